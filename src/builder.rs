@@ -1,0 +1,518 @@
+//! The settings of a group or a coalescer, checked as they are given.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::DefaultHashBuilder;
+use crate::clock::{Clock, ManualClock, nanos};
+use crate::coalescer::Coalescer;
+use crate::flight::ShareIf;
+use crate::group::{Core, Group};
+use crate::rules::{OnDeadlock, Rules};
+use crate::table::Table;
+
+/// Shards of a table unless the builder says otherwise. Twice as fast as one lock already with two
+/// threads on different keys, and 16 KiB a coalescer.
+const SHARDS: usize = 64;
+
+/// More shards than this are a mistake in a unit, and would only cost memory.
+const MOST_SHARDS: usize = 1 << 16;
+
+/// Settings, from [`Coalescer::builder`] or [`Group::builder`].
+///
+/// Every setting has a default, which is what its method's text says it is without it. A value
+/// that makes no sense is refused at once, by a panic that names the setting and the way out.
+///
+/// `T` says what will be built, `S` is the hasher, and `P` says which values may be shared.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, OnDeadlock};
+///
+/// let reports = Coalescer::builder()
+///     .name("reports")
+///     .window(Duration::from_millis(250))
+///     .max_requests(10_000)
+///     .leader_timeout(Duration::from_secs(5))
+///     .max_wait(Duration::from_secs(20))
+///     .share_if(|report: &String| !report.is_empty())
+///     .build(|id: &u32| Ok::<String, std::io::Error>(format!("report {id}")));
+/// assert_eq!(*reports.execute(&7u32).unwrap(), "report 7");
+/// ```
+#[must_use = "a builder does nothing until build is called"]
+pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {
+    rules: Rules,
+    shards: usize,
+    name: Option<Arc<str>>,
+    clock: Option<ManualClock>,
+    hasher: S,
+    policy: P,
+    product: PhantomData<T>,
+}
+
+/// The builder makes a [`Coalescer`].
+#[derive(Debug)]
+pub enum ForCoalescer {}
+
+/// The builder makes a [`Group`].
+#[derive(Debug)]
+pub enum ForGroup {}
+
+/// Every value may be shared: a builder without [`share_if`](Builder::share_if).
+#[derive(Debug, Default)]
+pub struct ShareAll;
+
+/// Values that the function names may be shared: a builder with [`share_if`](Builder::share_if).
+pub struct ShareIfFn<V>(Arc<ShareIf<V>>);
+
+/// Which values of type `V` may be shared; implemented by [`ShareAll`] and [`ShareIfFn`] only.
+pub trait SharePolicy<V>: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;
+}
+
+mod sealed {
+    #[derive(Debug)]
+    pub struct Token;
+    pub trait Sealed {}
+    impl Sealed for super::ShareAll {}
+    impl<V> Sealed for super::ShareIfFn<V> {}
+}
+
+impl<V> SharePolicy<V> for ShareAll {
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
+        None
+    }
+}
+
+impl<V> SharePolicy<V> for ShareIfFn<V> {
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
+        Some(self.0)
+    }
+}
+
+impl<T> Builder<T> {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            shards: SHARDS,
+            name: None,
+            clock: None,
+            hasher: DefaultHashBuilder::default(),
+            policy: ShareAll,
+            product: PhantomData,
+        }
+    }
+}
+
+impl<T, S, P> Builder<T, S, P> {
+    /// How long after its start a success is served to calls that did not wait for it.
+    ///
+    /// Without it: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) for a [`Coalescer`], zero for a
+    /// [`Group`]. Zero keeps nothing. The window counts from the *start* of the execution: a
+    /// function that takes longer than the window is shared with those who waited, and kept for
+    /// nobody. `Duration::MAX` keeps results until they are forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().window(Duration::from_millis(20)).build();
+    /// # drop(group);
+    /// ```
+    pub fn window(mut self, window: Duration) -> Self {
+        self.rules.window = nanos(window);
+        self
+    }
+
+    /// How long after its start an error is served to calls that did not wait for it.
+    ///
+    /// Without it: zero, so an error reaches those who waited for it, and the next call tries anew.
+    ///
+    /// # Examples
+    ///
+    /// A server that is down is asked once a second, not once a call:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, &str> =
+    ///     coalescer::Group::builder().error_window(Duration::from_secs(1)).build();
+    /// assert!(group.execute(&1, || Err("down")).is_err());
+    /// assert!(group.execute(&1, || Ok(1)).is_err()); // kept
+    /// ```
+    pub fn error_window(mut self, window: Duration) -> Self {
+        self.rules.error_window = nanos(window);
+        self
+    }
+
+    /// How many calls one flight serves at most: leader, followers and late ones together.
+    ///
+    /// Without it: any number. The next call starts a new flight, even while the old one runs. So
+    /// `n` calls cost at least `n / max` executions, and 1 shares nothing and never waits.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: a flight always serves its leader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().window(Duration::MAX).max_requests(3).build();
+    /// for _ in 0..10 {
+    ///     group.execute(&1, || Ok(1)).unwrap();
+    /// }
+    /// assert_eq!(group.stats().executed_requests, 4);
+    /// ```
+    #[track_caller]
+    pub fn max_requests(mut self, max: usize) -> Self {
+        assert!(
+            max > 0,
+            "max_requests(0): a flight always serves its own leader; \
+             use 1 to share nothing, or leave max_requests unset for no limit"
+        );
+        self.rules.max_requests = max as u64;
+        self
+    }
+
+    /// The age from which on a running flight takes nobody on any more.
+    ///
+    /// Without it: none, a running flight can be joined however old it is. With it, a call that
+    /// meets an older flight starts a new one, and the old one serves those that it has.
+    ///
+    /// # Examples
+    ///
+    /// Nobody waits for an execution that began more than two seconds ago:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().max_join_age(Duration::from_secs(2)).build();
+    /// # drop(group);
+    /// ```
+    pub fn max_join_age(mut self, age: Duration) -> Self {
+        self.rules.max_join_age = nanos(age);
+        self
+    }
+
+    /// How long a follower of this coalescer waits at most, whatever its call says.
+    ///
+    /// Without it: as long as the flight runs. It bounds what deadlock detection cannot see.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().max_wait(Duration::from_secs(10)).build();
+    /// # drop(group);
+    /// ```
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.rules.max_wait = nanos(wait);
+        self
+    }
+
+    /// The age of an execution from which on one other call takes over.
+    ///
+    /// Without it: nobody does. With it, when the youngest execution of a flight is that old,
+    /// exactly one call, a waiting or a new one, runs its function beside it, and the first success
+    /// of either goes to all. The stuck execution is not interrupted; its leader gets its own
+    /// result when it comes. See [`max_leaders`](Self::max_leaders).
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: every call would take over from the one before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().leader_timeout(Duration::from_secs(2)).build();
+    /// # drop(group);
+    /// ```
+    #[track_caller]
+    pub fn leader_timeout(mut self, timeout: Duration) -> Self {
+        assert!(
+            !timeout.is_zero(),
+            "leader_timeout(0): every call would take over from the one before; \
+             use max_requests(1) to share nothing, or leave leader_timeout unset to never take over"
+        );
+        self.rules.leader_timeout = nanos(timeout);
+        self
+    }
+
+    /// How many executions one flight may have, the first and the take-overs together.
+    ///
+    /// Without it: 2. It matters only with [`leader_timeout`](Self::leader_timeout).
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: a flight always has its leader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::builder()
+    ///     .leader_timeout(Duration::from_secs(2))
+    ///     .max_leaders(3)
+    ///     .build();
+    /// # drop(group);
+    /// ```
+    #[track_caller]
+    pub fn max_leaders(mut self, max: usize) -> Self {
+        assert!(
+            max > 0,
+            "max_leaders(0): a flight always has its first leader; \
+             use 1, or leave leader_timeout unset, to never take over"
+        );
+        self.rules.max_leaders = max;
+        self
+    }
+
+    /// How many results are kept at most, values and errors together.
+    ///
+    /// Without it: as many as the windows keep. When there is no room for a new result, an expired
+    /// one goes, or else the oldest. Running flights are never evicted. Zero keeps nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().window(Duration::MAX).max_retained(2).build();
+    /// for key in 1..=3 {
+    ///     group.execute(&key, || Ok(key)).unwrap();
+    /// }
+    /// assert!(!group.forget(&1)); // made room for 3
+    /// assert!(group.forget(&2) && group.forget(&3));
+    /// ```
+    pub fn max_retained(mut self, max: usize) -> Self {
+        self.rules.max_retained = Some(max as u64);
+        self
+    }
+
+    /// What a call does that would wait for its own thread.
+    ///
+    /// Without it: [`OnDeadlock::Refuse`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, OnDeadlock};
+    ///
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().on_deadlock(OnDeadlock::Bypass).build();
+    /// # drop(group);
+    /// ```
+    pub fn on_deadlock(mut self, on_deadlock: OnDeadlock) -> Self {
+        self.rules.on_deadlock = on_deadlock;
+        self
+    }
+
+    /// A name, for people who read logs and status pages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().name("users").build();
+    /// assert_eq!(group.name(), Some("users"));
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(Arc::from(name.into()));
+        self
+    }
+
+    /// Into how many parts the table is divided, each with a lock of its own; rounded up to a
+    /// power of two.
+    ///
+    /// Without it: 64. More help only where many cores start flights at once.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero, or more than 65 536.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().shards(256).build();
+    /// # drop(group);
+    /// ```
+    #[track_caller]
+    pub fn shards(mut self, shards: usize) -> Self {
+        assert!(
+            shards > 0,
+            "shards(0): a table has at least one part; \
+             use 1 for a single lock, or leave shards unset for {SHARDS}"
+        );
+        assert!(
+            shards <= MOST_SHARDS,
+            "shards({shards}): more than {MOST_SHARDS} locks only cost memory; \
+             use four for each core, or leave shards unset for {SHARDS}"
+        );
+        self.shards = shards;
+        self
+    }
+
+    /// How keys are hashed.
+    ///
+    /// Without it: foldhash with a random seed for each coalescer, which makes it hard for a
+    /// stranger to choose keys that collide. Where strangers choose keys and measure your answers,
+    /// take std's `RandomState` (SipHash). Where all keys are your own, an unkeyed hash such as
+    /// `rustc_hash::FxBuildHasher` will do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::RandomState;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, u32, (), RandomState> =
+    ///     Group::builder().hasher(RandomState::new()).build();
+    /// # drop(group);
+    /// ```
+    pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, S2, P> {
+        Builder {
+            rules: self.rules,
+            shards: self.shards,
+            name: self.name,
+            clock: self.clock,
+            hasher,
+            policy: self.policy,
+            product: PhantomData,
+        }
+    }
+
+    /// Which values may be shared; asked once for each value, on the leader's thread.
+    ///
+    /// Without it: all. If the function says no, the leader keeps its value, and every follower is
+    /// released at once to run its own function, all at the same time. Nothing is kept. A panic
+    /// here counts as the leader's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Role};
+    ///
+    /// let pages = Coalescer::builder()
+    ///     .share_if(|page: &String| !page.contains("Set-Cookie"))
+    ///     .build(|path: &String| Ok::<String, ()>(format!("{path} Set-Cookie: id=1")));
+    /// assert_eq!(pages.execute_outcome("/login").unwrap().role, Role::Leader);
+    /// assert_eq!(pages.execute_outcome("/login").unwrap().role, Role::Leader); // not kept
+    /// ```
+    pub fn share_if<V>(
+        self,
+        may_share: impl Fn(&V) -> bool + Send + Sync + 'static,
+    ) -> Builder<T, S, ShareIfFn<V>> {
+        Builder {
+            rules: self.rules,
+            shards: self.shards,
+            name: self.name,
+            clock: self.clock,
+            hasher: self.hasher,
+            policy: ShareIfFn(Arc::new(may_share)),
+            product: PhantomData,
+        }
+    }
+
+    /// Measures all time on a clock that a test moves.
+    ///
+    /// Without it: the system's monotonic clock. Meant for tests; see [`ManualClock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let clock = coalescer::ManualClock::new();
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().clock(clock.clone()).build();
+    /// # drop(group);
+    /// ```
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    fn into_group<K, V, E>(self) -> Group<K, V, E, S>
+    where
+        S: BuildHasher,
+        P: SharePolicy<V>,
+    {
+        let clock = self.clock.map_or_else(Clock::real, Clock::Manual);
+        Group::from_core(Core {
+            table: Table::new(self.rules, clock, self.shards),
+            hasher: self.hasher,
+            share_if: self.policy.into_policy(sealed::Token),
+            name: self.name,
+        })
+    }
+}
+
+impl<S: BuildHasher, P> Builder<ForGroup, S, P> {
+    /// Makes the group.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::builder().build();
+    /// # drop(group);
+    /// ```
+    #[must_use]
+    pub fn build<K, V, E>(self) -> Group<K, V, E, S>
+    where
+        P: SharePolicy<V>,
+    {
+        self.into_group()
+    }
+}
+
+impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
+    /// Makes the coalescer of `load`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let squares = coalescer::Coalescer::builder().build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// # drop(squares);
+    /// ```
+    pub fn build<K, V, E, F>(self, load: F) -> Coalescer<K, V, E, S>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        P: SharePolicy<V>,
+    {
+        Coalescer::from_parts(self.into_group(), Arc::new(load))
+    }
+}
+
+impl<V> fmt::Debug for ShareIfFn<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShareIfFn")
+    }
+}
+
+impl<T, S, P> fmt::Debug for Builder<T, S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("rules", &self.rules)
+            .field("shards", &self.shards)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,380 @@
+//! [`Coalescer`]: a group and the one function that all its calls run.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc as StdArc;
+use std::time::{Duration, Instant};
+
+use crate::DefaultHashBuilder;
+use crate::builder::{Builder, ForCoalescer};
+use crate::error::Error;
+use crate::group::{Group, Patience};
+use crate::in_flight::InFlight;
+use crate::key::ToKey;
+use crate::outcome::Outcome;
+use crate::rules::Rules;
+use crate::stats::Stats;
+use crate::sync::Arc;
+use crate::table::Manner;
+
+/// Coalesces calls of one function by its argument.
+///
+/// The first call of a key is the **leader**: it runs the function on its own thread. Calls that
+/// come meanwhile are **followers** and wait for its outcome. For a **window** after the start, a
+/// **late** call gets a success without waiting. The window is
+/// [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) unless the builder says otherwise.
+///
+/// It is a handle: clones share the function, the flights and the counters. The function is boxed,
+/// so the type has no closure in it and can be a field of a struct.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::Coalescer;
+///
+/// #[derive(Debug)]
+/// struct NotFound;
+///
+/// struct Users {
+///     by_name: Coalescer<String, u64, NotFound>,
+/// }
+///
+/// let users = Users {
+///     by_name: Coalescer::new(|name: &String| match name.as_str() {
+///         "ada" => Ok(1815), // a query, in real life
+///         _ => Err(NotFound),
+///     }),
+/// };
+/// assert_eq!(*users.by_name.execute("ada").unwrap(), 1815);
+/// assert!(users.by_name.execute("nobody").unwrap_err().is_failed());
+/// ```
+pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
+    group: Group<K, V, E, S>,
+    load: StdArc<Load<K, V, E>>,
+}
+
+/// The function of a coalescer.
+pub(crate) type Load<K, V, E> = dyn Fn(&K) -> Result<V, E> + Send + Sync;
+
+impl<K, V, E> Coalescer<K, V, E> {
+    /// A coalescer of `load` with the default window and no limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, std::convert::Infallible>(n * n));
+    /// assert_eq!(*squares.execute(&3).unwrap(), 9);
+    /// ```
+    pub fn new<F>(load: F) -> Self
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+    {
+        Coalescer::builder().build(load)
+    }
+}
+
+impl Coalescer<(), (), ()> {
+    /// Settings for a coalescer; [`build`](Builder::build) takes the function and makes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Coalescer;
+    ///
+    /// let lengths = Coalescer::builder()
+    ///     .window(Duration::from_millis(50))
+    ///     .max_requests(100)
+    ///     .build(|word: &String| Ok::<usize, ()>(word.len()));
+    /// assert_eq!(*lengths.execute("four").unwrap(), 4);
+    /// ```
+    pub fn builder() -> Builder<ForCoalescer> {
+        Builder::new(Rules::default()).window(crate::DEFAULT_WINDOW)
+    }
+}
+
+impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
+    pub(crate) fn from_parts(group: Group<K, V, E, S>, load: StdArc<Load<K, V, E>>) -> Self {
+        Self { group, load }
+    }
+
+    #[inline]
+    fn call<Q>(&self, key: &Q, manner: Manner, patience: Patience) -> Result<Outcome<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.call(key, manner, patience, |key| (self.load)(key))
+    }
+
+    /// The value for this key: from the window, from a running execution, or by running the
+    /// function.
+    ///
+    /// A leader runs the function on this thread and blocks for as long as it does. A follower
+    /// blocks until its flight ends, at most for the builder's [`max_wait`](Builder::max_wait).
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`](Error::Failed) with the function's error, the same for everyone who waited;
+    /// [`LeaderPanicked`](Error::LeaderPanicked) for the followers of a function that panicked;
+    /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
+    ///
+    /// # Panics
+    ///
+    /// If this call runs the function and that panics, the panic goes on through this call. So do
+    /// panics of the key's `Hash`, `Eq` and [`ToKey`].
+    ///
+    /// # Deadlocks
+    ///
+    /// The function may call this coalescer, or others, with other keys. A call that would wait for
+    /// its own thread, directly or over a chain of threads, is refused with `WouldDeadlock`. What
+    /// has no part in a flight is not seen: a lock that this thread holds and the function on the
+    /// leader's thread wants, or a job that the function waits for in a thread pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let lengths = Coalescer::new(|word: &String| Ok::<usize, ()>(word.len()));
+    /// assert_eq!(*lengths.execute("four").unwrap(), 4);
+    /// ```
+    #[inline]
+    pub fn execute<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.execute_outcome(key).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
+    ///
+    /// The time counts from the call's begin. It bounds waiting only: a leader's own function is
+    /// never interrupted. A timeout too long to be a point in time is no timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](Error::TimedOut) at the deadline; the execution goes on for the others, and an
+    /// outcome that is there by then wins. Otherwise as `execute`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// // Nobody runs this key: the call leads, and a zero timeout does not matter.
+    /// assert_eq!(*squares.execute_timeout(&7, Duration::ZERO).unwrap(), 49);
+    /// ```
+    pub fn execute_timeout<Q>(&self, key: &Q, timeout: Duration) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.call(key, Manner::Ordinary, Patience::For(timeout)).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
+    ///
+    /// # Errors
+    ///
+    /// As `execute_timeout`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let deadline = Instant::now() + Duration::from_secs(1);
+    /// assert_eq!(*squares.execute_deadline(&7, deadline).unwrap(), 49);
+    /// ```
+    pub fn execute_deadline<Q>(&self, key: &Q, deadline: Instant) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.call(key, Manner::Ordinary, Patience::Until(deadline)).map(|outcome| outcome.value)
+    }
+
+    /// Never waits for another call: a value from the window, or this call leads.
+    ///
+    /// A call that leads runs the function to its end, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](Error::WouldBlock) if an execution is under way that this call would have to
+    /// wait for. Otherwise as [`execute`](Self::execute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(*squares.try_execute(&7).unwrap(), 49);
+    /// ```
+    pub fn try_execute<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.call(key, Manner::Try, Patience::Endless).map(|outcome| outcome.value)
+    }
+
+    /// A value whose computation began after this call did.
+    ///
+    /// Results in the window are passed by. If an execution is under way, this call waits until it
+    /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
+    /// it. So a key never costs more than one execution at a time for any number of fresh calls.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// squares.execute_fresh(&7).unwrap(); // not the one that the window kept
+    /// assert_eq!(squares.stats().executed_requests, 2);
+    /// ```
+    pub fn execute_fresh<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.call(key, Manner::Fresh, Patience::Endless).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute`](Self::execute), and says how the call came by its value.
+    ///
+    /// # Errors
+    ///
+    /// As `execute`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Role};
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(squares.execute_outcome(&7).unwrap().role, Role::Leader);
+    /// assert_eq!(squares.execute_outcome(&7).unwrap().role, Role::Late);
+    /// ```
+    #[inline]
+    pub fn execute_outcome<Q>(&self, key: &Q) -> Result<Outcome<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.call(key, Manner::Ordinary, Patience::Endless)
+    }
+
+    /// Detaches the flight or the result of this key, and says whether there was one.
+    ///
+    /// A call that begins after this returned never gets an outcome of an execution that began
+    /// before it, and no such outcome is retained. So commit a write first and forget then. Calls
+    /// that wait already still get what they wait for. Never blocks on user code, and may be called
+    /// from inside the function with the same key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// assert!(squares.forget(&7));
+    /// assert!(!squares.forget(&7));
+    /// ```
+    pub fn forget<Q>(&self, key: &Q) -> bool
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.forget(key)
+    }
+
+    /// Forgets every key, and says how many flights and results there were.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// assert_eq!(squares.forget_all(), 1);
+    /// ```
+    pub fn forget_all(&self) -> usize {
+        self.group.forget_all()
+    }
+
+    /// The counters so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// assert_eq!(squares.stats().total_requests, 1);
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.group.stats()
+    }
+
+    /// Every flight under way, the oldest first; empty when every call has returned.
+    ///
+    /// Meant for a status page. It goes through all keys, retained ones too, and holds the lock of
+    /// one shard at a time while it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert!(squares.in_flight().is_empty());
+    /// ```
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<InFlight<K>>
+    where
+        K: Clone,
+    {
+        self.group.in_flight()
+    }
+
+    /// The name that the builder gave it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::builder().name("squares").build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(squares.name(), Some("squares"));
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.group.name()
+    }
+}
+
+impl<K, V, E, S> Clone for Coalescer<K, V, E, S> {
+    fn clone(&self) -> Self {
+        Self { group: self.group.clone(), load: StdArc::clone(&self.load) }
+    }
+}
+
+impl<K, V, E, S: BuildHasher> fmt::Debug for Coalescer<K, V, E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalescer")
+            .field("name", &self.name())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! The wait-for graph of the process: it refuses a wait that would close a cycle of waits.
+//!
+//! ```text
+//!   thread 1 ── leads ──▶ flight A ◀── waits for ── thread 2
+//!      │                                               ▲
+//!      └── waits for ──▶ flight B ◀──── leads ─────────┘      refused
+//! ```
+//!
+//! Only a thread that leads a flight can be waited for, so only such a thread is entered here when
+//! it waits: a call that leads nothing pays one thread-local read and never sees this lock. A
+//! flight is entered with the first such wait for it and taken out when it ends, so a flight that
+//! stands here is running, and whoever leads it has not finished. Waits leave whenever they return,
+//! whatever ended them.
+//!
+//! A flight may have several leaders (a take-over) or none yet, while it waits for the flight
+//! before it (`execute_fresh`). A cycle through any of them is refused: the other leader may fail,
+//! and then the outcome hangs on the one in the cycle.
+//!
+//! The lock is the last in the order (table shard, gate, graph), and nothing is called under it.
+
+use std::collections::HashMap;
+
+use fxhash::FxBuildHasher;
+
+use crate::sync::{Mutex, global, this_thread};
+
+/// A thread, by its token.
+pub(crate) type ThreadToken = u64;
+
+/// A flight, by the number of its gate, which no other one gets.
+pub(crate) type FlightId = u64;
+
+#[derive(Debug)]
+struct Graph {
+    waits: HashMap<ThreadToken, FlightId, FxBuildHasher>,
+    flights: HashMap<FlightId, Node, FxBuildHasher>,
+}
+
+#[derive(Debug)]
+struct Node {
+    leaders: Vec<ThreadToken>,
+    /// The flight whose end this one waits for before it starts.
+    after: Option<FlightId>,
+}
+
+global! {
+    static GRAPH: Mutex<Graph> = Mutex::new(Graph::new());
+}
+
+impl Graph {
+    const fn new() -> Self {
+        Self {
+            waits: HashMap::with_hasher(FxBuildHasher),
+            flights: HashMap::with_hasher(FxBuildHasher),
+        }
+    }
+
+    /// Whether the end of `flight` hangs on `thread`, over any number of waits between.
+    fn hangs_on(&self, flight: FlightId, thread: ThreadToken) -> bool {
+        let mut to_visit = vec![flight];
+        let mut visited: Vec<FlightId> = Vec::new();
+        while let Some(flight) = to_visit.pop() {
+            // Absent means ended: whoever still waits for it is on its way out.
+            let Some(node) = self.flights.get(&flight) else { continue };
+            if visited.contains(&flight) {
+                continue;
+            }
+            visited.push(flight);
+            if node.leaders.contains(&thread) {
+                return true;
+            }
+            to_visit.extend(node.after);
+            to_visit.extend(node.leaders.iter().filter_map(|leader| self.waits.get(leader)));
+        }
+        false
+    }
+}
+
+/// Enters a running flight, so that its leaders can be found. Done before the first wait for it.
+pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], after: Option<FlightId>) {
+    let node = Node { leaders: leaders.to_vec(), after };
+    GRAPH.lock().flights.insert(flight, node);
+}
+
+/// A flight that was entered has ended.
+pub(crate) fn leave(flight: FlightId) {
+    let node = GRAPH.lock().flights.remove(&flight);
+    drop(node);
+}
+
+/// A thread starts to lead a flight that was entered. It no longer waits for anything.
+pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
+    let mut graph = GRAPH.lock();
+    graph.waits.remove(&thread);
+    if let Some(node) = graph.flights.get_mut(&flight) {
+        node.leaders.push(thread);
+        node.after = None;
+    }
+}
+
+/// A thread's execution of a flight that was entered is over, and the flight goes on.
+pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
+        node.leaders.retain(|leader| *leader != thread);
+    }
+}
+
+/// The flight that another waits for has ended, so that one can start.
+pub(crate) fn released(flight: FlightId) {
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
+        node.after = None;
+    }
+}
+
+/// Enters that `thread` waits for `flight`, or refuses because the wait would never end.
+pub(crate) fn wait(thread: ThreadToken, flight: FlightId) -> Result<Wait, Cycle> {
+    let mut graph = GRAPH.lock();
+    if graph.hangs_on(flight, thread) {
+        return Err(Cycle);
+    }
+    graph.waits.insert(thread, flight);
+    Ok(Wait { thread })
+}
+
+/// The wait would have closed a cycle.
+#[derive(Debug)]
+pub(crate) struct Cycle;
+
+/// A wait that stands in the graph until this is dropped.
+#[derive(Debug)]
+#[must_use = "the wait leaves the graph when this is dropped"]
+pub(crate) struct Wait {
+    thread: ThreadToken,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        GRAPH.lock().waits.remove(&self.thread);
+    }
+}
+
+/// While it lives, its thread leads one flight more.
+#[derive(Debug)]
+pub(crate) struct Leading(());
+
+/// Marks the calling thread as the leader of a flight.
+#[inline]
+pub(crate) fn lead() -> Leading {
+    this_thread(|me| me.set_leading(me.leading() + 1));
+    Leading(())
+}
+
+impl Drop for Leading {
+    #[inline]
+    fn drop(&mut self) {
+        this_thread(|me| me.set_leading(me.leading() - 1));
+    }
+}
+
+/// The calling thread, where it leads something and so can be waited for.
+#[inline]
+pub(crate) fn leading_thread() -> Option<ThreadToken> {
+    this_thread(|me| (me.leading() > 0).then(|| me.token()))
+}

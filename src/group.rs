@@ -1,0 +1,442 @@
+//! [`Group`]: flights by key, where each call brings the function it would run.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc as StdArc;
+use std::time::{Duration, Instant};
+
+use crate::DefaultHashBuilder;
+use crate::builder::{Builder, ForGroup};
+use crate::clock::{Clock, FOREVER, Nanos, nanos};
+use crate::error::Error;
+use crate::flight::{Flight, ShareIf};
+use crate::in_flight::InFlight;
+use crate::key::ToKey;
+use crate::outcome::Outcome;
+use crate::rules::Rules;
+use crate::stats::Stats;
+use crate::sync::Arc;
+use crate::table::{Call, Manner, Table};
+
+/// Coalesces calls by key; each call brings the function that it would run.
+///
+/// The first call of a key is the **leader**: it runs its function on its own thread. Calls that
+/// come meanwhile are **followers**: they wait, their functions are dropped without running, and
+/// all get the leader's outcome. The window is zero unless the builder says otherwise, so nothing
+/// is kept: a pure single flight.
+///
+/// A group is a handle: clones share the same flights. Use [`Coalescer`](crate::Coalescer) where
+/// every call runs the same function.
+///
+/// # Examples
+///
+/// The functions may borrow from the caller:
+///
+/// ```
+/// use coalescer::Group;
+///
+/// let group: Group<String, usize, std::io::Error> = Group::new();
+/// let page = String::from("<html>");
+/// let length = group.execute("/index.html", || Ok(page.len())).unwrap();
+/// assert_eq!(*length, 6);
+/// ```
+pub struct Group<K, V, E, S = DefaultHashBuilder> {
+    core: StdArc<Core<K, V, E, S>>,
+}
+
+pub(crate) struct Core<K, V, E, S> {
+    pub(crate) table: Table<K, V, E>,
+    pub(crate) hasher: S,
+    pub(crate) share_if: Option<StdArc<ShareIf<V>>>,
+    pub(crate) name: Option<StdArc<str>>,
+}
+
+/// Until when a call is willing to wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    Endless,
+    For(Duration),
+    Until(Instant),
+}
+
+impl Patience {
+    fn deadline(self, clock: &Clock, entry: Nanos) -> Nanos {
+        match self {
+            Self::Endless => FOREVER,
+            Self::For(timeout) => entry.saturating_add(nanos(timeout)),
+            Self::Until(deadline) => clock.at(deadline),
+        }
+    }
+}
+
+impl<K, V, E> Group<K, V, E> {
+    /// A group with a zero window and no limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u64, String, std::io::Error> = coalescer::Group::new();
+    /// assert_eq!(*group.execute(&7, || Ok("seven".into())).unwrap(), "seven");
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Group::builder().build()
+    }
+}
+
+impl Group<(), (), ()> {
+    /// Settings for a group; [`build`](Builder::build) makes it. The window is zero to begin with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, String, std::io::Error> =
+    ///     Group::builder().window(Duration::from_millis(50)).max_requests(1000).build();
+    /// # assert_eq!(group.stats().total_requests, 0);
+    /// ```
+    pub fn builder() -> Builder<ForGroup> {
+        Builder::new(Rules::default())
+    }
+}
+
+impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
+    pub(crate) fn from_core(core: Core<K, V, E, S>) -> Self {
+        Self { core: StdArc::new(core) }
+    }
+
+    /// The one way in for every verb.
+    #[inline]
+    pub(crate) fn call<Q, F>(
+        &self,
+        key: &Q,
+        manner: Manner,
+        patience: Patience,
+        run: F,
+    ) -> Result<Outcome<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce(&K) -> Result<V, E>,
+    {
+        let core = &*self.core;
+        let clock = &core.table.clock;
+        let entry = clock.now();
+        let longest = entry.saturating_add(core.table.rules.max_wait);
+        let deadline = patience.deadline(clock, entry).min(longest);
+        let hash = core.hasher.hash_one(key);
+        let call = Call { key, hash, entry, manner };
+        Flight { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }.fly(run)
+    }
+
+    /// The value for this key: from the window, from a running execution, or by running `f`.
+    ///
+    /// A leader runs `f` on this thread and blocks for as long as `f` does. A follower blocks until
+    /// its flight ends, at most for the builder's [`max_wait`](Builder::max_wait); its `f` is
+    /// dropped without running, unless it takes over from a stuck leader
+    /// ([`leader_timeout`](Builder::leader_timeout)) or the outcome cannot be shared
+    /// ([`share_if`](Builder::share_if)).
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`](Error::Failed) with the function's error, the same for everyone who waited;
+    /// [`LeaderPanicked`](Error::LeaderPanicked) for the followers of a function that panicked;
+    /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
+    ///
+    /// # Panics
+    ///
+    /// If this call runs `f` and `f` panics, the panic goes on through this call. So do panics of
+    /// the key's `Hash`, `Eq` and [`ToKey`].
+    ///
+    /// # Deadlocks
+    ///
+    /// `f` may call this group, or others, with other keys. A call that would wait for its own
+    /// thread, directly or over a chain of threads, is refused with `WouldDeadlock`. What has no
+    /// part in a flight is not seen: a lock that this thread holds and `f` on the leader's thread
+    /// wants, or a job that `f` waits for in a thread pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, String, std::io::Error> = Group::new();
+    /// let name = group.execute(&7, || Ok("ada".to_string()))?;
+    /// assert_eq!(*name, "ada");
+    /// # Ok::<(), coalescer::Error<std::io::Error>>(())
+    /// ```
+    pub fn execute<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        self.execute_outcome(key, f).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
+    ///
+    /// The time counts from the call's begin. It bounds waiting only: a leader's own function is
+    /// never interrupted. A timeout too long to be a point in time is no timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](Error::TimedOut) at the deadline; the execution goes on for the others, and an
+    /// outcome that is there by then wins. Otherwise as `execute`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// // Nobody runs this key: the call leads, and a zero timeout does not matter.
+    /// assert_eq!(*group.execute_timeout(&7, Duration::ZERO, || Ok(49)).unwrap(), 49);
+    /// ```
+    pub fn execute_timeout<Q, F>(
+        &self,
+        key: &Q,
+        timeout: Duration,
+        f: F,
+    ) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        let run = |_: &K| f();
+        self.call(key, Manner::Ordinary, Patience::For(timeout), run).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
+    ///
+    /// # Errors
+    ///
+    /// As `execute_timeout`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let deadline = Instant::now() + Duration::from_secs(1);
+    /// assert_eq!(*group.execute_deadline(&7, deadline, || Ok(49)).unwrap(), 49);
+    /// ```
+    pub fn execute_deadline<Q, F>(
+        &self,
+        key: &Q,
+        deadline: Instant,
+        f: F,
+    ) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        let run = |_: &K| f();
+        self.call(key, Manner::Ordinary, Patience::Until(deadline), run)
+            .map(|outcome| outcome.value)
+    }
+
+    /// Never waits for another call: a value from the window, or this call leads.
+    ///
+    /// A call that leads runs `f` to its end, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](Error::WouldBlock) if an execution is under way that this call would have to
+    /// wait for. Otherwise as [`execute`](Self::execute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Barrier;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let (started, tried) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); tried.wait(); Ok(49) }));
+    ///     started.wait();
+    ///     assert!(group.try_execute(&7, || Ok(0)).unwrap_err().would_block());
+    ///     tried.wait();
+    /// });
+    /// ```
+    pub fn try_execute<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        let run = |_: &K| f();
+        self.call(key, Manner::Try, Patience::Endless, run).map(|outcome| outcome.value)
+    }
+
+    /// A value whose computation began after this call did.
+    ///
+    /// Results in the window are passed by. If an execution is under way, this call waits until it
+    /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
+    /// it. So a key never costs more than one execution at a time for any number of fresh calls.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
+    /// assert_eq!(*group.execute("stock", || Ok(4)).unwrap(), 5); // the window's
+    /// assert_eq!(*group.execute_fresh("stock", || Ok(4)).unwrap(), 4);
+    /// assert_eq!(*group.execute("stock", || Ok(3)).unwrap(), 4); // the fresh one is kept
+    /// ```
+    pub fn execute_fresh<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        let run = |_: &K| f();
+        self.call(key, Manner::Fresh, Patience::Endless, run).map(|outcome| outcome.value)
+    }
+
+    /// As [`execute`](Self::execute), and says how the call came by its value.
+    ///
+    /// # Errors
+    ///
+    /// As `execute`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, Role};
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let outcome = group.execute_outcome(&7, || Ok(49)).unwrap();
+    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
+    /// ```
+    pub fn execute_outcome<Q, F>(&self, key: &Q, f: F) -> Result<Outcome<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        self.call(key, Manner::Ordinary, Patience::Endless, |_| f())
+    }
+
+    /// Detaches the flight or the result of this key, and says whether there was one.
+    ///
+    /// A call that begins after this returned never gets an outcome of an execution that began
+    /// before it, and no such outcome is retained. So commit a write first and forget then. Calls
+    /// that wait already still get what they wait for. Never blocks on user code, and may be called
+    /// from inside the function of the same key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// group.execute("price", || Ok(10)).unwrap();
+    /// assert!(group.forget("price"));
+    /// assert_eq!(*group.execute("price", || Ok(12)).unwrap(), 12);
+    /// assert!(!group.forget("never asked"));
+    /// ```
+    pub fn forget<Q>(&self, key: &Q) -> bool
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let hash = self.core.hasher.hash_one(key);
+        self.core.table.forget(hash, key)
+    }
+
+    /// Forgets every key, and says how many flights and results there were.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u32, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// for key in 0..3 {
+    ///     group.execute(&key, || Ok(key)).unwrap();
+    /// }
+    /// assert_eq!(group.forget_all(), 3);
+    /// ```
+    pub fn forget_all(&self) -> usize {
+        self.core.table.forget_all()
+    }
+
+    /// The counters so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::new();
+    /// group.execute(&1, || Ok(1)).unwrap();
+    /// assert_eq!(group.stats().executed_requests, 1);
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.core.table.stats()
+    }
+
+    /// Every flight under way, the oldest first; empty when every call has returned.
+    ///
+    /// Meant for a status page. It goes through all keys, retained ones too, and holds the lock of
+    /// one shard at a time while it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::new();
+    /// assert!(group.in_flight().is_empty());
+    /// ```
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<InFlight<K>>
+    where
+        K: Clone,
+    {
+        self.core.table.in_flight()
+    }
+
+    /// The name that the builder gave it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().name("prices").build();
+    /// assert_eq!(group.name(), Some("prices"));
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.core.name.as_deref()
+    }
+}
+
+impl<K, V, E, S> Clone for Group<K, V, E, S> {
+    fn clone(&self) -> Self {
+        Self { core: StdArc::clone(&self.core) }
+    }
+}
+
+impl<K, V, E, S: BuildHasher + Default> Default for Group<K, V, E, S> {
+    fn default() -> Self {
+        Group::builder().hasher(S::default()).build()
+    }
+}
+
+impl<K, V, E, S> fmt::Debug for Group<K, V, E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = &self.core;
+        f.debug_struct("Group")
+            .field("name", &core.name)
+            .field("stats", &core.table.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! What an operator sees of the flights under way.
+
+use std::time::Duration;
+
+use crate::clock::Nanos;
+use crate::deadlock::ThreadToken;
+use crate::gate::Phase;
+use crate::slot::Slot;
+use crate::sync::{Arc, Thread, thread_of};
+use crate::table::Table;
+
+/// A flight that is under way: who leads it, for how long, and how many wait for it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Barrier;
+/// use coalescer::Group;
+///
+/// let group: Group<String, u32, ()> = Group::new();
+/// let (started, seen) = (Barrier::new(2), Barrier::new(2));
+/// std::thread::scope(|s| {
+///     s.spawn(|| group.execute("report", || { started.wait(); seen.wait(); Ok(1) }));
+///     started.wait();
+///     let flights = group.in_flight();
+///     assert_eq!((flights[0].key.as_str(), flights[0].followers), ("report", 0));
+///     assert!(flights[0].leader.is_some());
+///     seen.wait();
+/// });
+/// assert!(group.in_flight().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct InFlight<K> {
+    /// The key that was asked for.
+    pub key: K,
+    /// How long ago the flight started. As JSON: seconds.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
+    pub age: Duration,
+    /// How many calls wait for it now.
+    pub followers: usize,
+    /// How many executions of it are under way: one, or more after a take-over; none while it
+    /// waits for the flight before it to end (`execute_fresh`).
+    pub executions: usize,
+    /// The thread that runs the oldest of them. As JSON: its name, or its number where it has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
+    pub leader: Option<Thread>,
+}
+
+#[cfg(feature = "serde")]
+mod serialize {
+    use std::time::Duration;
+
+    use serde::{Serialize, Serializer};
+
+    use crate::sync::Thread;
+
+    pub(super) fn seconds<S: Serializer>(age: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        age.as_secs_f64().serialize(to)
+    }
+
+    pub(super) fn thread<S: Serializer>(leader: &Option<Thread>, to: S) -> Result<S::Ok, S::Error> {
+        let name = |thread: &Thread| match thread.name() {
+            Some(name) => name.to_owned(),
+            None => format!("{:?}", thread.id()),
+        };
+        leader.as_ref().map(name).serialize(to)
+    }
+}
+
+/// What is read of a flight under its shard's lock; the rest is done outside.
+struct Seen<K, V, E> {
+    slot: Arc<Slot<K, V, E>>,
+    started: Nanos,
+    followers: usize,
+    executions: usize,
+    leader: Option<ThreadToken>,
+}
+
+impl<K: Clone, V, E> Table<K, V, E> {
+    /// Every flight under way, the oldest first.
+    pub(crate) fn in_flight(&self) -> Vec<InFlight<K>> {
+        let mut seen = Vec::new();
+        for shard in self.shards() {
+            seen.extend(shard.lock().unfinished().filter_map(look));
+        }
+        seen.sort_by_key(|flight| flight.started);
+        let now = self.clock.now();
+        seen.into_iter().map(|flight| flight.describe(now)).collect()
+    }
+}
+
+fn look<K, V, E>(slot: &Arc<Slot<K, V, E>>) -> Option<Seen<K, V, E>> {
+    let seen = |followers, executions, leader| Seen {
+        slot: Arc::clone(slot),
+        started: slot.started(),
+        followers,
+        executions,
+        leader,
+    };
+    let Some(gate) = slot.gate() else { return Some(seen(0, 1, slot.leader())) };
+    let state = gate.lock();
+    let waiting = if state.phase == Phase::Closed { 0 } else { state.waiting };
+    let is_under_way = state.running > 0 || waiting > 0;
+    is_under_way.then(|| seen(waiting, state.running, state.leaders.first().copied()))
+}
+
+impl<K: Clone, V, E> Seen<K, V, E> {
+    fn describe(self, now: Nanos) -> InFlight<K> {
+        InFlight {
+            key: self.slot.key.clone(),
+            age: Duration::from_nanos(now.saturating_sub(self.started)),
+            followers: self.followers,
+            executions: self.executions,
+            leader: self.leader.and_then(thread_of),
+        }
+    }
+}

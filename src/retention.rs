@@ -1,0 +1,110 @@
+//! What the shards retain, seen from outside their locks: how much, and how old the oldest is.
+//!
+//! Each shard notes the start of its oldest value and its oldest error here, on a cache line of its
+//! own. So a lead sees without a lock whether another shard has something to drop, and a bounded
+//! table finds the result that makes room. A note may lag behind; the shard itself is asked before
+//! anything is dropped.
+
+use crate::clock::{FOREVER, Nanos};
+use crate::rules::Rules;
+use crate::shard::Shard;
+use crate::slot::Kind;
+use crate::sync::{AtomicU64, Ordering, Padded};
+
+#[derive(Debug)]
+pub(crate) struct Retention {
+    /// How many results there may be, over all shards.
+    limit: Option<u64>,
+    /// How many there are or have a place reserved; counted only if there is a limit.
+    count: AtomicU64,
+    /// Whether any window keeps anything.
+    any: bool,
+    oldest: Box<[Padded<Oldest>]>,
+}
+
+/// The starts of a shard's oldest value and error; [`FOREVER`] where there is none.
+#[derive(Debug)]
+struct Oldest {
+    value: AtomicU64,
+    error: AtomicU64,
+}
+
+impl Retention {
+    pub(crate) fn new(rules: &Rules, shards: usize) -> Self {
+        let none = || Oldest { value: AtomicU64::new(FOREVER), error: AtomicU64::new(FOREVER) };
+        Self {
+            limit: rules.max_retained,
+            count: AtomicU64::new(0),
+            any: rules.window > 0 || rules.error_window > 0,
+            oldest: (0..shards).map(|_| Padded(none())).collect(),
+        }
+    }
+
+    fn cell(&self, place: usize, kind: Kind) -> &AtomicU64 {
+        let oldest = &self.oldest[place].0;
+        match kind {
+            Kind::Value => &oldest.value,
+            Kind::Error => &oldest.error,
+        }
+    }
+
+    /// Notes what is now the oldest of its kind. Called under the shard's lock.
+    pub(crate) fn note<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, kind: Kind) {
+        let start = shard.oldest(kind).map_or(FOREVER, |slot| slot.started());
+        self.cell(place, kind).store(start, Ordering::Relaxed);
+    }
+
+    /// A result has left its shard. Called under the shard's lock.
+    pub(crate) fn gone<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, kind: Kind) {
+        self.note(shard, place, kind);
+        self.give_back(1);
+    }
+
+    /// Every result has left its shard. Called under the shard's lock.
+    pub(crate) fn all_gone<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, count: usize) {
+        self.note(shard, place, Kind::Value);
+        self.note(shard, place, Kind::Error);
+        self.give_back(count as u64);
+    }
+
+    fn give_back(&self, count: u64) {
+        if self.limit.is_some() {
+            self.count.fetch_sub(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a place for one more result. Without a limit there always is one.
+    pub(crate) fn reserve(&self) -> bool {
+        let Some(limit) = self.limit else { return true };
+        let one_more = |count: u64| (count < limit).then_some(count + 1);
+        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    /// Gives a reserved place back, if there is one.
+    pub(crate) fn unreserve(&self, kept: Option<Kind>) {
+        if kept.is_some() {
+            self.give_back(1);
+        }
+    }
+
+    /// Whether the shard at this place has a result whose window is over.
+    pub(crate) fn is_due(&self, rules: &Rules, place: usize, now: Nanos) -> bool {
+        let over = |kind| {
+            let start = self.cell(place, kind).load(Ordering::Relaxed);
+            now >= start.saturating_add(rules.window_of(kind))
+        };
+        self.any && (over(Kind::Value) || over(Kind::Error))
+    }
+
+    /// Where the result is that has to make room: an expired one, or else the oldest.
+    pub(crate) fn next_to_go(&self, rules: &Rules, now: Nanos) -> Option<(usize, Kind)> {
+        let places = 0..self.oldest.len();
+        let all = places.flat_map(|place| [(place, Kind::Value), (place, Kind::Error)]);
+        let aged = all.filter_map(|(place, kind)| {
+            let start = self.cell(place, kind).load(Ordering::Relaxed);
+            let is_live = now < start.saturating_add(rules.window_of(kind));
+            (start != FOREVER).then_some(((is_live, start), (place, kind)))
+        });
+        aged.min_by_key(|(age, _)| *age).map(|(_, found)| found)
+    }
+}

@@ -1,0 +1,85 @@
+//! The settings of a table, in the form that decisions are made with.
+
+use crate::clock::{FOREVER, Nanos};
+use crate::slot::{Ending, Kind};
+
+/// What a call does that would otherwise wait for itself, directly or over other threads.
+///
+/// # Examples
+///
+/// A function that asks for its own key, and is to be served its own fresh answer instead of an
+/// error:
+///
+/// ```
+/// use coalescer::{Group, OnDeadlock};
+///
+/// let group: Group<u32, u32, ()> =
+///     Group::builder().on_deadlock(OnDeadlock::Bypass).build();
+/// let outer = group.execute(&1, || {
+///     let inner = group.execute(&1, || Ok(20)).expect("ran on its own, unshared");
+///     Ok(*inner + 1)
+/// });
+/// assert_eq!(*outer.unwrap(), 21);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnDeadlock {
+    /// The call gets [`Error::WouldDeadlock`](crate::Error::WouldDeadlock) at once.
+    #[default]
+    Refuse,
+    /// The call runs its own function on its own thread, and shares nothing.
+    ///
+    /// A function that always asks for its own key then recurses until the stack ends.
+    Bypass,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) window: Nanos,
+    pub(crate) error_window: Nanos,
+    pub(crate) max_requests: u64,
+    /// [`FOREVER`] where a flight may be joined at any age.
+    pub(crate) max_join_age: Nanos,
+    /// [`FOREVER`] where nobody takes over.
+    pub(crate) leader_timeout: Nanos,
+    pub(crate) max_leaders: usize,
+    pub(crate) max_wait: Nanos,
+    pub(crate) max_retained: Option<u64>,
+    pub(crate) on_deadlock: OnDeadlock,
+}
+
+impl Default for Rules {
+    /// Pure single flight: everything else is opted in to.
+    fn default() -> Self {
+        Self {
+            window: 0,
+            error_window: 0,
+            max_requests: u64::MAX,
+            max_join_age: FOREVER,
+            leader_timeout: FOREVER,
+            max_leaders: 2,
+            max_wait: FOREVER,
+            max_retained: None,
+            on_deadlock: OnDeadlock::Refuse,
+        }
+    }
+}
+
+impl Rules {
+    #[inline]
+    pub(crate) fn window_of(&self, kind: Kind) -> Nanos {
+        match kind {
+            Kind::Value => self.window,
+            Kind::Error => self.error_window,
+        }
+    }
+
+    /// How long after its start a retained result is served.
+    #[inline]
+    pub(crate) fn window_after<V, E>(&self, ending: &Ending<V, E>) -> Nanos {
+        match ending {
+            Ending::Value(_) => self.window,
+            _ => self.error_window,
+        }
+    }
+}

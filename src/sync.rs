@@ -1,0 +1,359 @@
+//! Locks, condvars, atomics, threads and the clock's source, under one name for every build.
+//!
+//! ```text
+//!             ordinary build          --cfg loom                --cfg shuttle
+//! Mutex       parking_lot             loom, in parking_lot's    shuttle, likewise
+//! Condvar     parking_lot             shape
+//! OnceCell    std OnceLock            a loom flag before a      a shuttle flag, likewise
+//!                                     std OnceLock
+//! LockedCell  a relaxed atomic        checked: every access     a relaxed std atomic
+//!                                     must be ordered by a lock
+//! now         Instant::now            only the manual clock moves
+//! ```
+//!
+//! This is the only file of the crate that knows which build it is in, and the only one that
+//! names any of these; a test greps for it. So what the models check is the code that ships.
+
+pub(crate) use imp::*;
+
+/// A number that is read and written only under one lock, which its owner names.
+///
+/// It is an atomic so that it can live in a shared value without `unsafe`; the accesses are plain
+/// loads and stores. Under loom it is a cell that reports an access which no lock orders.
+#[derive(Debug)]
+pub(crate) struct LockedCell(LockedWord);
+
+impl LockedCell {
+    pub(crate) fn new(value: u64) -> Self {
+        Self(LockedWord::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load()
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value);
+    }
+}
+
+/// A value on cache lines of its own, so that neighbours do not slow each other down.
+///
+/// 128 bytes: x86-64 prefetches lines in pairs, and Apple's arm64 has lines of that size.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+/// A number that nothing else in this process gets: not zero, and never again.
+///
+/// It orders nothing, so the models need not explore it, and it is std's in every build.
+pub(crate) fn unique_number() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// What this thread is to the library: a number of its own, and how many flights it leads now.
+#[derive(Debug)]
+pub(crate) struct ThisThread {
+    token: std::cell::Cell<u64>,
+    leading: std::cell::Cell<u64>,
+}
+
+impl ThisThread {
+    const fn new() -> Self {
+        Self { token: std::cell::Cell::new(0), leading: std::cell::Cell::new(0) }
+    }
+
+    /// This thread's number: never zero, and never given to another thread.
+    #[inline]
+    pub(crate) fn token(&self) -> u64 {
+        match self.token.get() {
+            0 => self.name_it(),
+            token => token,
+        }
+    }
+
+    #[cold]
+    fn name_it(&self) -> u64 {
+        let token = unique_number();
+        self.token.set(token);
+        register_thread(token);
+        token
+    }
+
+    /// How many executions are under way on this thread, one inside the other.
+    #[inline]
+    pub(crate) fn leading(&self) -> u64 {
+        self.leading.get()
+    }
+
+    #[inline]
+    pub(crate) fn set_leading(&self, leading: u64) {
+        self.leading.set(leading);
+    }
+}
+
+/// The ordinary build: parking_lot and std.
+#[cfg(not(any(loom, shuttle)))]
+mod imp {
+    use std::collections::HashMap;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::OnceLock as OnceCell;
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use std::thread::Thread;
+    use std::time::Instant;
+
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+
+    use super::ThisThread;
+
+    #[derive(Debug)]
+    pub(crate) struct LockedWord(AtomicU64);
+
+    impl LockedWord {
+        pub(crate) fn new(value: u64) -> Self {
+            Self(AtomicU64::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn load(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        #[inline]
+        pub(crate) fn store(&self, value: u64) {
+            self.0.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until notified or until `until`, whichever is first; may wake for no reason.
+    pub(crate) fn wait_until<T>(condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
+        condvar.wait_until(guard, until);
+    }
+
+    thread_local! {
+        static THIS_THREAD: ThisThread = const { ThisThread::new() };
+        static REGISTERED: Registered = const { Registered(std::cell::Cell::new(0)) };
+    }
+
+    #[inline]
+    pub(crate) fn this_thread<R>(f: impl FnOnce(&ThisThread) -> R) -> R {
+        THIS_THREAD.with(f)
+    }
+
+    /// Who is behind a token, for the list of flights that an operator reads.
+    static THREADS: Mutex<HashMap<u64, Thread, fxhash::FxBuildHasher>> =
+        Mutex::new(HashMap::with_hasher(fxhash::FxBuildHasher));
+
+    /// Takes the thread out of the register when it ends.
+    struct Registered(std::cell::Cell<u64>);
+
+    impl Drop for Registered {
+        fn drop(&mut self) {
+            THREADS.lock().remove(&self.0.get());
+        }
+    }
+
+    pub(crate) fn register_thread(token: u64) {
+        // A thread whose thread-locals are being torn down stays anonymous: nothing would take it
+        // out of the register again.
+        let stays = REGISTERED.try_with(|registered| registered.0.set(token)).is_ok();
+        if stays {
+            THREADS.lock().insert(token, std::thread::current());
+        }
+    }
+
+    pub(crate) fn thread_of(token: u64) -> Option<Thread> {
+        THREADS.lock().get(&token).cloned()
+    }
+
+    /// Makes a process-wide value with a constant initial value.
+    macro_rules! global {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+            $(#[$meta])* static $name: $type = $init;
+        };
+    }
+    pub(crate) use global;
+}
+
+/// What loom and shuttle have in common: std's shape of locks, wrapped into parking_lot's.
+#[cfg(any(loom, shuttle))]
+mod imp {
+    #[cfg(loom)]
+    use loom as checker;
+    #[cfg(shuttle)]
+    use shuttle as checker;
+
+    #[cfg(all(loom, coalescer_leaks))]
+    pub(crate) use checker::sync::Arc;
+    pub(crate) use checker::sync::atomic::{AtomicU64, Ordering};
+    use std::fmt;
+    use std::ops::{Deref, DerefMut};
+    #[cfg(not(all(loom, coalescer_leaks)))]
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::thread::Thread;
+
+    use checker::sync::atomic::AtomicBool;
+
+    use super::ThisThread;
+
+    pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(checker::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            MutexGuard(Some(self.0.lock().expect("no model panics under a lock")))
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
+        }
+    }
+
+    impl<T> fmt::Debug for Mutex<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Mutex")
+        }
+    }
+
+    /// The inner guard is away only while a condvar has it.
+    pub(crate) struct MutexGuard<'a, T>(Option<checker::sync::MutexGuard<'a, T>>);
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            self.0.as_ref().expect("the guard is here unless a condvar waits with it")
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.0.as_mut().expect("the guard is here unless a condvar waits with it")
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(checker::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(checker::sync::Condvar::new())
+        }
+
+        pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+            let inner = guard.0.take().expect("one wait at a time holds the guard");
+            guard.0 = Some(self.0.wait(inner).expect("no model panics under a lock"));
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    /// Real time does not pass in a model, so a wait that is bounded by it would prove nothing.
+    pub(crate) fn wait_until<T>(_: &Condvar, _: &mut MutexGuard<'_, T>, _: std::time::Instant) {
+        panic!("a model waits by the manual clock: give the builder one");
+    }
+
+    /// A cell that is set once. The flag carries the ordering, so the checker sees it.
+    #[derive(Debug)]
+    pub(crate) struct OnceCell<T> {
+        is_set: AtomicBool,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceCell<T> {
+        pub(crate) fn new() -> Self {
+            Self { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+        }
+
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            self.value.set(value)?;
+            self.is_set.store(true, Ordering::Release);
+            Ok(())
+        }
+    }
+
+    #[cfg(loom)]
+    #[derive(Debug)]
+    pub(crate) struct LockedWord(loom::cell::UnsafeCell<u64>);
+
+    // SAFETY: only in models, whose executions run on one thread at a time; loom's cell itself
+    // panics when two accesses are not ordered by a lock, which is what it is here to find.
+    #[cfg(loom)]
+    unsafe impl Sync for LockedWord {}
+
+    #[cfg(loom)]
+    impl LockedWord {
+        pub(crate) fn new(value: u64) -> Self {
+            Self(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn load(&self) -> u64 {
+            // SAFETY: the pointer is valid for the call, and loom has just checked the ordering.
+            self.0.with(|value| unsafe { *value })
+        }
+
+        pub(crate) fn store(&self, new: u64) {
+            // SAFETY: the pointer is valid for the call, and loom has just checked the ordering.
+            self.0.with_mut(|value| unsafe { *value = new });
+        }
+    }
+
+    #[cfg(shuttle)]
+    #[derive(Debug)]
+    pub(crate) struct LockedWord(std::sync::atomic::AtomicU64);
+
+    #[cfg(shuttle)]
+    impl LockedWord {
+        pub(crate) fn new(value: u64) -> Self {
+            Self(std::sync::atomic::AtomicU64::new(value))
+        }
+
+        pub(crate) fn load(&self) -> u64 {
+            self.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
+
+        pub(crate) fn store(&self, value: u64) {
+            self.0.store(value, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    checker::thread_local! {
+        static THIS_THREAD: ThisThread = ThisThread::new();
+    }
+
+    pub(crate) fn this_thread<R>(f: impl FnOnce(&ThisThread) -> R) -> R {
+        THIS_THREAD.with(f)
+    }
+
+    /// Model threads share one thread of the system, so there is nobody to name.
+    pub(crate) fn register_thread(_: u64) {}
+
+    pub(crate) fn thread_of(_: u64) -> Option<Thread> {
+        None
+    }
+
+    /// Makes a process-wide value that is new in every execution of a model.
+    macro_rules! global {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+            $crate::sync::lazy_static! { $(#[$meta])* static ref $name: $type = $init; }
+        };
+    }
+    pub(crate) use checker::lazy_static;
+    pub(crate) use global;
+}
