@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
@@ -363,6 +364,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.name()
     }
 }
+
+// As for a group. What the function captures is the function's own affair: a panic in it goes to
+// the leader, who decides.
+impl<K, V, E, S> UnwindSafe for Coalescer<K, V, E, S> {}
+impl<K, V, E, S> RefUnwindSafe for Coalescer<K, V, E, S> {}
 
 impl<K, V, E, S> Clone for Coalescer<K, V, E, S> {
     fn clone(&self) -> Self {

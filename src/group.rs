@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
@@ -418,6 +419,11 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.core.name.as_deref()
     }
 }
+
+// A panic passes through a call without leaving anything half-changed behind it (S23), so a caught
+// one does not make the group suspect.
+impl<K, V, E, S> UnwindSafe for Group<K, V, E, S> {}
+impl<K, V, E, S> RefUnwindSafe for Group<K, V, E, S> {}
 
 impl<K, V, E, S> Clone for Group<K, V, E, S> {
     fn clone(&self) -> Self {

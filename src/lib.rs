@@ -1,4 +1,102 @@
-//! Request coalescing for blocking threads.
+//! Request coalescing without async: many threads ask the same question, one of them runs it.
+//!
+//! A cache entry has expired, a page is hot, and every thread of the pool asks the database for the
+//! same row at once. Put a [`Coalescer`] round the call: the first thread of a key runs the
+//! function, and the others wait for its answer. There is no runtime, no background thread and no
+//! future in it: locks, condvars, and the threads that you have already.
+//!
+//! ```
+//! use coalescer::Coalescer;
+//! # struct Pool; struct Row(u64);
+//! # #[derive(Debug)] struct DbError;
+//! # impl Pool { fn query(&self, id: u64) -> Result<Row, DbError> { Ok(Row(id)) } }
+//! # let pool = Pool;
+//!
+//! let users = Coalescer::new(move |id: &u64| pool.query(*id)); // pool.get(), query_row(..), ..
+//!
+//! // From any number of threads:
+//! let user = users.execute(&7u64)?; // Arc<Row>, shared with everyone who asked
+//! # assert_eq!(user.0, 7);
+//! # Ok::<(), coalescer::Error<DbError>>(())
+//! ```
+//!
+//! # Words
+//!
+//! A **flight** is what the calls of one key share while it is under way. Its **leader** runs the
+//! function on its own thread. **Followers** wait for it. For the length of the **window** after
+//! the flight's *start*, a **late** call is served by the result at once.
+//!
+//! ```text
+//!  leader    ├── runs the function ──┤
+//!  follower       ├──── waits ───────┤            shares the leader's Arc
+//!  late                                  ├┤       served from the window, without waiting
+//!  leader                                        ├── the window is over: runs it again ──┤
+//!            start ──────────── window ─────────▶│
+//! ```
+//!
+//! Since the window counts from the start, nobody who did not wait for a value is ever handed one
+//! whose computation began longer ago than the window. That is a bound on staleness that a time to
+//! live, counted from the end of a slow query, cannot give.
+//!
+//! # Which verb
+//!
+//! | you want | call |
+//! |---|---|
+//! | the value, and to wait as long as it takes | [`execute`](Coalescer::execute) |
+//! | to wait for others at most so long | [`execute_timeout`](Coalescer::execute_timeout), [`execute_deadline`](Coalescer::execute_deadline) |
+//! | never to wait for others | [`try_execute`](Coalescer::try_execute) |
+//! | nothing that was computed before now | [`execute_fresh`](Coalescer::execute_fresh) |
+//! | to know how the value came about | [`execute_outcome`](Coalescer::execute_outcome) |
+//! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
+//! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
+//!
+//! # What is promised
+//!
+//! | when | then |
+//! |---|---|
+//! | the function returns an error | everyone who waited gets the same `Arc<E>`; nothing is retried, nothing is kept unless [`error_window`](Builder::error_window) says so |
+//! | the function panics | the leader unwinds as if the library were not there, followers get [`Error::LeaderPanicked`], the next call executes |
+//! | the function never returns | followers wait for their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout) one of them takes over |
+//! | a call would wait for its own thread, directly or over other threads and keys | it gets [`Error::WouldDeadlock`] at once, or runs alone ([`OnDeadlock::Bypass`]) |
+//! | `forget` while the function runs | those who wait get the outcome; no call that begins afterwards does, and it is not kept |
+//! | a value is not for everyone | [`share_if`](Builder::share_if): followers run their own, all at the same time |
+//! | keys come from all over | [`max_retained`](Builder::max_retained) bounds what is kept; what has expired is dropped as work goes on, a little with each execution |
+//!
+//! No lock of the library is held while user code runs: not the function, not `Clone` or `Drop` of
+//! keys and values, not a hook. The one exception is `Eq` of keys, which a look-up needs.
+//!
+//! # Questions
+//!
+//! **Is it a cache?** No. It keeps a result for the window, 100 ms by default, so that a burst
+//! costs one query, and it need not know how many bytes a value has. Put it between a cache and the
+//! database: ask it when the cache misses.
+//!
+//! **What does a key cost?** Calls look a key up borrowed: `execute("ada")` makes a `String` only
+//! if it starts a flight. See [`ToKey`] for keys of several parts.
+//!
+//! **Why do I get an `Arc`?** All callers share one value, so neither `V` nor `E` must be `Clone`.
+//!
+//! **How do I test code that uses it?** Give the builder a [`ManualClock`], and say in the test
+//! what time it is.
+//!
+//! **Can it be used from async code?** From a blocking section, such as `spawn_blocking`. A
+//! follower blocks its thread.
+//!
+//! # What it cannot do
+//!
+//! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
+//! - It is one process. Ten servers may run ten queries.
+//! - It cannot see a deadlock that does not go through flights alone: a mutex that a follower holds
+//!   and the leader's function wants, or a job that the leader waits for while every thread of the
+//!   pool follows. [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`].
+//! - With `panic = "abort"` a panic ends the process, and nobody is told.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
+
 mod builder;
 mod clock;
 mod coalescer;
@@ -28,6 +126,7 @@ pub use clock::ManualClock;
 pub use coalescer::Coalescer;
 pub use error::Error;
 pub use group::Group;
+#[doc(no_inline)]
 pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
@@ -36,4 +135,15 @@ pub use rules::OnDeadlock;
 pub use stats::Stats;
 
 /// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(coalescer::DEFAULT_WINDOW.as_millis(), 100);
+/// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
+
+/// The README's examples, so that they are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,7 +18,7 @@ pub(crate) struct Slot<K, V, E> {
     pub(crate) hash: u64,
     /// The start that the window counts from: of the slot, then of the published execution.
     started: LockedCell,
-    /// Calls that this flight has taken on, where `max_requests` limits them.
+    /// Calls that this flight has taken on; late ones only where `max_requests` limits them.
     admitted: LockedCell,
     /// The first leader's thread; zero while there is none.
     leader: LockedCell,

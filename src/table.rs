@@ -155,7 +155,9 @@ impl<K, V, E> Table<K, V, E> {
             && let Some(ending) = slot.ending()
             && self.serves_late(slot, ending, call)
         {
-            slot.admit();
+            if self.rules.max_requests != u64::MAX {
+                slot.admit();
+            }
             let late = Admission::Late(ending.clone(), slot.callers());
             shard.tally.count_late();
             return late;
