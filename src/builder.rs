@@ -42,7 +42,7 @@ const MOST_SHARDS: usize = 1 << 16;
 ///     .max_wait(Duration::from_secs(20))
 ///     .share_if(|report: &String| !report.is_empty())
 ///     .build(|id: &u32| Ok::<String, std::io::Error>(format!("report {id}")));
-/// assert_eq!(*reports.execute(&7u32).unwrap(), "report 7");
+/// assert_eq!(*reports.execute(&7).unwrap(), "report 7");
 /// ```
 #[must_use = "a builder does nothing until build is called"]
 pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {

@@ -15,7 +15,7 @@
 //! let users = Coalescer::new(move |id: &u64| pool.query(*id)); // pool.get(), query_row(..), ..
 //!
 //! // From any number of threads:
-//! let user = users.execute(&7u64)?; // Arc<Row>, shared with everyone who asked
+//! let user = users.execute(&7)?; // Arc<Row>, shared with everyone who asked
 //! # assert_eq!(user.0, 7);
 //! # Ok::<(), coalescer::Error<DbError>>(())
 //! ```
