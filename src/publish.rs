@@ -6,7 +6,7 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::clock::{FOREVER, Nanos};
+use crate::clock::FOREVER;
 use crate::gate::Gate;
 use crate::slot::{Ending, Kind, Place, Slot};
 use crate::sync::Arc;
@@ -38,7 +38,7 @@ struct Outcome<'e, V, E> {
 
 impl<K, V, E> Table<K, V, E> {
     fn end(&self, execution: &Execution<'_, K, V, E>, ending: &Ending<V, E>) -> usize {
-        let outcome = Outcome { ending, kept: self.keep(execution.start, ending) };
+        let outcome = Outcome { ending, kept: self.keep(execution, ending) };
         let mut leaving = Leaving::new();
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(ending);
@@ -143,7 +143,7 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Whether the window keeps this outcome, if its flight is still the one of its key (S8, S18).
     /// Reads the clock, and in a bounded table makes room, before the shard is locked.
-    fn keep(&self, start: Nanos, ending: &Ending<V, E>) -> Option<Kind> {
+    fn keep(&self, execution: &Execution<'_, K, V, E>, ending: &Ending<V, E>) -> Option<Kind> {
         let kind = match ending {
             Ending::Value(_) => Kind::Value,
             Ending::Failed(_) => Kind::Error,
@@ -153,18 +153,25 @@ impl<K, V, E> Table<K, V, E> {
         if window == 0 {
             return None;
         }
-        let over = window != FOREVER && self.clock.now() >= start.saturating_add(window);
-        (!over && self.make_room()).then_some(kind)
+        let end = execution.start.saturating_add(window);
+        let over = window != FOREVER && self.clock.now() >= end;
+        (!over && self.make_room(&execution.slot)).then_some(kind)
     }
 
-    /// Reserves a place in a bounded table; the oldest result makes room for the new one.
-    fn make_room(&self) -> bool {
+    /// Reserves a place in a bounded table; the oldest result makes room for the new one. Nothing
+    /// makes room for a flight that was forgotten or superseded: its result is not to be retained.
+    fn make_room(&self, slot: &Slot<K, V, E>) -> bool {
         while !self.retention.reserve() {
-            if !self.evict() {
+            if !self.is_current(slot) || !self.evict() {
                 return false;
             }
         }
         true
+    }
+
+    fn is_current(&self, slot: &Slot<K, V, E>) -> bool {
+        let _shard = self.shard(slot.hash).lock();
+        slot.place() == Place::Current
     }
 
     /// Drops an expired result if there is one, and the oldest one if not (S47).
