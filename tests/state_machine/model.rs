@@ -1,0 +1,288 @@
+//! The reference: what each step of a program must do, written from the promises alone.
+//!
+//! It has no slots and no locks: a map says what each key holds, a list says what is under way,
+//! and executions are numbered as they begin. On one thread nobody ever waits, so there are no
+//! followers: a call is late, or it leads, or it would wait for its own thread.
+
+use std::collections::BTreeMap;
+
+use coalescer::{Role, Stats};
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+
+use crate::script::{Call, End, KeyId, Millis, Settings, Step, Verb, settings, step};
+
+/// Which execution: the first is 0.
+pub(crate) type Serial = u64;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) settings: Settings,
+    pub(crate) stats: Stats,
+    /// What the last step, and each step within it, came to.
+    pub(crate) answers: Vec<Answer>,
+    now: Millis,
+    executions: Serial,
+    /// Every flight under way, whether calls still find it or not.
+    flights: Vec<Flight>,
+    held: BTreeMap<KeyId, Held>,
+    /// How many results have been retained: it numbers them in the order of their retention.
+    retentions: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Value(Serial, Role),
+    Failed(Serial, Role),
+    Panicked(Serial),
+    WouldDeadlock,
+    Forgot(bool),
+    ForgotAll(usize),
+    /// The keys and ages of the flights under way, sorted, and the counters.
+    Saw(Vec<(KeyId, Millis)>, Stats),
+}
+
+/// What a call finds by its key.
+#[derive(Clone, Debug)]
+enum Held {
+    Running(Serial),
+    Retained(Retained),
+}
+
+#[derive(Clone, Debug)]
+struct Flight {
+    serial: Serial,
+    key: KeyId,
+    start: Millis,
+    served: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Retained {
+    flight: Flight,
+    kind: Kind,
+    place: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Value,
+    Error,
+}
+
+impl ReferenceStateMachine for Model {
+    type State = Self;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        settings().prop_map(Self::new).boxed()
+    }
+
+    fn transitions(_: &Self) -> BoxedStrategy<Step> {
+        step(3)
+    }
+
+    fn apply(mut state: Self, transition: &Step) -> Self {
+        state.answers.clear();
+        state.step(transition);
+        state
+    }
+}
+
+impl Model {
+    fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            stats: Stats::default(),
+            answers: Vec::new(),
+            now: 0,
+            executions: 0,
+            flights: Vec::new(),
+            held: BTreeMap::new(),
+            retentions: 0,
+        }
+    }
+
+    /// How many results a call could be served now.
+    pub(crate) fn live_results(&self) -> usize {
+        self.held.values().filter(|held| self.is_retained(held)).count()
+    }
+
+    fn step(&mut self, step: &Step) {
+        let answer = match step {
+            Step::Call(call) => self.call(call),
+            Step::Forget(key) => Answer::Forgot(self.forget(*key)),
+            Step::ForgetAll => Answer::ForgotAll(self.forget_all()),
+            Step::Look => self.look(),
+            Step::Advance(by) => {
+                self.now += by;
+                return;
+            }
+        };
+        self.answers.push(answer);
+    }
+
+    fn call(&mut self, call: &Call) -> Answer {
+        self.stats.total_requests += 1;
+        if let Some(late) = self.late(call) {
+            return late;
+        }
+        match self.meets_own_flight(call.key) {
+            true => self.would_deadlock(call),
+            false => self.lead(call),
+        }
+    }
+
+    /// S8, S13, S30: within the window, with room for one more, and not for a fresh call.
+    fn late(&mut self, call: &Call) -> Option<Answer> {
+        let room = self.settings.max_requests.unwrap_or(usize::MAX);
+        let is_live = self.held.get(&call.key).is_some_and(|held| self.is_retained(held));
+        let Some(Held::Retained(result)) = self.held.get_mut(&call.key) else { return None };
+        if !is_live || result.flight.served >= room || call.verb == Verb::Fresh {
+            return None;
+        }
+        result.flight.served += 1;
+        self.stats.late += 1;
+        self.stats.coalesced_requests += 1;
+        let serial = result.flight.serial;
+        Some(match result.kind {
+            Kind::Value => Answer::Value(serial, Role::Late),
+            Kind::Error => Answer::Failed(serial, Role::Late),
+        })
+    }
+
+    /// S9, S14, S41: a running flight that could be joined is always one of this thread.
+    fn meets_own_flight(&self, key: KeyId) -> bool {
+        let Some(Held::Running(serial)) = self.held.get(&key) else { return false };
+        let flight = self.flights.iter().find(|flight| flight.serial == *serial);
+        let flight = flight.expect("what runs is in the list of flights");
+        let room = self.settings.max_requests.unwrap_or(usize::MAX);
+        let is_young =
+            self.settings.max_join_age.is_none_or(|limit| self.now - flight.start < limit);
+        flight.served < room && is_young
+    }
+
+    fn would_deadlock(&mut self, call: &Call) -> Answer {
+        if self.settings.bypasses_deadlocks {
+            let serial = self.begin();
+            return self.run(call, serial);
+        }
+        self.stats.refused += 1;
+        Answer::WouldDeadlock
+    }
+
+    fn lead(&mut self, call: &Call) -> Answer {
+        let serial = self.begin();
+        self.flights.push(Flight { serial, key: call.key, start: self.now, served: 1 });
+        self.held.insert(call.key, Held::Running(serial));
+        let answer = self.run(call, serial);
+        self.publish(serial, &answer, self.is_shared(call.end));
+        answer
+    }
+
+    fn begin(&mut self) -> Serial {
+        self.stats.in_flight += 1;
+        self.executions += 1;
+        self.executions - 1
+    }
+
+    fn run(&mut self, call: &Call, serial: Serial) -> Answer {
+        for step in &call.body {
+            self.step(step);
+        }
+        self.stats.in_flight -= 1;
+        self.stats.executed_requests += 1;
+        match call.end {
+            End::Error => {
+                self.stats.failed += 1;
+                Answer::Failed(serial, Role::Leader)
+            }
+            End::HookPanic if !self.settings.has_share_if => Answer::Value(serial, Role::Leader),
+            End::Panic | End::HookPanic => {
+                self.stats.panicked += 1;
+                Answer::Panicked(serial)
+            }
+            End::Value | End::Private => Answer::Value(serial, Role::Leader),
+        }
+    }
+
+    fn is_shared(&self, end: End) -> bool {
+        end != End::Private || !self.settings.has_share_if
+    }
+
+    /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
+    fn publish(&mut self, serial: Serial, answer: &Answer, is_shared: bool) {
+        let place = self.flights.iter().position(|flight| flight.serial == serial);
+        let flight = self.flights.remove(place.expect("a flight ends once"));
+        match self.held.get(&flight.key) {
+            Some(Held::Running(current)) if *current == serial => self.held.remove(&flight.key),
+            _ => return,
+        };
+        let kind = match answer {
+            Answer::Value(..) if is_shared => Kind::Value,
+            Answer::Failed(..) => Kind::Error,
+            _ => return,
+        };
+        let result = Retained { flight, kind, place: self.retentions };
+        if self.is_live(&result) && self.make_room() {
+            self.retentions += 1;
+            self.held.insert(result.flight.key, Held::Retained(result));
+        }
+    }
+
+    /// S47: an expired result makes room, or else the oldest. Results stand in two queues, values
+    /// and errors apart, in the order in which they were retained, and leave from the front.
+    fn make_room(&mut self) -> bool {
+        let limit = self.settings.max_retained.unwrap_or(usize::MAX);
+        while self.retained().count() >= limit {
+            let fronts = [Kind::Value, Kind::Error].map(|kind| self.front(kind));
+            let aged = |front: &&Retained| (self.is_live(front), front.flight.start);
+            let Some(gone) = fronts.into_iter().flatten().min_by_key(aged) else { return false };
+            let key = gone.flight.key;
+            self.held.remove(&key);
+        }
+        true
+    }
+
+    fn front(&self, kind: Kind) -> Option<&Retained> {
+        self.retained().filter(|result| result.kind == kind).min_by_key(|result| result.place)
+    }
+
+    /// Every result that has not been dropped, expired ones too.
+    fn retained(&self) -> impl Iterator<Item = &Retained> {
+        self.held.values().filter_map(|held| match held {
+            Held::Retained(result) => Some(result),
+            Held::Running(_) => None,
+        })
+    }
+
+    fn is_retained(&self, held: &Held) -> bool {
+        matches!(held, Held::Retained(result) if self.is_live(result))
+    }
+
+    fn is_live(&self, result: &Retained) -> bool {
+        let window = match result.kind {
+            Kind::Value => self.settings.window,
+            Kind::Error => self.settings.error_window,
+        };
+        self.now < result.flight.start.saturating_add(window)
+    }
+
+    /// S27.
+    fn forget(&mut self, key: KeyId) -> bool {
+        let held = self.held.remove(&key);
+        held.is_some_and(|held| matches!(held, Held::Running(_)) || self.is_retained(&held))
+    }
+
+    fn forget_all(&mut self) -> usize {
+        let keys: Vec<KeyId> = self.held.keys().copied().collect();
+        keys.into_iter().filter(|key| self.forget(*key)).count()
+    }
+
+    fn look(&self) -> Answer {
+        let mut flights: Vec<(KeyId, Millis)> =
+            self.flights.iter().map(|flight| (flight.key, self.now - flight.start)).collect();
+        flights.sort_unstable();
+        Answer::Saw(flights, self.stats)
+    }
+}

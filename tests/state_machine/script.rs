@@ -1,0 +1,158 @@
+//! What a program can do, and the strategies that make programs.
+//!
+//! Times are whole milliseconds and small, and keys are few, so that windows end on the very
+//! millisecond of a call and keys meet each other often.
+
+use std::time::Duration;
+
+use proptest::option;
+use proptest::prelude::*;
+
+pub(crate) type KeyId = u8;
+
+/// Milliseconds; on the manual clock nothing else passes.
+pub(crate) type Millis = u64;
+
+/// Longer than any program.
+const ENDLESS: Millis = Millis::MAX;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Call(Call),
+    Forget(KeyId),
+    ForgetAll,
+    Advance(Millis),
+    /// Reads `in_flight` and `stats`, also in the middle of a function.
+    Look,
+}
+
+/// A call, and the function that it brings: the steps of `body`, and then its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) verb: Verb,
+    pub(crate) key: KeyId,
+    pub(crate) body: Vec<Step>,
+    pub(crate) end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Execute,
+    Outcome,
+    Try,
+    Fresh,
+    Timeout(Millis),
+    Deadline(Millis),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Value,
+    /// A value that `share_if` does not let others have.
+    Private,
+    Error,
+    Panic,
+    /// A value at which `share_if` panics.
+    HookPanic,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) window: Millis,
+    pub(crate) error_window: Millis,
+    pub(crate) max_requests: Option<usize>,
+    pub(crate) max_join_age: Option<Millis>,
+    pub(crate) leader_timeout: Option<Millis>,
+    pub(crate) max_wait: Option<Millis>,
+    pub(crate) max_retained: Option<usize>,
+    pub(crate) has_share_if: bool,
+    pub(crate) bypasses_deadlocks: bool,
+    pub(crate) shards: usize,
+}
+
+pub(crate) fn duration(millis: Millis) -> Duration {
+    match millis {
+        ENDLESS => Duration::MAX,
+        _ => Duration::from_millis(millis),
+    }
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let times = (windows(), windows(), option::of(0..4_u64));
+    let bounds = (option::of(1..5_usize), option::of(0..4_usize));
+    let waits = (option::of(1..4_u64), option::of(0..4_u64));
+    (times, bounds, waits, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(times, bounds, waits, has_share_if, bypasses_deadlocks, is_sharded)| Settings {
+            window: times.0,
+            error_window: times.1,
+            max_join_age: times.2,
+            max_requests: bounds.0,
+            max_retained: bounds.1,
+            leader_timeout: waits.0,
+            max_wait: waits.1,
+            has_share_if,
+            bypasses_deadlocks,
+            // Which of two results of one age has to make room may depend on their shards.
+            shards: if is_sharded && bounds.1.is_none() { 8 } else { 1 },
+        },
+    )
+}
+
+fn windows() -> impl Strategy<Value = Millis> {
+    prop_oneof![1 => Just(0), 5 => 1..8_u64, 1 => Just(ENDLESS)]
+}
+
+/// A step whose functions call others at most `depth` levels deep.
+pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
+    prop_oneof![
+        12 => call(depth).prop_map(Step::Call),
+        4 => (0..5_u64).prop_map(Step::Advance),
+        2 => key().prop_map(Step::Forget),
+        1 => Just(Step::ForgetAll),
+        1 => Just(Step::Look),
+    ]
+    .boxed()
+}
+
+fn call(depth: u32) -> BoxedStrategy<Call> {
+    (verb(), key(), body(depth), end())
+        .prop_map(|(verb, key, body, end)| Call { verb, key, body, end })
+        .boxed()
+}
+
+fn body(depth: u32) -> BoxedStrategy<Vec<Step>> {
+    if depth == 0 {
+        let pause = (0..5_u64).prop_map(Step::Advance);
+        return prop::collection::vec(pause, 0..2).boxed();
+    }
+    prop_oneof![
+        2 => Just(Vec::new()),
+        3 => prop::collection::vec(step(depth - 1), 1..4),
+    ]
+    .boxed()
+}
+
+fn key() -> impl Strategy<Value = KeyId> {
+    0..4_u8
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    prop_oneof![
+        2 => Just(Verb::Execute),
+        4 => Just(Verb::Outcome),
+        2 => Just(Verb::Try),
+        2 => Just(Verb::Fresh),
+        1 => (0..3_u64).prop_map(Verb::Timeout),
+        1 => (0..3_u64).prop_map(Verb::Deadline),
+    ]
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        6 => Just(End::Value),
+        2 => Just(End::Private),
+        3 => Just(End::Error),
+        1 => Just(End::Panic),
+        1 => Just(End::HookPanic),
+    ]
+}

@@ -1,0 +1,238 @@
+//! The system under test: a `Group` that does the same steps and writes down what came of them.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::{Equivalent, Error, Group, ManualClock, OnDeadlock, Outcome, Role, ToKey};
+use proptest_state_machine::StateMachineTest;
+
+use crate::model::{Answer, Model, Serial};
+use crate::script::{Call, End, KeyId, Settings, Step, Verb, duration};
+
+/// Something of which none may be left at the end: it counts as the handles to it do.
+type Live = Arc<()>;
+
+#[derive(Debug)]
+pub(crate) struct System {
+    group: Group<Key, Product, Product>,
+    clock: ManualClock,
+    executions: Cell<Serial>,
+    answers: RefCell<Vec<Answer>>,
+    live_keys: Live,
+    live_products: Live,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    id: KeyId,
+    _live: Live,
+}
+
+struct KeyRef<'a> {
+    id: KeyId,
+    live: &'a Live,
+}
+
+/// A value or an error, which knows the execution that made it.
+#[derive(Debug)]
+struct Product {
+    serial: Serial,
+    end: End,
+    _live: Live,
+}
+
+impl StateMachineTest for System {
+    type SystemUnderTest = Self;
+    type Reference = Model;
+
+    fn init_test(model: &Model) -> Self {
+        Self::new(&model.settings)
+    }
+
+    fn apply(state: Self, model: &Model, step: Step) -> Self {
+        state.step(&step);
+        assert_eq!(state.answers.take(), model.answers);
+        state
+    }
+
+    fn check_invariants(state: &Self, model: &Model) {
+        assert_eq!(state.group.stats(), model.stats);
+        assert!(state.group.in_flight().is_empty(), "everything has returned");
+        let kept = state.products();
+        assert!(kept >= model.live_results(), "what the window keeps is there");
+        let limit = model.settings.max_retained.unwrap_or(usize::MAX);
+        assert!(kept <= limit, "{kept} results are kept, and {limit} may be");
+    }
+
+    fn teardown(state: Self, model: Model) {
+        assert_eq!(state.group.forget_all(), model.live_results());
+        assert_eq!(state.products(), 0, "values and errors leave with what is forgotten");
+        assert_eq!(Arc::strong_count(&state.live_keys) - 1, 0, "and so do keys");
+    }
+}
+
+impl System {
+    fn new(settings: &Settings) -> Self {
+        let clock = ManualClock::new();
+        Self {
+            group: group(settings, &clock),
+            clock,
+            executions: Cell::new(0),
+            answers: RefCell::new(Vec::new()),
+            live_keys: Live::default(),
+            live_products: Live::default(),
+        }
+    }
+
+    fn products(&self) -> usize {
+        Arc::strong_count(&self.live_products) - 1
+    }
+
+    fn step(&self, step: &Step) {
+        let answer = match step {
+            Step::Call(call) => self.call(call),
+            Step::Forget(key) => Answer::Forgot(self.group.forget(&self.key(*key))),
+            Step::ForgetAll => Answer::ForgotAll(self.group.forget_all()),
+            Step::Look => self.look(),
+            Step::Advance(by) => return self.clock.advance(duration(*by)),
+        };
+        self.answers.borrow_mut().push(answer);
+    }
+
+    fn call(&self, call: &Call) -> Answer {
+        let ran = Cell::new(None);
+        let attempt = || self.dispatch(call, || self.run(call, &ran));
+        let result = catch_unwind(AssertUnwindSafe(attempt));
+        let role = if ran.get().is_some() { Role::Leader } else { Role::Late };
+        match result {
+            Ok(Ok(value)) => Answer::Value(value.serial, role),
+            Ok(Err(Error::Failed(error))) => Answer::Failed(error.serial, role),
+            Ok(Err(Error::WouldDeadlock)) => Answer::WouldDeadlock,
+            Ok(Err(other)) => panic!("nobody waits here, and yet: {other:?}"),
+            Err(panic) => match panic.downcast::<Serial>() {
+                Ok(serial) => Answer::Panicked(*serial),
+                Err(unplanned) => resume_unwind(unplanned),
+            },
+        }
+    }
+
+    fn dispatch<F>(&self, call: &Call, f: F) -> Result<Arc<Product>, Error<Product>>
+    where
+        F: FnOnce() -> Result<Product, Product>,
+    {
+        let (group, key) = (&self.group, &self.key(call.key));
+        match call.verb {
+            Verb::Execute => group.execute(key, f),
+            Verb::Try => group.try_execute(key, f),
+            Verb::Fresh => group.execute_fresh(key, f),
+            Verb::Timeout(timeout) => group.execute_timeout(key, duration(timeout), f),
+            Verb::Deadline(by) => group.execute_deadline(key, self.clock.now() + duration(by), f),
+            Verb::Outcome => {
+                let before = self.executions.get();
+                group.execute_outcome(key, f).map(|outcome| checked(outcome, before))
+            }
+        }
+    }
+
+    fn run(&self, call: &Call, ran: &Cell<Option<Serial>>) -> Result<Product, Product> {
+        let serial = self.executions.get();
+        self.executions.set(serial + 1);
+        ran.set(Some(serial));
+        call.body.iter().for_each(|step| self.step(step));
+        let product = Product { serial, end: call.end, _live: Live::clone(&self.live_products) };
+        match call.end {
+            End::Error => Err(product),
+            // Without the hook, which would print a thousand panics that are meant to be.
+            End::Panic => resume_unwind(Box::new(serial)),
+            End::Value | End::Private | End::HookPanic => Ok(product),
+        }
+    }
+
+    fn look(&self) -> Answer {
+        let flights = self.group.in_flight();
+        let mut seen: Vec<_> = flights
+            .iter()
+            .map(|flight| {
+                assert_eq!((flight.followers, flight.executions), (0, 1));
+                assert_eq!(flight.leader.as_ref().map(|l| l.id()), Some(this_thread()));
+                (flight.key.id, u64::try_from(flight.age.as_millis()).expect("ages are small"))
+            })
+            .collect();
+        seen.sort_unstable();
+        Answer::Saw(seen, self.group.stats())
+    }
+
+    fn key(&self, id: KeyId) -> KeyRef<'_> {
+        KeyRef { id, live: &self.live_keys }
+    }
+}
+
+/// S4: what an outcome says about itself, where nobody waits for anybody.
+fn checked(outcome: Outcome<Product>, executions_before: Serial) -> Arc<Product> {
+    let role = if outcome.value.serial < executions_before { Role::Late } else { Role::Leader };
+    assert_eq!((outcome.role, outcome.callers, outcome.waited), (role, 1, Duration::ZERO));
+    outcome.value
+}
+
+fn this_thread() -> std::thread::ThreadId {
+    std::thread::current().id()
+}
+
+fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Product> {
+    let mut builder = Group::builder()
+        .window(duration(settings.window))
+        .error_window(duration(settings.error_window))
+        .shards(settings.shards)
+        .clock(clock.clone());
+    if let Some(max) = settings.max_requests {
+        builder = builder.max_requests(max);
+    }
+    if let Some(age) = settings.max_join_age {
+        builder = builder.max_join_age(duration(age));
+    }
+    if let Some(timeout) = settings.leader_timeout {
+        builder = builder.leader_timeout(duration(timeout));
+    }
+    if let Some(wait) = settings.max_wait {
+        builder = builder.max_wait(duration(wait));
+    }
+    if let Some(max) = settings.max_retained {
+        builder = builder.max_retained(max);
+    }
+    if settings.bypasses_deadlocks {
+        builder = builder.on_deadlock(OnDeadlock::Bypass);
+    }
+    match settings.has_share_if {
+        true => builder.share_if(may_share).build(),
+        false => builder.build(),
+    }
+}
+
+fn may_share(product: &Product) -> bool {
+    match product.end {
+        End::HookPanic => resume_unwind(Box::new(product.serial)),
+        end => end != End::Private,
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Half the keys have the hash of another one.
+        (self.id / 2).hash(state);
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.id == key.id
+    }
+}
+
+impl ToKey<Key> for KeyRef<'_> {
+    fn to_key(&self) -> Key {
+        Key { id: self.id, _live: Live::clone(self.live) }
+    }
+}
