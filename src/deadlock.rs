@@ -162,3 +162,37 @@ impl Drop for Leading {
 pub(crate) fn leading_thread() -> Option<ThreadToken> {
     this_thread(|me| (me.leading() > 0).then(|| me.token()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::time::Duration;
+
+    use super::GRAPH;
+    use crate::Group;
+
+    #[test]
+    fn a_flight_that_nobody_begins_leaves_the_graph() {
+        let wait = Duration::from_millis(1);
+        let group: Group<u32, u32, ()> = Group::builder().max_wait(wait).build();
+        let (started, given_up) = (Barrier::new(2), Barrier::new(2));
+        let slow = || {
+            started.wait();
+            given_up.wait();
+            Ok(1)
+        };
+        std::thread::scope(|s| {
+            s.spawn(|| group.execute(&1, slow));
+            let outer = group.execute(&2, || {
+                started.wait();
+                // It waits for the flight after the slow one, and leaves before that begins.
+                let inner = group.execute_fresh(&1, || Ok(0));
+                given_up.wait();
+                Ok(u32::from(inner.is_err()))
+            });
+            assert_eq!(*outer.expect("only the inner call gives up"), 1);
+        });
+        let graph = GRAPH.lock();
+        assert!(graph.waits.is_empty() && graph.flights.is_empty(), "{graph:?}");
+    }
+}

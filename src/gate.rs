@@ -174,6 +174,7 @@ impl Gate {
     pub(crate) fn release(&self) -> bool {
         let mut state = self.state.lock();
         if state.waiting == 0 {
+            self.leave_graph(&state);
             return false;
         }
         state.next_start = RELEASED;
@@ -181,6 +182,23 @@ impl Gate {
             deadlock::released(self.id);
         }
         true
+    }
+
+    /// Whether the flight has the right to start, and nobody is left who would start it. Then it
+    /// never does, and leaves the wait-for graph.
+    pub(crate) fn is_deserted(&self) -> bool {
+        let state = self.state.lock();
+        let is_deserted = state.is_deserted();
+        if is_deserted {
+            self.leave_graph(&state);
+        }
+        is_deserted
+    }
+
+    fn leave_graph(&self, state: &State) {
+        if state.in_graph {
+            deadlock::leave(self.id);
+        }
     }
 
     /// Enters this flight into the wait-for graph, before the first wait that stands there.
@@ -239,8 +257,7 @@ impl State {
         self.phase == Phase::Running && (is_success || self.running == 0)
     }
 
-    /// Whether the flight has the right to start, and nobody is left who would start it.
-    pub(crate) fn is_deserted(&self) -> bool {
+    fn is_deserted(&self) -> bool {
         self.phase == Phase::Pending && self.next_start == RELEASED && self.waiting == 0
     }
 }

@@ -414,7 +414,7 @@ impl<K, V, E> Table<K, V, E> {
         let Follower { slot, gate, .. } = follower;
         let mut shard = self.shard(slot.hash).lock();
         shard.tally.timed_out += 1;
-        if gate.lock().is_deserted() {
+        if gate.is_deserted() {
             let linked = shard.detach(slot);
             let aside = shard.take_from_aside(slot);
             drop(shard);
