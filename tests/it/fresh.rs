@@ -1,0 +1,226 @@
+//! Fresh calls: only an execution that begins after the call will do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use coalescer::{Error, Group, ManualClock};
+
+use crate::support::{Call, MS, Numbers, follow, followers, lead, start, wait_until, watched};
+
+type Fresh = Call<u32, String, Result<Arc<u32>, Error<String>>>;
+
+fn endless() -> Numbers {
+    Group::builder().window(Duration::MAX).build()
+}
+
+fn begin_fresh(group: &Numbers, key: &'static str) -> Fresh {
+    let group = group.clone();
+    start(move |function| group.execute_fresh(key, function))
+}
+
+/// Fresh calls that wait: they are handed out when that many more wait than before.
+fn wait_fresh(group: &Numbers, key: &'static str, count: usize) -> Vec<Fresh> {
+    let before = followers(group);
+    let calls = (0..count).map(|_| begin_fresh(group, key)).collect();
+    wait_until(|| followers(group) == before + count);
+    calls
+}
+
+/// Lets whichever of these runs its function return `value`, and collects what they all got.
+fn all_return(calls: Vec<Fresh>, value: u32) -> Vec<Result<Arc<u32>, Error<String>>> {
+    let told: Vec<Fresh> = calls.into_iter().map(|call| call.ends(move || Ok(value))).collect();
+    told.into_iter().map(Call::join).collect()
+}
+
+#[test]
+fn a_fresh_call_passes_by_what_the_window_keeps() {
+    // S30
+    watched(|| {
+        let group = endless();
+        group.execute("k", || Ok(1)).unwrap();
+        assert_eq!(*group.execute_fresh("k", || Ok(2)).unwrap(), 2);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 2, "the fresh result is kept");
+    });
+}
+
+#[test]
+fn fresh_calls_during_one_flight_share_one_successor() {
+    // S30
+    watched(|| {
+        let group = endless();
+        let running = lead(&group, "k");
+        let fresh = wait_fresh(&group, "k", 8);
+        let ordinary = follow(&group, "k", 1);
+        assert_eq!(*running.returns(Ok(1)).unwrap().value, 1);
+        let values = all_return(fresh, 2);
+        let first = values[0].as_ref().unwrap();
+        assert_eq!(**first, 2);
+        assert!(values.iter().all(|value| Arc::ptr_eq(value.as_ref().unwrap(), first)));
+        for call in ordinary {
+            assert_eq!(*call.join_unrun().unwrap().value, 1);
+        }
+        let stats = group.stats();
+        assert_eq!((stats.executed_requests, stats.followers), (2, 8));
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 2, "the successor's result is kept");
+    });
+}
+
+#[test]
+fn a_successor_begins_when_the_flight_before_it_ends_and_not_earlier() {
+    // S30
+    watched(|| {
+        let group = endless();
+        let running = lead(&group, "k");
+        let mut fresh = wait_fresh(&group, "k", 1);
+        let pending = group.in_flight().into_iter().find(|flight| flight.executions == 0).unwrap();
+        assert_eq!((pending.followers, pending.leader.is_none()), (1, true));
+        assert_eq!(group.stats().in_flight, 1);
+        running.returns(Ok(1)).unwrap();
+        let successor = fresh.remove(0).begun();
+        // It is the flight of its key now.
+        let joined = follow(&group, "k", 1);
+        assert_eq!(*successor.returns(Ok(2)).unwrap(), 2);
+        for call in joined {
+            assert_eq!(*call.join_unrun().unwrap().value, 2);
+        }
+    });
+}
+
+#[test]
+fn a_fresh_call_during_the_successor_gets_another_one() {
+    // S30
+    watched(|| {
+        let group = endless();
+        let running = lead(&group, "k");
+        let first = wait_fresh(&group, "k", 1).remove(0);
+        running.returns(Ok(1)).unwrap();
+        let first = first.begun();
+        let second = wait_fresh(&group, "k", 2);
+        assert_eq!(*first.returns(Ok(2)).unwrap(), 2);
+        for value in all_return(second, 3) {
+            assert_eq!(*value.unwrap(), 3);
+        }
+        assert_eq!(group.stats().executed_requests, 3);
+    });
+}
+
+#[test]
+fn a_successor_begins_however_the_flight_before_it_ends() {
+    // S6 S30
+    watched(|| {
+        let endings: [fn() -> Result<u32, String>; 3] =
+            [|| Ok(1), || Err("no".into()), || panic!("on purpose")];
+        for ending in endings {
+            for forgotten in [false, true] {
+                let group = endless();
+                let running = lead(&group, "k");
+                let fresh = wait_fresh(&group, "k", 2);
+                assert!(!forgotten || group.forget("k"));
+                drop(running.ends(ending).try_join());
+                for value in all_return(fresh, 2) {
+                    assert_eq!(*value.unwrap(), 2);
+                }
+                assert!(group.in_flight().is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_fresh_call_after_forget_does_not_wait_for_what_was_forgotten() {
+    // S28 S30
+    watched(|| {
+        let group = endless();
+        let forgotten = lead(&group, "k");
+        group.forget("k");
+        assert_eq!(*group.execute_fresh("k", || Ok(2)).unwrap(), 2);
+        forgotten.returns(Ok(1)).unwrap();
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 2);
+    });
+}
+
+#[test]
+fn max_requests_bounds_a_successor_too() {
+    // S13 S30: a successor is a flight.
+    watched(|| {
+        let group: Numbers = Group::builder().max_requests(2).build();
+        let running = lead(&group, "k");
+        let fresh = wait_fresh(&group, "k", 2);
+        assert_eq!(*group.execute_fresh("k", || Ok(3)).unwrap(), 3, "the successor is full");
+        running.returns(Ok(1)).unwrap();
+        for value in all_return(fresh, 2) {
+            assert_eq!(*value.unwrap(), 2);
+        }
+        assert_eq!(group.stats().executed_requests, 3);
+    });
+}
+
+#[test]
+fn a_successor_that_everyone_left_never_begins() {
+    // S33 S50: max_wait bounds fresh calls as well.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder().max_wait(10 * MS).clock(clock.clone()).build();
+        let running = lead(&group, "k");
+        let fresh = wait_fresh(&group, "k", 2);
+        clock.advance(10 * MS);
+        for call in fresh {
+            assert!(call.join_unrun().unwrap_err().is_timeout());
+        }
+        assert_eq!(group.in_flight().len(), 1);
+        running.returns(Ok(1)).unwrap();
+        assert!(group.in_flight().is_empty());
+        assert_eq!(*group.execute("k", || Ok(2)).unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_successor_does_not_wait_for_ever_for_a_stuck_leader() {
+    // S30 S36
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers =
+            Group::builder().leader_timeout(10 * MS).max_leaders(1).clock(clock.clone()).build();
+        let stuck = lead(&group, "k");
+        let fresh = wait_fresh(&group, "k", 3);
+        clock.advance(10 * MS);
+        for value in all_return(fresh, 2) {
+            assert_eq!(*value.unwrap(), 2);
+        }
+        assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
+        assert!(group.in_flight().is_empty());
+    });
+}
+
+#[test]
+fn whatever_threads_do_a_fresh_value_is_younger_than_its_call() {
+    // S30
+    watched(|| {
+        let group: Group<u32, u64, ()> = Group::builder().window(Duration::MAX).build();
+        let time = AtomicU64::new(0);
+        let tick = || time.fetch_add(1, Ordering::SeqCst);
+        let run = || {
+            let began = tick();
+            thread::yield_now();
+            Ok(began)
+        };
+        let (group, tick, run) = (&group, &tick, &run);
+        thread::scope(|s| {
+            for thread in 0..4 {
+                s.spawn(move || {
+                    for n in 0..1000 {
+                        let called = tick();
+                        match (n + thread) % 8 {
+                            0 => drop(group.forget(&1)),
+                            1 | 2 => drop(group.execute(&1, run)),
+                            _ => assert!(*group.execute_fresh(&1, run).unwrap() > called),
+                        }
+                    }
+                });
+            }
+        });
+        assert!(group.stats().followers > 0, "nobody ever waited, so nothing was tested");
+    });
+}

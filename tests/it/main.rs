@@ -1,0 +1,29 @@
+//! The promises of the library, a module a topic.
+//!
+//! Each test names the sentences of the specification that it is about (`S14`). Nothing here
+//! sleeps: barriers, channels and the manual clock order events. Every test runs under
+//! [`support::watched`], since the failure to fear is a hang.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod bad_input;
+mod coalescer;
+mod counters;
+mod deadlock;
+mod drops;
+mod errors;
+mod forget;
+mod fresh;
+mod in_flight;
+mod keys;
+mod max_requests;
+mod memory;
+mod panics;
+mod sharing;
+mod source_rules;
+mod support;
+mod take_over;
+mod unshareable;
+mod waiting;
+mod window;
+mod worked_examples;

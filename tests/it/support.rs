@@ -1,0 +1,188 @@
+//! What the tests share: a watchdog, and calls whose functions end when a test says so.
+
+use std::hash::BuildHasher;
+use std::io::Write;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use coalescer::{Error, Group, Outcome};
+
+/// Far longer than any test takes, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A group as most tests need it.
+pub(crate) type Numbers = Group<String, u32, String>;
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const NS: Duration = Duration::from_nanos(1);
+
+/// Runs a test on a thread of its own. If it hangs, says so by name and ends the process.
+pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let (done, is_done) = channel::<()>();
+    let body = move || {
+        // Dropped when the test returns and when it panics.
+        let _done = done;
+        test();
+    };
+    let running = thread::Builder::new().name(name.clone()).spawn(body).unwrap();
+    if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+        // Written past the capture of the test harness, which an abort would lose.
+        let report =
+            format!("{name} hangs; run it alone with --nocapture to see how far it gets\n");
+        std::io::stderr().write_all(report.as_bytes()).ok();
+        std::process::abort();
+    }
+    if let Err(panic) = running.join() {
+        resume_unwind(panic);
+    }
+}
+
+/// Waits for what another thread is about to do.
+#[track_caller]
+pub(crate) fn wait_until(happened: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < LIMIT / 2, "what the test waits for does not happen");
+        thread::yield_now();
+    }
+}
+
+/// The function of a call.
+pub(crate) type Function<V, E> = Box<dyn FnOnce() -> Result<V, E> + Send>;
+
+/// A call on a thread of its own. Its function begins when the library runs it, and ends how and
+/// when the test says. If the test goes away, the function panics, so nothing is left hanging.
+pub(crate) struct Call<V, E, R = Result<Outcome<V>, Error<E>>> {
+    begun: Receiver<()>,
+    end: Sender<Function<V, E>>,
+    thread: JoinHandle<R>,
+}
+
+/// Starts a call: `make` makes it, with the function that it is given.
+pub(crate) fn start<V, E, R>(
+    make: impl FnOnce(Function<V, E>) -> R + Send + 'static,
+) -> Call<V, E, R>
+where
+    V: 'static,
+    E: 'static,
+    R: Send + 'static,
+{
+    let (begin, begun) = channel();
+    let (end, told_to_end) = channel::<Function<V, E>>();
+    let function: Function<V, E> = Box::new(move || {
+        begin.send(()).ok();
+        told_to_end.recv().expect("the test says how this function ends")()
+    });
+    Call { begun, end, thread: thread::spawn(move || make(function)) }
+}
+
+impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
+    /// Waits until the function runs.
+    #[track_caller]
+    pub(crate) fn begun(self) -> Self {
+        self.begun.recv().expect("the function was dropped without running");
+        self
+    }
+
+    /// Lets the function return, and waits for the call.
+    #[track_caller]
+    pub(crate) fn returns(self, result: Result<V, E>) -> R {
+        self.ends(move || result).join()
+    }
+
+    /// Lets the function panic, and hands out the panic that came through the call.
+    pub(crate) fn panics(
+        self,
+        with: impl FnOnce() + Send + 'static,
+    ) -> Box<dyn std::any::Any + Send> {
+        let call = self.ends(move || {
+            with();
+            unreachable!("it panics")
+        });
+        call.thread.join().err().expect("the call of a function that panics unwinds")
+    }
+
+    /// Says what the function does in the end, and does not wait for it.
+    pub(crate) fn ends(self, function: impl FnOnce() -> Result<V, E> + Send + 'static) -> Self {
+        self.end.send(Box::new(function)).ok();
+        self
+    }
+
+    /// Waits for the call's result.
+    #[track_caller]
+    pub(crate) fn join(self) -> R {
+        self.thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Waits for the call's result, or for the panic that came through it.
+    pub(crate) fn try_join(self) -> thread::Result<R> {
+        self.thread.join()
+    }
+
+    /// Waits for the call's result, which it must get without running its function.
+    #[track_caller]
+    pub(crate) fn join_unrun(self) -> R {
+        let Self { begun, end: _end, thread } = self;
+        let result = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        assert!(begun.try_recv().is_err(), "its function ran");
+        result
+    }
+
+    pub(crate) fn has_returned(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+/// A call that leads: it is handed out when its function runs.
+#[track_caller]
+pub(crate) fn lead<V, E, S>(group: &Group<String, V, E, S>, key: &'static str) -> Call<V, E>
+where
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    begin(group, key).begun()
+}
+
+/// A call of which is not known yet what it will be.
+pub(crate) fn begin<V, E, S>(group: &Group<String, V, E, S>, key: &'static str) -> Call<V, E>
+where
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    let group = group.clone();
+    start(move |function| group.execute_outcome(key, function))
+}
+
+/// Calls that follow: they are handed out when that many more wait than before.
+#[track_caller]
+pub(crate) fn follow<V, E, S>(
+    group: &Group<String, V, E, S>,
+    key: &'static str,
+    count: usize,
+) -> Vec<Call<V, E>>
+where
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    let before = followers(group);
+    let calls = (0..count).map(|_| begin(group, key)).collect();
+    wait_until(|| followers(group) == before + count);
+    calls
+}
+
+/// How many calls wait in a group now.
+pub(crate) fn followers<V, E, S: BuildHasher>(group: &Group<String, V, E, S>) -> usize {
+    group.in_flight().iter().map(|flight| flight.followers).sum()
+}
+
+/// The text of a panic.
+pub(crate) fn text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not text")
+}

@@ -1,0 +1,289 @@
+//! Taking over from a leader that is stuck.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::{Group, ManualClock, Role};
+
+use crate::support::{Call, MS, NS, Numbers, begin, follow, followers, lead, wait_until, watched};
+
+const TIMEOUT: Duration = Duration::from_millis(30);
+
+fn impatient(clock: &ManualClock) -> Numbers {
+    Group::builder().leader_timeout(TIMEOUT).clock(clock.clone()).build()
+}
+
+/// Lets the waiters' functions return `value`, should they run, and sorts their values.
+fn values(calls: Vec<Call<u32, String>>, value: u32) -> Vec<u32> {
+    let told: Vec<_> = calls.into_iter().map(|call| call.ends(move || Ok(value))).collect();
+    let mut values: Vec<u32> = told.into_iter().map(|call| *call.join().unwrap().value).collect();
+    values.sort_unstable();
+    values
+}
+
+#[test]
+fn a_waiter_takes_over_and_its_success_goes_to_all() {
+    // S36 S37 S38 S26
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let stuck = lead(&group, "k");
+        let waiter = follow(&group, "k", 1).remove(0);
+        clock.advance(TIMEOUT);
+        let second = waiter.begun();
+        let others = follow(&group, "k", 3);
+        let own = second.returns(Ok(2)).unwrap();
+        assert_eq!((*own.value, own.role, own.waited), (2, Role::Leader, TIMEOUT));
+        for follower in others {
+            let outcome = follower.join_unrun().unwrap();
+            assert!(Arc::ptr_eq(&outcome.value, &own.value));
+        }
+        assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
+        let stats = group.stats();
+        assert_eq!((stats.takeovers, stats.executed_requests, stats.followers), (1, 2, 3));
+        assert!(group.in_flight().is_empty());
+    });
+}
+
+#[test]
+fn a_new_arrival_takes_over_too() {
+    // S36
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let stuck = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        assert_eq!(*group.execute("k", || Ok(2)).unwrap(), 2);
+        assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
+        assert_eq!(group.stats().takeovers, 1);
+    });
+}
+
+#[test]
+fn a_call_that_must_not_wait_may_take_over() {
+    // S34 S36
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let stuck = lead(&group, "k");
+        assert!(group.try_execute("k", || Ok(2)).unwrap_err().would_block());
+        clock.advance(TIMEOUT);
+        assert_eq!(*group.try_execute("k", || Ok(2)).unwrap(), 2);
+        stuck.returns(Ok(1)).unwrap();
+    });
+}
+
+#[test]
+fn nobody_takes_over_before_the_time_nor_without_the_setting() {
+    // S35 S36
+    watched(|| {
+        let clock = ManualClock::new();
+        let unset: Numbers = Group::builder().clock(clock.clone()).build();
+        for (group, by) in [(impatient(&clock), TIMEOUT - NS), (unset, 1000 * TIMEOUT)] {
+            let leader = lead(&group, "k");
+            clock.advance(by);
+            let told = group.execute_timeout("k", Duration::ZERO, || Ok(2));
+            assert!(told.unwrap_err().is_timeout());
+            leader.returns(Ok(1)).unwrap();
+            assert_eq!(group.stats().takeovers, 0);
+        }
+    });
+}
+
+#[test]
+fn exactly_one_of_many_takes_over() {
+    // S36 S39
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let stuck = lead(&group, "k");
+        let waiters = follow(&group, "k", 8);
+        clock.advance(TIMEOUT);
+        wait_until(|| group.stats().takeovers == 1);
+        // Two is the limit, however long it takes.
+        clock.advance(1000 * TIMEOUT);
+        let told = group.execute_timeout("k", Duration::ZERO, || Ok(3));
+        assert!(told.unwrap_err().is_timeout());
+        let flight = group.in_flight().remove(0);
+        assert_eq!((flight.executions, flight.followers), (2, 7));
+        assert_eq!(values(waiters, 2), [2; 8]);
+        stuck.returns(Ok(1)).unwrap();
+        assert_eq!((group.stats().takeovers, group.stats().executed_requests), (1, 2));
+    });
+}
+
+#[test]
+fn max_leaders_bounds_the_executions_and_each_waits_for_the_youngest() {
+    // S36 S39
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers =
+            Group::builder().leader_timeout(TIMEOUT).max_leaders(3).clock(clock.clone()).build();
+        let first = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        let second = lead(&group, "k");
+        clock.advance(TIMEOUT - NS);
+        assert!(group.try_execute("k", || Ok(0)).unwrap_err().would_block());
+        clock.advance(NS);
+        let third = lead(&group, "k");
+        clock.advance(1000 * TIMEOUT);
+        let waiters = follow(&group, "k", 2);
+        assert_eq!(group.in_flight()[0].executions, 3);
+        assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
+        assert_eq!(values(waiters, 0), [2, 2]);
+        assert_eq!(*third.returns(Ok(3)).unwrap().value, 3);
+        assert_eq!(*first.returns(Ok(1)).unwrap().value, 1);
+    });
+}
+
+#[test]
+fn one_leader_at_most_means_that_nobody_takes_over() {
+    // S39
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers =
+            Group::builder().leader_timeout(TIMEOUT).max_leaders(1).clock(clock.clone()).build();
+        let leader = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        let waiters = follow(&group, "k", 2);
+        leader.returns(Ok(1)).unwrap();
+        assert_eq!(values(waiters, 2), [1, 1]);
+    });
+}
+
+#[test]
+fn the_first_success_may_be_the_stuck_leaders() {
+    // S37 S38
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let slow = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        let second = lead(&group, "k");
+        let waiters = follow(&group, "k", 2);
+        assert_eq!(*slow.returns(Ok(1)).unwrap().value, 1);
+        assert_eq!(values(waiters, 0), [1, 1]);
+        // The flight is over; what still runs is nobody's but its leader's.
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 3);
+        assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
+    });
+}
+
+#[test]
+fn a_failure_does_not_decide_while_another_execution_runs() {
+    // S37, whichever of the two fails, and however
+    watched(|| {
+        let failures: [fn() -> Result<u32, String>; 2] =
+            [|| Err("down".into()), || panic!("on purpose")];
+        for failure in failures {
+            for second_fails in [false, true] {
+                let clock = ManualClock::new();
+                let group = impatient(&clock);
+                let first = lead(&group, "k");
+                clock.advance(TIMEOUT);
+                let second = lead(&group, "k");
+                let waiters = follow(&group, "k", 2);
+                let (fails, succeeds) =
+                    if second_fails { (second, first) } else { (first, second) };
+                assert!(!matches!(fails.ends(failure).try_join(), Ok(Ok(_))));
+                assert_eq!(followers(&group), 2, "they still wait");
+                succeeds.returns(Ok(7)).unwrap();
+                assert_eq!(values(waiters, 0), [7, 7]);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_last_failure_decides_when_every_execution_has_failed() {
+    // S37
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let first = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        let second = lead(&group, "k");
+        let waiters = follow(&group, "k", 2);
+        second.panics(|| panic!("the second"));
+        let own = first.returns(Err("the first".into())).unwrap_err();
+        for waiter in waiters {
+            let error = waiter.join_unrun().unwrap_err();
+            assert!(Arc::ptr_eq(error.failed().unwrap(), own.failed().unwrap()));
+        }
+        assert!(group.in_flight().is_empty());
+    });
+}
+
+/// A window of 100 ms, and a take-over after 30 ms that is published at 40 ms.
+fn taken_over(clock: &ManualClock) -> (Numbers, Call<u32, String>, Call<u32, String>) {
+    let group: Numbers =
+        Group::builder().window(100 * MS).leader_timeout(TIMEOUT).clock(clock.clone()).build();
+    let first = lead(&group, "k");
+    clock.advance(TIMEOUT);
+    let second = lead(&group, "k");
+    clock.advance(10 * MS);
+    (group, first, second)
+}
+
+#[test]
+fn the_window_counts_from_the_start_of_the_execution_that_was_published() {
+    // S38
+    watched(|| {
+        let clock = ManualClock::new();
+        let (group, _stuck, second) = taken_over(&clock);
+        second.returns(Ok(2)).unwrap();
+        clock.advance(90 * MS - NS);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 2);
+        clock.advance(NS);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 3);
+
+        let clock = ManualClock::new();
+        let (group, slow, _second) = taken_over(&clock);
+        slow.returns(Ok(1)).unwrap();
+        clock.advance(60 * MS - NS);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 1);
+        clock.advance(NS);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_later_result_does_not_replace_the_one_that_is_kept() {
+    // S38
+    watched(|| {
+        let clock = ManualClock::new();
+        let (group, stuck, second) = taken_over(&clock);
+        second.returns(Ok(2)).unwrap();
+        assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
+        let late = group.execute_outcome("k", || Ok(3)).unwrap();
+        assert_eq!((*late.value, late.role), (2, Role::Late));
+    });
+}
+
+#[test]
+fn a_forgotten_flight_can_still_be_taken_over_by_its_waiters() {
+    // S27 S36
+    watched(|| {
+        let clock = ManualClock::new();
+        let group = impatient(&clock);
+        let stuck = lead(&group, "k");
+        let waiters = follow(&group, "k", 2);
+        group.forget("k");
+        clock.advance(TIMEOUT);
+        assert_eq!(values(waiters, 2), [2, 2]);
+        stuck.returns(Ok(1)).unwrap();
+        assert!(group.in_flight().is_empty());
+    });
+}
+
+#[test]
+fn on_the_real_clock_a_waiter_takes_over_by_itself() {
+    // S36
+    watched(|| {
+        let group: Numbers = Group::builder().leader_timeout(5 * MS).build();
+        let stuck = lead(&group, "k");
+        let second = begin(&group, "k").begun();
+        assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
+        stuck.returns(Ok(1)).unwrap();
+    });
+}

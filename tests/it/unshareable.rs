@@ -1,0 +1,150 @@
+//! Values that their leader keeps to itself.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+use coalescer::{Error, Group, ManualClock, Role};
+
+use crate::support::{MS, Numbers, follow, lead, watched};
+
+/// Odd values are not shared.
+fn even_only() -> Numbers {
+    Group::builder().window(Duration::MAX).share_if(|value: &u32| value.is_multiple_of(2)).build()
+}
+
+#[test]
+fn followers_of_an_unshareable_value_run_their_own_functions_all_at_once() {
+    // S40: the barrier opens when all four run at the same time.
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let together = Arc::new(Barrier::new(4));
+        let followers = follow(&group, "k", 4);
+        let told: Vec<_> = (10..)
+            .zip(followers)
+            .map(|(own, follower)| {
+                let together = Arc::clone(&together);
+                follower.ends(move || {
+                    together.wait();
+                    Ok(own)
+                })
+            })
+            .collect();
+        let outcome = leader.returns(Ok(1)).unwrap();
+        assert_eq!((*outcome.value, outcome.role), (1, Role::Leader));
+        for (own, follower) in (10..).zip(told) {
+            let outcome = follower.join().unwrap();
+            assert_eq!((*outcome.value, outcome.role, outcome.callers), (own, Role::Leader, 1));
+        }
+        let stats = group.stats();
+        assert_eq!((stats.executed_requests, stats.coalesced_requests), (5, 0));
+        assert_eq!(stats.in_flight, 0);
+    });
+}
+
+#[test]
+fn an_unshareable_value_is_not_kept_and_neither_are_its_followers_own() {
+    // S40: even a value that could be shared is its caller's own there.
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let follower = follow(&group, "k", 1).remove(0);
+        leader.returns(Ok(1)).unwrap();
+        assert_eq!(*follower.returns(Ok(2)).unwrap().value, 2);
+        assert!(!group.forget("k"));
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 3);
+    });
+}
+
+#[test]
+fn values_that_pass_the_rule_are_shared_and_kept() {
+    // S40
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let followers = follow(&group, "k", 2);
+        leader.returns(Ok(2)).unwrap();
+        for follower in followers {
+            assert_eq!(*follower.join_unrun().unwrap().value, 2);
+        }
+        assert_eq!(group.execute_outcome("k", || Ok(4)).unwrap().role, Role::Late);
+    });
+}
+
+#[test]
+fn the_rule_is_asked_once_for_each_value_and_not_for_errors() {
+    // S40
+    watched(|| {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let rule = move |_: &u32| {
+            count.fetch_add(1, Ordering::SeqCst);
+            true
+        };
+        let group: Numbers = Group::builder().window(Duration::MAX).share_if(rule).build();
+        let leader = lead(&group, "k");
+        let followers = follow(&group, "k", 3);
+        leader.returns(Ok(1)).unwrap();
+        followers.into_iter().for_each(|follower| drop(follower.join_unrun()));
+        group.execute("k", || Ok(2)).unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        group.execute("other", || Err("down".into())).unwrap_err();
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn what_a_released_follower_does_is_its_own_affair() {
+    // S40: an error or a panic of one reaches neither the leader nor the others.
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let mut followers = follow(&group, "k", 3);
+        leader.returns(Ok(1)).unwrap();
+        let [third, second, first] = [(); 3].map(|()| followers.pop().unwrap());
+        let (first, second) = (first.begun(), second.begun());
+        assert!(matches!(first.returns(Err("down".into())), Err(Error::Failed(_))));
+        second.panics(|| panic!("on purpose"));
+        assert_eq!(*third.returns(Ok(3)).unwrap().value, 3);
+        let stats = group.stats();
+        assert_eq!((stats.executed_requests, stats.failed, stats.panicked), (4, 1, 1));
+    });
+}
+
+#[test]
+fn released_followers_do_not_hold_up_the_next_flight() {
+    // S40: they lead nothing that others could join.
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let released = follow(&group, "k", 1).remove(0);
+        leader.returns(Ok(1)).unwrap();
+        let released = released.begun();
+        assert!(group.in_flight().is_empty());
+        assert_eq!(group.stats().in_flight, 1);
+        assert_eq!(*group.execute("k", || Ok(4)).unwrap(), 4);
+        released.returns(Ok(3)).unwrap();
+    });
+}
+
+#[test]
+fn an_unshareable_success_decides_a_flight_that_was_taken_over() {
+    // S37 S40
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder()
+            .leader_timeout(MS)
+            .share_if(|value: &u32| value.is_multiple_of(2))
+            .clock(clock.clone())
+            .build();
+        let stuck = lead(&group, "k");
+        clock.advance(MS);
+        let second = lead(&group, "k");
+        let released = follow(&group, "k", 1).remove(0);
+        second.returns(Ok(1)).unwrap();
+        assert_eq!(*released.returns(Ok(3)).unwrap().value, 3);
+        assert_eq!(*stuck.returns(Ok(2)).unwrap().value, 2);
+        assert_eq!(group.stats().in_flight, 0);
+    });
+}
