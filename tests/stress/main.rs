@@ -1,0 +1,77 @@
+//! Many threads, random calls, real time: what holds on one thread must hold on sixty-four.
+//!
+//! Each round takes random settings and a random mix of calls: errors, panics, timeouts, forgets,
+//! fresh calls, tries, take-overs, unshareable values, nested calls that close cycles. Every call
+//! is judged by what it got, the counters are held against the threads' own, an observer reads
+//! snapshots all the while, and at the end nothing may be under way and nothing may be alive.
+//!
+//! ```text
+//! plan      what a round does         product   keys and results that are counted
+//! round     64 threads on one group   counts    what the calls returned, against Stats
+//! worker    one of the threads        verdict   whether a call may get what it got
+//! watch     ends the process, and says why, when a call hangs
+//! ```
+//!
+//! `COALESCER_STRESS_SECONDS` says how long it runs (10), and `COALESCER_STRESS_SEED` where it
+//! begins: each round's seed is the one before plus one, so a failed round can be run first.
+
+mod counts;
+mod plan;
+mod product;
+mod rng;
+mod round;
+mod verdict;
+mod watch;
+mod worker;
+
+use std::env;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use counts::Counts;
+use plan::Plan;
+use round::Round;
+
+/// Long enough for thousands of calls, short enough for many settings.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// A shorter run need not have seen every ending.
+const COVERING: u64 = 8;
+
+#[test]
+fn random_calls_of_many_threads_keep_every_promise() {
+    let seconds = number("COALESCER_STRESS_SECONDS").unwrap_or(10);
+    let seed = number("COALESCER_STRESS_SEED").unwrap_or_else(random_seed);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut sum = Counts::default();
+    for seed in (0..).map(|round| seed.wrapping_add(round)) {
+        if Instant::now() >= end {
+            break;
+        }
+        sum += round(seed);
+    }
+    println!("seed {seed}: {sum:?}");
+    if seconds >= COVERING {
+        sum.check_coverage();
+    }
+}
+
+fn round(seed: u64) -> Counts {
+    let round = Round::new(Plan::random(seed), ROUND);
+    // Shown only if the round fails.
+    println!("COALESCER_STRESS_SEED={seed}: {:?}", round.plan);
+    let counts = round.run();
+    let (keys, products) = (round.live_keys.clone(), round.live_products.clone());
+    drop(round);
+    assert_eq!((product::alive(&keys), product::alive(&products)), (0, 0), "outlived the group");
+    counts
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
+}
+
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(0)
+}
