@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, wait_until};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, now, wait_until};
 
 /// Nanoseconds since the clock's own beginning: 584 years of them.
 pub(crate) type Nanos = u64;
@@ -41,13 +41,13 @@ pub(crate) enum Clock {
 
 impl Clock {
     pub(crate) fn real() -> Self {
-        Self::Real(Instant::now())
+        Self::Real(now())
     }
 
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match self {
-            Self::Real(epoch) => nanos(epoch.elapsed()),
+            Self::Real(epoch) => nanos(now().saturating_duration_since(*epoch)),
             Self::Manual(clock) => clock.inner.elapsed.load(Ordering::Relaxed),
         }
     }
@@ -160,7 +160,7 @@ impl ManualClock {
     #[must_use]
     pub fn new() -> Self {
         let inner = Inner {
-            base: Instant::now(),
+            base: now(),
             elapsed: AtomicU64::new(0),
             alarms: Mutex::new(Alarms::default()),
         };

@@ -16,6 +16,12 @@
 
 pub(crate) use imp::*;
 
+/// The system's monotonic time, which every clock begins with.
+#[inline]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// A number that is read and written only under one lock, which its owner names.
 ///
 /// It is an atomic so that it can live in a shared value without `unsafe`; the accesses are plain
