@@ -194,10 +194,13 @@ impl<K, V, E> Table<K, V, E> {
             }
             old => self.start_flight(&mut shard, old, spare, &mut leaving),
         };
-        let neighbour = shard.next_neighbour(self.shards.len());
+        // Only leads take turns: most of them are admitted twice, and two steps at a time would
+        // pass by every other shard.
+        let leads = matches!(admission, Admission::Lead(_));
+        let neighbour = leads.then(|| shard.next_neighbour(self.shards.len()));
         drop(shard);
         drop(leaving);
-        if let Admission::Lead(execution) = &admission {
+        if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.tidy(neighbour, execution.start);
         }
         admission
