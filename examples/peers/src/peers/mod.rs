@@ -1,0 +1,6 @@
+//! The adapters, one for each contender.
+
+pub mod coalescer;
+pub mod moka;
+pub mod quick_cache;
+pub mod singleflight;
