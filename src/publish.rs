@@ -38,7 +38,10 @@ struct Outcome<'e, V, E> {
 
 impl<K, V, E> Table<K, V, E> {
     fn end(&self, execution: &Execution<'_, K, V, E>, ending: &Ending<V, E>) -> usize {
-        let outcome = Outcome { ending, kept: self.keep(execution, ending) };
+        // Dropped last: a destructor that is slow, or panics, is not to keep the followers waiting.
+        let mut evicted = Vec::new();
+        let kept = self.keep(execution, ending, &mut evicted);
+        let outcome = Outcome { ending, kept };
         let mut leaving = Leaving::new();
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(ending);
@@ -48,6 +51,8 @@ impl<K, V, E> Table<K, V, E> {
         };
         drop(shard);
         leaving.wake();
+        drop(leaving);
+        drop(evicted);
         followers + 1
     }
 
@@ -143,7 +148,12 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Whether the window keeps this outcome, if its flight is still the one of its key (S8, S18).
     /// Reads the clock, and in a bounded table makes room, before the shard is locked.
-    fn keep(&self, execution: &Execution<'_, K, V, E>, ending: &Ending<V, E>) -> Option<Kind> {
+    fn keep(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        ending: &Ending<V, E>,
+        evicted: &mut Vec<Arc<Slot<K, V, E>>>,
+    ) -> Option<Kind> {
         let kind = match ending {
             Ending::Value(_) => Kind::Value,
             Ending::Failed(_) => Kind::Error,
@@ -155,14 +165,14 @@ impl<K, V, E> Table<K, V, E> {
         }
         let end = execution.start.saturating_add(window);
         let over = window != FOREVER && self.clock.now() >= end;
-        (!over && self.make_room(&execution.slot)).then_some(kind)
+        (!over && self.make_room(&execution.slot, evicted)).then_some(kind)
     }
 
     /// Reserves a place in a bounded table; the oldest result makes room for the new one. Nothing
     /// makes room for a flight that was forgotten or superseded: its result is not to be retained.
-    fn make_room(&self, slot: &Slot<K, V, E>) -> bool {
+    fn make_room(&self, slot: &Slot<K, V, E>, evicted: &mut Vec<Arc<Slot<K, V, E>>>) -> bool {
         while !self.retention.reserve() {
-            if !self.is_current(slot) || !self.evict() {
+            if !self.is_current(slot) || !self.evict(evicted) {
                 return false;
             }
         }
@@ -174,18 +184,16 @@ impl<K, V, E> Table<K, V, E> {
         slot.place() == Place::Current
     }
 
-    /// Drops an expired result if there is one, and the oldest one if not (S47).
-    fn evict(&self) -> bool {
+    /// Takes out an expired result if there is one, and the oldest one if not (S47).
+    fn evict(&self, evicted: &mut Vec<Arc<Slot<K, V, E>>>) -> bool {
         let now = self.clock.now();
         let Some((place, kind)) = self.retention.next_to_go(&self.rules, now) else { return false };
-        let mut leaving = Leaving::new();
         let mut shard = self.shard_at(place).lock();
         if let Some(oldest) = shard.oldest(kind).map(Arc::clone) {
             drop(shard.detach(&oldest));
-            leaving.push(oldest);
+            evicted.push(oldest);
             self.retention.gone(&shard, place, kind);
         }
-        drop(shard);
         true
     }
 }
