@@ -40,7 +40,7 @@ row! { of_8_callers_of_a_panicking_function: super::herd::PANICKING;
     MOKA moka_runs_all_one_by_one: "8 executions, one after the other; all panic",
     QUICK_CACHE quick_cache_runs_all_one_by_one: "8 executions, one after the other; all panic",
     SINGLEFLIGHT singleflight_leaves_the_others_hanging:
-        "1 execution; the leader panics, the others hang for ever",
+        "1 execution; the leader panics, the others hang",
 }
 
 row! { a_function_that_asks_for_its_own_key: super::deadlock::OWN_KEY;

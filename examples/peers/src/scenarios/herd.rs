@@ -170,7 +170,7 @@ fn end(seen: Seen<Answer>) -> String {
         Seen::Returned(Answer::Failed) => "get the error".into(),
         Seen::Returned(Answer::LeaderPanicked) => "get `LeaderPanicked`".into(),
         Seen::Panicked => "panic".into(),
-        Seen::Hangs => "hang for ever".into(),
+        Seen::Hangs => "hang".into(),
         other => format!("{other:?}"),
     }
 }
