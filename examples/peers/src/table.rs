@@ -14,7 +14,7 @@ absence, and so are the cells of Go's last three rows. The verbs are coalescer's
 Go's `Do`, moka's `try_get_with`, quick_cache's `get_or_insert_with` and singleflight's `work`. A
 wait has a deadline by `execute_timeout`, by Go's `DoChan` with `select`, and by quick_cache's
 `get_value_or_guard`. \"Hang\" is said of a thread that was asleep for 300 ms on end, without anything
-under way that could wake it but what the row says. "In some herds more" is a race: up to 100 herds
+under way that could wake it but what the row says. \"In some herds more\" is a race: up to 100 herds
 were sent, until one of them did not share. Forgetting is `forget`, `Forget`, `invalidate` and
 `remove`. Which types must be `Clone` is shown by the compiler.
 ";
