@@ -1,12 +1,13 @@
 //! Calls that would wait for themselves.
 
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use coalescer::{Coalescer, Error, Group, ManualClock, OnDeadlock};
 
-use crate::support::{Call, MS, Numbers, begin, follow, followers, lead, wait_until, watched};
+use crate::support::{Call, MS, Numbers, follow, followers, lead, wait_until, watched};
 
 type Answer = Result<Arc<u32>, Error<String>>;
 
@@ -64,7 +65,7 @@ fn a_job_that_a_pool_runs_on_the_leaders_thread_is_refused() {
     // S44: a worker that waits inside its function runs the next job of its queue meanwhile.
     watched(|| {
         let group = Numbers::new();
-        let (queue, jobs) = std::sync::mpsc::channel::<Box<dyn FnOnce() -> Answer>>();
+        let (queue, jobs) = channel::<Box<dyn FnOnce() -> Answer>>();
         let stolen = group.clone();
         queue.send(Box::new(move || stolen.execute("k", || Ok(2)))).unwrap();
         let outer = group.execute("k", || or_zero(jobs.recv().unwrap()()));
@@ -226,8 +227,8 @@ fn a_wait_that_is_over_is_forgotten() {
         let group: Numbers = Group::builder().clock(clock.clone()).build();
         let (a, b) = (lead(&group, "a"), lead(&group, "b"));
         let inner = group.clone();
-        let (gave_up, has_given_up) = std::sync::mpsc::channel();
-        let (finish, told_to_finish) = std::sync::mpsc::channel::<()>();
+        let (gave_up, has_given_up) = channel();
+        let (finish, told_to_finish) = channel::<()>();
         let a = a.ends(move || {
             gave_up.send(inner.execute_timeout("b", MS, || Ok(0))).unwrap();
             told_to_finish.recv().ok();
@@ -241,23 +242,6 @@ fn a_wait_that_is_over_is_forgotten() {
         finish.send(()).unwrap();
         assert_eq!(*a.join().unwrap().value, 1);
         assert_eq!(*b.join().unwrap().value, 11);
-    });
-}
-
-#[test]
-fn a_thread_whose_function_has_returned_leads_nothing_any_more() {
-    // S43
-    watched(|| {
-        let group = Numbers::new();
-        let (a, b) = (lead(&group, "a"), lead(&group, "b"));
-        let a = calls(a, &group, "b");
-        wait_until(|| followers(&group) == 1);
-        b.returns(Ok(1)).unwrap();
-        a.join().unwrap();
-        let again = lead(&group, "b");
-        let joined = begin(&group, "b");
-        again.returns(Ok(2)).unwrap();
-        assert_eq!(*joined.returns(Ok(2)).unwrap().value, 2);
     });
 }
 
@@ -308,6 +292,65 @@ fn a_cycle_through_the_second_leader_of_a_flight_is_found() {
         assert_eq!(*calls(b, &group, "a").join().unwrap().value, 0);
         assert_eq!(*second.join().unwrap().value, 10);
         stuck.returns(Ok(1)).unwrap();
+    });
+}
+
+#[test]
+fn a_waiter_that_took_over_is_found_as_a_leader() {
+    // S36 S42: it leads x, and as a waiter of `a` it begins a second execution of that.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder().leader_timeout(MS).clock(clock.clone()).build();
+        let stuck = lead(&group, "a");
+        let (x, inner) = (lead(&group, "x"), group.clone());
+        let (took_over, has_taken_over) = channel();
+        let (go, told_to_go) = channel::<()>();
+        let second = group.clone();
+        let x = x.ends(move || {
+            or_zero(inner.execute("a", || {
+                took_over.send(()).ok();
+                told_to_go.recv().ok();
+                or_zero(second.execute("b", || Ok(1)))
+            }))
+        });
+        wait_until(|| followers(&group) == 1);
+        clock.advance(MS);
+        has_taken_over.recv().unwrap();
+        let b = calls(lead(&group, "b"), &group, "a");
+        wait_until(|| followers(&group) == 1);
+        go.send(()).unwrap();
+        assert_eq!(*x.join().unwrap().value, 10, "the call from a to b closed the cycle");
+        assert_eq!(*b.join().unwrap().value, 10);
+        stuck.returns(Ok(1)).unwrap();
+        assert_eq!(group.stats().refused, 1);
+    });
+}
+
+#[test]
+fn a_waiter_that_began_a_successor_is_found_as_its_leader() {
+    // S30 S42
+    watched(|| {
+        let group = Numbers::new();
+        let before = lead(&group, "a");
+        let (x, inner) = (lead(&group, "x"), group.clone());
+        let (began, has_begun) = channel();
+        let (go, told_to_go) = channel::<()>();
+        let second = group.clone();
+        let x = x.ends(move || {
+            or_zero(inner.execute_fresh("a", || {
+                began.send(()).ok();
+                told_to_go.recv().ok();
+                or_zero(second.execute("b", || Ok(1)))
+            }))
+        });
+        wait_until(|| followers(&group) == 1);
+        before.returns(Ok(1)).unwrap();
+        has_begun.recv().unwrap();
+        let b = calls(lead(&group, "b"), &group, "a");
+        wait_until(|| followers(&group) == 1);
+        go.send(()).unwrap();
+        assert_eq!(*x.join().unwrap().value, 10, "the call from a to b closed the cycle");
+        assert_eq!(*b.join().unwrap().value, 10);
     });
 }
 

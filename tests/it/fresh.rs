@@ -195,6 +195,51 @@ fn a_successor_does_not_wait_for_ever_for_a_stuck_leader() {
 }
 
 #[test]
+fn a_fresh_call_does_not_share_a_successor_that_began_before_it_called() {
+    // S30: the successor did not wait for the end of the stuck flight.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers =
+            Group::builder().leader_timeout(10 * MS).max_leaders(1).clock(clock.clone()).build();
+        let stuck = lead(&group, "k");
+        let early = wait_fresh(&group, "k", 1).remove(0);
+        clock.advance(10 * MS);
+        let early = early.begun();
+        let later = begin_fresh(&group, "k");
+        wait_until(|| group.stats().total_requests == 3);
+        assert_eq!(*early.returns(Ok(2)).unwrap(), 2);
+        let later = later.ends(|| Ok(3));
+        stuck.returns(Ok(1)).unwrap();
+        assert_eq!(*later.join().unwrap(), 3);
+        assert!(group.in_flight().is_empty());
+    });
+}
+
+#[test]
+fn a_successor_whose_callers_leave_when_it_may_begin_leaves_nothing_behind() {
+    // S33 S50: as a race of the end of a flight with the deadline of those who wait for the next.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder().max_wait(MS).clock(clock.clone()).build();
+        for _ in 0..300 {
+            let running = lead(&group, "k");
+            let fresh = wait_fresh(&group, "k", 2);
+            let clock = clock.clone();
+            let running = running.ends(move || {
+                clock.advance(MS);
+                Ok(1)
+            });
+            for result in all_return(fresh, 2) {
+                assert!(matches!(result, Ok(_) | Err(Error::TimedOut)));
+            }
+            running.join().unwrap();
+            assert!(group.in_flight().is_empty());
+            assert!(!group.forget("k"));
+        }
+    });
+}
+
+#[test]
 fn whatever_threads_do_a_fresh_value_is_younger_than_its_call() {
     // S30
     watched(|| {

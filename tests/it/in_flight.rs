@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coalescer::{Group, ManualClock};
 
-use crate::support::{MS, Numbers, begin, follow, lead, start, wait_until, watched};
+use crate::support::{MS, Numbers, follow, lead, start, wait_until, watched};
 
 #[test]
 fn it_tells_key_age_followers_and_leader_the_oldest_first() {
@@ -85,21 +85,6 @@ fn it_shows_every_execution_of_a_flight_that_was_taken_over() {
         assert_eq!((flights.len(), flights[0].executions, flights[0].followers), (1, 1, 0));
         stuck.returns(Ok(1)).unwrap();
         assert!(group.in_flight().is_empty());
-    });
-}
-
-#[test]
-fn a_thread_that_has_ended_is_not_named_as_a_leader() {
-    // S50: a thread's number is never given to another one.
-    watched(|| {
-        let group = Numbers::new();
-        for _ in 0..20 {
-            let leader = begin(&group, "k").begun();
-            let id = group.in_flight()[0].leader.as_ref().unwrap().id();
-            let again = thread::spawn(|| thread::current().id()).join().unwrap();
-            assert_ne!(id, again);
-            leader.returns(Ok(1)).unwrap();
-        }
     });
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use coalescer::{Group, ManualClock};
 
-use crate::support::{MS, Numbers, follow, lead, watched};
+use crate::support::{MS, Numbers, OneHash, follow, lead, watched};
 
 const WINDOW: Duration = Duration::from_millis(100);
 
@@ -64,6 +64,47 @@ fn a_key_goes_with_its_flight() {
     });
 }
 
+#[test]
+fn what_is_not_to_be_kept_goes_with_its_last_caller() {
+    // S8 S28 S47: a result that is as old as the window, and one that was forgotten.
+    watched(|| {
+        for (pause, forgets) in [(WINDOW, false), (MS, true)] {
+            for followers in [0, 2] {
+                let clock = ManualClock::new();
+                let group: Group<String, Arc<()>, Arc<()>> =
+                    Group::builder().window(WINDOW).clock(clock.clone()).build();
+                let value = Arc::new(());
+                let leader = lead(&group, "k");
+                let followers = follow(&group, "k", followers);
+                clock.advance(pause);
+                assert!(!forgets || group.forget("k"));
+                drop(leader.returns(Ok(Arc::clone(&value))));
+                followers.into_iter().for_each(|call| drop(call.join_unrun()));
+                assert_eq!(Arc::strong_count(&value), 1);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_results_of_a_flight_that_was_taken_over_go_too() {
+    // S38 S47
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Group<String, Arc<()>, ()> =
+            Group::builder().leader_timeout(MS).clock(clock.clone()).build();
+        let value = Arc::new(());
+        let stuck = lead(&group, "k");
+        clock.advance(MS);
+        let second = lead(&group, "k");
+        let follower = follow(&group, "k", 1).remove(0);
+        drop(second.returns(Ok(Arc::clone(&value))));
+        drop(follower.join_unrun());
+        drop(stuck.returns(Ok(Arc::clone(&value))));
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
 /// Makes results of 300 keys, lets them expire, and calls only one other key from then on.
 fn expire_beside_one_busy_key(group: &TrackedGroup, clock: &ManualClock, calls: u32) -> usize {
     let mut tracker = Tracker::default();
@@ -94,6 +135,26 @@ fn expired_results_go_as_work_goes_on_though_nobody_calls_their_keys() {
             let left = expire_beside_one_busy_key(&group, &clock, 1500);
             assert_eq!(left, 0, "of 300 with {shards} shards");
         }
+    });
+}
+
+#[test]
+fn an_expired_result_goes_with_the_next_execution_in_its_shard() {
+    // S47: keys of one hash share a shard, whichever that is.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Group<u32, Tracked, Tracked, OneHash> = Group::builder()
+            .window(WINDOW)
+            .error_window(WINDOW)
+            .hasher(OneHash)
+            .clock(clock.clone())
+            .build();
+        let mut tracker = Tracker::default();
+        drop(group.execute(&1, || Ok(tracker.make())));
+        drop(group.execute(&2, || Err(tracker.make())));
+        clock.advance(WINDOW);
+        drop(group.execute(&3, || Ok(tracker.make())));
+        assert_eq!(tracker.left(), [2]);
     });
 }
 

@@ -1,13 +1,14 @@
 //! One execution for many calls: who runs, who waits, and what they all get.
 
-use std::hash::{BuildHasher, Hasher};
+use std::fmt::Debug;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use coalescer::{Coalescer, Error, Group, Role};
 
-use crate::support::{MS, Numbers, follow, lead, watched};
+use crate::support::{MS, Numbers, OneHash, follow, lead, watched};
 
 #[test]
 fn followers_get_the_leaders_own_arc_and_run_nothing() {
@@ -35,26 +36,6 @@ fn the_leader_runs_the_function_on_its_own_thread() {
         let ran_on = group.execute(&1, || Ok(thread::current().id())).unwrap();
         assert_eq!(*ran_on, thread::current().id());
     });
-}
-
-/// Puts every key into one bucket.
-#[derive(Clone, Default)]
-struct OneHash;
-
-impl Hasher for OneHash {
-    fn finish(&self) -> u64 {
-        42
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-}
-
-impl BuildHasher for OneHash {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        Self
-    }
 }
 
 #[test]
@@ -207,5 +188,22 @@ fn clones_of_a_handle_share_flights_and_results() {
         let first = coalescer.execute(&1).unwrap();
         let second = coalescer.clone().execute(&1).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
+    });
+}
+
+#[test]
+fn a_handle_goes_anywhere_and_can_be_printed_whatever_it_holds() {
+    // S4: nothing is asked of keys, values and errors but what is needed.
+    fn check(handle: impl Send + Sync + UnwindSafe + RefUnwindSafe + Debug + Clone) -> String {
+        format!("{handle:?}")
+    }
+    watched(|| {
+        struct Opaque;
+        let group: Group<u32, Opaque, Opaque> = Group::builder().name("users").build();
+        assert!(group.execute(&1, || Ok(Opaque)).is_ok());
+        assert!(check(group).contains("users"));
+        let coalescer = Coalescer::new(|_: &u32| Err::<Opaque, _>(Opaque));
+        assert!(coalescer.execute(&1).is_err());
+        assert!(check(coalescer).contains("failed: 1"));
     });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use coalescer::{Error, Group, ManualClock, Role};
 
-use crate::support::{MS, Numbers, follow, lead, watched};
+use crate::support::{MS, Numbers, follow, followers, lead, start, wait_until, watched};
 
 /// Odd values are not shared.
 fn even_only() -> Numbers {
@@ -146,5 +146,22 @@ fn an_unshareable_success_decides_a_flight_that_was_taken_over() {
         assert_eq!(*released.returns(Ok(3)).unwrap().value, 3);
         assert_eq!(*stuck.returns(Ok(2)).unwrap().value, 2);
         assert_eq!(group.stats().in_flight, 0);
+    });
+}
+
+#[test]
+fn a_fresh_call_is_no_follower_of_an_unshareable_value() {
+    // S30 S40: it waits for the next flight, which it leads.
+    watched(|| {
+        let group = even_only();
+        let leader = lead(&group, "k");
+        let handle = group.clone();
+        let fresh = start(move |function| handle.execute_fresh("k", function));
+        wait_until(|| followers(&group) == 1);
+        leader.returns(Ok(1)).unwrap();
+        let fresh = fresh.begun();
+        let joined = follow(&group, "k", 1).remove(0);
+        assert_eq!(*fresh.returns(Ok(2)).unwrap(), 2);
+        assert_eq!(*joined.join_unrun().unwrap().value, 2);
     });
 }
