@@ -1,0 +1,159 @@
+//! The wrapper round the checkers: counts, caps, and the endings that must have been seen.
+//!
+//! loom returns silently when one of its caps is hit, and a model can be green because the order
+//! that it is about never came. Both are failures here.
+//!
+//! | variable | what it sets | default |
+//! |---|---|---|
+//! | `COALESCER_BOUND` | preemptions explored: a number, or `none` for no bound where a model can do without and 3 elsewhere | 2 |
+//! | `COALESCER_CAP` | seconds after which a model has failed | 120 |
+//! | `COALESCER_SHUTTLE` | milliseconds that shuttle spends on a model | 500 |
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A model's name, its endings, and how far it is explored.
+pub struct Model {
+    name: &'static str,
+    endings: Vec<&'static str>,
+    is_exhaustive: bool,
+    least_bound: usize,
+}
+
+/// The endings that have been seen, and how often.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+
+impl Seen {
+    /// Notes how one execution of the model ended.
+    pub fn note(&self, ending: &'static str) {
+        *self.0.lock().expect("no model panics here").entry(ending).or_default() += 1;
+    }
+
+    /// Every ending of the list has been seen, and no other.
+    fn check(&self, model: &str, endings: &[&'static str]) -> String {
+        let seen = self.0.lock().expect("no model panics here").clone();
+        for ending in endings {
+            assert!(seen.contains_key(ending), "model '{model}' never ended with '{ending}'");
+        }
+        for ending in seen.keys() {
+            assert!(endings.contains(ending), "model '{model}' does not list '{ending}'");
+        }
+        let counts: Vec<_> =
+            seen.iter().map(|(ending, count)| format!("{ending} {count}")).collect();
+        counts.join(", ")
+    }
+}
+
+impl Model {
+    /// A model that must be seen to end in each of these ways, and in no other.
+    #[must_use]
+    pub fn new(name: &'static str, endings: impl Into<Vec<&'static str>>) -> Self {
+        Self { name, endings: endings.into(), is_exhaustive: false, least_bound: 0 }
+    }
+
+    /// It is small enough to be explored without a bound on preemptions.
+    #[must_use]
+    pub fn exhaustive(mut self) -> Self {
+        self.is_exhaustive = true;
+        self
+    }
+
+    /// One of its endings takes so many preemptions.
+    #[must_use]
+    pub fn needs(mut self, preemptions: usize) -> Self {
+        self.least_bound = preemptions;
+        self
+    }
+
+    /// Runs the model in every order, and demands its endings.
+    ///
+    /// # Panics
+    ///
+    /// If the model fails, if the exploration was cut short, or if an ending was not seen.
+    pub fn explore(self, model: impl Fn(&Seen) + Send + Sync + 'static) {
+        // One after the other: each execution maps and unmaps its threads' stacks, and two models at
+        // a time are slower at that than two in a row.
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let executions = Arc::new(AtomicU64::new(0));
+        let seen = Seen::default();
+        let start = Instant::now();
+        let how_far = self.run({
+            let (executions, seen) = (Arc::clone(&executions), seen.clone());
+            move || {
+                executions.fetch_add(1, Ordering::Relaxed);
+                model(&seen);
+            }
+        });
+        drop(turn);
+        let (took, executions) = (start.elapsed(), executions.load(Ordering::Relaxed));
+        let endings = seen.check(self.name, &self.endings);
+        report(&format!(
+            "{:<42} {how_far:<10} {executions:>8} executions {:>7.2} s  {endings}",
+            self.name,
+            took.as_secs_f64(),
+        ));
+    }
+
+    #[cfg(loom)]
+    fn run(&self, model: impl Fn() + Send + Sync + 'static) -> String {
+        let bound = self.bound();
+        let cap = Duration::from_secs(setting("COALESCER_CAP").unwrap_or(120));
+        let mut explorer = loom::model::Builder::new();
+        explorer.preemption_bound = bound;
+        explorer.max_permutations = None;
+        explorer.max_duration = Some(cap);
+        // How often loom looks at its caps.
+        explorer.checkpoint_interval = 1000;
+        explorer.max_branches = 1_000;
+        let start = Instant::now();
+        explorer.check(model);
+        assert!(start.elapsed() < cap, "model '{}' was cut short by its cap", self.name);
+        bound.map_or("exhaustive".into(), |bound| format!("bound {bound}"))
+    }
+
+    /// The number of preemptions to explore; none is no bound.
+    #[cfg(loom)]
+    fn bound(&self) -> Option<usize> {
+        let wanted = std::env::var("COALESCER_BOUND").unwrap_or_else(|_| "2".into());
+        match wanted.parse() {
+            Ok(bound) => Some(self.least_bound.max(bound)),
+            Err(_) if wanted != "none" => panic!("COALESCER_BOUND is a number or 'none'"),
+            Err(_) if self.is_exhaustive => None,
+            Err(_) => Some(self.least_bound.max(3)),
+        }
+    }
+
+    /// Draws orders by chance, half of the time uniformly and half with few preemptions.
+    #[cfg(shuttle)]
+    fn run(&self, model: impl Fn() + Send + Sync + 'static) -> String {
+        use shuttle::scheduler::{PctScheduler, RandomScheduler};
+        let _ = (self.is_exhaustive, self.least_bound);
+        let time = Duration::from_millis(setting("COALESCER_SHUTTLE").unwrap_or(500));
+        let model = Arc::new(model);
+        let config = || {
+            let mut config = shuttle::Config::new();
+            config.max_time = Some(time / 2);
+            config.silence_warnings = true;
+            config
+        };
+        let again = Arc::clone(&model);
+        shuttle::Runner::new(RandomScheduler::new(usize::MAX), config()).run(move || again());
+        shuttle::Runner::new(PctScheduler::new(3, usize::MAX), config()).run(move || model());
+        "by chance".into()
+    }
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is a whole number")))
+}
+
+/// Straight to the terminal: a test's own output is only shown when it fails.
+fn report(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,34 @@
+//! A latch of the checker's own: with it a function of a model waits for another thread.
+
+use crate::checker::sync::{Condvar, Mutex};
+
+/// Opens when it has been counted down.
+pub struct Latch {
+    left: Mutex<usize>,
+    open: Condvar,
+}
+
+impl Latch {
+    /// A latch that opens with the last of so many [`count_down`](Self::count_down)s.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self { left: Mutex::new(count), open: Condvar::new() }
+    }
+
+    /// Counts one down; an open latch stays open.
+    pub fn count_down(&self) {
+        let mut left = self.left.lock().expect("no model panics under a lock");
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.open.notify_all();
+        }
+    }
+
+    /// Waits until the latch is open.
+    pub fn wait(&self) {
+        let mut left = self.left.lock().expect("no model panics under a lock");
+        while *left > 0 {
+            left = self.open.wait(left).expect("no model panics under a lock");
+        }
+    }
+}

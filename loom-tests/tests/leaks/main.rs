@@ -1,0 +1,61 @@
+//! The leak build: the library's handles are loom's, which report one that is never given back.
+//!
+//! Every drop of such a handle is a point at which loom may switch, so these models are small. They
+//! say nothing but what the calls do; loom does the rest when an execution is over.
+
+#![cfg(all(loom, coalescer_leaks))]
+
+use std::time::Duration;
+
+use coalescer_loom_tests::{Model, Stage, TICK};
+
+/// S47: retained, forgotten or neither, no slot and no value is left when the group is gone.
+#[test]
+fn a_forgotten_slot_is_given_back() {
+    let endings = ["forgot something", "nothing to forget"];
+    Model::new("leaks: forget", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder.window(Duration::MAX));
+        let caller = stage.spawn(|stage| stage.call(1).value);
+        let was_there = stage.group.forget(&1);
+        caller.join().expect("no panic");
+        seen.note(endings[usize::from(!was_there)]);
+    });
+}
+
+/// A leader and a follower: slot, gate and value go with the last of them.
+#[test]
+fn a_shared_value_is_given_back() {
+    let endings = ["followed", "led"];
+    Model::new("leaks: follow", endings).exhaustive().explore(|seen| {
+        let stage = Stage::new(|builder| builder);
+        let mut other = None;
+        let run = || {
+            other = Some(stage.spawn(|stage| stage.call(1).value));
+            stage.run()
+        };
+        stage.group.execute(&1, run).expect("nothing fails");
+        let value = other.expect("the function ran").join().expect("no panic");
+        seen.note(if value == 1 { "followed" } else { "led" });
+    });
+}
+
+/// A successor that nobody is left to start goes with the last who waited for it.
+#[test]
+fn a_deserted_successor_is_given_back() {
+    let endings = ["answered", "timed out"];
+    Model::new("leaks: a deserted successor", endings).exhaustive().explore(|seen| {
+        let stage = Stage::new(|builder| builder.max_wait(TICK));
+        let mut fresh = None;
+        let run = || {
+            fresh = Some(stage.spawn(|stage| {
+                let result = stage.group.execute_fresh(&1, || stage.run());
+                result.is_ok()
+            }));
+            stage.run()
+        };
+        stage.group.execute(&1, run).expect("nothing fails");
+        stage.clock.advance(TICK);
+        let is_ok = fresh.expect("the function ran").join().expect("no panic");
+        seen.note(if is_ok { "answered" } else { "timed out" });
+    });
+}

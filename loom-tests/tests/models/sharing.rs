@@ -1,0 +1,105 @@
+//! Who shares an execution with whom: one key, two keys, a zero window and an endless one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::Role;
+use coalescer_loom_tests::{Latch, Model, Stage};
+
+/// S1, S5: whoever meets a running execution shares it, and nobody is served by one that had
+/// already served another when the call began.
+#[test]
+fn a_call_shares_the_execution_that_it_meets() {
+    let endings = ["one execution", "two executions"];
+    Model::new("same key, zero window, 2", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder);
+        let threads = [stage.spawn(|stage| stage.call(1)), stage.spawn(|stage| stage.call(1))];
+        let answers = threads.map(|thread| thread.join().expect("no panic"));
+        for answer in &answers {
+            assert!(!answer.was_handed_out, "a value outlived its flight");
+        }
+        let shared = answers[0].value == answers[1].value;
+        assert_eq!(stage.begun(), if shared { 1 } else { 2 });
+        seen.note(endings[usize::from(!shared)]);
+        stage.is_at_rest();
+    });
+}
+
+/// The same with three calls, so that a flight has two followers or a second one comes after it.
+#[test]
+fn three_calls_share_the_executions_that_they_meet() {
+    let endings = ["one execution", "two executions", "three executions"];
+    Model::new("same key, zero window, 3", endings).explore(move |seen| {
+        let stage = Stage::new(|builder| builder);
+        let threads = [1, 1, 1].map(|key| stage.spawn(move |stage| stage.call(key)));
+        let answers = threads.map(|thread| thread.join().expect("no panic"));
+        assert!(answers.iter().all(|answer| !answer.was_handed_out), "a value outlived its flight");
+        let leaders = answers.iter().filter(|answer| answer.role == Some(Role::Leader));
+        assert_eq!(leaders.count() as u64, stage.begun(), "each execution has its leader");
+        seen.note(endings[stage.begun() as usize - 1]);
+        stage.is_at_rest();
+    });
+}
+
+/// S1, S8, S14: with an endless window two calls cost one execution, and the second waits for it
+/// or is late.
+#[test]
+fn an_endless_window_makes_two_calls_one_execution() {
+    let endings = ["followed", "late"];
+    Model::new("same key, endless window, 2", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder.window(Duration::MAX));
+        let threads = [1, 1].map(|key| stage.spawn(move |stage| stage.call(key)));
+        let roles = threads.map(|thread| thread.join().expect("no panic").role);
+        assert_eq!(stage.begun(), 1);
+        assert_eq!(roles.iter().filter(|role| **role == Some(Role::Leader)).count(), 1);
+        seen.note(if roles.contains(&Some(Role::Late)) { "late" } else { "followed" });
+        stage.is_at_rest();
+    });
+}
+
+/// The same with three calls.
+#[test]
+fn an_endless_window_makes_three_calls_one_execution() {
+    let endings = ["two followed", "one followed", "two late"];
+    Model::new("same key, endless window, 3", endings).explore(move |seen| {
+        let stage = Stage::new(|builder| builder.window(Duration::MAX));
+        let threads = [1, 1, 1].map(|key| stage.spawn(move |stage| stage.call(key)));
+        let answers = threads.map(|thread| thread.join().expect("no panic"));
+        assert!(answers.iter().all(|answer| answer.value == 1), "one execution for all");
+        let late = answers.iter().filter(|answer| answer.role == Some(Role::Late)).count();
+        seen.note(endings[late]);
+        stage.is_at_rest();
+    });
+}
+
+/// S2: a call never waits for one with another key, not even where both are in one shard and their
+/// hashes are equal. Were it to wait, the first function would wait for ever. And each flight takes
+/// its own slot out of the table: both keys are led again afterwards.
+#[test]
+fn other_keys_go_on_while_a_function_runs() {
+    let endings = ["done"];
+    Model::new("two keys, one hash", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder);
+        let other_is_done = Arc::new(Latch::new(1));
+        let first = stage.spawn({
+            let other_is_done = Arc::clone(&other_is_done);
+            move |stage| {
+                let run = || {
+                    other_is_done.wait();
+                    stage.run()
+                };
+                stage.group.execute(&1, run).map(drop)
+            }
+        });
+        let second = stage.spawn(move |stage| {
+            let answer = stage.call(2);
+            other_is_done.count_down();
+            answer
+        });
+        assert_eq!(second.join().expect("no panic").role, Some(Role::Leader));
+        assert!(first.join().expect("no panic").is_ok());
+        assert_eq!([1, 2].map(|key| stage.call(key).role), [Some(Role::Leader); 2]);
+        seen.note("done");
+        stage.is_at_rest();
+    });
+}
