@@ -1,0 +1,119 @@
+//! PostgreSQL: one unlogged table on somebody's server, dropped with the [`Server`].
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use postgres::{Client, Config, NoTls};
+use r2d2_postgres::PostgresConnectionManager;
+
+use super::table::{QUERY, ROW, Table, Total};
+use super::{Connections, open_pool};
+
+/// Two demos on one database would fill and drop each other's table; this lock keeps them apart.
+const LOCK: i64 = 0x0073_7461_6d70_6564;
+
+/// Each query is to cost its own work, on one core of the server and without a compiler's pauses.
+const SETTINGS: &str = "-c max_parallel_workers_per_gather=0 -c jit=off";
+
+/// The connection that makes the table, and drops it in the end.
+pub(crate) struct Server {
+    client: Client,
+}
+
+/// Makes the table, and connections that read it.
+pub(crate) fn open(url: &str, connections: u32) -> Result<(Connections, Server)> {
+    let config = config(url)?;
+    let server = Server::connect(&config)?;
+    let manager = PostgresConnectionManager::new(config, NoTls);
+    let pool = open_pool(connections, manager).context(
+        "the server did not give that many connections; use fewer --connections, or raise its \
+         max_connections",
+    )?;
+    Ok((Connections::Postgres(pool), server))
+}
+
+/// Runs the query.
+pub(super) fn total(client: &mut Client, customer: u64) -> Result<Total, postgres::Error> {
+    let row = client.query_one(QUERY, &[&(customer as i64)])?;
+    Ok(Total { orders: row.try_get(0)?, cents: row.try_get(1)?, largest: row.try_get(2)? })
+}
+
+fn config(url: &str) -> Result<Config> {
+    let mut config: Config = url.parse().context(
+        "--postgres needs a URL such as postgres://user:password@127.0.0.1:5432/database",
+    )?;
+    let options = match config.get_options() {
+        Some(own) => format!("{own} {SETTINGS}"),
+        None => SETTINGS.to_string(),
+    };
+    config.options(&options).application_name("stampede");
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(Duration::from_secs(5));
+    }
+    Ok(config)
+}
+
+impl Server {
+    fn connect(config: &Config) -> Result<Self> {
+        let mut client = config.connect(NoTls).context(
+            "cannot connect to the PostgreSQL server; check that it runs, and the host, port, \
+             user, password and database of --postgres (a server that insists on TLS will not do)",
+        )?;
+        lock(&mut client)?;
+        // Only now: whoever holds a `Server` owns the table, and drops it.
+        let mut server = Self { client };
+        server.create()?;
+        Ok(server)
+    }
+
+    /// A run that was broken off may have left its table.
+    fn create(&mut self) -> Result<()> {
+        self.client
+            .batch_execute(
+                "DROP TABLE IF EXISTS coalescer_stampede; \
+                 CREATE UNLOGGED TABLE coalescer_stampede \
+                 (id bigint PRIMARY KEY, customer bigint, cents bigint)",
+            )
+            .context("cannot make a table; the user needs the right to create one")
+    }
+}
+
+/// Held until the connection closes.
+fn lock(client: &mut Client) -> Result<()> {
+    let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])?;
+    let is_ours: bool = row.try_get(0)?;
+    ensure!(
+        is_ours,
+        "another stampede runs on this database; wait for its end, or use another database"
+    );
+    Ok(())
+}
+
+impl Table for Server {
+    fn fill(&mut self, rows: u64, customers: u64) -> Result<()> {
+        let mut change = self.client.transaction()?;
+        change.batch_execute("TRUNCATE coalescer_stampede")?;
+        change.execute(
+            &format!(
+                "INSERT INTO coalescer_stampede SELECT {ROW} \
+                 FROM generate_series(0::bigint, $1::bigint - 1) AS id"
+            ),
+            &[&(rows as i64), &(customers as i64)],
+        )?;
+        change.commit()?;
+        // Settles what a first reader would otherwise have to write down.
+        Ok(self.client.batch_execute("VACUUM ANALYZE coalescer_stampede")?)
+    }
+
+    fn spoil(&mut self) -> Result<()> {
+        self.client.execute("UPDATE coalescer_stampede SET cents = cents + 1 WHERE id = 0", &[])?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // If it fails, the server is gone, or the next run drops what this one left.
+        let _ = self.client.batch_execute("DROP TABLE IF EXISTS coalescer_stampede");
+    }
+}

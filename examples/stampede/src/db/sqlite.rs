@@ -1,0 +1,80 @@
+//! SQLite: a file in a temporary directory, which goes away with the [`File`].
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags, params};
+use tempfile::TempDir;
+
+use super::table::{QUERY, ROW, Table, Total};
+use super::{Connections, open_pool};
+
+/// The file, and the only way to write it.
+pub(crate) struct File {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+/// Makes the file, and connections that read it.
+pub(crate) fn open(connections: u32) -> Result<(Connections, File)> {
+    let directory = tempfile::Builder::new()
+        .prefix("stampede-")
+        .tempdir()
+        .context("cannot make a temporary directory; set TMPDIR to a place that can be written")?;
+    let file = File { path: directory.path().join("orders.sqlite"), _directory: directory };
+    file.create()?;
+
+    let reader = SqliteConnectionManager::file(&file.path)
+        .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .with_init(|connection| connection.execute_batch("PRAGMA mmap_size = 1073741824"));
+    let pool = open_pool(connections, reader).context(
+        "cannot open the database file that often; use fewer --connections, or raise the limit of \
+         open files (ulimit -n)",
+    )?;
+    Ok((Connections::Sqlite(pool), file))
+}
+
+/// Runs the query.
+pub(super) fn total(connection: &Connection, customer: u64) -> rusqlite::Result<Total> {
+    connection.prepare_cached(QUERY)?.query_row([customer as i64], |row| {
+        Ok(Total { orders: row.get(0)?, cents: row.get(1)?, largest: row.get(2)? })
+    })
+}
+
+impl File {
+    fn create(&self) -> Result<()> {
+        self.writer()?.execute_batch(
+            "CREATE TABLE coalescer_stampede (id INTEGER PRIMARY KEY, customer INTEGER, cents INTEGER)",
+        )?;
+        Ok(())
+    }
+
+    /// Opened for each change and closed again, so that it never stands in the readers' way.
+    fn writer(&self) -> Result<Connection> {
+        let writer = Connection::open(&self.path).context("cannot write the database file")?;
+        writer.execute_batch("PRAGMA synchronous = OFF")?;
+        Ok(writer)
+    }
+}
+
+impl Table for File {
+    fn fill(&mut self, rows: u64, customers: u64) -> Result<()> {
+        let mut writer = self.writer()?;
+        let change = writer.transaction()?;
+        change.execute("DELETE FROM coalescer_stampede", [])?;
+        let numbers =
+            "WITH RECURSIVE n(id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM n WHERE id + 1 < $1)";
+        change.execute(
+            &format!("{numbers} INSERT INTO coalescer_stampede SELECT {ROW} FROM n"),
+            params![rows as i64, customers as i64],
+        )?;
+        change.commit().context("cannot fill the table; is there room in the temporary directory?")
+    }
+
+    fn spoil(&mut self) -> Result<()> {
+        self.writer()?
+            .execute("UPDATE coalescer_stampede SET cents = cents + 1 WHERE id = 0", [])?;
+        Ok(())
+    }
+}
