@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coalescer::{Group, ManualClock};
 
-use crate::support::{MS, Numbers, follow, lead, start, wait_until, watched};
+use crate::support::{MS, Numbers, follow, lead, start, watched};
 
 #[test]
 fn it_tells_key_age_followers_and_leader_the_oldest_first() {
@@ -103,7 +103,7 @@ fn it_is_read_as_json() {
         let leader = leader.begun();
         let handle = group.clone();
         let fresh = start(move |function| handle.execute_fresh("k", function));
-        wait_until(|| group.in_flight().len() == 2);
+        crate::support::wait_until(|| group.in_flight().len() == 2);
         clock.advance(1500 * MS);
         let json = serde_json::to_value(group.in_flight()).unwrap();
         let leading = serde_json::json!({

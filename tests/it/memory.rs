@@ -252,7 +252,6 @@ fn an_expired_result_makes_room_before_an_older_one_that_is_not() {
 }
 
 #[test]
-#[ignore = "the lists are in order of publication: of flights that overlap, a live result may go first"]
 fn what_began_first_makes_room_first_though_it_was_published_last() {
     // S47 S7: a result's age counts from its start.
     watched(|| {
