@@ -156,7 +156,8 @@ impl<T, S, P> Builder<T, S, P> {
     /// How many calls one flight serves at most: leader, followers and late ones together.
     ///
     /// Without it: any number. The next call starts a new flight, even while the old one runs. So
-    /// `n` calls cost at least `n / max` executions, and 1 shares nothing and never waits.
+    /// `n` calls cost at least `n / max` executions, and 1 shares nothing and never waits. A number
+    /// of 2^32 - 1 or more is no limit.
     ///
     /// # Panics
     ///
@@ -181,7 +182,7 @@ impl<T, S, P> Builder<T, S, P> {
             "max_requests(0): a flight always serves its own leader; \
              use 1 to share nothing, or leave max_requests unset for no limit"
         );
-        self.rules.max_requests = max as u64;
+        self.rules.max_requests = u32::try_from(max).unwrap_or(u32::MAX);
         self
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForCoalescer};
 use crate::error::Error;
+use crate::flight::WithKey;
 use crate::group::{Group, Patience};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
@@ -106,7 +107,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.group.call(key, manner, patience, |key| (self.load)(key))
+        self.group.call(key, manner, patience, WithKey(|key: &K| (self.load)(key)))
     }
 
     /// The value for this key: from the window, from a running execution, or by running the

@@ -1,7 +1,7 @@
 //! What a call does with its admission: lead, follow, or run alone.
 //!
 //! ```text
-//! admit ─▶ Late ───────────────────────────────▶ the retained result
+//! admit ─▶ Late ───────────────────────────────▶ the result in its window
 //!       ─▶ Lead ── run the function ── publish ─▶ its own result
 //!       ─▶ Follow ── wait ─┬─ closed ───────────▶ the flight's outcome
 //!                          ├─ may start: claim it, and lead
@@ -22,14 +22,47 @@ use crate::clock::Nanos;
 use crate::deadlock;
 use crate::error::Error;
 use crate::gate::Woken;
-use crate::key::ToKey;
+use crate::key::{ToKey, is_number};
 use crate::outcome::{Outcome, Role};
-use crate::slot::Ending;
+use crate::publish::Ran;
+use crate::slot::{Ending, Key};
 use crate::sync::Arc;
 use crate::table::{Admission, Call, Execution, Follower, Refusal, Spare, Table};
 
 /// Says of a value whether it may be shared.
 pub(crate) type ShareIf<V> = dyn Fn(&V) -> bool + Send + Sync;
+
+/// The function that a call would run.
+pub(crate) trait Work<K, V, E> {
+    /// Whether it is called with the key, so that a leader needs one while no lock is held.
+    const TAKES_KEY: bool;
+
+    fn run(self, key: Option<&K>) -> Result<V, E>;
+}
+
+/// A function that knows what to do without a key.
+pub(crate) struct WithoutKey<F>(pub(crate) F);
+
+/// A function of the key.
+pub(crate) struct WithKey<F>(pub(crate) F);
+
+impl<K, V, E, F: FnOnce() -> Result<V, E>> Work<K, V, E> for WithoutKey<F> {
+    const TAKES_KEY: bool = false;
+
+    #[inline]
+    fn run(self, _: Option<&K>) -> Result<V, E> {
+        (self.0)()
+    }
+}
+
+impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
+    const TAKES_KEY: bool = true;
+
+    #[inline]
+    fn run(self, key: Option<&K>) -> Result<V, E> {
+        (self.0)(key.expect("a leader makes the key that its function takes"))
+    }
+}
 
 /// One call on its way through a table.
 pub(crate) struct Flight<'a, Q: ?Sized, K, V, E> {
@@ -40,103 +73,110 @@ pub(crate) struct Flight<'a, Q: ?Sized, K, V, E> {
     pub(crate) deadline: Nanos,
 }
 
-/// What came of running the function.
-enum Ran<V, E> {
-    Value(V),
-    /// Followers are not to get it.
-    Unshared(V),
-    Failed(E),
-    Panicked(Box<dyn Any + Send>),
-}
-
 impl<Q, K, V, E> Flight<'_, Q, K, V, E>
 where
     Q: ?Sized + ToKey<K>,
 {
-    /// Answers the call. `run` is called at most once, on this thread, with no lock held.
+    /// Answers the call. `work` is run at most once, on this thread, with no lock held.
     #[inline]
-    pub(crate) fn fly<F>(&self, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
-        match self.table.admit(&self.call, &mut Spare::none()) {
-            Admission::Late(ending, callers) => late(ending, callers),
-            Admission::Vacant => self.fly_with_key(run),
-            other => self.proceed(other, run),
+    pub(crate) fn fly<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
+        let mut spare = match is_number::<K>() {
+            // Made ahead, as that costs nothing and runs no user code: one look-up fewer.
+            true => Spare::new(Key::Own(self.call.key.to_key()), self.call.entry),
+            false => Spare::none(),
+        };
+        match self.table.admit(&self.call, &mut spare) {
+            Admission::Late(result, callers) => late(result, callers),
+            Admission::Vacant => self.fly_with_key(work),
+            other => self.proceed(other, work, None),
         }
     }
 
-    /// The key is unknown, so this call may lead: only now is the key made, outside all locks.
-    fn fly_with_key<F>(&self, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
-        let mut spare = Spare::new(self.call.key.to_key(), self.call.hash, &self.table.clock);
+    /// The key is unknown, so this call may lead: only now is the key made, outside all locks. A
+    /// function that takes the key shares it with the table.
+    fn fly_with_key<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
+        let key = self.call.key.to_key();
+        let (key, shared) = match W::TAKES_KEY {
+            true => {
+                let key = StdArc::new(key);
+                (Key::Shared(StdArc::clone(&key)), Some(key))
+            }
+            false => (Key::Own(key), None),
+        };
+        let mut spare = Spare::new(key, self.table.clock.now());
         let admission = self.table.admit(&self.call, &mut spare);
         drop(spare);
-        self.proceed(admission, run)
+        self.proceed(admission, work, shared)
     }
 
-    fn proceed<F>(&self, admission: Admission<'_, K, V, E>, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
+    fn proceed<W: Work<K, V, E>>(
+        &self,
+        admission: Admission<'_, K, V, E>,
+        work: W,
+        key: Option<StdArc<K>>,
+    ) -> Result<Outcome<V>, Error<E>> {
         match admission {
-            Admission::Lead(execution) => self.lead(execution, run),
-            Admission::Follow(follower) => self.follow(follower, run),
-            Admission::Late(ending, callers) => late(ending, callers),
-            Admission::Alone(slot) => self.run_alone(&slot.key, run),
+            Admission::Lead(execution) => self.lead(execution, work, key),
+            Admission::Follow(follower) => self.follow(follower, work),
+            Admission::Late(result, callers) => late(result, callers),
+            Admission::Alone => self.run_alone(work),
             Admission::Refused(Refusal::WouldBlock) => Err(Error::WouldBlock),
             Admission::Refused(Refusal::WouldDeadlock) => Err(Error::WouldDeadlock),
-            Admission::Vacant => unreachable!("a call with a slot of its own can start a flight"),
+            Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
         }
     }
 
-    fn lead<F>(&self, execution: Execution<'_, K, V, E>, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
+    fn lead<W: Work<K, V, E>>(
+        &self,
+        execution: Execution<'_, K, V, E>,
+        work: W,
+        key: Option<StdArc<K>>,
+    ) -> Result<Outcome<V>, Error<E>> {
         let waited = execution.start.saturating_sub(self.call.entry);
         let leading = deadlock::lead();
-        let ran = self.run(&execution.slot.key, run);
+        let ran = self.run(work, key);
         drop(leading);
-        let (result, ending) = ran.into_ending();
-        let callers = execution.end(&ending);
-        result.finish(Role::Leader, callers, waited)
+        let callers = execution.end(&ran);
+        ran.into_outcome(callers, waited)
     }
 
     /// Runs the function for this call only: what it would wait for cannot be shared with it.
-    fn run_alone<F>(&self, key: &K, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
+    fn run_alone<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let waited = self.table.clock.now().saturating_sub(self.call.entry);
-        let (result, ending) = self.run(key, run).into_ending();
-        self.table.end_alone(self.call.hash, &ending);
-        result.finish(Role::Leader, 1, waited)
+        let ran = self.run(work, None);
+        self.table.end_alone(self.call.hash, &ran);
+        ran.into_outcome(1, waited)
     }
 
-    /// Calls the user's code: the function, and the rule that says whether its value is shared.
-    fn run<F>(&self, key: &K, run: F) -> Ran<V, E>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
-        let attempt = || match run(key) {
-            Ok(value) if self.share_if.is_none_or(|may_share| may_share(&value)) => {
-                Ran::Value(value)
+    /// Calls the user's code: the key's making if the function takes one, the function, and the
+    /// rule that says whether its value is shared.
+    fn run<W: Work<K, V, E>>(&self, work: W, key: Option<StdArc<K>>) -> Ran<V, E> {
+        let attempt = || {
+            let result = match (W::TAKES_KEY, &key) {
+                (true, None) => work.run(Some(&self.call.key.to_key())),
+                (_, key) => work.run(key.as_deref()),
+            };
+            match result {
+                Ok(value) if self.share_if.is_none_or(|may_share| may_share(&value)) => {
+                    Ran::Value(Arc::new(value))
+                }
+                Ok(value) => Ran::Unshared(Arc::new(value)),
+                Err(error) => Ran::Failed(Arc::new(error)),
             }
-            Ok(value) => Ran::Unshared(value),
-            Err(error) => Ran::Failed(error),
         };
-        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(Ran::Panicked)
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|payload| {
+            let message = message(&*payload);
+            Ran::Panicked(payload, message)
+        })
     }
 
-    fn follow<F>(&self, mut follower: Follower<K, V, E>, run: F) -> Result<Outcome<V>, Error<E>>
-    where
-        F: FnOnce(&K) -> Result<V, E>,
-    {
+    fn follow<W: Work<K, V, E>>(
+        &self,
+        mut follower: Follower<V, E>,
+        work: W,
+    ) -> Result<Outcome<V>, Error<E>> {
         let callers = loop {
-            match follower.gate.wait(&self.table.clock, self.deadline) {
+            match follower.room.gate.wait(&self.table.clock, self.deadline) {
                 Woken::Closed { callers } => break callers,
                 Woken::TimedOut => {
                     drop(follower.wait.take());
@@ -146,14 +186,13 @@ where
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
-                        return self.lead(execution, run);
+                        return self.lead(execution, work, None);
                     }
                 }
             }
         };
         drop(follower.wait.take());
-        let slot = follower.slot;
-        let ending = slot.ending().expect("the ending is set before the gate is closed");
+        let ending = follower.room.ending.get().expect("it is set before the gate is closed");
         let waited = self.table.clock.now().saturating_sub(self.call.entry);
         match ending {
             Ending::Value(value) => {
@@ -162,57 +201,28 @@ where
             Ending::Failed(error) => Err(Error::Failed(Arc::clone(error))),
             Ending::Panicked(message) => Err(Error::LeaderPanicked { message: message.clone() }),
             Ending::Abandoned => Err(Error::Abandoned),
-            Ending::Unshared => self.run_alone(&slot.key, run),
+            Ending::Unshared => self.run_alone(work),
         }
     }
 }
 
 /// A result from within its window: nobody waited and nothing ran.
 #[inline]
-fn late<V, E>(ending: Ending<V, E>, callers: usize) -> Result<Outcome<V>, Error<E>> {
-    match ending {
-        Ending::Value(value) => Ok(Outcome::new(value, Role::Late, callers, 0)),
-        Ending::Failed(error) => Err(Error::Failed(error)),
-        Ending::Panicked(_) | Ending::Abandoned | Ending::Unshared => {
-            unreachable!("only values and errors are retained")
-        }
-    }
-}
-
-/// A leader's own result, whatever its followers get.
-enum Own<V, E> {
-    Value(Arc<V>),
-    Failed(Arc<E>),
-    Panicked(Box<dyn Any + Send>),
+fn late<V, E>(result: Result<Arc<V>, Arc<E>>, callers: u32) -> Result<Outcome<V>, Error<E>> {
+    let outcome = |value| Outcome::new(value, Role::Late, callers as usize, 0);
+    result.map(outcome).map_err(Error::Failed)
 }
 
 impl<V, E> Ran<V, E> {
-    /// What the leader gets, and what its flight ends with.
-    fn into_ending(self) -> (Own<V, E>, Ending<V, E>) {
+    /// What the call that ran the function gets, whatever its followers do (S26).
+    fn into_outcome(self, callers: usize, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
         match self {
-            Self::Value(value) => {
-                let value = Arc::new(value);
-                (Own::Value(Arc::clone(&value)), Ending::Value(value))
+            Self::Value(value) | Self::Unshared(value) => {
+                Ok(Outcome::new(value, Role::Leader, callers, waited))
             }
-            Self::Unshared(value) => (Own::Value(Arc::new(value)), Ending::Unshared),
-            Self::Failed(error) => {
-                let error = Arc::new(error);
-                (Own::Failed(Arc::clone(&error)), Ending::Failed(error))
-            }
-            Self::Panicked(payload) => {
-                let message = message(&*payload);
-                (Own::Panicked(payload), Ending::Panicked(message))
-            }
-        }
-    }
-}
-
-impl<V, E> Own<V, E> {
-    fn finish(self, role: Role, callers: usize, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
-        match self {
-            Self::Value(value) => Ok(Outcome::new(value, role, callers, waited)),
             Self::Failed(error) => Err(Error::Failed(error)),
-            Self::Panicked(payload) => resume_unwind(payload),
+            Self::Panicked(payload, _) => resume_unwind(payload),
+            Self::Abandoned => unreachable!("the function has run"),
         }
     }
 }

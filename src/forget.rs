@@ -4,54 +4,46 @@ use std::hash::Hash;
 
 use hashbrown::Equivalent;
 
-use crate::slot::{Place, Slot};
+use crate::clock::Nanos;
+use crate::slot::{ShortHash, Slot};
 use crate::stats::Stats;
-use crate::sync::Arc;
 use crate::table::{Leaving, Table};
 
 impl<K, V, E> Table<K, V, E> {
-    /// Detaches the slot of a key (S27). A running one goes on for those that it has, and finds
-    /// when it ends that it is not to be retained (S28).
-    pub(crate) fn forget<Q>(&self, hash: u64, key: &Q) -> bool
+    /// Takes the slot of a key out of the map (S27). A flight goes on for those that it has, and
+    /// finds when it ends that its result is not to be kept (S28).
+    pub(crate) fn forget<Q>(&self, hash: ShortHash, key: &Q) -> bool
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let now = self.clock.now();
         let mut leaving = Leaving::new();
         let mut shard = self.shard(hash).lock();
-        let Some(slot) = shard.find(hash, key).map(Arc::clone) else { return false };
-        let was_there = self.is_live(&slot, now);
-        self.supersede(&mut shard, &slot, &mut leaving);
+        let Some(at) = shard.find(hash, key) else { return false };
+        let was_there = self.is_live(shard.slot(at), now);
+        self.supersede(&mut shard, at, &mut leaving);
         drop(shard);
         was_there
     }
 
-    /// Detaches every slot, shard by shard.
+    /// Forgets every key, shard by shard.
     pub(crate) fn forget_all(&self) -> usize {
         let now = self.clock.now();
         let mut forgotten = 0;
         for (place, shard) in self.shards().enumerate() {
             let mut shard = shard.lock();
-            let detached = shard.detach_all();
-            let live = |slot: &&Arc<Slot<K, V, E>>| self.is_within_window(slot, now);
-            forgotten += detached.running.len() + detached.retained.iter().filter(live).count();
-            self.retention.all_gone(&shard, place, detached.retained.len());
-            for slot in detached.running {
-                shard.put_aside(slot);
-            }
+            let (flights, results) = shard.clear();
+            self.retention.all_gone(&shard, place, results.len());
             drop(shard);
-            drop(detached.retained);
+            forgotten += flights + results.iter().filter(|slot| self.is_live(slot, now)).count();
         }
         forgotten
     }
 
-    fn is_live(&self, slot: &Slot<K, V, E>, now: u64) -> bool {
-        !matches!(slot.place(), Place::Retained(..)) || self.is_within_window(slot, now)
-    }
-
-    fn is_within_window(&self, slot: &Slot<K, V, E>, now: u64) -> bool {
-        let window = slot.ending().map_or(0, |ending| self.rules.window_after(ending));
-        now < slot.started().saturating_add(window)
+    /// Whether calls could still get something from a slot: a flight, or a result in its window.
+    fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
+        let window = slot.kind().map(|kind| self.rules.window_of(kind));
+        window.is_none_or(|window| now < slot.started.saturating_add(window))
     }
 
     /// The counters of all shards. Each shard is read under its lock, so no end is counted whose

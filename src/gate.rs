@@ -79,13 +79,13 @@ pub(crate) enum Woken {
 
 impl Gate {
     /// A gate for a flight that one thread leads since `start`.
-    pub(crate) fn new_running(leader: Option<ThreadToken>, start: Nanos, next: Nanos) -> Arc<Self> {
+    pub(crate) fn new_running(leader: ThreadToken, start: Nanos, next: Nanos) -> Arc<Self> {
         Self::new(State {
             phase: Phase::Running,
             waiting: 0,
             begun: 1,
             running: 1,
-            leaders: leader.into_iter().collect(),
+            leaders: vec![leader],
             youngest: start,
             next_start: next,
             in_graph: false,
@@ -157,6 +157,30 @@ impl Gate {
         Woken::TimedOut
     }
 
+    /// Takes the start of one more execution, if one may start now and nobody took it before. Says
+    /// how many have begun with it.
+    pub(crate) fn claim(
+        &self,
+        me: ThreadToken,
+        now: Nanos,
+        next_start: impl FnOnce(usize) -> Nanos,
+    ) -> Option<usize> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed || now < state.next_start {
+            return None;
+        }
+        state.phase = Phase::Running;
+        state.begun += 1;
+        state.running += 1;
+        state.leaders.push(me);
+        state.youngest = now;
+        state.next_start = next_start(state.begun);
+        if state.in_graph {
+            deadlock::add_leader(self.id, me);
+        }
+        Some(state.begun)
+    }
+
     /// The result of `leader`'s execution closes the flight, or only takes that leader out of it.
     pub(crate) fn end_execution(&self, state: &mut State, leader: ThreadToken, decides: bool) {
         if decides {
@@ -174,6 +198,7 @@ impl Gate {
     pub(crate) fn release(&self) -> bool {
         let mut state = self.state.lock();
         if state.waiting == 0 {
+            state.phase = Phase::Closed;
             self.leave_graph(&state);
             return false;
         }
@@ -184,12 +209,13 @@ impl Gate {
         true
     }
 
-    /// Whether the flight has the right to start, and nobody is left who would start it. Then it
-    /// never does, and leaves the wait-for graph.
-    pub(crate) fn is_deserted(&self) -> bool {
-        let state = self.state.lock();
+    /// Closes a flight that has the right to start, if nobody is left who would start it. Says so
+    /// to one caller only, who takes it away.
+    pub(crate) fn close_deserted(&self) -> bool {
+        let mut state = self.state.lock();
         let is_deserted = state.is_deserted();
         if is_deserted {
+            state.phase = Phase::Closed;
             self.leave_graph(&state);
         }
         is_deserted
@@ -230,20 +256,6 @@ impl Alarm for Gate {
 }
 
 impl State {
-    /// Takes the start of one more execution, if one may start now and nobody took it before.
-    pub(crate) fn claim(&mut self, me: ThreadToken, now: Nanos, next_start: Nanos) -> bool {
-        if self.phase == Phase::Closed || now < self.next_start {
-            return false;
-        }
-        self.phase = Phase::Running;
-        self.begun += 1;
-        self.running += 1;
-        self.leaders.push(me);
-        self.youngest = now;
-        self.next_start = next_start;
-        true
-    }
-
     /// An execution has returned. Its thread leads this flight no more.
     pub(crate) fn end_execution(&mut self, leader: ThreadToken) {
         self.running -= 1;

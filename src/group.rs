@@ -1,7 +1,7 @@
 //! [`Group`]: flights by key, where each call brings the function it would run.
 
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForGroup};
 use crate::clock::{Clock, FOREVER, Nanos, nanos};
 use crate::error::Error;
-use crate::flight::{Flight, ShareIf};
+use crate::flight::{Flight, ShareIf, WithoutKey, Work};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
 use crate::rules::Rules;
+use crate::slot::ShortHash;
 use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::table::{Call, Manner, Table};
@@ -50,6 +51,15 @@ pub(crate) struct Core<K, V, E, S> {
     pub(crate) hasher: S,
     pub(crate) share_if: Option<StdArc<ShareIf<V>>>,
     pub(crate) name: Option<StdArc<str>>,
+}
+
+impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
+    /// Both halves of the key's hash go into the short one.
+    #[inline]
+    fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
+        let hash = self.hasher.hash_one(key);
+        (hash ^ (hash >> 32)) as ShortHash
+    }
 }
 
 /// Until when a call is willing to wait.
@@ -110,25 +120,24 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
 
     /// The one way in for every verb.
     #[inline]
-    pub(crate) fn call<Q, F>(
+    pub(crate) fn call<Q>(
         &self,
         key: &Q,
         manner: Manner,
         patience: Patience,
-        run: F,
+        work: impl Work<K, V, E>,
     ) -> Result<Outcome<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
-        F: FnOnce(&K) -> Result<V, E>,
     {
         let core = &*self.core;
         let clock = &core.table.clock;
         let entry = clock.now();
         let longest = entry.saturating_add(core.table.rules.max_wait);
         let deadline = patience.deadline(clock, entry).min(longest);
-        let hash = core.hasher.hash_one(key);
+        let hash = core.hash(key);
         let call = Call { key, hash, entry, manner };
-        Flight { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }.fly(run)
+        Flight { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }.fly(work)
     }
 
     /// The value for this key: from the window, from a running execution, or by running `f`.
@@ -205,8 +214,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        let run = |_: &K| f();
-        self.call(key, Manner::Ordinary, Patience::For(timeout), run).map(|outcome| outcome.value)
+        self.call(key, Manner::Ordinary, Patience::For(timeout), WithoutKey(f))
+            .map(|outcome| outcome.value)
     }
 
     /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
@@ -235,8 +244,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        let run = |_: &K| f();
-        self.call(key, Manner::Ordinary, Patience::Until(deadline), run)
+        self.call(key, Manner::Ordinary, Patience::Until(deadline), WithoutKey(f))
             .map(|outcome| outcome.value)
     }
 
@@ -269,8 +277,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        let run = |_: &K| f();
-        self.call(key, Manner::Try, Patience::Endless, run).map(|outcome| outcome.value)
+        self.call(key, Manner::Try, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
     }
 
     /// A value whose computation began after this call did.
@@ -300,8 +307,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        let run = |_: &K| f();
-        self.call(key, Manner::Fresh, Patience::Endless, run).map(|outcome| outcome.value)
+        self.call(key, Manner::Fresh, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
     }
 
     /// As [`execute`](Self::execute), and says how the call came by its value.
@@ -324,7 +330,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Ordinary, Patience::Endless, |_| f())
+        self.call(key, Manner::Ordinary, Patience::Endless, WithoutKey(f))
     }
 
     /// Detaches the flight or the result of this key, and says whether there was one.
@@ -350,8 +356,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        let hash = self.core.hasher.hash_one(key);
-        self.core.table.forget(hash, key)
+        self.core.table.forget(self.core.hash(key), key)
     }
 
     /// Forgets every key, and says how many flights and results there were.

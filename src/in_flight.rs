@@ -1,12 +1,13 @@
 //! What an operator sees of the flights under way.
 
+use std::sync::Arc as StdArc;
 use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::deadlock::ThreadToken;
 use crate::gate::Phase;
 use crate::slot::Slot;
-use crate::sync::{Arc, Thread, thread_of};
+use crate::sync::{Thread, thread_of};
 use crate::table::Table;
 
 /// A flight that is under way: who leads it, for how long, and how many wait for it.
@@ -70,8 +71,8 @@ mod serialize {
 }
 
 /// What is read of a flight under its shard's lock; the rest is done outside.
-struct Seen<K, V, E> {
-    slot: Arc<Slot<K, V, E>>,
+struct Seen<K> {
+    key: StdArc<K>,
     started: Nanos,
     followers: usize,
     executions: usize,
@@ -83,7 +84,7 @@ impl<K: Clone, V, E> Table<K, V, E> {
     pub(crate) fn in_flight(&self) -> Vec<InFlight<K>> {
         let mut seen = Vec::new();
         for shard in self.shards() {
-            seen.extend(shard.lock().unfinished().filter_map(look));
+            seen.extend(shard.lock().slots_mut().filter_map(look));
         }
         seen.sort_by_key(|flight| flight.started);
         let now = self.clock.now();
@@ -91,25 +92,30 @@ impl<K: Clone, V, E> Table<K, V, E> {
     }
 }
 
-fn look<K, V, E>(slot: &Arc<Slot<K, V, E>>) -> Option<Seen<K, V, E>> {
-    let seen = |followers, executions, leader| Seen {
-        slot: Arc::clone(slot),
-        started: slot.started(),
+fn look<K, V, E>(slot: &mut Slot<K, V, E>) -> Option<Seen<K>> {
+    let flight = slot.flight()?;
+    let (followers, executions, leader) = match &flight.room {
+        None => (0, 1, Some(flight.leader)),
+        Some(room) => {
+            let state = room.gate.lock();
+            let waiting = if state.phase == Phase::Closed { 0 } else { state.waiting };
+            (waiting, state.running, state.leaders.first().copied())
+        }
+    };
+    let is_under_way = executions > 0 || followers > 0;
+    is_under_way.then(|| Seen {
+        started: slot.started,
+        key: slot.key.share(),
         followers,
         executions,
         leader,
-    };
-    let Some(gate) = slot.gate() else { return Some(seen(0, 1, slot.leader())) };
-    let state = gate.lock();
-    let waiting = if state.phase == Phase::Closed { 0 } else { state.waiting };
-    let is_under_way = state.running > 0 || waiting > 0;
-    is_under_way.then(|| seen(waiting, state.running, state.leaders.first().copied()))
+    })
 }
 
-impl<K: Clone, V, E> Seen<K, V, E> {
+impl<K: Clone> Seen<K> {
     fn describe(self, now: Nanos) -> InFlight<K> {
         InFlight {
-            key: self.slot.key.clone(),
+            key: (*self.key).clone(),
             age: Duration::from_nanos(now.saturating_sub(self.started)),
             followers: self.followers,
             executions: self.executions,

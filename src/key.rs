@@ -61,3 +61,17 @@ where
         self.to_owned()
     }
 }
+
+/// Whether `K` is a number, a `bool` or a `char` of the language. Making such a key runs no user
+/// code and costs nothing.
+///
+/// Told by the name, as keys need not be `'static`. No other type has these names: that of a user's
+/// type begins with its crate's. Should a compiler ever name them otherwise, calls that lead get a
+/// little slower, and that is all.
+#[inline]
+pub(crate) fn is_number<K>() -> bool {
+    let name = std::any::type_name::<K>();
+    let names =
+        ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize"];
+    names.contains(&name) || name == "bool" || name == "char"
+}

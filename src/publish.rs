@@ -1,53 +1,62 @@
 //! How an execution ends: which result becomes the flight's, who gets it, and what stays behind.
 //!
 //! The first success of any execution decides a flight; a failure does when nothing else of it
-//! runs any more (S37). Deciding, unlinking or retaining, and counting happen under the shard's
-//! lock. The followers are woken after it has been let go.
+//! runs any more (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock.
+//! The followers are woken after it has been let go.
 
+use std::any::Any;
 use std::sync::Arc as StdArc;
 
 use crate::clock::FOREVER;
-use crate::gate::Gate;
-use crate::slot::{Ending, Kind, Place, Slot};
+use crate::slab::At;
+use crate::slot::{Ending, Kind, Room, Slot, State};
 use crate::sync::Arc;
 use crate::table::{Execution, Leaving, Locked, Table};
 
+/// What came of running the function.
+pub(crate) enum Ran<V, E> {
+    Value(Arc<V>),
+    /// The leader keeps the value; followers are not to get it (S40).
+    Unshared(Arc<V>),
+    Failed(Arc<E>),
+    Panicked(Box<dyn Any + Send>, Option<StdArc<str>>),
+    /// It went away without running to its end.
+    Abandoned,
+}
+
 impl<K, V, E> Execution<'_, K, V, E> {
-    /// Ends the execution, and says how many calls its flight had. The result goes to the
+    /// Ends the execution, and says how many calls its flight answered. The result goes to the
     /// followers if it decides the flight; to the leader it goes in any case (S26).
-    pub(crate) fn end(mut self, ending: &Ending<V, E>) -> usize {
+    #[inline]
+    pub(crate) fn end(mut self, ran: &Ran<V, E>) -> usize {
         self.ended = true;
-        self.table.end(&self, ending)
+        self.table.end(&self, ran)
     }
 }
 
 impl<K, V, E> Drop for Execution<'_, K, V, E> {
     fn drop(&mut self) {
         if !self.ended {
-            self.table.end(self, &Ending::Abandoned);
+            self.table.end(self, &Ran::Abandoned);
         }
     }
 }
 
-/// An outcome on its way to those who wait for it and to the window.
-struct Outcome<'e, V, E> {
-    ending: &'e Ending<V, E>,
-    /// The window that is to keep it. Where results are bounded, its place has been reserved.
-    kept: Option<Kind>,
-}
-
 impl<K, V, E> Table<K, V, E> {
-    fn end(&self, execution: &Execution<'_, K, V, E>, ending: &Ending<V, E>) -> usize {
+    fn end(&self, execution: &Execution<'_, K, V, E>, ran: &Ran<V, E>) -> usize {
         // Dropped last: a destructor that is slow, or panics, is not to keep the followers waiting.
         let mut evicted = Vec::new();
-        let kept = self.keep(execution, ending, &mut evicted);
-        let outcome = Outcome { ending, kept };
+        let kept = self.keep(execution, ran, &mut evicted);
         let mut leaving = Leaving::new();
-        let mut shard = self.shard(execution.slot.hash).lock();
-        shard.tally.count_execution(ending);
-        let followers = match execution.slot.gate() {
-            None => self.end_unattended(&mut shard, execution, &outcome),
-            Some(gate) => self.end_at(&mut shard, execution, gate, &outcome, &mut leaving),
+        let mut shard = self.shard(execution.hash).lock();
+        shard.tally.count_execution(ran);
+        let room = shard.flight(execution.at).room.as_ref().map(StdArc::clone);
+        let followers = match room {
+            None => {
+                self.settle(&mut shard, execution, ran, kept, 1, &mut leaving);
+                0
+            }
+            Some(room) => self.end_in(&mut shard, execution, &room, ran, kept, &mut leaving),
         };
         drop(shard);
         leaving.wake();
@@ -56,108 +65,127 @@ impl<K, V, E> Table<K, V, E> {
         followers + 1
     }
 
-    /// Nobody ever waited, and nobody else leads: only the window may want the outcome.
-    fn end_unattended(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
-        outcome: &Outcome<'_, V, E>,
-    ) -> usize {
-        let slot = &execution.slot;
-        if outcome.kept.is_some() {
-            slot.set_ending(outcome.ending.clone());
-        }
-        let was = slot.place();
-        self.settle(shard, execution, outcome.kept, None);
-        if was == Place::Detached {
-            drop(shard.take_from_aside(slot));
-        }
-        0
-    }
-
     /// Ends an execution of a flight that has followers, had some, or has several leaders.
-    fn end_at(
+    fn end_in(
         &self,
         shard: &mut Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
-        gate: &StdArc<Gate>,
-        outcome: &Outcome<'_, V, E>,
+        room: &StdArc<Room<V, E>>,
+        ran: &Ran<V, E>,
+        kept: Option<Kind>,
         leaving: &mut Leaving<K, V, E>,
     ) -> usize {
-        let slot = &execution.slot;
-        let mut state = gate.lock();
+        let mut state = room.gate.lock();
         state.end_execution(execution.leader);
-        let others = state.running;
-        let decides = state.decides(outcome.ending.is_success());
+        let (decides, others) = (state.decides(ran.is_success()), state.running > 0);
         let followers = if decides { state.waiting } else { 0 };
-        if decides {
-            shard.tally.count_followers(followers, outcome.ending);
-            slot.set_callers(followers + 1);
-            if followers > 0 || outcome.kept.is_some() {
-                // Before the gate is closed: whoever finds it closed reads the ending (S46).
-                slot.set_ending(outcome.ending.clone());
-            }
+        if followers > 0 {
+            // Before the gate is closed: whoever finds it closed reads the ending (S46).
+            room.set_ending(ran.ending());
         }
-        gate.end_execution(&mut state, execution.leader, decides);
+        room.gate.end_execution(&mut state, execution.leader, decides);
         drop(state);
-        if decides {
-            leaving.closed = Some(StdArc::clone(gate));
-            if others > 0 && slot.place() == Place::Current {
-                shard.put_aside(Arc::clone(slot));
+        if !decides {
+            self.retention.unreserve(kept);
+            if !others {
+                leaving.push(shard.remove(execution.at));
             }
-            let heir = take_heir(shard, gate, leaving);
-            self.settle(shard, execution, outcome.kept, heir);
-        } else {
-            self.retention.unreserve(outcome.kept);
+            return 0;
         }
-        if others == 0 {
-            drop(shard.take_from_aside(slot));
+        leaving.closed = Some(StdArc::clone(room));
+        shard.tally.count_followers(followers, ran);
+        let heir = take_heir(shard, room, leaving);
+        match (heir, others) {
+            (None, false) => self.settle(shard, execution, ran, kept, followers + 1, leaving),
+            (None, true) => self.settle_beside(shard, execution, ran, kept, followers + 1),
+            (Some(heir), _) => self.hand_over(shard, execution.at, heir, others, kept, leaving),
         }
         followers
     }
 
-    /// Finds the place of a decided slot: retained, gone, or taken by the flight after it.
+    /// The flight has ended and nothing of it runs: its slot keeps the result, or goes.
     fn settle(
         &self,
         shard: &mut Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
+        ran: &Ran<V, E>,
         kept: Option<Kind>,
-        heir: Option<Arc<Slot<K, V, E>>>,
+        callers: usize,
+        leaving: &mut Leaving<K, V, E>,
     ) {
-        let slot = &execution.slot;
-        match (slot.place(), kept, heir) {
-            (Place::Current, Some(kind), None) => {
-                slot.set_started(execution.start);
-                shard.retain(slot, kind);
-                self.retention.note(shard, self.place(slot.hash), kind);
-                return;
+        let at = execution.at;
+        // A flight that was forgotten or superseded leaves the newer slot alone (S28, S29).
+        match kept.filter(|_| shard.flight(at).linked) {
+            Some(kind) => {
+                shard.keep(at, execution.start, ran.state(callers));
+                self.retention.note(shard, self.place(execution.hash), kind);
             }
-            (Place::Current, _, heir) => {
-                // Not the last handle: the execution has one.
-                drop(shard.detach(slot));
-                if let Some(heir) = heir {
-                    shard.link(heir);
-                }
+            None => {
+                self.retention.unreserve(kept);
+                leaving.push(shard.remove(at));
             }
-            // Forgotten or superseded: it leaves the newer slot alone (S29).
-            (_, _, Some(heir)) => shard.put_aside(heir),
-            (_, _, None) => {}
         }
-        self.retention.unreserve(kept);
     }
 
-    /// Whether the window keeps this outcome, if its flight is still the one of its key (S8, S18).
+    /// The flight has ended while another execution of it still runs: that one keeps the slot,
+    /// unlinked, and the result gets a slot of its own.
+    fn settle_beside(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        execution: &Execution<'_, K, V, E>,
+        ran: &Ran<V, E>,
+        kept: Option<Kind>,
+        callers: usize,
+    ) {
+        let was_linked = shard.flight(execution.at).linked;
+        if was_linked {
+            shard.unlink(execution.at);
+        }
+        let Some(kind) = kept.filter(|_| was_linked) else {
+            return self.retention.unreserve(kept);
+        };
+        let at = shard.split(execution.at);
+        shard.link(at);
+        shard.keep(at, execution.start, ran.state(callers));
+        self.retention.note(shard, self.place(execution.hash), kind);
+    }
+
+    /// The flight has ended, and the one that waited for this takes its place.
+    fn hand_over(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        ended: At,
+        heir: At,
+        others: bool,
+        kept: Option<Kind>,
+        leaving: &mut Leaving<K, V, E>,
+    ) {
+        self.retention.unreserve(kept);
+        let was_linked = shard.flight(ended).linked;
+        if was_linked {
+            shard.unlink(ended);
+        }
+        if !others {
+            leaving.push(shard.remove(ended));
+        }
+        if was_linked {
+            shard.link(heir);
+        }
+    }
+
+    /// Whether the window keeps this result, if its flight is still the one of its key (S8, S18).
     /// Reads the clock, and in a bounded table makes room, before the shard is locked.
+    #[inline]
     fn keep(
         &self,
         execution: &Execution<'_, K, V, E>,
-        ending: &Ending<V, E>,
-        evicted: &mut Vec<Arc<Slot<K, V, E>>>,
+        ran: &Ran<V, E>,
+        evicted: &mut Vec<Slot<K, V, E>>,
     ) -> Option<Kind> {
-        let kind = match ending {
-            Ending::Value(_) => Kind::Value,
-            Ending::Failed(_) => Kind::Error,
-            Ending::Panicked(_) | Ending::Abandoned | Ending::Unshared => return None,
+        let kind = match ran {
+            Ran::Value(_) => Kind::Value,
+            Ran::Failed(_) => Kind::Error,
+            Ran::Unshared(_) | Ran::Panicked(..) | Ran::Abandoned => return None,
         };
         let window = self.rules.window_of(kind);
         if window == 0 {
@@ -165,33 +193,32 @@ impl<K, V, E> Table<K, V, E> {
         }
         let end = execution.start.saturating_add(window);
         let over = window != FOREVER && self.clock.now() >= end;
-        (!over && self.make_room(&execution.slot, evicted)).then_some(kind)
+        (!over && self.make_room(execution, evicted)).then_some(kind)
     }
 
     /// Reserves a place in a bounded table; the oldest result makes room for the new one. Nothing
-    /// makes room for a flight that was forgotten or superseded: its result is not to be retained.
-    fn make_room(&self, slot: &Slot<K, V, E>, evicted: &mut Vec<Arc<Slot<K, V, E>>>) -> bool {
+    /// makes room for a flight that was forgotten or superseded: its result is not to be kept.
+    fn make_room(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        evicted: &mut Vec<Slot<K, V, E>>,
+    ) -> bool {
         while !self.retention.reserve() {
-            if !self.is_current(slot) || !self.evict(evicted) {
+            let is_linked = self.shard(execution.hash).lock().slot(execution.at).is_linked();
+            if !is_linked || !self.evict(evicted) {
                 return false;
             }
         }
         true
     }
 
-    fn is_current(&self, slot: &Slot<K, V, E>) -> bool {
-        let _shard = self.shard(slot.hash).lock();
-        slot.place() == Place::Current
-    }
-
     /// Takes out an expired result if there is one, and the oldest one if not (S47).
-    fn evict(&self, evicted: &mut Vec<Arc<Slot<K, V, E>>>) -> bool {
+    fn evict(&self, evicted: &mut Vec<Slot<K, V, E>>) -> bool {
         let now = self.clock.now();
         let Some((place, kind)) = self.retention.next_to_go(&self.rules, now) else { return false };
         let mut shard = self.shard_at(place).lock();
-        if let Some(oldest) = shard.oldest(kind).map(Arc::clone) {
-            drop(shard.detach(&oldest));
-            evicted.push(oldest);
+        if let Some((oldest, _)) = shard.oldest(kind) {
+            evicted.push(shard.remove(oldest));
             self.retention.gone(&shard, place, kind);
         }
         true
@@ -201,15 +228,45 @@ impl<K, V, E> Table<K, V, E> {
 /// The flight that was to start when this one ends, if anyone still waits for it. It may start.
 fn take_heir<K, V, E>(
     shard: &mut Locked<'_, K, V, E>,
-    ended: &Gate,
+    ended: &Room<V, E>,
     leaving: &mut Leaving<K, V, E>,
-) -> Option<Arc<Slot<K, V, E>>> {
-    let heir = shard.take_successor(ended.id)?;
-    let gate = StdArc::clone(heir.gate().expect("a successor is made with its gate"));
-    if gate.release() {
-        leaving.released = Some(gate);
+) -> Option<At> {
+    let heir = shard.successor_of(ended)?;
+    let room = StdArc::clone(shard.flight(heir).room.as_ref().expect("it was made with its gate"));
+    if room.gate.release() {
+        leaving.released = Some(room);
         return Some(heir);
     }
-    leaving.push(heir);
+    leaving.push(shard.remove(heir));
     None
+}
+
+impl<V, E> Ran<V, E> {
+    /// Whether the function returned a value, shareable or not: that decides a flight at once.
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Value(_) | Self::Unshared(_))
+    }
+
+    /// What followers see of it.
+    fn ending(&self) -> Ending<V, E> {
+        match self {
+            Self::Value(value) => Ending::Value(Arc::clone(value)),
+            Self::Unshared(_) => Ending::Unshared,
+            Self::Failed(error) => Ending::Failed(Arc::clone(error)),
+            Self::Panicked(_, message) => Ending::Panicked(message.clone()),
+            Self::Abandoned => Ending::Abandoned,
+        }
+    }
+
+    /// What the window keeps of it.
+    fn state(&self, callers: usize) -> State<V, E> {
+        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
+        match self {
+            Self::Value(value) => State::Value(Arc::clone(value), callers),
+            Self::Failed(error) => State::Error(Arc::clone(error), callers),
+            Self::Unshared(_) | Self::Panicked(..) | Self::Abandoned => {
+                unreachable!("no window keeps this")
+            }
+        }
+    }
 }

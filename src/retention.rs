@@ -50,7 +50,7 @@ impl Retention {
 
     /// Notes what is now the oldest of its kind. Called under the shard's lock.
     pub(crate) fn note<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, kind: Kind) {
-        let start = shard.oldest(kind).map_or(FOREVER, |slot| slot.started());
+        let start = shard.oldest(kind).map_or(FOREVER, |(_, started)| started);
         self.cell(place, kind).store(start, Ordering::Relaxed);
     }
 

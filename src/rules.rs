@@ -1,7 +1,7 @@
 //! The settings of a table, in the form that decisions are made with.
 
 use crate::clock::{FOREVER, Nanos};
-use crate::slot::{Ending, Kind};
+use crate::slot::Kind;
 
 /// What a call does that would otherwise wait for itself, directly or over other threads.
 ///
@@ -37,7 +37,8 @@ pub enum OnDeadlock {
 pub(crate) struct Rules {
     pub(crate) window: Nanos,
     pub(crate) error_window: Nanos,
-    pub(crate) max_requests: u64,
+    /// [`u32::MAX`] where there is no limit.
+    pub(crate) max_requests: u32,
     /// [`FOREVER`] where a flight may be joined at any age.
     pub(crate) max_join_age: Nanos,
     /// [`FOREVER`] where nobody takes over.
@@ -54,7 +55,7 @@ impl Default for Rules {
         Self {
             window: 0,
             error_window: 0,
-            max_requests: u64::MAX,
+            max_requests: u32::MAX,
             max_join_age: FOREVER,
             leader_timeout: FOREVER,
             max_leaders: 2,
@@ -71,15 +72,6 @@ impl Rules {
         match kind {
             Kind::Value => self.window,
             Kind::Error => self.error_window,
-        }
-    }
-
-    /// How long after its start a retained result is served.
-    #[inline]
-    pub(crate) fn window_after<V, E>(&self, ending: &Ending<V, E>) -> Nanos {
-        match ending {
-            Ending::Value(_) => self.window,
-            _ => self.error_window,
         }
     }
 }

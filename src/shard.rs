@@ -1,46 +1,47 @@
 //! One part of the table: the slots of the keys whose hash falls into it, and their counters.
 //!
 //! ```text
-//! slots       the slot that a call on a key finds: running, or retained with its result
-//! aside       slots that still run but are not found by key: forgotten, superseded, outlived
-//! successors  slots that wait for a running one to end (`execute_fresh`), by that one's gate
-//! retained    the retained slots again, oldest first, values and errors apart
+//! slots           every slot, by the number of its place
+//! map             the slot that a call on a key finds
+//! values, errors  the slots that a window keeps, oldest first
 //! ```
 //!
 //! A shard is data: it decides nothing and locks nothing. What leaves it is handed out, so that
 //! the caller drops it after letting the lock go (S47).
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use fxhash::FxBuildHasher;
 use hashbrown::{Equivalent, HashTable};
 
-use crate::deadlock::FlightId;
-use crate::order::Order;
-use crate::slot::{Kind, Place, Slot};
+use crate::clock::Nanos;
+use crate::gate::Phase;
+use crate::slab::{At, Queue, Slab};
+use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::stats::Tally;
-use crate::sync::Arc;
 
 pub(crate) struct Shard<K, V, E> {
-    slots: HashTable<Arc<Slot<K, V, E>>>,
-    aside: Vec<Arc<Slot<K, V, E>>>,
-    successors: HashMap<FlightId, Arc<Slot<K, V, E>>, FxBuildHasher>,
-    values: Order<Arc<Slot<K, V, E>>>,
-    errors: Order<Arc<Slot<K, V, E>>>,
+    map: HashTable<At>,
+    slots: Slab<Slot<K, V, E>>,
+    values: Queue,
+    errors: Queue,
     pub(crate) tally: Tally,
     /// The shard that the next lead here looks after; see `Table::tidy`.
     neighbour: usize,
 }
 
+/// A hash as long as the map wants it, from what a slot keeps of it.
+#[inline]
+pub(crate) fn stretch(hash: ShortHash) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn new(neighbour: usize) -> Self {
         Self {
-            slots: HashTable::new(),
-            aside: Vec::new(),
-            successors: HashMap::with_hasher(FxBuildHasher),
-            values: Order::new(),
-            errors: Order::new(),
+            map: HashTable::new(),
+            slots: Slab::new(),
+            values: Queue::new(),
+            errors: Queue::new(),
             tally: Tally::default(),
             neighbour,
         }
@@ -48,122 +49,137 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Goes round all shards, so that each is looked after in its turn.
     pub(crate) fn next_neighbour(&mut self, shards: usize) -> usize {
-        self.neighbour = (self.neighbour + 1) % shards;
+        self.neighbour = (self.neighbour + 1) & (shards - 1);
         self.neighbour
     }
 
     /// The slot of this key.
     #[inline]
-    pub(crate) fn find<Q>(&self, hash: u64, key: &Q) -> Option<&Arc<Slot<K, V, E>>>
+    pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<At>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
-        self.slots.find(hash, |slot| slot.hash == hash && key.equivalent(&slot.key))
-    }
-
-    /// Makes this the slot of its key. Whatever was there has been detached before.
-    pub(crate) fn link(&mut self, slot: Arc<Slot<K, V, E>>) {
-        slot.set_place(Place::Current);
-        self.slots.insert_unique(slot.hash, slot, |slot| slot.hash);
-    }
-
-    /// Takes a slot out of the table, running or retained, so that no call finds it any more.
-    pub(crate) fn detach(&mut self, slot: &Arc<Slot<K, V, E>>) -> Option<Arc<Slot<K, V, E>>> {
-        let listed = match slot.place() {
-            Place::Detached => return None,
-            Place::Current => None,
-            Place::Retained(kind, at) => self.list(kind).remove(at),
+        let is_it = |at: &At| {
+            let slot = self.slots.get(*at);
+            slot.hash == hash && key.equivalent(slot.key.get())
         };
-        slot.set_place(Place::Detached);
-        let same = |other: &Arc<Slot<K, V, E>>| Arc::ptr_eq(other, slot);
-        let linked = self.slots.find_entry(slot.hash, same).ok().map(|entry| entry.remove().0);
-        // Two handles to one slot, and the caller's is a third: this one is not the last.
-        drop(listed);
-        linked
+        self.map.find(stretch(hash), is_it).copied()
     }
 
-    /// Keeps a current slot, whose outcome is there, in the table as the newest of its kind.
-    pub(crate) fn retain(&mut self, slot: &Arc<Slot<K, V, E>>, kind: Kind) {
-        let at = self.list(kind).push_back(Arc::clone(slot));
-        slot.set_place(Place::Retained(kind, at));
+    #[inline]
+    pub(crate) fn slot(&self, at: At) -> &Slot<K, V, E> {
+        self.slots.get(at)
     }
 
-    /// The retained slot of a kind that has been there the longest.
-    pub(crate) fn oldest(&self, kind: Kind) -> Option<&Arc<Slot<K, V, E>>> {
-        match kind {
-            Kind::Value => self.values.front(),
-            Kind::Error => self.errors.front(),
+    #[inline]
+    pub(crate) fn slot_mut(&mut self, at: At) -> &mut Slot<K, V, E> {
+        self.slots.get_mut(at)
+    }
+
+    pub(crate) fn flight(&mut self, at: At) -> &mut Flight<V, E> {
+        self.slots.get_mut(at).expect_flight()
+    }
+
+    /// Takes a slot in that calls do not find yet.
+    pub(crate) fn insert(&mut self, slot: Slot<K, V, E>) -> At {
+        self.slots.insert(slot)
+    }
+
+    /// Makes this the slot of its key. Whatever was there has been unlinked or removed before.
+    pub(crate) fn link(&mut self, at: At) {
+        let hash = stretch(self.slots.get(at).hash);
+        let slots = &self.slots;
+        self.map.insert_unique(hash, at, |at| stretch(slots.get(*at).hash));
+        self.flight(at).linked = true;
+    }
+
+    /// Hides a flight from further calls. It goes on for those that it has.
+    pub(crate) fn unlink(&mut self, at: At) {
+        self.take_from_map(at);
+        self.flight(at).linked = false;
+    }
+
+    fn take_from_map(&mut self, at: At) {
+        let hash = stretch(self.slots.get(at).hash);
+        if let Ok(entry) = self.map.find_entry(hash, |other| *other == at) {
+            entry.remove();
         }
     }
 
-    fn list(&mut self, kind: Kind) -> &mut Order<Arc<Slot<K, V, E>>> {
-        match kind {
-            Kind::Value => &mut self.values,
-            Kind::Error => &mut self.errors,
+    /// The flight of a linked slot has ended with a result that a window keeps.
+    pub(crate) fn keep(&mut self, at: At, start: Nanos, result: State<V, E>) {
+        let slot = self.slots.get_mut(at);
+        slot.started = start;
+        slot.state = result;
+        let queue = match slot.kind() {
+            Some(Kind::Value) => &mut self.values,
+            Some(Kind::Error) => &mut self.errors,
+            None => unreachable!("only a result is kept"),
+        };
+        self.slots.enqueue(queue, at, |new, other| new.started < other.started);
+    }
+
+    /// Takes a slot out, whatever it is.
+    pub(crate) fn remove(&mut self, at: At) -> Slot<K, V, E> {
+        match self.slots.get(at).kind() {
+            Some(Kind::Value) => self.slots.dequeue(&mut self.values, at),
+            Some(Kind::Error) => self.slots.dequeue(&mut self.errors, at),
+            None => {}
         }
+        if self.slots.get(at).is_linked() {
+            self.take_from_map(at);
+        }
+        self.slots.remove(at)
     }
 
-    /// Remembers a slot that runs on although no call finds it.
-    pub(crate) fn put_aside(&mut self, slot: Arc<Slot<K, V, E>>) {
-        self.aside.push(slot);
+    /// The kept slot of a kind that has been there the longest, and its start.
+    pub(crate) fn oldest(&self, kind: Kind) -> Option<(At, Nanos)> {
+        let queue = match kind {
+            Kind::Value => &self.values,
+            Kind::Error => &self.errors,
+        };
+        let at = queue.front()?;
+        Some((at, self.slots.get(at).started))
     }
 
-    pub(crate) fn take_from_aside(
-        &mut self,
-        slot: &Arc<Slot<K, V, E>>,
-    ) -> Option<Arc<Slot<K, V, E>>> {
-        let place = self.aside.iter().rposition(|other| Arc::ptr_eq(other, slot))?;
-        Some(self.aside.swap_remove(place))
+    /// The flight that waits for this room's to end, if nobody has begun it.
+    pub(crate) fn successor_of(&self, room: &Room<V, E>) -> Option<At> {
+        let (at, gate) = room.successor();
+        let its = self.slots.try_get(at)?.flight()?.room.as_ref()?;
+        (its.gate.id == gate && its.gate.lock().phase == Phase::Pending).then_some(at)
     }
 
-    /// The slot that starts when this flight ends.
-    pub(crate) fn successor(&self, flight: FlightId) -> Option<&Arc<Slot<K, V, E>>> {
-        self.successors.get(&flight)
+    /// A second slot for the key of this one, as yet without anything to it.
+    pub(crate) fn split(&mut self, at: At) -> At {
+        let slot = self.slots.get_mut(at);
+        let twin = Slot {
+            key: Key::Shared(slot.key.share()),
+            hash: slot.hash,
+            admitted: slot.admitted,
+            started: slot.started,
+            state: State::Flight(Flight { leader: 0, room: None, linked: false }),
+        };
+        self.slots.insert(twin)
     }
 
-    pub(crate) fn set_successor(&mut self, flight: FlightId, slot: Arc<Slot<K, V, E>>) {
-        self.successors.insert(flight, slot);
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot<K, V, E>> {
+        self.slots.iter_mut()
     }
 
-    pub(crate) fn take_successor(&mut self, flight: FlightId) -> Option<Arc<Slot<K, V, E>>> {
-        self.successors.remove(&flight)
-    }
-
-    /// Takes out a successor that did not wait for the end of the flight before it.
-    pub(crate) fn take_early_successor(
-        &mut self,
-        slot: &Arc<Slot<K, V, E>>,
-    ) -> Option<Arc<Slot<K, V, E>>> {
-        let mut taken = self.successors.extract_if(|_, other| Arc::ptr_eq(other, slot));
-        taken.next().map(|(_, slot)| slot)
-    }
-
-    /// Every slot without an outcome, and every one that has one and still runs.
-    pub(crate) fn unfinished(&self) -> impl Iterator<Item = &Arc<Slot<K, V, E>>> {
-        let current = self.slots.iter().filter(|slot| slot.place() == Place::Current);
-        current.chain(&self.aside).chain(self.successors.values())
-    }
-
-    /// Empties the table: first the slots that had no outcome yet, then the retained ones.
-    pub(crate) fn detach_all(&mut self) -> Detached<K, V, E> {
-        let (mut running, mut retained) = (Vec::new(), Vec::new());
-        for slot in self.slots.drain() {
-            match slot.place() {
-                Place::Retained(..) => retained.push(slot),
-                Place::Current | Place::Detached => running.push(slot),
+    /// Unlinks every flight and takes out every result. Says how many flights there were.
+    pub(crate) fn clear(&mut self) -> (usize, Vec<Slot<K, V, E>>) {
+        let linked: Vec<At> = self.map.drain().collect();
+        let (mut flights, mut results) = (0, Vec::new());
+        for at in linked {
+            match &mut self.slots.get_mut(at).state {
+                State::Flight(flight) => {
+                    flight.linked = false;
+                    flights += 1;
+                }
+                State::Value(..) | State::Error(..) => results.push(self.slots.remove(at)),
             }
         }
-        for slot in running.iter().chain(&retained) {
-            slot.set_place(Place::Detached);
-        }
-        // Only the links go: each slot is held by `retained` as well.
-        self.values = Order::new();
-        self.errors = Order::new();
-        Detached { running, retained }
+        (self.values, self.errors) = (Queue::new(), Queue::new());
+        (flights, results)
     }
-}
-
-pub(crate) struct Detached<K, V, E> {
-    pub(crate) running: Vec<Arc<Slot<K, V, E>>>,
-    pub(crate) retained: Vec<Arc<Slot<K, V, E>>>,
 }

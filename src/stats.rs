@@ -8,7 +8,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::AddAssign;
 
-use crate::slot::Ending;
+use crate::publish::Ran;
 
 /// What has happened so far: a snapshot of the counters of one coalescer.
 ///
@@ -195,22 +195,23 @@ impl Tally {
     }
 
     /// An execution has returned.
-    pub(crate) fn count_execution<V, E>(&mut self, ending: &Ending<V, E>) {
+    #[inline]
+    pub(crate) fn count_execution<V, E>(&mut self, ran: &Ran<V, E>) {
         self.running -= 1;
         self.executed += 1;
-        match ending {
-            Ending::Failed(_) => self.failed += 1,
-            Ending::Panicked(_) => self.panicked += 1,
-            Ending::Value(_) | Ending::Abandoned | Ending::Unshared => {}
+        match ran {
+            Ran::Failed(_) => self.failed += 1,
+            Ran::Panicked(..) => self.panicked += 1,
+            Ran::Value(_) | Ran::Unshared(_) | Ran::Abandoned => {}
         }
     }
 
     /// A flight has ended, and so many calls waited for it. They are counted here and not as they
     /// wake: an outcome beats a deadline, so it is certain that each will get it.
-    pub(crate) fn count_followers<V, E>(&mut self, waiting: usize, ending: &Ending<V, E>) {
-        match ending {
+    pub(crate) fn count_followers<V, E>(&mut self, waiting: usize, ran: &Ran<V, E>) {
+        match ran {
             // Each of them runs the function itself now.
-            Ending::Unshared => self.running += waiting as u64,
+            Ran::Unshared(_) => self.running += waiting as u64,
             _ => self.followers += waiting as u64,
         }
     }

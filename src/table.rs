@@ -1,9 +1,9 @@
 //! The sharded map from keys to slots: it decides what a call is.
 //!
 //! A call goes through [`Table::admit`] and comes out as one of [`Admission`]. A leader ends its
-//! [`Execution`] with its result; that half is in [`publish`](crate::publish). Both take the lock
-//! of the key's shard, so publishing an outcome and unlinking its slot look like one step to every
-//! caller (S5).
+//! [`Execution`] with what came of it; that half is in [`publish`](crate::publish). Both take the
+//! lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
+//! every caller (S5).
 //!
 //! **Lock order:** shard, gate, wait-for graph. Never two shards and never two gates at once. Under
 //! a lock no user code runs but the key's `Eq`: keys are hashed and made outside, and what leaves
@@ -16,11 +16,13 @@ use hashbrown::Equivalent;
 
 use crate::clock::{Clock, FOREVER, Nanos};
 use crate::deadlock::{self, ThreadToken};
-use crate::gate::{Gate, Phase, State};
+use crate::gate::{Gate, Phase};
+use crate::publish::Ran;
 use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
-use crate::shard::Shard;
-use crate::slot::{Ending, Kind, Place, Slot};
+use crate::shard::{Shard, stretch};
+use crate::slab::At;
+use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::sync::{Arc, Mutex, MutexGuard, Padded, this_thread};
 
 pub(crate) struct Table<K, V, E> {
@@ -30,10 +32,14 @@ pub(crate) struct Table<K, V, E> {
     pub(crate) clock: Clock,
 }
 
+type PaddedShard<K, V, E> = Padded<Mutex<Shard<K, V, E>>>;
+
+pub(crate) type Locked<'a, K, V, E> = MutexGuard<'a, Shard<K, V, E>>;
+
 /// One call, as the table sees it.
 pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) key: &'q Q,
-    pub(crate) hash: u64,
+    pub(crate) hash: ShortHash,
     /// When the call began: what it may be served is decided by this instant (S8).
     pub(crate) entry: Nanos,
     pub(crate) manner: Manner,
@@ -49,19 +55,28 @@ pub(crate) enum Manner {
     Try,
 }
 
+/// A key that a call brings in case it starts a flight, and that flight's start.
+pub(crate) struct Spare<K> {
+    key: Option<Key<K>>,
+    start: Nanos,
+}
+
+/// A result as all calls share it.
+pub(crate) type Shared<V, E> = Result<Arc<V>, Arc<E>>;
+
 /// What a call turned out to be.
 pub(crate) enum Admission<'t, K, V, E> {
-    /// Served at once by a retained result, which so many calls had waited for.
-    Late(Ending<V, E>, usize),
+    /// Served at once by a result in its window, which so many calls had waited for.
+    Late(Shared<V, E>, u32),
     /// It runs the function and publishes.
     Lead(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.
-    Follow(Follower<K, V, E>),
-    /// It runs the function for itself alone; the slot is there for its key.
-    Alone(Arc<Slot<K, V, E>>),
+    Follow(Follower<V, E>),
+    /// It runs the function for itself alone.
+    Alone,
     /// It is told why it cannot be answered.
     Refused(Refusal),
-    /// It would start a flight: admit it again, with a slot for it.
+    /// It would start a flight: admit it again, with a key for it.
     Vacant,
 }
 
@@ -72,9 +87,11 @@ pub(crate) enum Refusal {
 }
 
 /// A call that counts as waiting at its flight's gate.
-pub(crate) struct Follower<K, V, E> {
-    pub(crate) slot: Arc<Slot<K, V, E>>,
-    pub(crate) gate: StdArc<Gate>,
+pub(crate) struct Follower<V, E> {
+    /// Its flight's place, as long as the gate is not closed.
+    at: At,
+    hash: ShortHash,
+    pub(crate) room: StdArc<Room<V, E>>,
     /// Its wait in the graph, if its thread leads something.
     pub(crate) wait: Option<deadlock::Wait>,
 }
@@ -83,28 +100,20 @@ pub(crate) struct Follower<K, V, E> {
 #[must_use = "dropping an execution abandons its followers"]
 pub(crate) struct Execution<'t, K, V, E> {
     pub(crate) table: &'t Table<K, V, E>,
-    pub(crate) slot: Arc<Slot<K, V, E>>,
+    /// Its flight's place, which is there as long as any execution of it runs.
+    pub(crate) at: At,
+    pub(crate) hash: ShortHash,
     pub(crate) start: Nanos,
     pub(crate) leader: ThreadToken,
     pub(crate) ended: bool,
 }
 
-/// A slot that a call brings in case it starts a flight, with that flight's start.
-pub(crate) struct Spare<K, V, E> {
-    slot: Option<Arc<Slot<K, V, E>>>,
-    start: Nanos,
-}
-
 /// What has left the table and is dropped, or woken, after its locks have been let go.
 pub(crate) struct Leaving<K, V, E> {
-    slots: [Option<Arc<Slot<K, V, E>>>; 4],
-    pub(crate) closed: Option<StdArc<Gate>>,
-    pub(crate) released: Option<StdArc<Gate>>,
+    slots: [Option<Slot<K, V, E>>; 4],
+    pub(crate) closed: Option<StdArc<Room<V, E>>>,
+    pub(crate) released: Option<StdArc<Room<V, E>>>,
 }
-
-type PaddedShard<K, V, E> = Padded<Mutex<Shard<K, V, E>>>;
-
-pub(crate) type Locked<'a, K, V, E> = MutexGuard<'a, Shard<K, V, E>>;
 
 impl<K, V, E> Table<K, V, E> {
     pub(crate) fn new(rules: Rules, clock: Clock, shards: usize) -> Self {
@@ -120,17 +129,16 @@ impl<K, V, E> Table<K, V, E> {
 
     /// The place of a hash's shard, taken from all its bits: a custom hasher may leave some empty.
     #[inline]
-    pub(crate) fn place(&self, hash: u64) -> usize {
-        const FIBONACCI: u64 = 0x9E37_79B9_7F4A_7C15;
-        let mixed = (hash.wrapping_mul(FIBONACCI) >> 32) as usize;
-        mixed & (self.shards.len() - 1)
+    pub(crate) fn place(&self, hash: ShortHash) -> usize {
+        (stretch(hash) >> 32) as usize & (self.shards.len() - 1)
     }
 
     #[inline]
-    pub(crate) fn shard(&self, hash: u64) -> &Mutex<Shard<K, V, E>> {
+    pub(crate) fn shard(&self, hash: ShortHash) -> &Mutex<Shard<K, V, E>> {
         self.shard_at(self.place(hash))
     }
 
+    #[inline]
     pub(crate) fn shard_at(&self, place: usize) -> &Mutex<Shard<K, V, E>> {
         &self.shards[place].0
     }
@@ -144,55 +152,59 @@ impl<K, V, E> Table<K, V, E> {
     pub(crate) fn admit<'t, Q>(
         &'t self,
         call: &Call<'_, Q>,
-        spare: &mut Spare<K, V, E>,
+        spare: &mut Spare<K>,
     ) -> Admission<'t, K, V, E>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let mut shard = self.shard(call.hash).lock();
         let found = shard.find(call.hash, call.key);
-        if let Some(slot) = found
-            && let Some(ending) = slot.ending()
-            && self.serves_late(slot, ending, call)
+        if let Some(at) = found
+            && let Some((result, callers)) = self.late(shard.slot_mut(at), call)
         {
-            if self.rules.max_requests != u64::MAX {
-                slot.admit();
-            }
-            let late = Admission::Late(ending.clone(), slot.callers());
             shard.tally.count_late();
-            return late;
+            return Admission::Late(result, callers);
         }
-        let found = found.map(Arc::clone);
         self.admit_to_flight(shard, found, call, spare)
     }
 
-    /// Whether a result may be handed to a call that did not wait for it (S8, S13).
+    /// The result of this slot, if it may be handed to a call that did not wait for it (S8, S13).
     #[inline]
-    fn serves_late<Q: ?Sized>(
+    fn late<Q: ?Sized>(
         &self,
-        slot: &Slot<K, V, E>,
-        ending: &Ending<V, E>,
+        slot: &mut Slot<K, V, E>,
         call: &Call<'_, Q>,
-    ) -> bool {
-        let window = self.rules.window_after(ending);
-        call.entry < slot.started().saturating_add(window)
-            && slot.admitted() < self.rules.max_requests
-            && call.manner != Manner::Fresh
+    ) -> Option<(Shared<V, E>, u32)> {
+        let (result, callers, window) = match &slot.state {
+            State::Value(value, callers) => (Ok(value), *callers, self.rules.window),
+            State::Error(error, callers) => (Err(error), *callers, self.rules.error_window),
+            State::Flight(_) => return None,
+        };
+        let serves = call.entry < slot.started.saturating_add(window)
+            && slot.admitted < self.rules.max_requests
+            && call.manner != Manner::Fresh;
+        if !serves {
+            return None;
+        }
+        let result = result.map(Arc::clone).map_err(Arc::clone);
+        if self.rules.max_requests != u32::MAX {
+            slot.admitted += 1;
+        }
+        Some((result, callers))
     }
 
     fn admit_to_flight<'t, Q: ?Sized>(
         &'t self,
         mut shard: Locked<'_, K, V, E>,
-        found: Option<Arc<Slot<K, V, E>>>,
+        found: Option<At>,
         call: &Call<'_, Q>,
-        spare: &mut Spare<K, V, E>,
+        spare: &mut Spare<K>,
     ) -> Admission<'t, K, V, E> {
         let mut leaving = Leaving::new();
-        let admission = match found {
-            Some(slot) if slot.ending().is_none() && self.may_join(&slot, call.entry) => {
-                self.meet_flight(&mut shard, slot, call, spare, &mut leaving)
-            }
-            old => self.start_flight(&mut shard, old, spare, &mut leaving),
+        let joined = found.filter(|at| self.may_join(shard.slot(*at), call.entry));
+        let admission = match joined {
+            Some(at) => self.meet_flight(&mut shard, at, call, spare, &mut leaving),
+            None => self.start_flight(&mut shard, found, call.hash, spare, &mut leaving),
         };
         // Only leads take turns: most of them are admitted twice, and two steps at a time would
         // pass by every other shard.
@@ -206,107 +218,108 @@ impl<K, V, E> Table<K, V, E> {
         admission
     }
 
-    /// Whether a flight takes on one more call (S9, S13).
+    /// Whether this is a flight that takes on one more call (S9, S13).
     fn may_join(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
-        let age = now.saturating_sub(slot.started());
-        slot.admitted() < self.rules.max_requests
+        let Some(flight) = slot.flight() else { return false };
+        let age = now.saturating_sub(slot.started);
+        slot.admitted < self.rules.max_requests
             && (age < self.rules.max_join_age
                 || self.rules.max_join_age == FOREVER
-                || is_pending(slot))
+                || flight.is_pending())
     }
 
     /// A call meets a flight that it may join.
     fn meet_flight<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        slot: Arc<Slot<K, V, E>>,
+        at: At,
         call: &Call<'_, Q>,
-        spare: &mut Spare<K, V, E>,
+        spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        if led_by_this_thread(&slot) {
-            return self.refuse_to_wait(shard, slot);
+        if shard.flight(at).is_led_by_this_thread() {
+            return self.refuse_to_wait(shard);
         }
-        if let Some(execution) = self.claim_on_arrival(shard, &slot, call.entry) {
+        if let Some(execution) = self.claim_on_arrival(shard, at, call) {
             return Admission::Lead(execution);
         }
         match call.manner {
             Manner::Try => refuse(shard, Refusal::WouldBlock),
-            Manner::Fresh => self.follow_successor(shard, slot, spare, leaving),
-            Manner::Ordinary => self.follow(shard, slot, None),
+            Manner::Fresh => self.follow_successor(shard, at, call, spare, leaving),
+            Manner::Ordinary => self.follow(shard, at, call.hash, None),
         }
     }
 
     /// The call's wait would never end (S41, S42).
-    fn refuse_to_wait<'t>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        slot: Arc<Slot<K, V, E>>,
-    ) -> Admission<'t, K, V, E> {
+    fn refuse_to_wait<'t>(&self, shard: &mut Locked<'_, K, V, E>) -> Admission<'t, K, V, E> {
         match self.rules.on_deadlock {
             OnDeadlock::Refuse => refuse(shard, Refusal::WouldDeadlock),
             OnDeadlock::Bypass => {
                 shard.tally.count_call();
                 shard.tally.running += 1;
-                Admission::Alone(slot)
+                Admission::Alone
             }
         }
     }
 
-    /// Starts a flight with the spare slot, in place of whatever the key had.
+    /// Starts a flight with the spare key, in place of whatever the key had.
     fn start_flight<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        old: Option<Arc<Slot<K, V, E>>>,
-        spare: &mut Spare<K, V, E>,
+        old: Option<At>,
+        hash: ShortHash,
+        spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        let Some(slot) = spare.slot.take() else { return Admission::Vacant };
+        let Some(key) = spare.key.take() else { return Admission::Vacant };
         if let Some(old) = old {
-            self.supersede(shard, &old, leaving);
+            self.supersede(shard, old, leaving);
         }
         let leader = this_thread(|me| me.token());
-        slot.set_started(spare.start);
-        slot.set_leader(leader);
-        slot.admit();
-        shard.link(Arc::clone(&slot));
+        let flight = Flight { leader, room: None, linked: false };
+        let started = spare.start;
+        let state = State::Flight(flight);
+        let at = shard.insert(Slot { key, hash, admitted: 1, started, state });
+        shard.link(at);
         shard.tally.count_call();
         shard.tally.running += 1;
-        self.drop_expired(shard, self.place(slot.hash), spare.start, leaving);
-        Admission::Lead(Execution { table: self, slot, start: spare.start, leader, ended: false })
+        self.drop_expired(shard, self.place(hash), started, leaving);
+        Admission::Lead(Execution { table: self, at, hash, start: started, leader, ended: false })
     }
 
-    /// Takes a slot out of the table: a running one serves the calls it has, a retained one goes.
+    /// Takes a slot out of the map: a flight serves the calls it has, a result goes.
     pub(crate) fn supersede(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        old: &Arc<Slot<K, V, E>>,
+        old: At,
         leaving: &mut Leaving<K, V, E>,
     ) {
-        let was = old.place();
-        let Some(linked) = shard.detach(old) else { return };
-        if let Place::Retained(kind, _) = was {
-            self.retention.gone(shard, self.place(old.hash), kind);
-            leaving.push(linked);
-        } else {
-            shard.put_aside(linked);
+        match shard.slot(old).kind() {
+            None => shard.unlink(old),
+            Some(kind) => {
+                let slot = shard.remove(old);
+                self.retention.gone(shard, self.place(slot.hash), kind);
+                leaving.push(slot);
+            }
         }
     }
 
     /// A new arrival begins one more execution where one is due: a take-over (S36), or a successor
     /// whose turn has come.
-    fn claim_on_arrival<'t>(
+    fn claim_on_arrival<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        slot: &Arc<Slot<K, V, E>>,
-        now: Nanos,
+        at: At,
+        call: &Call<'_, Q>,
     ) -> Option<Execution<'t, K, V, E>> {
-        if slot.gate().is_none() && now < self.next_start(slot.started(), 1) {
+        let slot = shard.slot(at);
+        let has_room = slot.flight().is_some_and(|flight| flight.room.is_some());
+        if !has_room && call.entry < self.next_start(slot.started, 1) {
             return None;
         }
-        let gate = self.gate_of(slot);
-        let execution = self.claim(shard, slot, gate, &mut gate.lock(), now)?;
-        slot.admit();
+        let room = self.room_of(shard, at);
+        let execution = self.claim(shard, &room.gate, at, call.hash, call.entry)?;
+        shard.slot_mut(at).admitted += 1;
         shard.tally.count_call();
         Some(execution)
     }
@@ -314,43 +327,33 @@ impl<K, V, E> Table<K, V, E> {
     /// The same by a follower that was woken for it. It no longer counts as waiting then.
     pub(crate) fn claim_as_follower<'t>(
         &'t self,
-        follower: &Follower<K, V, E>,
+        follower: &Follower<V, E>,
     ) -> Option<Execution<'t, K, V, E>> {
-        let Follower { slot, gate, .. } = follower;
         let now = self.clock.now();
-        let mut shard = self.shard(slot.hash).lock();
-        let mut state = gate.lock();
-        let execution = self.claim(&mut shard, slot, gate, &mut state, now)?;
-        state.waiting -= 1;
+        let mut shard = self.shard(follower.hash).lock();
+        let gate = &follower.room.gate;
+        let execution = self.claim(&mut shard, gate, follower.at, follower.hash, now)?;
+        gate.lock().waiting -= 1;
         Some(execution)
     }
 
     fn claim<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        slot: &Arc<Slot<K, V, E>>,
         gate: &Gate,
-        state: &mut State,
+        at: At,
+        hash: ShortHash,
         now: Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
         let leader = this_thread(|me| me.token());
-        let next_start = self.next_start(now, state.begun + 1);
-        if !state.claim(leader, now, next_start) {
-            return None;
-        }
-        if state.in_graph {
-            deadlock::add_leader(gate.id, leader);
-        }
+        let begun = gate.claim(leader, now, |begun| self.next_start(now, begun))?;
         shard.tally.running += 1;
-        if state.begun > 1 {
+        if begun > 1 {
             shard.tally.takeovers += 1;
         } else {
-            slot.set_started(now);
-            if let Some(early) = shard.take_early_successor(slot) {
-                shard.put_aside(early);
-            }
+            shard.slot_mut(at).started = now;
         }
-        Some(Execution { table: self, slot: Arc::clone(slot), start: now, leader, ended: false })
+        Some(Execution { table: self, at, hash, start: now, leader, ended: false })
     }
 
     /// From when on one more execution may begin on a slot whose `begun`-th began at `start`.
@@ -361,79 +364,84 @@ impl<K, V, E> Table<K, V, E> {
         start.saturating_add(self.rules.leader_timeout)
     }
 
-    /// The slot's gate; the first call that needs one makes it.
-    fn gate_of<'s>(&self, slot: &'s Slot<K, V, E>) -> &'s StdArc<Gate> {
-        if slot.gate().is_none() {
-            let next_start = self.next_start(slot.started(), 1);
-            slot.set_gate(Gate::new_running(slot.leader(), slot.started(), next_start));
-        }
-        slot.gate().expect("it was there or has just been made")
+    /// The flight's room; the first call that needs one makes it.
+    fn room_of(&self, shard: &mut Locked<'_, K, V, E>, at: At) -> StdArc<Room<V, E>> {
+        let started = shard.slot(at).started;
+        let flight = shard.flight(at);
+        let leader = flight.leader;
+        let room = flight.room.get_or_insert_with(|| {
+            Room::new(Gate::new_running(leader, started, self.next_start(started, 1)))
+        });
+        StdArc::clone(room)
     }
 
     /// Makes the call a follower, unless its wait would close a cycle (S42).
     fn follow<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        slot: Arc<Slot<K, V, E>>,
+        at: At,
+        hash: ShortHash,
         after: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
-        let gate = StdArc::clone(self.gate_of(&slot));
-        let Ok(wait) = enter_graph(&gate, after) else {
-            return self.refuse_to_wait(shard, slot);
+        let room = self.room_of(shard, at);
+        let Ok(wait) = enter_graph(&room.gate, after) else {
+            return self.refuse_to_wait(shard);
         };
-        gate.lock().waiting += 1;
-        slot.admit();
+        room.gate.lock().waiting += 1;
+        let slot = shard.slot_mut(at);
+        slot.admitted = slot.admitted.saturating_add(1);
         shard.tally.count_call();
-        Admission::Follow(Follower { slot, gate, wait })
+        Admission::Follow(Follower { at, hash, room, wait })
     }
 
     /// A fresh call on a running flight waits for the one after it, with every other fresh call
     /// that comes meanwhile (S30).
-    fn follow_successor<'t>(
+    fn follow_successor<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        running: Arc<Slot<K, V, E>>,
-        spare: &mut Spare<K, V, E>,
+        running: At,
+        call: &Call<'_, Q>,
+        spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        let before = StdArc::clone(self.gate_of(&running));
-        if let Some(successor) = shard.successor(before.id).cloned() {
-            return match successor.admitted() < self.rules.max_requests {
-                true => self.follow(shard, successor, Some(&before)),
-                false => self.start_flight(shard, Some(running), spare, leaving),
+        let before = self.room_of(shard, running);
+        if let Some(successor) = shard.successor_of(&before) {
+            return match shard.slot(successor).admitted < self.rules.max_requests {
+                true => self.follow(shard, successor, call.hash, Some(&before.gate)),
+                false => self.start_flight(shard, Some(running), call.hash, spare, leaving),
             };
         }
-        let Some(slot) = spare.slot.take() else { return Admission::Vacant };
-        let stuck_at = before.lock().youngest.saturating_add(self.rules.leader_timeout);
-        slot.set_started(spare.start);
-        slot.set_gate(Gate::new_pending(stuck_at));
-        shard.set_successor(before.id, Arc::clone(&slot));
-        self.follow(shard, slot, Some(&before))
+        let Some(key) = spare.key.take() else { return Admission::Vacant };
+        let stuck_at = before.gate.lock().youngest.saturating_add(self.rules.leader_timeout);
+        let gate = Gate::new_pending(stuck_at);
+        let id = gate.id;
+        let flight = Flight { leader: 0, room: Some(Room::new(gate)), linked: false };
+        let (hash, started) = (call.hash, spare.start);
+        let state = State::Flight(flight);
+        let successor = shard.insert(Slot { key, hash, admitted: 0, started, state });
+        before.set_successor(successor, id);
+        self.follow(shard, successor, hash, Some(&before.gate))
     }
 
     /// A follower's deadline came first. The last to leave a flight that nobody began takes it
     /// away.
-    pub(crate) fn time_out(&self, follower: &Follower<K, V, E>) {
-        let Follower { slot, gate, .. } = follower;
-        let mut shard = self.shard(slot.hash).lock();
+    pub(crate) fn time_out(&self, follower: &Follower<V, E>) {
+        let mut shard = self.shard(follower.hash).lock();
         shard.tally.timed_out += 1;
-        if gate.is_deserted() {
-            let linked = shard.detach(slot);
-            let aside = shard.take_from_aside(slot);
-            drop(shard);
-            drop((linked, aside));
-        }
+        let is_deserted = follower.room.gate.close_deserted();
+        let gone = is_deserted.then(|| shard.remove(follower.at));
+        drop(shard);
+        drop(gone);
     }
 
     /// Counts a call that ran the function for itself alone.
-    pub(crate) fn end_alone(&self, hash: u64, ending: &Ending<V, E>) {
-        let mut shard = self.shard(hash).lock();
-        shard.tally.count_execution(ending);
+    pub(crate) fn end_alone(&self, hash: ShortHash, ran: &Ran<V, E>) {
+        self.shard(hash).lock().tally.count_execution(ran);
     }
 
     /// Drops results whose window is over, at most two values and one error, so that a lead does
     /// no more than its share (S47).
-    pub(crate) fn drop_expired(
+    fn drop_expired(
         &self,
         shard: &mut Locked<'_, K, V, E>,
         place: usize,
@@ -441,13 +449,11 @@ impl<K, V, E> Table<K, V, E> {
         leaving: &mut Leaving<K, V, E>,
     ) {
         for kind in [Kind::Value, Kind::Error, Kind::Value] {
-            let Some(oldest) = shard.oldest(kind) else { continue };
-            if now < oldest.started().saturating_add(self.rules.window_of(kind)) {
+            let Some((oldest, started)) = shard.oldest(kind) else { continue };
+            if now < started.saturating_add(self.rules.window_of(kind)) {
                 continue;
             }
-            let oldest = Arc::clone(oldest);
-            drop(shard.detach(&oldest));
-            leaving.push(oldest);
+            leaving.push(shard.remove(oldest));
             self.retention.gone(shard, place, kind);
         }
     }
@@ -462,19 +468,6 @@ impl<K, V, E> Table<K, V, E> {
         let mut leaving = Leaving::new();
         self.drop_expired(&mut shard, place, now, &mut leaving);
         drop(shard);
-    }
-}
-
-/// Whether the flight has not begun: it is a successor whose turn may have come.
-fn is_pending<K, V, E>(slot: &Slot<K, V, E>) -> bool {
-    slot.gate().is_some_and(|gate| gate.lock().phase == Phase::Pending)
-}
-
-fn led_by_this_thread<K, V, E>(slot: &Slot<K, V, E>) -> bool {
-    let Some(me) = deadlock::leading_thread() else { return false };
-    match slot.gate() {
-        Some(gate) => gate.lock().leaders.contains(&me),
-        None => slot.leader() == Some(me),
     }
 }
 
@@ -499,14 +492,29 @@ fn enter_graph(
     deadlock::wait(me, gate.id).map(Some)
 }
 
-impl<K, V, E> Spare<K, V, E> {
-    pub(crate) fn none() -> Self {
-        Self { slot: None, start: 0 }
+impl<V, E> Flight<V, E> {
+    /// Whether it has not begun: it is a successor whose turn may have come.
+    fn is_pending(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.gate.lock().phase == Phase::Pending)
     }
 
-    /// A slot for a flight that starts now, if the call turns out to start one.
-    pub(crate) fn new(key: K, hash: u64, clock: &Clock) -> Self {
-        Self { slot: Some(Arc::new(Slot::new(key, hash))), start: clock.now() }
+    fn is_led_by_this_thread(&self) -> bool {
+        let Some(me) = deadlock::leading_thread() else { return false };
+        match &self.room {
+            Some(room) => room.gate.lock().leaders.contains(&me),
+            None => self.leader == me,
+        }
+    }
+}
+
+impl<K> Spare<K> {
+    pub(crate) fn none() -> Self {
+        Self { key: None, start: 0 }
+    }
+
+    /// A key for a flight that starts at `start`, if the call turns out to start one.
+    pub(crate) fn new(key: Key<K>, start: Nanos) -> Self {
+        Self { key: Some(key), start }
     }
 }
 
@@ -516,18 +524,18 @@ impl<K, V, E> Leaving<K, V, E> {
     }
 
     /// Room for what one step takes out, and for three expired results.
-    pub(crate) fn push(&mut self, slot: Arc<Slot<K, V, E>>) {
+    pub(crate) fn push(&mut self, slot: Slot<K, V, E>) {
         let place = self.slots.iter_mut().find(|place| place.is_none());
         *place.expect("no step takes more out than there is room for") = Some(slot);
     }
 
     /// Wakes those who wait for what has happened. Called when no lock is held.
     pub(crate) fn wake(&self) {
-        if let Some(gate) = &self.closed {
-            gate.wake_two();
+        if let Some(room) = &self.closed {
+            room.gate.wake_two();
         }
-        if let Some(gate) = &self.released {
-            gate.wake_one();
+        if let Some(room) = &self.released {
+            room.gate.wake_one();
         }
     }
 }

@@ -230,22 +230,23 @@ impl Model {
         }
     }
 
-    /// S47: an expired result makes room, or else the oldest. Results stand in two queues, values
-    /// and errors apart, in the order in which they were retained, and leave from the front.
+    /// S47: an expired result makes room, or else the oldest by its start.
     fn make_room(&mut self) -> bool {
         let limit = self.settings.max_retained.unwrap_or(usize::MAX);
         while self.retained().count() >= limit {
-            let fronts = [Kind::Value, Kind::Error].map(|kind| self.front(kind));
-            let aged = |front: &&Retained| (self.is_live(front), front.flight.start);
-            let Some(gone) = fronts.into_iter().flatten().min_by_key(aged) else { return false };
+            let age = |result: &&Retained| {
+                (
+                    self.is_live(result),
+                    result.flight.start,
+                    result.kind == Kind::Error,
+                    result.place,
+                )
+            };
+            let Some(gone) = self.retained().min_by_key(age) else { return false };
             let key = gone.flight.key;
             self.held.remove(&key);
         }
         true
-    }
-
-    fn front(&self, kind: Kind) -> Option<&Retained> {
-        self.retained().filter(|result| result.kind == kind).min_by_key(|result| result.place)
     }
 
     /// Every result that has not been dropped, expired ones too.
