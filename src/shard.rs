@@ -149,6 +149,21 @@ impl<K, V, E> Shard<K, V, E> {
         (its.gate.id == gate && its.gate.lock().phase == Phase::Pending).then_some(at)
     }
 
+    /// A flight that waited for another to end has begun before that: it is the younger one, so
+    /// calls are to find it and no longer the other, which seems to be stuck.
+    pub(crate) fn overtake(&mut self, at: At) {
+        let Some(room) = &self.flight(at).room else { return };
+        let (before, gate) = (room.predecessor(), room.gate.id);
+        let waited_for = self.slots.try_get(before).and_then(Slot::flight);
+        let is_found = waited_for.is_some_and(|flight| {
+            flight.linked && flight.room.as_ref().is_some_and(|room| room.successor() == (at, gate))
+        });
+        if is_found {
+            self.unlink(before);
+            self.link(at);
+        }
+    }
+
     /// A second slot for the key of this one, as yet without anything to it.
     pub(crate) fn split(&mut self, at: At) -> At {
         let slot = self.slots.get_mut(at);

@@ -70,6 +70,8 @@ pub(crate) struct Room<V, E> {
     /// another may have come into that place. Under the shard's lock.
     successor: LockedCell,
     successor_gate: LockedCell,
+    /// Where the flight is whose end this one waits for. Under the shard's lock.
+    predecessor: LockedCell,
 }
 
 /// How a flight ended, as its followers see it.
@@ -150,23 +152,33 @@ impl<V, E> Room<V, E> {
             ending: OnceCell::new(),
             successor: LockedCell::new(0),
             successor_gate: LockedCell::new(0),
+            predecessor: LockedCell::new(0),
         })
     }
 
     pub(crate) fn successor(&self) -> (At, FlightId) {
-        let at = At::try_from(self.successor.get()).expect("made from the number of a place");
-        (at, self.successor_gate.get())
+        (place(&self.successor), self.successor_gate.get())
     }
 
-    pub(crate) fn set_successor(&self, at: At, gate: FlightId) {
-        self.successor.set(u64::from(at));
-        self.successor_gate.set(gate);
+    pub(crate) fn predecessor(&self) -> At {
+        place(&self.predecessor)
+    }
+
+    /// Lets the flight of `next`, which is at `next_at`, wait for the end of this one at `at`.
+    pub(crate) fn precede(&self, at: At, next: &Self, next_at: At) {
+        self.successor.set(u64::from(next_at));
+        self.successor_gate.set(next.gate.id);
+        next.predecessor.set(u64::from(at));
     }
 
     pub(crate) fn set_ending(&self, ending: Ending<V, E>) {
         let first = self.ending.set(ending).is_ok();
         debug_assert!(first, "a flight ends once");
     }
+}
+
+fn place(cell: &LockedCell) -> At {
+    At::try_from(cell.get()).expect("made from the number of a place")
 }
 
 impl<V, E> fmt::Debug for Ending<V, E> {

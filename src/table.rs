@@ -352,6 +352,7 @@ impl<K, V, E> Table<K, V, E> {
             shard.tally.takeovers += 1;
         } else {
             shard.slot_mut(at).started = now;
+            shard.overtake(at);
         }
         Some(Execution { table: self, at, hash, start: now, leader, ended: false })
     }
@@ -413,13 +414,12 @@ impl<K, V, E> Table<K, V, E> {
         }
         let Some(key) = spare.key.take() else { return Admission::Vacant };
         let stuck_at = before.gate.lock().youngest.saturating_add(self.rules.leader_timeout);
-        let gate = Gate::new_pending(stuck_at);
-        let id = gate.id;
-        let flight = Flight { leader: 0, room: Some(Room::new(gate)), linked: false };
+        let room = Room::new(Gate::new_pending(stuck_at));
+        let flight = Flight { leader: 0, room: Some(StdArc::clone(&room)), linked: false };
         let (hash, started) = (call.hash, spare.start);
         let state = State::Flight(flight);
         let successor = shard.insert(Slot { key, hash, admitted: 0, started, state });
-        before.set_successor(successor, id);
+        before.precede(running, &room, successor);
         self.follow(shard, successor, hash, Some(&before.gate))
     }
 

@@ -216,7 +216,6 @@ fn a_fresh_call_does_not_share_a_successor_that_began_before_it_called() {
 }
 
 #[test]
-#[ignore = "behind a stuck leader each further fresh call begins an execution of its own"]
 fn fresh_calls_behind_a_stuck_leader_share_their_successors_too() {
     // S30: one successor has begun early, and the four calls after it want one more, not four.
     watched(|| {
