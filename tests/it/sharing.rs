@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use coalescer::{Coalescer, Error, Group, Role};
+use coalescer::{Coalescer, Error, Group, ManualClock, Role};
 
 use crate::support::{MS, Numbers, OneHash, follow, lead, watched};
 
@@ -175,6 +175,27 @@ fn every_follower_returns_whatever_becomes_of_its_leader() {
                 drop(leader.ends(ending).try_join());
                 followers.into_iter().for_each(|follower| drop(follower.join_unrun()));
                 assert!(group.in_flight().is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn an_outcome_says_how_many_calls_its_execution_answered() {
+    // S3 S13: late calls come afterwards and are not in it.
+    watched(|| {
+        let group: Numbers = Group::builder().window(1000 * MS).clock(ManualClock::new()).build();
+        for key in ["alone", "not alone"] {
+            let leader = lead(&group, key);
+            let count = if key == "alone" { 0 } else { 2 };
+            let followers = follow(&group, key, count);
+            assert_eq!(leader.returns(Ok(1)).unwrap().callers, count + 1);
+            for follower in followers {
+                assert_eq!(follower.join_unrun().unwrap().callers, count + 1);
+            }
+            for _ in 0..2 {
+                let late = group.execute_outcome(key, || Ok(2)).unwrap();
+                assert_eq!((late.role, late.callers), (Role::Late, count + 1));
             }
         }
     });
