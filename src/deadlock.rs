@@ -76,6 +76,15 @@ impl Graph {
     }
 }
 
+/// Whatever enters the graph leaves it. In a program the graph is never dropped; in a model it is,
+/// when everything has returned.
+impl Drop for Graph {
+    fn drop(&mut self) {
+        let is_empty = self.flights.is_empty() && self.waits.is_empty();
+        debug_assert!(is_empty || std::thread::panicking(), "left in the graph: {self:?}");
+    }
+}
+
 /// Enters a running flight, so that its leaders can be found. Done before the first wait for it.
 pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], after: Option<FlightId>) {
     let node = Node { leaders: leaders.to_vec(), after };
