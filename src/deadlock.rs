@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use fxhash::FxBuildHasher;
 
-use crate::sync::{Mutex, global, this_thread};
+use crate::sync::{Mutex, global, is_panicking, this_thread};
 
 /// A thread, by its token.
 pub(crate) type ThreadToken = u64;
@@ -81,7 +81,7 @@ impl Graph {
 impl Drop for Graph {
     fn drop(&mut self) {
         let is_empty = self.flights.is_empty() && self.waits.is_empty();
-        debug_assert!(is_empty || std::thread::panicking(), "left in the graph: {self:?}");
+        debug_assert!(is_empty || is_panicking(), "left in the graph: {self:?}");
     }
 }
 

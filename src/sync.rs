@@ -45,6 +45,11 @@ impl LockedCell {
     }
 }
 
+/// Whether this thread unwinds, in which case nothing is in the state that it should end in.
+pub(crate) fn is_panicking() -> bool {
+    std::thread::panicking()
+}
+
 /// A value on cache lines of its own, so that neighbours do not slow each other down.
 ///
 /// 128 bytes: x86-64 prefetches lines in pairs, and Apple's arm64 has lines of that size.
