@@ -18,20 +18,26 @@ mod model;
 mod script;
 mod system;
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::io::{Write, stderr};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use proptest::test_runner::{Config, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
 use model::Model;
+use script::{Settings, Step};
 use system::System;
 
 /// Cases of an ordinary run; `PROPTEST_CASES` can only ask for more.
 const CASES: u32 = 2_000;
 
 /// A call that waits on the only thread there is would wait forever.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program that runs now, and since when.
+static RUNNING: Mutex<Option<(Instant, Settings, Vec<Step>)>> = Mutex::new(None);
 
 #[test]
 fn every_sequential_program_gets_the_answers_of_the_model() {
@@ -44,12 +50,18 @@ fn every_sequential_program_gets_the_answers_of_the_model() {
 fn run(config: Config) {
     let programs = Model::sequential_strategy(1..24);
     let outcome = TestRunner::new(config.clone()).run(&programs, |(model, steps, seen)| {
+        note(Some((Instant::now(), model.settings.clone(), steps.clone())));
         System::test_sequential(config.clone(), model, steps, seen);
         Ok(())
     });
+    note(None);
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
+}
+
+fn note(program: Option<(Instant, Settings, Vec<Step>)>) {
+    *RUNNING.lock().expect("nobody panics while it is locked") = program;
 }
 
 /// Runs `test` on a thread of its own, and ends the process if that thread hangs.
@@ -59,11 +71,20 @@ fn under_a_watchdog(test: impl FnOnce() + Send + 'static) {
         let _done = done;
         test();
     });
-    if is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-        eprintln!("no end after {PATIENCE:?}: a call waits for its own thread");
-        std::process::abort();
-    }
+    watch(&is_done);
     if let Err(panic) = tester.join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+fn watch(is_done: &Receiver<()>) {
+    while is_done.recv_timeout(PATIENCE / 10) == Err(RecvTimeoutError::Timeout) {
+        let running = RUNNING.lock().expect("nobody panics while it is locked");
+        let Some((since, settings, steps)) = &*running else { continue };
+        if since.elapsed() > PATIENCE {
+            // Not by a macro that prints: a test's output is lost when the process aborts.
+            let _ = writeln!(stderr(), "a call hangs in this program: {settings:#?} {steps:#?}");
+            std::process::abort();
+        }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Mix {
     /// How often a function makes calls itself, and how deep that goes.
     pub(crate) nested: u64,
     pub(crate) depth: u32,
+    /// Functions call greater keys only, so there are no cycles to refuse (S43).
+    pub(crate) is_ordered: bool,
     /// The longest function and the longest timeout, in microseconds.
     pub(crate) longest: u64,
 }
@@ -146,6 +148,7 @@ impl Mix {
             private: rng.pick(&[5, 30]),
             nested: rng.pick(&[0, 20, 60]),
             depth: rng.pick(&[1, 2, 3]),
+            is_ordered: rng.percent(50),
             longest: rng.pick(&[1, 50, 400, 2_000]),
         }
     }

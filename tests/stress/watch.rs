@@ -1,6 +1,7 @@
 //! The watchdog: it says what every thread is doing and ends the process if one of them hangs.
 
 use std::fmt;
+use std::io::{Write, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -120,16 +121,20 @@ pub(crate) fn watch(round: &Round, is_done: &Receiver<()>) {
 }
 
 fn give_up(round: &Round) -> ! {
-    eprintln!("a thread hangs; {:#?}", round.plan);
-    eprintln!("{}", round.board);
+    say(&format!("a thread hangs; {:#?}\n{}", round.plan, round.board));
     // On a thread of its own: it hangs as well if a lock of the table is held for ever.
     let (listed, is_listed) = channel::<()>();
     thread::scope(|s| {
         s.spawn(move || {
-            eprintln!("{:#?}\n{:#?}", round.group.stats(), round.group.in_flight());
+            say(&format!("{:#?}\n{:#?}", round.group.stats(), round.group.in_flight()));
             drop(listed);
         });
         let _ = is_listed.recv_timeout(Duration::from_secs(5));
         std::process::abort();
     })
+}
+
+/// Writes to the process's own stderr: what a test prints is lost when the process aborts.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }

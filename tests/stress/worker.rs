@@ -43,14 +43,13 @@ impl<'r> Worker<'r> {
 
     pub(crate) fn run(self) -> Counts {
         while !self.round.is_time_up() {
-            self.act(0);
+            self.act(self.key(), 0);
         }
         self.counts.get()
     }
 
     /// Does one thing, from inside `depth` functions.
-    fn act(&self, depth: u32) {
-        let key = self.key();
+    fn act(&self, key: usize, depth: u32) {
         if !self.rng.percent(self.round.plan.mix.forgets) {
             return self.call(key, depth);
         }
@@ -101,7 +100,7 @@ impl<'r> Worker<'r> {
         begun.set(Some(tick));
         let _line = round.board.write(self.id, What::Function { key });
         let _running = round.enter_function(key);
-        self.toil(entry.depth + 1);
+        self.toil(key, entry.depth + 1);
         let mix = &round.plan.mix;
         if self.rng.percent(mix.panics) {
             planned_panic(key, tick);
@@ -110,13 +109,17 @@ impl<'r> Worker<'r> {
         if self.rng.percent(mix.errors) { Err(product) } else { Ok(product) }
     }
 
-    /// Takes some time, and makes other calls in it.
-    fn toil(&self, depth: u32) {
+    /// Takes some time, and makes up to two other calls in it.
+    fn toil(&self, key: usize, depth: u32) {
         let mix = &self.round.plan.mix;
         self.spin(self.micros());
-        if depth <= mix.depth && self.rng.percent(mix.nested) {
-            self.act(depth);
-            self.spin(self.micros());
+        for _ in 0..2 {
+            let other = self.key();
+            let may_call = depth <= mix.depth && (other > key || !mix.is_ordered);
+            if may_call && self.rng.percent(mix.nested) {
+                self.act(other, depth);
+                self.spin(self.micros());
+            }
         }
     }
 
