@@ -1,10 +1,12 @@
 //! Who shares an execution with whom: one key, two keys, a zero window and an endless one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use coalescer::Role;
-use coalescer_loom_tests::{Latch, Model, Stage};
+use coalescer::{Group, ManualClock, Role};
+use coalescer_loom_tests::checker::thread;
+use coalescer_loom_tests::{Hash, Latch, Model, Stage, settings};
 
 /// S1, S5: whoever meets a running execution shares it, and nobody is served by one that had
 /// already served another when the call began.
@@ -22,6 +24,31 @@ fn a_call_shares_the_execution_that_it_meets() {
         assert_eq!(stage.begun(), if shared { 1 } else { 2 });
         seen.note(endings[usize::from(!shared)]);
         stage.is_at_rest();
+    });
+}
+
+/// The same with a key that is only made when a call may lead: each may find that the other has
+/// come between its two looks.
+#[test]
+fn a_call_that_makes_its_key_looks_twice() {
+    let endings = ["one execution", "two executions"];
+    Model::new("same key, made on demand, 2", endings).exhaustive().explore(move |seen| {
+        let clock = ManualClock::new();
+        let group: Group<String, u64, (), Hash> = settings(&clock).build();
+        let begun = Arc::new(AtomicU64::new(0));
+        let threads = [(); 2].map(|()| {
+            let (group, begun) = (group.clone(), Arc::clone(&begun));
+            thread::spawn(move || {
+                let run = || Ok(begun.fetch_add(1, Ordering::Relaxed) + 1);
+                *group.execute("key", run).expect("nothing fails")
+            })
+        });
+        let values = threads.map(|thread| thread.join().expect("no panic"));
+        let stats = group.stats();
+        assert_eq!(stats.executed_requests, begun.load(Ordering::Relaxed));
+        assert_eq!(stats.followers, u64::from(values[0] == values[1]));
+        seen.note(endings[usize::from(values[0] != values[1])]);
+        assert!(group.in_flight().is_empty(), "a slot stayed behind");
     });
 }
 
