@@ -1,6 +1,7 @@
 //! Taking over from a leader that is stuck.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use coalescer::{Group, ManualClock, Role};
@@ -285,5 +286,44 @@ fn on_the_real_clock_a_waiter_takes_over_by_itself() {
         let second = begin(&group, "k").begun();
         assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
         stuck.returns(Ok(1)).unwrap();
+    });
+}
+
+#[test]
+fn a_leader_whose_execution_has_failed_may_wait_for_the_one_that_took_over() {
+    // S43: it leads `x` still, and a thread that leads `y` waits for `a`, so the graph knows both.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder().leader_timeout(MS).clock(clock.clone()).build();
+        let (fail, told_to_fail) = channel::<()>();
+        let (x, inner) = (lead(&group, "x"), group.clone());
+        let x = x.ends(move || {
+            let failed = inner.execute("a", || {
+                told_to_fail.recv().ok();
+                Err("too slow".to_owned())
+            });
+            assert!(failed.unwrap_err().is_failed());
+            inner.execute("a", || Ok(0)).map(|value| *value).map_err(|error| error.to_string())
+        });
+        wait_until(|| group.in_flight().len() == 2);
+        let (took_over, has_taken_over) = channel();
+        let (finish, told_to_finish) = channel::<()>();
+        let (y, inner) = (lead(&group, "y"), group.clone());
+        let y = y.ends(move || {
+            let second = inner.execute("a", || {
+                took_over.send(()).ok();
+                told_to_finish.recv().ok();
+                Ok(2)
+            });
+            Ok(*second.unwrap())
+        });
+        wait_until(|| followers(&group) == 1);
+        clock.advance(MS);
+        has_taken_over.recv().unwrap();
+        fail.send(()).unwrap();
+        wait_until(|| followers(&group) == 1 || x.has_returned());
+        finish.send(()).unwrap();
+        assert_eq!(*x.join().unwrap().value, 2);
+        assert_eq!(*y.join().unwrap().value, 2);
     });
 }
