@@ -13,7 +13,7 @@ fn three_calls_at_two_a_flight_cost_two_executions() {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(2));
         let threads = [(); 3].map(|()| stage.spawn(|stage| stage.call(1)));
         let answers = threads.map(|thread| thread.join().expect("no panic"));
-        assert_eq!(stage.begun(), 2);
+        assert_eq!(stage.begun(), 2, "not ceil(calls / limit) executions");
         let is_late = answers.iter().any(|answer| answer.role == Some(Role::Late));
         seen.note(if is_late { "the second of the pair was late" } else { "the pair met" });
         stage.is_at_rest();
@@ -30,7 +30,7 @@ fn four_calls_at_three_a_flight_cost_two_executions() {
         for thread in threads {
             thread.join().expect("no panic");
         }
-        assert_eq!(stage.begun(), 2);
+        assert_eq!(stage.begun(), 2, "not ceil(calls / limit) executions");
         seen.note("done");
         stage.is_at_rest();
     });
@@ -86,7 +86,7 @@ fn forgotten_results_make_room() {
             stage.call(key);
         }
         let kept = |key| stage.group.try_execute(&key, || Err("not there")).is_ok();
-        assert_eq!([1, 2, 3, 4, 5].map(kept), [false, false, false, true, true]);
+        assert_eq!([1, 2, 3, 4, 5].map(kept), [false, false, false, true, true], "kept");
         seen.note(["forgot none", "forgot one", "forgot both"][forgotten]);
     });
 }

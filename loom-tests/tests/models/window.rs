@@ -1,7 +1,6 @@
 //! The window's end, and the age at which a running flight is joined no more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use coalescer::Role;
 use coalescer_loom_tests::{Latch, Model, Stage, TICK};
@@ -13,20 +12,16 @@ fn a_result_is_not_served_when_its_window_is_over() {
     let endings = ["executed", "joined", "late"];
     Model::new("expiry against a call", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(TICK));
-        let is_moving = Arc::new(AtomicBool::new(false));
-        let first = stage.spawn({
-            let is_moving = Arc::clone(&is_moving);
-            move |stage| {
-                let mut began_in_time = false;
-                let run = || {
-                    began_in_time = !is_moving.load(Ordering::Relaxed);
-                    stage.run()
-                };
-                stage.group.execute(&1, run).expect("nothing fails");
-                began_in_time
-            }
+        let begin = stage.clock.now();
+        let first = stage.spawn(move |stage| {
+            let mut began_before = false;
+            let run = || {
+                began_before = stage.clock.now() == begin;
+                stage.run()
+            };
+            stage.group.execute(&1, run).expect("nothing fails");
+            began_before
         });
-        is_moving.store(true, Ordering::Relaxed);
         stage.clock.advance(TICK);
         let second = stage.spawn(|stage| stage.call(1).role);
         let began_before = first.join().expect("no panic");
