@@ -32,12 +32,12 @@ pub(crate) struct Options {
     pub(crate) rate: Option<f64>,
 
     /// Customers that are asked for
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = keys)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = keys)]
     pub(crate) keys: u64,
 
     /// How uneven the customers are asked for: 0 is evenly, 1 is half as often for the second as
     /// for the first, and so on
-    #[arg(long, value_name = "EXPONENT", default_value_t = 1.2, value_parser = zipf)]
+    #[arg(long, value_name = "EXPONENT", default_value_t = 1.5, value_parser = zipf)]
     pub(crate) zipf: f64,
 
     /// All requests ask for one customer
@@ -96,40 +96,40 @@ impl Options {
 }
 
 fn threads(text: &str) -> Result<usize, String> {
-    whole(text, 1, 4096, "threads must be there to answer requests").map(|n| n as usize)
+    whole(text, 1, 4096, "threads").map(|n| n as usize)
 }
 
 fn connections(text: &str) -> Result<u32, String> {
-    whole(text, 1, 1000, "connections must be in the pool").map(|n| n as u32)
+    whole(text, 1, 1000, "connections").map(|n| n as u32)
 }
 
 fn keys(text: &str) -> Result<u64, String> {
-    whole(text, 1, 10_000, "customers must be there to be asked for")
+    whole(text, 1, 10_000, "customers")
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    number(text, 0.1, 1e8, "requests arrive in a second")
+    number(text, 0.1, 1e8, "requests a second")
 }
 
 fn zipf(text: &str) -> Result<f64, String> {
-    number(text, 0.0, 10.0, "is the range of the exponent; 1 is usual")
+    number(text, 0.0, 10.0, "as the exponent; 1 is usual")
 }
 
 fn phase_seconds(text: &str) -> Result<Duration, String> {
-    number(text, 0.1, 600.0, "seconds are what a phase can last").map(Duration::from_secs_f64)
+    number(text, 0.1, 600.0, "seconds").map(Duration::from_secs_f64)
 }
 
 fn whole(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(n) if (least..=most).contains(&n) => Ok(n),
-        _ => Err(format!("{least} to {most} {what}")),
+        _ => Err(format!("use {least} to {most} {what}")),
     }
 }
 
 fn number(text: &str, least: f64, most: f64, what: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(n) if (least..=most).contains(&n) => Ok(n),
-        _ => Err(format!("{least} to {most} {what}")),
+        _ => Err(format!("use {least} to {most} {what}")),
     }
 }
 
