@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::DefaultHashBuilder;
 use crate::clock::{Clock, ManualClock, nanos};
 use crate::coalescer::Coalescer;
-use crate::flight::ShareIf;
 use crate::group::{Core, Group};
+use crate::policy::{ShareAll, ShareIfFn, SharePolicy, Token};
 use crate::rules::{OnDeadlock, Rules};
 use crate::table::Table;
 
@@ -62,39 +62,6 @@ pub enum ForCoalescer {}
 /// The builder makes a [`Group`].
 #[derive(Debug)]
 pub enum ForGroup {}
-
-/// Every value may be shared: a builder without [`share_if`](Builder::share_if).
-#[derive(Debug, Default)]
-pub struct ShareAll;
-
-/// Values that the function names may be shared: a builder with [`share_if`](Builder::share_if).
-pub struct ShareIfFn<V>(Arc<ShareIf<V>>);
-
-/// Which values of type `V` may be shared; implemented by [`ShareAll`] and [`ShareIfFn`] only.
-pub trait SharePolicy<V>: sealed::Sealed {
-    #[doc(hidden)]
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;
-}
-
-mod sealed {
-    #[derive(Debug)]
-    pub struct Token;
-    pub trait Sealed {}
-    impl Sealed for super::ShareAll {}
-    impl<V> Sealed for super::ShareIfFn<V> {}
-}
-
-impl<V> SharePolicy<V> for ShareAll {
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
-        None
-    }
-}
-
-impl<V> SharePolicy<V> for ShareIfFn<V> {
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
-        Some(self.0)
-    }
-}
 
 impl<T> Builder<T> {
     pub(crate) fn new(rules: Rules) -> Self {
@@ -429,7 +396,7 @@ impl<T, S, P> Builder<T, S, P> {
             name: self.name,
             clock: self.clock,
             hasher: self.hasher,
-            policy: ShareIfFn(Arc::new(may_share)),
+            policy: ShareIfFn::new(may_share),
             product: PhantomData,
         }
     }
@@ -460,7 +427,7 @@ impl<T, S, P> Builder<T, S, P> {
         Group::from_core(Core {
             table: Table::new(self.rules, clock, self.shards),
             hasher: self.hasher,
-            share_if: self.policy.into_policy(sealed::Token),
+            share_if: self.policy.into_policy(Token),
             name: self.name,
         })
     }
@@ -499,12 +466,6 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
         P: SharePolicy<V>,
     {
         Coalescer::from_parts(self.into_group(), Arc::new(load))
-    }
-}
-
-impl<V> fmt::Debug for ShareIfFn<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ShareIfFn")
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
+use crate::admission::Manner;
 use crate::builder::{Builder, ForCoalescer};
 use crate::error::Error;
 use crate::flight::WithKey;
@@ -17,7 +18,6 @@ use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::stats::Stats;
 use crate::sync::Arc;
-use crate::table::Manner;
 
 /// Coalesces calls of one function by its argument.
 ///

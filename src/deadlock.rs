@@ -39,7 +39,8 @@ struct Graph {
 #[derive(Debug)]
 struct Node {
     leaders: Vec<ThreadToken>,
-    /// The flight whose end this one waits for before it starts.
+    /// The flight whose end this one waits for before it starts. When that has ended it is absent,
+    /// as its number is never given again.
     after: Option<FlightId>,
 }
 
@@ -111,13 +112,6 @@ pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
 pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.leaders.retain(|leader| *leader != thread);
-    }
-}
-
-/// The flight that another waits for has ended, so that one can start.
-pub(crate) fn released(flight: FlightId) {
-    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
-        node.after = None;
     }
 }
 

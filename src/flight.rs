@@ -18,6 +18,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc as StdArc;
 
+use crate::admission::{Admission, Call, Execution, Follower, Refusal, Spare};
 use crate::clock::Nanos;
 use crate::deadlock;
 use crate::error::Error;
@@ -27,7 +28,7 @@ use crate::outcome::{Outcome, Role};
 use crate::publish::Ran;
 use crate::slot::{Ending, Key};
 use crate::sync::Arc;
-use crate::table::{Admission, Call, Execution, Follower, Refusal, Spare, Table};
+use crate::table::Table;
 
 /// Says of a value whether it may be shared.
 pub(crate) type ShareIf<V> = dyn Fn(&V) -> bool + Send + Sync;
@@ -65,7 +66,7 @@ impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
 }
 
 /// One call on its way through a table.
-pub(crate) struct Flight<'a, Q: ?Sized, K, V, E> {
+pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
     pub(crate) share_if: Option<&'a ShareIf<V>>,
     pub(crate) call: Call<'a, Q>,
@@ -73,13 +74,13 @@ pub(crate) struct Flight<'a, Q: ?Sized, K, V, E> {
     pub(crate) deadline: Nanos,
 }
 
-impl<Q, K, V, E> Flight<'_, Q, K, V, E>
+impl<Q, K, V, E> Caller<'_, Q, K, V, E>
 where
     Q: ?Sized + ToKey<K>,
 {
     /// Answers the call. `work` is run at most once, on this thread, with no lock held.
     #[inline]
-    pub(crate) fn fly<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
+    pub(crate) fn answer<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let mut spare = match is_number::<K>() {
             // Made ahead, as that costs nothing and runs no user code: one look-up fewer.
             true => Spare::new(Key::Own(self.call.key.to_key()), self.call.entry),
@@ -87,14 +88,14 @@ where
         };
         match self.table.admit(&self.call, &mut spare) {
             Admission::Late(result, callers) => late(result, callers),
-            Admission::Vacant => self.fly_with_key(work),
+            Admission::Vacant => self.answer_with_key(work),
             other => self.proceed(other, work, None),
         }
     }
 
     /// The key is unknown, so this call may lead: only now is the key made, outside all locks. A
     /// function that takes the key shares it with the table.
-    fn fly_with_key<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
+    fn answer_with_key<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let key = self.call.key.to_key();
         let (key, shared) = match W::TAKES_KEY {
             true => {

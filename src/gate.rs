@@ -182,7 +182,7 @@ impl Gate {
     }
 
     /// The result of `leader`'s execution closes the flight, or only takes that leader out of it.
-    pub(crate) fn end_execution(&self, state: &mut State, leader: ThreadToken, decides: bool) {
+    pub(crate) fn close_or_lose(&self, state: &mut State, leader: ThreadToken, decides: bool) {
         if decides {
             state.phase = Phase::Closed;
             state.next_start = FOREVER;
@@ -203,9 +203,6 @@ impl Gate {
             return false;
         }
         state.next_start = RELEASED;
-        if state.in_graph {
-            deadlock::released(self.id);
-        }
         true
     }
 

@@ -7,10 +7,11 @@ use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
+use crate::admission::{Call, Manner};
 use crate::builder::{Builder, ForGroup};
 use crate::clock::{Clock, FOREVER, Nanos, nanos};
 use crate::error::Error;
-use crate::flight::{Flight, ShareIf, WithoutKey, Work};
+use crate::flight::{Caller, ShareIf, WithoutKey, Work};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
@@ -18,7 +19,7 @@ use crate::rules::Rules;
 use crate::slot::ShortHash;
 use crate::stats::Stats;
 use crate::sync::Arc;
-use crate::table::{Call, Manner, Table};
+use crate::table::Table;
 
 /// Coalesces calls by key; each call brings the function that it would run.
 ///
@@ -137,7 +138,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let deadline = patience.deadline(clock, entry).min(longest);
         let hash = core.hash(key);
         let call = Call { key, hash, entry, manner };
-        Flight { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }.fly(work)
+        Caller { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }
+            .answer(work)
     }
 
     /// The value for this key: from the window, from a running execution, or by running `f`.

@@ -97,6 +97,7 @@
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
 
+mod admission;
 mod builder;
 mod clock;
 mod coalescer;
@@ -107,8 +108,10 @@ mod forget;
 mod gate;
 mod group;
 mod in_flight;
+mod join;
 mod key;
 mod outcome;
+mod policy;
 mod publish;
 mod retention;
 mod rules;
@@ -121,7 +124,7 @@ mod table;
 
 use std::time::Duration;
 
-pub use builder::{Builder, ForCoalescer, ForGroup, ShareAll, ShareIfFn, SharePolicy};
+pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use clock::ManualClock;
 pub use coalescer::Coalescer;
 pub use error::Error;
@@ -131,6 +134,7 @@ pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
 pub use outcome::{Outcome, Role};
+pub use policy::{ShareAll, ShareIfFn, SharePolicy};
 pub use rules::OnDeadlock;
 pub use stats::Stats;
 

@@ -7,11 +7,12 @@
 use std::any::Any;
 use std::sync::Arc as StdArc;
 
+use crate::admission::Execution;
 use crate::clock::FOREVER;
 use crate::slab::At;
 use crate::slot::{Ending, Kind, Room, Slot, State};
 use crate::sync::Arc;
-use crate::table::{Execution, Leaving, Locked, Table};
+use crate::table::{Leaving, Locked, Table};
 
 /// What came of running the function.
 pub(crate) enum Ran<V, E> {
@@ -83,7 +84,7 @@ impl<K, V, E> Table<K, V, E> {
             // Before the gate is closed: whoever finds it closed reads the ending (S46).
             room.set_ending(ran.ending());
         }
-        room.gate.end_execution(&mut state, execution.leader, decides);
+        room.gate.close_or_lose(&mut state, execution.leader, decides);
         drop(state);
         if !decides {
             self.retention.unreserve(kept);

@@ -1,8 +1,8 @@
 //! The sharded map from keys to slots: it decides what a call is.
 //!
-//! A call goes through [`Table::admit`] and comes out as one of [`Admission`]. A leader ends its
-//! [`Execution`] with what came of it; that half is in [`publish`](crate::publish). Both take the
-//! lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
+//! A call goes through [`Table::admit`] and comes out as one of [`Admission`]; how it joins a flight
+//! is in [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
+//! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
 //! every caller (S5).
 //!
 //! **Lock order:** shard, gate, wait-for graph. Never two shards and never two gates at once. Under
@@ -14,15 +14,16 @@ use std::sync::Arc as StdArc;
 
 use hashbrown::Equivalent;
 
+use crate::admission::{Admission, Call, Execution, Manner, Refusal, Shared, Spare};
 use crate::clock::{Clock, FOREVER, Nanos};
 use crate::deadlock::{self, ThreadToken};
-use crate::gate::{Gate, Phase};
+use crate::gate::Phase;
 use crate::publish::Ran;
 use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
 use crate::shard::{Shard, stretch};
 use crate::slab::At;
-use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
+use crate::slot::{Flight, Kind, Room, ShortHash, Slot, State};
 use crate::sync::{Arc, Mutex, MutexGuard, Padded, this_thread};
 
 pub(crate) struct Table<K, V, E> {
@@ -35,78 +36,6 @@ pub(crate) struct Table<K, V, E> {
 type PaddedShard<K, V, E> = Padded<Mutex<Shard<K, V, E>>>;
 
 pub(crate) type Locked<'a, K, V, E> = MutexGuard<'a, Shard<K, V, E>>;
-
-/// One call, as the table sees it.
-pub(crate) struct Call<'q, Q: ?Sized> {
-    pub(crate) key: &'q Q,
-    pub(crate) hash: ShortHash,
-    /// When the call began: what it may be served is decided by this instant (S8).
-    pub(crate) entry: Nanos,
-    pub(crate) manner: Manner,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// Any outcome that may be shared will do.
-    Ordinary,
-    /// Only outcomes of executions that begin after the call (S30).
-    Fresh,
-    /// Never waits (S34).
-    Try,
-}
-
-/// A key that a call brings in case it starts a flight, and that flight's start.
-pub(crate) struct Spare<K> {
-    key: Option<Key<K>>,
-    start: Nanos,
-}
-
-/// A result as all calls share it.
-pub(crate) type Shared<V, E> = Result<Arc<V>, Arc<E>>;
-
-/// What a call turned out to be.
-pub(crate) enum Admission<'t, K, V, E> {
-    /// Served at once by a result in its window, which so many calls had waited for.
-    Late(Shared<V, E>, u32),
-    /// It runs the function and publishes.
-    Lead(Execution<'t, K, V, E>),
-    /// It waits for the outcome of a flight.
-    Follow(Follower<V, E>),
-    /// It runs the function for itself alone.
-    Alone,
-    /// It is told why it cannot be answered.
-    Refused(Refusal),
-    /// It would start a flight: admit it again, with a key for it.
-    Vacant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    WouldBlock,
-    WouldDeadlock,
-}
-
-/// A call that counts as waiting at its flight's gate.
-pub(crate) struct Follower<V, E> {
-    /// Its flight's place, as long as the gate is not closed.
-    at: At,
-    hash: ShortHash,
-    pub(crate) room: StdArc<Room<V, E>>,
-    /// Its wait in the graph, if its thread leads something.
-    pub(crate) wait: Option<deadlock::Wait>,
-}
-
-/// The right, and the duty, to end one execution. Dropped without an ending it is abandoned.
-#[must_use = "dropping an execution abandons its followers"]
-pub(crate) struct Execution<'t, K, V, E> {
-    pub(crate) table: &'t Table<K, V, E>,
-    /// Its flight's place, which is there as long as any execution of it runs.
-    pub(crate) at: At,
-    pub(crate) hash: ShortHash,
-    pub(crate) start: Nanos,
-    pub(crate) leader: ThreadToken,
-    pub(crate) ended: bool,
-}
 
 /// What has left the table and is dropped, or woken, after its locks have been let go.
 pub(crate) struct Leaving<K, V, E> {
@@ -237,7 +166,8 @@ impl<K, V, E> Table<K, V, E> {
         spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        if shard.flight(at).is_led_by_this_thread() {
+        let me = deadlock::leading_thread();
+        if me.is_some_and(|me| shard.flight(at).is_led_by(me)) {
             return self.refuse_to_wait(shard);
         }
         if let Some(execution) = self.claim_on_arrival(shard, at, call) {
@@ -245,13 +175,16 @@ impl<K, V, E> Table<K, V, E> {
         }
         match call.manner {
             Manner::Try => refuse(shard, Refusal::WouldBlock),
-            Manner::Fresh => self.follow_successor(shard, at, call, spare, leaving),
-            Manner::Ordinary => self.follow(shard, at, call.hash, None),
+            Manner::Fresh => self.follow_successor(shard, at, call, spare, me, leaving),
+            Manner::Ordinary => self.follow(shard, at, call.hash, me, None),
         }
     }
 
     /// The call's wait would never end (S41, S42).
-    fn refuse_to_wait<'t>(&self, shard: &mut Locked<'_, K, V, E>) -> Admission<'t, K, V, E> {
+    pub(crate) fn refuse_to_wait<'t>(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+    ) -> Admission<'t, K, V, E> {
         match self.rules.on_deadlock {
             OnDeadlock::Refuse => refuse(shard, Refusal::WouldDeadlock),
             OnDeadlock::Bypass => {
@@ -263,7 +196,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Starts a flight with the spare key, in place of whatever the key had.
-    fn start_flight<'t>(
+    pub(crate) fn start_flight<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         old: Option<At>,
@@ -302,136 +235,6 @@ impl<K, V, E> Table<K, V, E> {
                 leaving.push(slot);
             }
         }
-    }
-
-    /// A new arrival begins one more execution where one is due: a take-over (S36), or a successor
-    /// whose turn has come.
-    fn claim_on_arrival<'t, Q: ?Sized>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        at: At,
-        call: &Call<'_, Q>,
-    ) -> Option<Execution<'t, K, V, E>> {
-        let slot = shard.slot(at);
-        let has_room = slot.flight().is_some_and(|flight| flight.room.is_some());
-        if !has_room && call.entry < self.next_start(slot.started, 1) {
-            return None;
-        }
-        let room = self.room_of(shard, at);
-        let execution = self.claim(shard, &room.gate, at, call.hash, call.entry)?;
-        shard.slot_mut(at).admitted += 1;
-        shard.tally.count_call();
-        Some(execution)
-    }
-
-    /// The same by a follower that was woken for it. It no longer counts as waiting then.
-    pub(crate) fn claim_as_follower<'t>(
-        &'t self,
-        follower: &Follower<V, E>,
-    ) -> Option<Execution<'t, K, V, E>> {
-        let now = self.clock.now();
-        let mut shard = self.shard(follower.hash).lock();
-        let gate = &follower.room.gate;
-        let execution = self.claim(&mut shard, gate, follower.at, follower.hash, now)?;
-        gate.lock().waiting -= 1;
-        Some(execution)
-    }
-
-    fn claim<'t>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        gate: &Gate,
-        at: At,
-        hash: ShortHash,
-        now: Nanos,
-    ) -> Option<Execution<'t, K, V, E>> {
-        let leader = this_thread(|me| me.token());
-        let begun = gate.claim(leader, now, |begun| self.next_start(now, begun))?;
-        shard.tally.running += 1;
-        if begun > 1 {
-            shard.tally.takeovers += 1;
-        } else {
-            shard.slot_mut(at).started = now;
-            shard.overtake(at);
-        }
-        Some(Execution { table: self, at, hash, start: now, leader, ended: false })
-    }
-
-    /// From when on one more execution may begin on a slot whose `begun`-th began at `start`.
-    fn next_start(&self, start: Nanos, begun: usize) -> Nanos {
-        if begun >= self.rules.max_leaders {
-            return FOREVER;
-        }
-        start.saturating_add(self.rules.leader_timeout)
-    }
-
-    /// The flight's room; the first call that needs one makes it.
-    fn room_of(&self, shard: &mut Locked<'_, K, V, E>, at: At) -> StdArc<Room<V, E>> {
-        let started = shard.slot(at).started;
-        let flight = shard.flight(at);
-        let leader = flight.leader;
-        let room = flight.room.get_or_insert_with(|| {
-            Room::new(Gate::new_running(leader, started, self.next_start(started, 1)))
-        });
-        StdArc::clone(room)
-    }
-
-    /// Makes the call a follower, unless its wait would close a cycle (S42).
-    fn follow<'t>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        at: At,
-        hash: ShortHash,
-        after: Option<&Gate>,
-    ) -> Admission<'t, K, V, E> {
-        let room = self.room_of(shard, at);
-        let Ok(wait) = enter_graph(&room.gate, after) else {
-            return self.refuse_to_wait(shard);
-        };
-        room.gate.lock().waiting += 1;
-        let slot = shard.slot_mut(at);
-        slot.admitted = slot.admitted.saturating_add(1);
-        shard.tally.count_call();
-        Admission::Follow(Follower { at, hash, room, wait })
-    }
-
-    /// A fresh call on a running flight waits for the one after it, with every other fresh call
-    /// that comes meanwhile (S30).
-    fn follow_successor<'t, Q: ?Sized>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        running: At,
-        call: &Call<'_, Q>,
-        spare: &mut Spare<K>,
-        leaving: &mut Leaving<K, V, E>,
-    ) -> Admission<'t, K, V, E> {
-        let before = self.room_of(shard, running);
-        if let Some(successor) = shard.successor_of(&before) {
-            return match shard.slot(successor).admitted < self.rules.max_requests {
-                true => self.follow(shard, successor, call.hash, Some(&before.gate)),
-                false => self.start_flight(shard, Some(running), call.hash, spare, leaving),
-            };
-        }
-        let Some(key) = spare.key.take() else { return Admission::Vacant };
-        let stuck_at = before.gate.lock().youngest.saturating_add(self.rules.leader_timeout);
-        let room = Room::new(Gate::new_pending(stuck_at));
-        let flight = Flight { leader: 0, room: Some(StdArc::clone(&room)), linked: false };
-        let (hash, started) = (call.hash, spare.start);
-        let state = State::Flight(flight);
-        let successor = shard.insert(Slot { key, hash, admitted: 0, started, state });
-        before.precede(running, &room, successor);
-        self.follow(shard, successor, hash, Some(&before.gate))
-    }
-
-    /// A follower's deadline came first. The last to leave a flight that nobody began takes it
-    /// away.
-    pub(crate) fn time_out(&self, follower: &Follower<V, E>) {
-        let mut shard = self.shard(follower.hash).lock();
-        shard.tally.timed_out += 1;
-        let is_deserted = follower.room.gate.close_deserted();
-        let gone = is_deserted.then(|| shard.remove(follower.at));
-        drop(shard);
-        drop(gone);
     }
 
     /// Counts a call that ran the function for itself alone.
@@ -479,42 +282,17 @@ fn refuse<'t, K, V, E>(
     Admission::Refused(refusal)
 }
 
-/// Only a thread that leads something can be waited for, so only such a wait is entered.
-fn enter_graph(
-    gate: &Gate,
-    after: Option<&Gate>,
-) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
-    let Some(me) = deadlock::leading_thread() else { return Ok(None) };
-    if let Some(before) = after {
-        before.enter_graph(None);
-    }
-    gate.enter_graph(after.map(|before| before.id));
-    deadlock::wait(me, gate.id).map(Some)
-}
-
 impl<V, E> Flight<V, E> {
     /// Whether it has not begun: it is a successor whose turn may have come.
     fn is_pending(&self) -> bool {
         self.room.as_ref().is_some_and(|room| room.gate.lock().phase == Phase::Pending)
     }
 
-    fn is_led_by_this_thread(&self) -> bool {
-        let Some(me) = deadlock::leading_thread() else { return false };
+    fn is_led_by(&self, me: ThreadToken) -> bool {
         match &self.room {
             Some(room) => room.gate.lock().leaders.contains(&me),
             None => self.leader == me,
         }
-    }
-}
-
-impl<K> Spare<K> {
-    pub(crate) fn none() -> Self {
-        Self { key: None, start: 0 }
-    }
-
-    /// A key for a flight that starts at `start`, if the call turns out to start one.
-    pub(crate) fn new(key: Key<K>, start: Nanos) -> Self {
-        Self { key: Some(key), start }
     }
 }
 

@@ -1,0 +1,93 @@
+//! What a call brings to the table, and what the table makes of it.
+
+use std::sync::Arc as StdArc;
+
+use crate::clock::Nanos;
+use crate::deadlock::{self, ThreadToken};
+use crate::slab::At;
+use crate::slot::{Key, Room, ShortHash};
+use crate::sync::Arc;
+use crate::table::Table;
+
+/// One call, as the table sees it.
+pub(crate) struct Call<'q, Q: ?Sized> {
+    pub(crate) key: &'q Q,
+    pub(crate) hash: ShortHash,
+    /// When the call began: what it may be served is decided by this instant (S8).
+    pub(crate) entry: Nanos,
+    pub(crate) manner: Manner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Any outcome that may be shared will do.
+    Ordinary,
+    /// Only outcomes of executions that begin after the call (S30).
+    Fresh,
+    /// Never waits (S34).
+    Try,
+}
+
+/// A key that a call brings in case it starts a flight, and that flight's start.
+pub(crate) struct Spare<K> {
+    pub(crate) key: Option<Key<K>>,
+    pub(crate) start: Nanos,
+}
+
+/// A result as all calls share it.
+pub(crate) type Shared<V, E> = Result<Arc<V>, Arc<E>>;
+
+/// What a call turned out to be.
+pub(crate) enum Admission<'t, K, V, E> {
+    /// Served at once by a result in its window, which so many calls had waited for.
+    Late(Shared<V, E>, u32),
+    /// It runs the function and publishes.
+    Lead(Execution<'t, K, V, E>),
+    /// It waits for the outcome of a flight.
+    Follow(Follower<V, E>),
+    /// It runs the function for itself alone.
+    Alone,
+    /// It is told why it cannot be answered.
+    Refused(Refusal),
+    /// It would start a flight: admit it again, with a key for it.
+    Vacant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    WouldBlock,
+    WouldDeadlock,
+}
+
+/// A call that counts as waiting at its flight's gate.
+pub(crate) struct Follower<V, E> {
+    /// Its flight's place, as long as the gate is not closed.
+    pub(crate) at: At,
+    pub(crate) hash: ShortHash,
+    pub(crate) room: StdArc<Room<V, E>>,
+    /// Its wait in the graph, if its thread leads something.
+    pub(crate) wait: Option<deadlock::Wait>,
+}
+
+/// The right, and the duty, to end one execution. Dropped without an ending it is abandoned.
+#[must_use = "dropping an execution abandons its followers"]
+pub(crate) struct Execution<'t, K, V, E> {
+    pub(crate) table: &'t Table<K, V, E>,
+    /// Its flight's place, which is there as long as any execution of it runs.
+    pub(crate) at: At,
+    pub(crate) hash: ShortHash,
+    pub(crate) start: Nanos,
+    pub(crate) leader: ThreadToken,
+    pub(crate) ended: bool,
+}
+
+impl<K> Spare<K> {
+    pub(crate) fn none() -> Self {
+        Self { key: None, start: 0 }
+    }
+
+    /// A key for a flight that starts at `start`, if the call turns out to start one.
+    pub(crate) fn new(key: Key<K>, start: Nanos) -> Self {
+        Self { key: Some(key), start }
+    }
+}
