@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `COALESCER_BOUND` | preemptions explored: a number, or `none` for no bound where a model can do without and 3 elsewhere | 2 |
 //! | `COALESCER_CAP` | seconds after which a model has failed | 120 |
-//! | `COALESCER_SHUTTLE` | milliseconds that shuttle spends on a model | 500 |
+//! | `COALESCER_SHUTTLE` | milliseconds that shuttle spends on a model; ten times that until it has seen its endings | 350 |
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -31,6 +31,13 @@ impl Seen {
     /// Notes how one execution of the model ended.
     pub fn note(&self, ending: &'static str) {
         *self.0.lock().expect("no model panics here").entry(ending).or_default() += 1;
+    }
+
+    /// Every ending of the list has been seen.
+    #[cfg(shuttle)]
+    fn has_all(&self, endings: &[&'static str]) -> bool {
+        let seen = self.0.lock().expect("no model panics here");
+        endings.iter().all(|ending| seen.contains_key(ending))
     }
 
     /// Every ending of the list has been seen, and no other.
@@ -82,7 +89,7 @@ impl Model {
         let executions = Arc::new(AtomicU64::new(0));
         let seen = Seen::default();
         let start = Instant::now();
-        let how_far = self.run({
+        let how_far = self.run(&seen, {
             let (executions, seen) = (Arc::clone(&executions), seen.clone());
             move || {
                 executions.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +107,7 @@ impl Model {
     }
 
     #[cfg(loom)]
-    fn run(&self, model: impl Fn() + Send + Sync + 'static) -> String {
+    fn run(&self, _: &Seen, model: impl Fn() + Send + Sync + 'static) -> String {
         let bound = self.bound();
         let cap = Duration::from_secs(setting("COALESCER_CAP").unwrap_or(120));
         let mut explorer = loom::model::Builder::new();
@@ -128,22 +135,27 @@ impl Model {
         }
     }
 
-    /// Draws orders by chance, half of the time uniformly and half with few preemptions.
+    /// Draws orders by chance, half of the time uniformly and half with few preemptions. On a busy
+    /// machine a rare ending may take more than its time.
     #[cfg(shuttle)]
-    fn run(&self, model: impl Fn() + Send + Sync + 'static) -> String {
+    fn run(&self, seen: &Seen, model: impl Fn() + Send + Sync + 'static) -> String {
         use shuttle::scheduler::{PctScheduler, RandomScheduler};
         let _ = (self.is_exhaustive, self.least_bound);
-        let time = Duration::from_millis(setting("COALESCER_SHUTTLE").unwrap_or(500));
+        let time = Duration::from_millis(setting("COALESCER_SHUTTLE").unwrap_or(350));
         let model = Arc::new(model);
-        let config = || {
+        for _ in 0..10 {
             let mut config = shuttle::Config::new();
             config.max_time = Some(time / 2);
             config.silence_warnings = true;
-            config
-        };
-        let again = Arc::clone(&model);
-        shuttle::Runner::new(RandomScheduler::new(usize::MAX), config()).run(move || again());
-        shuttle::Runner::new(PctScheduler::new(3, usize::MAX), config()).run(move || model());
+            let (one, other) = (Arc::clone(&model), Arc::clone(&model));
+            let uniform = RandomScheduler::new(usize::MAX);
+            shuttle::Runner::new(uniform, config.clone()).run(move || one());
+            let few_preemptions = PctScheduler::new(3, usize::MAX);
+            shuttle::Runner::new(few_preemptions, config).run(move || other());
+            if seen.has_all(&self.endings) {
+                break;
+            }
+        }
         "by chance".into()
     }
 }

@@ -61,7 +61,6 @@ pub struct Answer {
 }
 
 /// Settings that every model starts from.
-#[must_use]
 pub fn settings(clock: &ManualClock) -> Builder<ForGroup, Hash> {
     Group::builder().shards(1).hasher(Hash::default()).clock(clock.clone())
 }

@@ -55,6 +55,7 @@ fn every_value_is_dropped_at_its_time() {
 type Home = Arc<OnceLock<Mutex<Option<Group<u8, Loud, (), Hash>>>>>;
 
 /// Calls its own group when it is dropped.
+#[derive(Debug)]
 struct Loud(Home);
 
 impl Drop for Loud {
@@ -75,16 +76,16 @@ fn a_dropped_value_may_call_its_group() {
         let home = Home::default();
         let clock = ManualClock::new();
         let group = settings(&clock).window(TICK).max_retained(1).build();
-        home.set(Mutex::new(Some(group.clone()))).ok().expect("set once");
+        home.set(Mutex::new(Some(group.clone()))).expect("set once");
         let threads = [1, 2].map(|key| {
             let (group, home) = (group.clone(), home.clone());
             thread::spawn(move || {
-                group.execute(&key, || Ok(Loud(home))).ok().expect("nothing fails");
+                group.execute(&key, || Ok(Loud(home))).expect("nothing fails");
                 group.forget(&1);
             })
         });
         clock.advance(TICK);
-        group.execute(&3, || Ok(Loud(home.clone()))).ok().expect("nothing fails");
+        group.execute(&3, || Ok(Loud(home.clone()))).expect("nothing fails");
         for thread in threads {
             thread.join().expect("no panic");
         }

@@ -6,6 +6,8 @@
 #![cfg(all(any(loom, shuttle), not(coalescer_leaks)))]
 
 mod clock;
+#[cfg(shuttle)]
+mod crowd;
 mod cycles;
 mod drops;
 mod endings;
