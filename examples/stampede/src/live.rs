@@ -8,7 +8,7 @@ use crate::phase::Sample;
 use crate::units::{rate, time_or_dash};
 
 const HEADINGS: &str =
-    "coalescing     time  requests/s   queries/s       p50       p99   pool waits     queued";
+    "phase     time  requests/s  queries/s      p50      p99  pool waits   queued";
 
 /// A line shows the samples of so many seconds.
 const SPAN: f64 = 1.0;
@@ -34,7 +34,7 @@ impl Live {
         self.write(&format!("{text}\n"));
     }
 
-    /// Says what the columns are.
+    /// Says what the columns are; a phase is one of coalescing off or on.
     pub(crate) fn headings(&mut self) {
         let headings = if self.is_terminal { bold(HEADINGS) } else { HEADINGS.to_string() };
         self.say(&headings);
@@ -84,7 +84,7 @@ fn line(mode: &str, samples: &[Sample]) -> String {
     }
     let (waiting, queued) = samples.last().map_or((0, 0), |sample| (sample.waiting, sample.queued));
     format!(
-        "{mode:<10} {:>6.1} s {:>11} {:>11} {:>9} {:>9} {waiting:>12} {queued:>10}",
+        "{mode:<5} {:>6.1} s {:>11} {:>10} {:>8} {:>8} {waiting:>11} {queued:>8}",
         now,
         rate(tally.answered as f64 / seconds),
         rate(queries as f64 / seconds),

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use anyhow::Error;
 use hdrhistogram::Histogram;
 
 /// Answers of a stretch of time.
@@ -43,7 +44,7 @@ impl Tally {
 pub(crate) struct Meter {
     begun: AtomicU64,
     tally: Mutex<Tally>,
-    failure: OnceLock<String>,
+    failure: OnceLock<Error>,
 }
 
 impl Meter {
@@ -69,7 +70,7 @@ impl Meter {
     }
 
     /// The first failure is kept, and ends the phase: with a broken database there is nothing to see.
-    pub(crate) fn failed(&self, error: String) {
+    pub(crate) fn failed(&self, error: Error) {
         self.tally().failed += 1;
         let _ = self.failure.set(error);
     }
@@ -78,8 +79,8 @@ impl Meter {
         self.failure.get().is_some()
     }
 
-    pub(crate) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.get()
     }
 
     /// What has been counted since the last time.

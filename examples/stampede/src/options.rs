@@ -26,7 +26,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = connections)]
     pub(crate) connections: u32,
 
-    /// Requests that arrive in a second [default: 3 times what the database can answer, or 24 times
+    /// Requests that arrive in a second [default: 3 times what the database can answer, or 20 times
     /// with --hot-key; it is measured first]
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub(crate) rate: Option<f64>,

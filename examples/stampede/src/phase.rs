@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::db::table::Expected;
 use crate::db::{Database, Total};
@@ -20,7 +20,7 @@ use crate::meter::{Meter, Tally};
 use crate::schedule::Arrival;
 
 /// Answers one request: straight from the database, or through the coalescer.
-pub(crate) type Answer<'a> = dyn Fn(u64) -> Result<Total, String> + Sync + 'a;
+pub(crate) type Answer<'a> = dyn Fn(u64) -> Result<Total> + Sync + 'a;
 
 /// What is the same for all phases.
 pub(crate) struct Load<'a> {
@@ -81,7 +81,7 @@ impl Load<'_> {
         })?;
         show(sampler.sample());
         if let Some(failure) = meter.failure() {
-            bail!("a request failed: {failure}");
+            bail!("a request failed: {failure:#}");
         }
         Ok(sampler.end())
     }
@@ -105,7 +105,7 @@ impl<'a> Workers<'a> {
             .map(|n| {
                 let worker = thread::Builder::new().name(format!("worker {n}"));
                 worker.spawn_scoped(scope, || self.work(answer)).with_context(|| {
-                    self.meter.failed("not enough threads".to_string());
+                    self.meter.failed(anyhow!("not enough threads"));
                     format!("cannot start thread {}; use fewer --threads", n + 1)
                 })
             })

@@ -130,23 +130,17 @@ impl Point {
     }
 }
 
+/// Of the table, which fits a terminal of 80 columns.
+const HEADINGS: [&str; 2] = [
+    "      arrivals answered  queued queries requests queries     p50     p99    most",
+    "phase                   at end*            per s   per s                 waiting",
+];
+
 /// The table, and what must be said with it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<10} {:>9} {:>9} {:>9} {:>8} {:>11} {:>10} {:>9} {:>9} {:>11}",
-            "coalescing",
-            "arrivals",
-            "answered",
-            "queued *",
-            "queries",
-            "requests/s",
-            "queries/s",
-            "p50",
-            "p99",
-            "pool waits"
-        )?;
+        let [first, second] = HEADINGS;
+        writeln!(f, "{first}\n{second}")?;
         for phase in &self.phases {
             phase.fmt_row(f)?;
         }
@@ -161,7 +155,7 @@ impl Phase {
     fn fmt_row(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<10} {:>9} {:>9} {:>9} {:>8} {:>11} {:>10} {:>9} {:>9} {:>11}",
+            "{:<5} {:>8} {:>8} {:>7} {:>7} {:>8} {:>7} {:>7} {:>7} {:>7}",
             self.mode(),
             self.arrivals,
             self.answered,
@@ -180,13 +174,12 @@ impl Report {
     fn fmt_queue(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let oldest = self.phases.iter().filter_map(|phase| phase.oldest_queued_ms);
         let Some(oldest) = oldest.reduce(f64::max) else {
-            return writeln!(f, "* nothing was left in the queue when a phase ended.");
+            return writeln!(f, "* Nothing was left in the queue when a phase ended.");
         };
         writeln!(
             f,
-            "* arrivals that no thread had taken up when the phase ended. They were discarded, are in \
-             no latency\n  figure, and make p50 and p99 look better than they were: the oldest had \
-             waited {}.",
+            "* Arrivals that no thread had taken up when the phase ended. They were discarded.\n  \
+             They are in no p50 or p99, which look the better for it: the oldest had waited\n  {}.",
             time(oldest)
         )
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -22,14 +22,15 @@ use crate::schedule::{self, Keys};
 const OVERLOAD: f64 = 3.0;
 
 /// The same where all ask for one key.
-const OVERLOAD_OF_ONE_KEY: f64 = 24.0;
+const OVERLOAD_OF_ONE_KEY: f64 = 20.0;
 
 /// Sets up, runs and adds up.
 pub(crate) fn run(options: &Options) -> Result<Report> {
     if let Some(rate) = options.rate {
         options.check_rate(rate)?;
     }
-    let (mut svg, path) = chart_file(options)?;
+    // Before all else: a path that cannot be written should not cost half a minute.
+    let named = options.svg.as_deref().map(chart_at).transpose()?;
     let mut live = Live::new(options.json);
 
     // In this order, so that the connections close before their table goes.
@@ -47,15 +48,16 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let settings = settings(options, &calibration)?;
     live.say(&introduction(&settings, &calibration));
     let phases = phases(options, &settings, &calibration, &database, &mut live)?;
+    let (mut file, svg) = named.map_or_else(chart_anywhere, Ok)?;
     let report = Report {
         queries_saved: phases.iter().filter(|phase| phase.coalescing).map(Phase::saved).sum(),
         wrong: phases.iter().map(|phase| phase.wrong).sum(),
         settings,
         calibration,
         phases,
-        svg: path,
+        svg,
     };
-    svg.write_all(chart::draw(&report).as_bytes()).context("cannot write the chart")?;
+    file.write_all(chart::draw(&report).as_bytes()).context("cannot write the chart")?;
     Ok(report)
 }
 
@@ -72,20 +74,16 @@ fn open(options: &Options) -> Result<(Connections, Box<dyn Table>)> {
     }
 }
 
-/// Made first: a path that cannot be written should not cost half a minute.
-fn chart_file(options: &Options) -> Result<(File, PathBuf)> {
-    if let Some(path) = &options.svg {
-        let file = File::create(path)
-            .with_context(|| format!("cannot write the chart to {}", path.display()))?;
-        return Ok((file, path.clone()));
-    }
-    let (file, path) = tempfile::Builder::new()
-        .prefix("stampede-")
-        .suffix(".svg")
-        .tempfile()
-        .context("cannot write to the temporary directory; say where with --svg")?
-        .keep()?;
-    Ok((file, path))
+fn chart_at(path: &Path) -> Result<(File, PathBuf)> {
+    let file = File::create(path)
+        .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+    Ok((file, path.to_path_buf()))
+}
+
+fn chart_anywhere() -> Result<(File, PathBuf)> {
+    let file = tempfile::Builder::new().prefix("stampede-").suffix(".svg").tempfile();
+    let file = file.context("cannot write the chart to the temporary directory; use --svg")?;
+    Ok(file.keep()?)
 }
 
 fn settings(options: &Options, calibration: &Calibration) -> Result<Settings> {
@@ -110,7 +108,7 @@ fn introduction(settings: &Settings, calibration: &Calibration) -> String {
     format!(
         "{}: {} rows, a query alone takes {:.1} ms, the database answers {:.0} a second\n\
          load: {:.0} requests arrive each second, {:.1} times that; {}\n\
-         {} threads, {} connections, a window of {} ms, three phases of {} s\n",
+         {} threads, {} connections, a window of {} ms; {} s each without coalescing, with it, without\n",
         settings.database,
         calibration.rows,
         calibration.query_ms,
@@ -169,24 +167,19 @@ fn phases(
 
 /// Every request is a query.
 fn without(load: &Load<'_>, live: &mut Live) -> Result<Ended> {
-    phase(load, false, live, |customer| {
-        load.database.total(customer).map_err(|error| error.to_string())
-    })
+    phase(load, false, live, |customer| Ok(load.database.total(customer)?))
 }
 
 /// Requests for the same customer share one.
 fn with(load: &Load<'_>, orders: &Orders, live: &mut Live) -> Result<Ended> {
-    phase(load, true, live, |customer| match orders.total(customer) {
-        Ok(total) => Ok(*total),
-        Err(error) => Err(error.to_string()),
-    })
+    phase(load, true, live, |customer| Ok(*orders.total(customer)?))
 }
 
 fn phase(
     load: &Load<'_>,
     coalescing: bool,
     live: &mut Live,
-    answer: impl Fn(u64) -> Result<Total, String> + Sync,
+    answer: impl Fn(u64) -> Result<Total> + Sync,
 ) -> Result<Ended> {
     let ended = load.run(&answer, |samples| live.show(mode(coalescing), samples));
     live.end_phase();

@@ -127,7 +127,7 @@ impl Time {
 struct Panel {
     heading: &'static str,
     is_log: bool,
-    /// A dashed line across, and its name.
+    /// A dashed line across, and its name; of a panel whose one curve has no name.
     mark: Option<(f64, String)>,
     curves: Vec<Curve>,
     /// What a phase comes to as a whole, and what must be said with it; written into it.
@@ -192,10 +192,8 @@ impl Panel {
         let scale = self.scale(report, top);
         svg.text(LEFT, top - 8.0, "heading", Anchor::Start, self.heading);
         self.draw_axis(svg, &scale, top);
-        if let Some((value, name)) = &self.mark {
-            let y = scale.at(*value);
-            svg.line("mark", LEFT, y, RIGHT, y);
-            svg.text(RIGHT - 6.0, y - 5.0, "tick", Anchor::End, name);
+        if let Some((value, _)) = &self.mark {
+            svg.line("mark", LEFT, scale.at(*value), RIGHT, scale.at(*value));
         }
         self.draw_legend(svg, top - 12.0);
         for curve in &self.curves {
@@ -216,6 +214,9 @@ impl Panel {
             let x = RIGHT - 6.0 - 72.0 * n as f64;
             svg.text(x, y + 4.0, "tick", Anchor::End, curve.name);
             svg.curve(curve.class, &[(x - 54.0, y), (x - 28.0, y)]);
+        }
+        if let Some((_, name)) = &self.mark {
+            svg.text(RIGHT - 6.0, y + 4.0, "tick", Anchor::End, &format!("- - {name}"));
         }
     }
 

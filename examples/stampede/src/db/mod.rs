@@ -21,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueryError {
     /// No connection was to be had.
-    #[error("no connection from the pool: {0}")]
+    #[error("no connection from the pool")]
     Pool(#[from] r2d2::Error),
     /// SQLite refused or broke off the query.
-    #[error("SQLite: {0}")]
+    #[error("the SQLite query failed")]
     Sqlite(#[from] rusqlite::Error),
     /// The PostgreSQL server did, or the connection to it broke.
-    #[error("PostgreSQL: {0}")]
+    #[error("the PostgreSQL query failed")]
     Postgres(#[from] ::postgres::Error),
 }
 
