@@ -171,8 +171,18 @@ mod tests {
     use std::sync::Barrier;
     use std::time::Duration;
 
-    use super::GRAPH;
+    use super::{GRAPH, lead, leading_thread};
     use crate::Group;
+
+    #[test]
+    fn a_thread_leads_while_one_of_its_guards_lives() {
+        assert!(leading_thread().is_none());
+        let outer = lead();
+        drop(lead());
+        assert!(leading_thread().is_some());
+        drop(outer);
+        assert!(leading_thread().is_none(), "its waits would go into the graph for nothing");
+    }
 
     #[test]
     fn a_flight_that_nobody_begins_leaves_the_graph() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -288,5 +289,29 @@ fn whatever_threads_do_a_fresh_value_is_younger_than_its_call() {
             }
         });
         assert!(group.stats().followers > 0, "nobody ever waited, so nothing was tested");
+    });
+}
+
+#[test]
+fn the_flight_before_a_successor_leaves_nothing_behind() {
+    // S47: each flight holds a handle to the key as long as its slot is there.
+    watched(|| {
+        let group: Group<Arc<str>, u32, ()> = Group::new();
+        let key: Arc<str> = Arc::from("k");
+        let (finish, told_to_finish) = channel::<()>();
+        thread::scope(|s| {
+            let slow = move || {
+                told_to_finish.recv().ok();
+                Ok(1)
+            };
+            let running = s.spawn(|| group.execute(&key, slow));
+            wait_until(|| group.in_flight().len() == 1);
+            let fresh = s.spawn(|| group.execute_fresh(&key, || Ok(2)));
+            wait_until(|| group.in_flight().len() == 2);
+            finish.send(()).unwrap();
+            assert_eq!(*running.join().unwrap().unwrap(), 1);
+            assert_eq!(*fresh.join().unwrap().unwrap(), 2);
+        });
+        assert_eq!(Arc::strong_count(&key), 1);
     });
 }

@@ -327,3 +327,23 @@ fn a_leader_whose_execution_has_failed_may_wait_for_the_one_that_took_over() {
         assert_eq!(*y.join().unwrap().value, 2);
     });
 }
+
+#[test]
+fn a_result_kept_beside_a_stuck_leader_knows_how_many_it_answered() {
+    // S36 S38: the one that took over, and the one that went on waiting.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder()
+            .window(Duration::MAX)
+            .leader_timeout(TIMEOUT)
+            .clock(clock.clone())
+            .build();
+        let stuck = lead(&group, "k");
+        let waiters = follow(&group, "k", 2);
+        clock.advance(TIMEOUT);
+        assert_eq!(values(waiters, 2), [2, 2]);
+        let late = begin(&group, "k").join_unrun().unwrap();
+        assert_eq!((*late.value, late.role, late.callers), (2, Role::Late, 2));
+        stuck.returns(Ok(1)).unwrap();
+    });
+}
