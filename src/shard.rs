@@ -198,3 +198,48 @@ impl<K, V, E> Shard<K, V, E> {
         (flights, results)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::gate::Gate;
+
+    type Numbers = Shard<u32, u32, ()>;
+
+    fn take_in(shard: &mut Numbers, key: u32) -> (At, Arc<Room<u32, ()>>) {
+        let room = Room::new(Gate::new_pending(0));
+        let flight = Flight { leader: 0, room: Some(Arc::clone(&room)), linked: false };
+        let (key, state) = (Key::Own(key), State::Flight(flight));
+        (shard.insert(Slot { key, hash: 7, admitted: 0, started: 0, state }), room)
+    }
+
+    #[test]
+    fn a_successor_takes_the_place_of_the_flight_that_it_waited_for() {
+        let mut shard = Numbers::new(0);
+        take_in(&mut shard, 0);
+        let (stuck, room) = take_in(&mut shard, 1);
+        shard.link(stuck);
+        let (successor, next) = take_in(&mut shard, 1);
+        room.precede(stuck, &next, successor);
+        shard.overtake(successor);
+        assert_eq!(shard.find(7, &1), Some(successor));
+        assert!(!shard.slot(stuck).is_linked());
+    }
+
+    #[test]
+    fn a_successor_leaves_another_flight_in_that_place_alone() {
+        let mut shard = Numbers::new(0);
+        take_in(&mut shard, 0);
+        let (ended, room) = take_in(&mut shard, 1);
+        let (successor, next) = take_in(&mut shard, 1);
+        room.precede(ended, &next, successor);
+        drop(shard.remove(ended));
+        let (other, _) = take_in(&mut shard, 2);
+        assert_eq!(other, ended, "the place is used again");
+        shard.link(other);
+        shard.overtake(successor);
+        assert_eq!((shard.find(7, &1), shard.find(7, &2)), (None, Some(other)));
+    }
+}

@@ -14,7 +14,6 @@
 //! the shard's lock. What outlives that lock is the [`Room`]: it is made when a second call comes
 //! into a flight, and shared by those who wait in it.
 
-use std::fmt;
 use std::sync::Arc as StdArc;
 
 use crate::clock::Nanos;
@@ -179,16 +178,4 @@ impl<V, E> Room<V, E> {
 
 fn place(cell: &LockedCell) -> At {
     At::try_from(cell.get()).expect("made from the number of a place")
-}
-
-impl<V, E> fmt::Debug for Ending<V, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Value(_) => "Value",
-            Self::Failed(_) => "Failed",
-            Self::Panicked(_) => "Panicked",
-            Self::Abandoned => "Abandoned",
-            Self::Unshared => "Unshared",
-        })
-    }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc as StdArc;
 use hashbrown::Equivalent;
 
 use crate::admission::{Admission, Call, Execution, Manner, Refusal, Shared, Spare};
-use crate::clock::{Clock, FOREVER, Nanos};
+use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
 use crate::publish::Ran;
@@ -152,9 +152,7 @@ impl<K, V, E> Table<K, V, E> {
         let Some(flight) = slot.flight() else { return false };
         let age = now.saturating_sub(slot.started);
         slot.admitted < self.rules.max_requests
-            && (age < self.rules.max_join_age
-                || self.rules.max_join_age == FOREVER
-                || flight.is_pending())
+            && (age < self.rules.max_join_age || flight.is_pending())
     }
 
     /// A call meets a flight that it may join.
