@@ -114,7 +114,7 @@ fn a_cycle_can_be_bypassed() {
 #[test]
 fn an_ended_flight_closes_no_cycle() {
     let endings = ["waited", "led"];
-    Model::new("no false alarm: an ended flight", endings).explore(move |seen| {
+    Model::new("no false alarm: an ended flight", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let first = stage.spawn(|stage| nested(stage, 1, inner_call(2)));
         let second = stage.spawn(|stage| {

@@ -32,7 +32,7 @@ fn nothing_from_before_a_forget_is_served_after_it() {
 #[test]
 fn a_forgotten_flight_still_serves_those_who_wait_for_it() {
     let endings = ["shared", "superseded"];
-    Model::new("forget against two calls", endings).explore(move |seen| {
+    Model::new("forget against two calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let callers = [(); 2].map(|()| stage.spawn(|stage| stage.call(1)));
         let forgetter = stage.spawn(|stage| {

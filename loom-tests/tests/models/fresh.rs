@@ -71,7 +71,7 @@ fn fresh_calls_share_one_successor() {
 #[test]
 fn a_successor_is_started_and_shared() {
     let endings = ["one for both", "a fresh execution each"];
-    Model::new("a leader and two fresh followers", endings).explore(move |seen| {
+    Model::new("a leader and two fresh followers", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let mut fresh = Vec::new();
         let run = || {

@@ -9,7 +9,7 @@ use coalescer_loom_tests::{Model, Stage};
 #[test]
 fn three_calls_at_two_a_flight_cost_two_executions() {
     let endings = ["the pair met", "the second of the pair was late"];
-    Model::new("max_requests 2, 3 calls", endings).explore(move |seen| {
+    Model::new("max_requests 2, 3 calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(2));
         let threads = [(); 3].map(|()| stage.spawn(|stage| stage.call(1)));
         let answers = threads.map(|thread| thread.join().expect("no panic"));
