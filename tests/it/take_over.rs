@@ -369,3 +369,18 @@ fn a_new_arrival_that_takes_over_counts_towards_max_requests() {
         }
     });
 }
+
+#[test]
+fn a_call_that_never_waits_takes_over_too() {
+    // S34 S36: on the instant, and later.
+    watched(|| {
+        for late in [Duration::ZERO, NS] {
+            let clock = ManualClock::new();
+            let group = impatient(&clock);
+            let stuck = lead(&group, "k");
+            clock.advance(TIMEOUT + late);
+            assert_eq!(*group.try_execute("k", || Ok(2)).unwrap(), 2);
+            stuck.returns(Ok(1)).unwrap();
+        }
+    });
+}
