@@ -15,7 +15,7 @@ use crate::rules::{OnDeadlock, Rules};
 use crate::table::Table;
 
 /// Shards of a table unless the builder says otherwise. Twice as fast as one lock already with two
-/// threads on different keys, and 16 KiB a coalescer.
+/// threads on different keys, and 24 KiB a coalescer.
 const SHARDS: usize = 64;
 
 /// More shards than this are a mistake in a unit, and would only cost memory.

@@ -97,6 +97,9 @@
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
 
+// In models alone, loom's own cell needs it.
+#![cfg_attr(not(loom), forbid(unsafe_code))]
+
 mod admission;
 mod builder;
 mod clock;
