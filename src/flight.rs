@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_number};
 use crate::outcome::{Outcome, Role};
-use crate::publish::Ran;
+use crate::ran::Ran;
 use crate::slot::{Ending, Key};
 use crate::sync::Arc;
 use crate::table::Table;

@@ -33,7 +33,7 @@ impl<K, V, E> Table<K, V, E> {
         for (place, shard) in self.shards().enumerate() {
             let mut shard = shard.lock();
             let (flights, results) = shard.clear();
-            self.retention.all_gone(&shard, place, results.len());
+            self.retention.all_gone(place, results.len());
             drop(shard);
             forgotten += flights + results.iter().filter(|slot| self.is_live(slot, now)).count();
         }

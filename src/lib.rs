@@ -97,9 +97,6 @@
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
 
-// In models alone, loom's own cell needs it.
-#![cfg_attr(not(loom), forbid(unsafe_code))]
-
 mod admission;
 mod builder;
 mod clock;
@@ -116,6 +113,7 @@ mod key;
 mod outcome;
 mod policy;
 mod publish;
+mod ran;
 mod retention;
 mod rules;
 mod shard;

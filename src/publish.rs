@@ -4,26 +4,14 @@
 //! runs any more (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock.
 //! The followers are woken after it has been let go.
 
-use std::any::Any;
 use std::sync::Arc as StdArc;
 
 use crate::admission::Execution;
 use crate::clock::FOREVER;
+use crate::ran::Ran;
 use crate::slab::At;
-use crate::slot::{Ending, Kind, Room, Slot, State};
-use crate::sync::Arc;
+use crate::slot::{Kind, Room, Slot};
 use crate::table::{Leaving, Locked, Table};
-
-/// What came of running the function.
-pub(crate) enum Ran<V, E> {
-    Value(Arc<V>),
-    /// The leader keeps the value; followers are not to get it (S40).
-    Unshared(Arc<V>),
-    Failed(Arc<E>),
-    Panicked(Box<dyn Any + Send>, Option<StdArc<str>>),
-    /// It went away without running to its end.
-    Abandoned,
-}
 
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Ends the execution, and says how many calls its flight answered. The result goes to the
@@ -119,7 +107,7 @@ impl<K, V, E> Table<K, V, E> {
         match kept.filter(|_| shard.flight(at).linked) {
             Some(kind) => {
                 shard.keep(at, execution.start, ran.state(callers));
-                self.retention.note(shard, self.place(execution.hash), kind);
+                self.retention.note(self.place(execution.hash), kind, shard.oldest_start(kind));
             }
             None => {
                 self.retention.unreserve(kept);
@@ -148,7 +136,7 @@ impl<K, V, E> Table<K, V, E> {
         let at = shard.split(execution.at);
         shard.link(at);
         shard.keep(at, execution.start, ran.state(callers));
-        self.retention.note(shard, self.place(execution.hash), kind);
+        self.retention.note(self.place(execution.hash), kind, shard.oldest_start(kind));
     }
 
     /// The flight has ended, and the one that waited for this takes its place.
@@ -220,7 +208,7 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard_at(place).lock();
         if let Some((oldest, _)) = shard.oldest(kind) {
             evicted.push(shard.remove(oldest));
-            self.retention.gone(&shard, place, kind);
+            self.retention.gone(place, kind, shard.oldest_start(kind));
         }
         true
     }
@@ -240,34 +228,4 @@ fn take_heir<K, V, E>(
     }
     leaving.push(shard.remove(heir));
     None
-}
-
-impl<V, E> Ran<V, E> {
-    /// Whether the function returned a value, shareable or not: that decides a flight at once.
-    fn is_success(&self) -> bool {
-        matches!(self, Self::Value(_) | Self::Unshared(_))
-    }
-
-    /// What followers see of it.
-    fn ending(&self) -> Ending<V, E> {
-        match self {
-            Self::Value(value) => Ending::Value(Arc::clone(value)),
-            Self::Unshared(_) => Ending::Unshared,
-            Self::Failed(error) => Ending::Failed(Arc::clone(error)),
-            Self::Panicked(_, message) => Ending::Panicked(message.clone()),
-            Self::Abandoned => Ending::Abandoned,
-        }
-    }
-
-    /// What the window keeps of it.
-    fn state(&self, callers: usize) -> State<V, E> {
-        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
-        match self {
-            Self::Value(value) => State::Value(Arc::clone(value), callers),
-            Self::Failed(error) => State::Error(Arc::clone(error), callers),
-            Self::Unshared(_) | Self::Panicked(..) | Self::Abandoned => {
-                unreachable!("no window keeps this")
-            }
-        }
-    }
 }

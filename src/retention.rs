@@ -7,7 +7,6 @@
 
 use crate::clock::{FOREVER, Nanos};
 use crate::rules::Rules;
-use crate::shard::Shard;
 use crate::slot::Kind;
 use crate::sync::{AtomicU64, Ordering, Padded};
 
@@ -48,22 +47,22 @@ impl Retention {
         }
     }
 
-    /// Notes what is now the oldest of its kind. Called under the shard's lock.
-    pub(crate) fn note<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, kind: Kind) {
-        let start = shard.oldest(kind).map_or(FOREVER, |(_, started)| started);
-        self.cell(place, kind).store(start, Ordering::Relaxed);
+    /// Notes the start of what is now the oldest of its kind, if there is one. Called under the
+    /// shard's lock, as the next two are.
+    pub(crate) fn note(&self, place: usize, kind: Kind, oldest: Option<Nanos>) {
+        self.cell(place, kind).store(oldest.unwrap_or(FOREVER), Ordering::Relaxed);
     }
 
-    /// A result has left its shard. Called under the shard's lock.
-    pub(crate) fn gone<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, kind: Kind) {
-        self.note(shard, place, kind);
+    /// A result has left its shard, whose oldest of that kind is now this.
+    pub(crate) fn gone(&self, place: usize, kind: Kind, oldest: Option<Nanos>) {
+        self.note(place, kind, oldest);
         self.give_back(1);
     }
 
-    /// Every result has left its shard. Called under the shard's lock.
-    pub(crate) fn all_gone<K, V, E>(&self, shard: &Shard<K, V, E>, place: usize, count: usize) {
-        self.note(shard, place, Kind::Value);
-        self.note(shard, place, Kind::Error);
+    /// So many results have left their shard, which has none any more.
+    pub(crate) fn all_gone(&self, place: usize, count: usize) {
+        self.note(place, Kind::Value, None);
+        self.note(place, Kind::Error, None);
         self.give_back(count as u64);
     }
 

@@ -177,6 +177,10 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.insert(twin)
     }
 
+    pub(crate) fn oldest_start(&self, kind: Kind) -> Option<Nanos> {
+        self.oldest(kind).map(|(_, start)| start)
+    }
+
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot<K, V, E>> {
         self.slots.iter_mut()
     }

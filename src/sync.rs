@@ -306,9 +306,11 @@ mod imp {
     // SAFETY: only in models, whose executions run on one thread at a time; loom's cell itself
     // panics when two accesses are not ordered by a lock, which is what it is here to find.
     #[cfg(loom)]
+    #[expect(unsafe_code, reason = "only in models, where loom checks each access")]
     unsafe impl Sync for LockedWord {}
 
     #[cfg(loom)]
+    #[expect(unsafe_code, reason = "only in models, where loom checks each access")]
     impl LockedWord {
         pub(crate) fn new(value: u64) -> Self {
             Self(loom::cell::UnsafeCell::new(value))

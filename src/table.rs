@@ -18,7 +18,7 @@ use crate::admission::{Admission, Call, Execution, Manner, Refusal, Shared, Spar
 use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
-use crate::publish::Ran;
+use crate::ran::Ran;
 use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
 use crate::shard::{Shard, stretch};
@@ -229,7 +229,7 @@ impl<K, V, E> Table<K, V, E> {
             None => shard.unlink(old),
             Some(kind) => {
                 let slot = shard.remove(old);
-                self.retention.gone(shard, self.place(slot.hash), kind);
+                self.retention.gone(self.place(slot.hash), kind, shard.oldest_start(kind));
                 leaving.push(slot);
             }
         }
@@ -255,7 +255,7 @@ impl<K, V, E> Table<K, V, E> {
                 continue;
             }
             leaving.push(shard.remove(oldest));
-            self.retention.gone(shard, place, kind);
+            self.retention.gone(place, kind, shard.oldest_start(kind));
         }
     }
 
