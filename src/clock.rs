@@ -192,7 +192,7 @@ impl ManualClock {
     ///
     /// # Panics
     ///
-    /// If the clock would pass 584 years.
+    /// If the clock would pass 584 years. It has not moved then.
     ///
     /// # Examples
     ///
@@ -221,8 +221,9 @@ impl ManualClock {
     /// });
     /// ```
     pub fn advance(&self, by: Duration) {
-        let moved = self.inner.elapsed.fetch_add(nanos(by), Ordering::Relaxed);
-        let now = moved.checked_add(nanos(by)).expect("a manual clock counts 584 years");
+        let later = |now: Nanos| now.checked_add(nanos(by)).filter(|then| *then < FOREVER);
+        let moved = self.inner.elapsed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        let now = moved.ok().and_then(later).expect("a manual clock counts up to 584 years");
         // Rung outside the lock: an alarm takes its gate's lock, and a waiter that holds its gate
         // takes this one.
         for alarm in self.due(now) {

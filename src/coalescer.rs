@@ -125,7 +125,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// # Panics
     ///
     /// If this call runs the function and that panics, the panic goes on through this call. So do
-    /// panics of the key's `Hash`, `Eq` and [`ToKey`].
+    /// panics of the key's `Hash`, `Eq` and [`ToKey`], and of the destructors of results that this
+    /// call drops because their window is over.
     ///
     /// # Deadlocks
     ///
@@ -228,7 +229,9 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     ///
     /// Results in the window are passed by. If an execution is under way, this call waits until it
     /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
-    /// it. So a key never costs more than one execution at a time for any number of fresh calls.
+    /// it. So any number of fresh calls cost a key one execution at a time, unless the flight they
+    /// would share is full ([`max_requests`](Builder::max_requests)) or the one they wait for is stuck
+    /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end.
     ///
     /// # Errors
     ///
@@ -278,7 +281,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     ///
     /// A call that begins after this returned never gets an outcome of an execution that began
     /// before it, and no such outcome is retained. So commit a write first and forget then. Calls
-    /// that wait already still get what they wait for. Never blocks on user code, and may be called
+    /// that wait already still get what they wait for. Never waits for a function, and may be called
     /// from inside the function with the same key.
     ///
     /// # Examples

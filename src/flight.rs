@@ -23,7 +23,7 @@ use crate::clock::Nanos;
 use crate::deadlock;
 use crate::error::Error;
 use crate::gate::Woken;
-use crate::key::{ToKey, is_number};
+use crate::key::{ToKey, is_plain_number};
 use crate::outcome::{Outcome, Role};
 use crate::ran::Ran;
 use crate::slot::{Ending, Key};
@@ -81,7 +81,7 @@ where
     /// Answers the call. `work` is run at most once, on this thread, with no lock held.
     #[inline]
     pub(crate) fn answer<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
-        let mut spare = match is_number::<K>() {
+        let mut spare = match is_plain_number::<Q, K>() {
             // Made ahead, as that costs nothing and runs no user code: one look-up fewer.
             true => Spare::new(Key::Own(self.call.key.to_key()), self.call.entry),
             false => Spare::none(),
@@ -106,7 +106,7 @@ where
         };
         let mut spare = Spare::new(key, self.table.clock.now());
         let admission = self.table.admit(&self.call, &mut spare);
-        drop(spare);
+        // A key that was not needed goes when the call is over: its destructor is the user's code.
         self.proceed(admission, work, shared)
     }
 
@@ -117,10 +117,10 @@ where
         key: Option<StdArc<K>>,
     ) -> Result<Outcome<V>, Error<E>> {
         match admission {
-            Admission::Lead(execution) => self.lead(execution, work, key),
+            Admission::Lead(execution) => self.lead(execution, work, key, 0),
             Admission::Follow(follower) => self.follow(follower, work),
             Admission::Late(result, callers) => late(result, callers),
-            Admission::Alone => self.run_alone(work),
+            Admission::Alone => self.run_alone(work, 0),
             Admission::Refused(Refusal::WouldBlock) => Err(Error::WouldBlock),
             Admission::Refused(Refusal::WouldDeadlock) => Err(Error::WouldDeadlock),
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
@@ -132,8 +132,8 @@ where
         execution: Execution<'_, K, V, E>,
         work: W,
         key: Option<StdArc<K>>,
+        waited: Nanos,
     ) -> Result<Outcome<V>, Error<E>> {
-        let waited = execution.start.saturating_sub(self.call.entry);
         let leading = deadlock::lead();
         let ran = self.run(work, key);
         drop(leading);
@@ -142,8 +142,7 @@ where
     }
 
     /// Runs the function for this call only: what it would wait for cannot be shared with it.
-    fn run_alone<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
-        let waited = self.table.clock.now().saturating_sub(self.call.entry);
+    fn run_alone<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
         let ran = self.run(work, None);
         self.table.end_alone(self.call.hash, &ran);
         ran.into_outcome(1, waited)
@@ -187,7 +186,8 @@ where
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
-                        return self.lead(execution, work, None);
+                        let waited = execution.start.saturating_sub(self.call.entry);
+                        return self.lead(execution, work, None, waited);
                     }
                 }
             }
@@ -202,7 +202,7 @@ where
             Ending::Failed(error) => Err(Error::Failed(Arc::clone(error))),
             Ending::Panicked(message) => Err(Error::LeaderPanicked { message: message.clone() }),
             Ending::Abandoned => Err(Error::Abandoned),
-            Ending::Unshared => self.run_alone(work),
+            Ending::Unshared => self.run_alone(work, waited),
         }
     }
 }

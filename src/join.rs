@@ -20,19 +20,20 @@ use crate::table::{Leaving, Locked, Table};
 impl<K, V, E> Table<K, V, E> {
     /// A new arrival begins one more execution where one is due: a take-over (S36), or a successor
     /// whose turn has come.
-    pub(crate) fn claim_on_arrival<'t, Q: ?Sized>(
+    pub(crate) fn claim_on_arrival<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         at: At,
-        call: &Call<'_, Q>,
+        hash: ShortHash,
+        now: Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
         let slot = shard.slot(at);
         let has_room = slot.flight().is_some_and(|flight| flight.room.is_some());
-        if !has_room && call.entry < self.next_start(slot.started, 1) {
+        if !has_room && now < self.next_start(slot.started, 1) {
             return None;
         }
         let room = self.room_of(shard, at);
-        let execution = self.claim(shard, &room.gate, at, call.hash, call.entry)?;
+        let execution = self.claim(shard, &room.gate, at, hash, now)?;
         shard.slot_mut(at).admitted += 1;
         shard.tally.count_call();
         Some(execution)

@@ -7,8 +7,9 @@ pub use hashbrown::Equivalent;
 /// A borrowed form of a key: enough to look it up, and to make the key when a flight starts.
 ///
 /// Everything that is [`ToOwned`] has it already: call a coalescer of `String` keys with `"ada"`,
-/// one of `Vec<u8>` with a slice, and one of any `K: Clone` with `&K`. The owned key is made only
-/// by a call that starts a flight; followers and late callers never allocate one.
+/// one of `Vec<u8>` with a slice, and one of any `K: Clone` with `&K`. The owned key is made when
+/// a call finds no flight to join and no result: late callers never make one, and followers only when
+/// another call starts the flight just then.
 ///
 /// For a key of several parts, implement it by hand for a struct of borrows. Its `Hash` must give
 /// what the key's own `Hash` gives, or calls will not find each other.
@@ -62,16 +63,17 @@ where
     }
 }
 
-/// Whether `K` is a number, a `bool` or a `char` of the language. Making such a key runs no user
-/// code and costs nothing.
+/// Whether both are the same number type, `bool` or `char` of the language. Making such a key runs no
+/// user code and costs nothing.
 ///
 /// Told by the name, as keys need not be `'static`. No other type has these names: that of a user's
 /// type begins with its crate's. Should a compiler ever name them otherwise, calls that lead get a
 /// little slower, and that is all.
 #[inline]
-pub(crate) fn is_number<K>() -> bool {
+pub(crate) fn is_plain_number<Q: ?Sized, K>() -> bool {
     let name = std::any::type_name::<K>();
     let names =
         ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize"];
-    names.contains(&name) || name == "bool" || name == "char"
+    let is_number = names.contains(&name) || name == "bool" || name == "char";
+    is_number && std::any::type_name::<Q>() == name
 }

@@ -17,14 +17,14 @@ use crate::ran::Ran;
 /// | counter | moves when |
 /// |---|---|
 /// | `total_requests` | a call is admitted |
-/// | `executed_requests` | a call has run the function itself: as leader, by take-over, or alone because the outcome could not be shared |
+/// | `executed_requests` | a call has run the function itself: as leader, by take-over, or alone because it could not share the outcome or wait for it |
 /// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment |
 /// | `late` | a call is served by the result that the window kept |
 /// | `coalesced_requests` | always `followers + late` |
 /// | `timed_out` | a follower's deadline comes first |
 /// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected` |
 /// | `failed`, `panicked` | an execution returns `Err`, or panics; it counts as executed as well |
-/// | `takeovers` | an execution begins because the one before it is older than `leader_timeout` |
+/// | `takeovers` | an execution begins on a flight whose youngest is `leader_timeout` old |
 /// | `in_flight` | the number of executions under way now; the only one that goes down |
 ///
 /// When nothing is under way, `total_requests` is the sum of `executed_requests`,

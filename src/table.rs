@@ -140,6 +140,8 @@ impl<K, V, E> Table<K, V, E> {
         let leads = matches!(admission, Admission::Lead(_));
         let neighbour = leads.then(|| shard.next_neighbour(self.shards.len()));
         drop(shard);
+        // A destructor may call this group: to it, this thread leads the flight already (S41).
+        let _leading = leads.then(deadlock::lead);
         drop(leaving);
         if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.tidy(neighbour, execution.start);
@@ -165,10 +167,11 @@ impl<K, V, E> Table<K, V, E> {
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
         let me = deadlock::leading_thread();
+        let now = call.entry.max(spare.start);
         if me.is_some_and(|me| shard.flight(at).is_led_by(me)) {
             return self.refuse_to_wait(shard);
         }
-        if let Some(execution) = self.claim_on_arrival(shard, at, call) {
+        if let Some(execution) = self.claim_on_arrival(shard, at, call.hash, now) {
             return Admission::Lead(execution);
         }
         match call.manner {

@@ -1,6 +1,6 @@
 //! Settings that make no sense, and functions that behave badly.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -139,4 +139,19 @@ fn a_deep_chain_of_keys_is_no_cycle() {
         assert_eq!(sum_to(&group, 100), 5050);
         assert_eq!(group.stats().executed_requests, 101);
     });
+}
+
+#[test]
+fn a_manual_clock_cannot_pass_its_end_and_stays_where_it_was() {
+    // S11 S12
+    let clock = ManualClock::new();
+    clock.advance(MS);
+    let before = clock.now();
+    for too_far in [Duration::MAX, Duration::from_nanos(u64::MAX - 1_000_000)] {
+        let advance = clock.clone();
+        let advance = AssertUnwindSafe(move || advance.advance(too_far));
+        let panic = catch_unwind(advance).unwrap_err();
+        assert!(text(&*panic).contains("584 years"));
+        assert_eq!(clock.now(), before);
+    }
 }

@@ -220,3 +220,35 @@ fn a_function_that_is_dropped_unrun_may_call_the_group() {
         assert_eq!(drops.load(Ordering::SeqCst), 3);
     });
 }
+
+/// A result that asks for its own key when it is dropped, and says what came of it.
+struct Needy {
+    group: Group<u32, Needy, ()>,
+    answer: Option<Arc<OnceLock<bool>>>,
+}
+
+impl Drop for Needy {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            let inner = self.group.execute(&1, || Err(()));
+            answer.set(inner.is_err_and(|error| error.would_deadlock())).ok();
+        }
+    }
+}
+
+#[test]
+fn a_destructor_that_asks_for_the_key_which_its_thread_is_about_to_lead_is_refused() {
+    // S41: the expired result is dropped by the call that starts the next flight of the same key.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Group<u32, Needy, ()> =
+            Group::builder().window(MS).clock(clock.clone()).shards(1).build();
+        let refused = Arc::new(OnceLock::new());
+        let needy = |answer| Ok(Needy { group: group.clone(), answer });
+        assert!(group.execute(&1, || needy(Some(refused.clone()))).is_ok());
+        clock.advance(MS);
+        assert!(group.execute(&1, || needy(None)).is_ok());
+        assert_eq!(refused.get(), Some(&true));
+        group.forget_all();
+    });
+}

@@ -141,3 +141,45 @@ fn whatever_can_be_owned_is_a_borrowed_key() {
         assert_eq!(*by_nothing.execute(&()).unwrap(), 1);
     });
 }
+
+/// Stands for a number, and takes its time to say which.
+struct Slow<'a> {
+    clock: &'a ManualClock,
+    made: AtomicUsize,
+}
+
+impl Hash for Slow<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        7_u64.hash(state);
+    }
+}
+
+impl Equivalent<u64> for Slow<'_> {
+    fn equivalent(&self, key: &u64) -> bool {
+        *key == 7
+    }
+}
+
+impl ToKey<u64> for Slow<'_> {
+    fn to_key(&self) -> u64 {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        self.clock.advance(MS);
+        7
+    }
+}
+
+#[test]
+fn a_number_that_a_type_of_the_user_stands_for_is_made_by_a_leader_only() {
+    // S7 too: the start is that of the slot, which is made when the key has been.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Group<u64, u32, ()> = Group::builder().window(MS).clock(clock.clone()).build();
+        let key = Slow { clock: &clock, made: AtomicUsize::new(0) };
+        let led = group.execute_outcome(&key, || Ok(1)).unwrap();
+        assert_eq!(led.waited, Duration::ZERO, "making a key is no waiting");
+        for _ in 0..3 {
+            assert_eq!(*group.execute(&key, || Ok(2)).unwrap(), 1);
+        }
+        assert_eq!(key.made.load(Ordering::SeqCst), 1);
+    });
+}
