@@ -13,8 +13,15 @@ macro_rules! row {
     };
 }
 
+/// What a cell says of a race in a peer. On some machines, at some times, no herd shows it.
+const RACE: &str = ", in some herds more";
+
 fn sees(scenario: Scenario, contender: Contender, cell: &str) {
-    assert_eq!((scenario.see)(&contender), cell, "{}: {}", contender.name, scenario.title);
+    let seen = (scenario.see)(&contender);
+    let race_ended_well = cell.contains(RACE) && seen == cell.replace(RACE, "");
+    if !race_ended_well {
+        assert_eq!(seen, cell, "{}: {}", contender.name, scenario.title);
+    }
 }
 
 row! { of_8_callers: super::herd::SUCCEEDING;
