@@ -13,7 +13,7 @@ use crate::table::Table;
 pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) key: &'q Q,
     pub(crate) hash: ShortHash,
-    /// When the call began: what it may be served is decided by this instant (S8).
+    /// A glance at the clock when the call began: what it may be served is decided by this (S8).
     pub(crate) entry: Nanos,
     pub(crate) manner: Manner,
 }
@@ -31,7 +31,8 @@ pub(crate) enum Manner {
 /// A key that a call brings in case it starts a flight, and that flight's start.
 pub(crate) struct Spare<K> {
     pub(crate) key: Option<Key<K>>,
-    pub(crate) start: Nanos,
+    /// Read after the key was made, if that took user code; otherwise when the flight starts.
+    pub(crate) start: Option<Nanos>,
 }
 
 /// A result as all calls share it.
@@ -78,16 +79,14 @@ pub(crate) struct Execution<'t, K, V, E> {
     pub(crate) hash: ShortHash,
     pub(crate) start: Nanos,
     pub(crate) leader: ThreadToken,
-    pub(crate) ended: bool,
 }
 
 impl<K> Spare<K> {
     pub(crate) fn none() -> Self {
-        Self { key: None, start: 0 }
+        Self { key: None, start: None }
     }
 
-    /// A key for a flight that starts at `start`, if the call turns out to start one.
-    pub(crate) fn new(key: Key<K>, start: Nanos) -> Self {
+    pub(crate) fn new(key: Key<K>, start: Option<Nanos>) -> Self {
         Self { key: Some(key), start }
     }
 }

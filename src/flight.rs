@@ -83,11 +83,12 @@ where
     pub(crate) fn answer<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let mut spare = match is_plain_number::<Q, K>() {
             // Made ahead, as that costs nothing and runs no user code: one look-up fewer.
-            true => Spare::new(Key::Own(self.call.key.to_key()), self.call.entry),
+            true => Spare::new(Key::Own(self.call.key.to_key()), None),
             false => Spare::none(),
         };
         match self.table.admit(&self.call, &mut spare) {
             Admission::Late(result, callers) => late(result, callers),
+            Admission::Lead(execution) => self.lead(execution, work, None, 0),
             Admission::Vacant => self.answer_with_key(work),
             other => self.proceed(other, work, None),
         }
@@ -95,6 +96,7 @@ where
 
     /// The key is unknown, so this call may lead: only now is the key made, outside all locks. A
     /// function that takes the key shares it with the table.
+    #[inline(never)]
     fn answer_with_key<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let key = self.call.key.to_key();
         let (key, shared) = match W::TAKES_KEY {
@@ -104,12 +106,14 @@ where
             }
             false => (Key::Own(key), None),
         };
-        let mut spare = Spare::new(key, self.table.clock.now());
+        let start = self.table.start_at(self.table.clock.glance());
+        let mut spare = Spare::new(key, Some(start));
         let admission = self.table.admit(&self.call, &mut spare);
         // A key that was not needed goes when the call is over: its destructor is the user's code.
         self.proceed(admission, work, shared)
     }
 
+    #[inline(never)]
     fn proceed<W: Work<K, V, E>>(
         &self,
         admission: Admission<'_, K, V, E>,
@@ -127,6 +131,7 @@ where
         }
     }
 
+    #[inline]
     fn lead<W: Work<K, V, E>>(
         &self,
         execution: Execution<'_, K, V, E>,
@@ -175,6 +180,7 @@ where
         mut follower: Follower<V, E>,
         work: W,
     ) -> Result<Outcome<V>, Error<E>> {
+        let since = self.table.clock.precise(self.call.entry);
         let callers = loop {
             match follower.room.gate.wait(&self.table.clock, self.deadline) {
                 Woken::Closed { callers } => break callers,
@@ -186,7 +192,7 @@ where
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
-                        let waited = execution.start.saturating_sub(self.call.entry);
+                        let waited = execution.start.saturating_sub(since);
                         return self.lead(execution, work, None, waited);
                     }
                 }
@@ -194,7 +200,7 @@ where
         };
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
-        let waited = self.table.clock.now().saturating_sub(self.call.entry);
+        let waited = self.table.clock.now().saturating_sub(since);
         match ending {
             Ending::Value(value) => {
                 Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited))

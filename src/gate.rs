@@ -158,15 +158,19 @@ impl Gate {
     }
 
     /// Takes the start of one more execution, if one may start now and nobody took it before. Says
-    /// how many have begun with it.
+    /// how many have begun with it, and when that is.
     pub(crate) fn claim(
         &self,
         me: ThreadToken,
-        now: Nanos,
-        next_start: impl FnOnce(usize) -> Nanos,
-    ) -> Option<usize> {
+        now: impl FnOnce() -> Nanos,
+        next_start: impl FnOnce(usize, Nanos) -> Nanos,
+    ) -> Option<(usize, Nanos)> {
         let mut state = self.state.lock();
-        if state.phase == Phase::Closed || now < state.next_start {
+        if state.phase == Phase::Closed || state.next_start == FOREVER {
+            return None;
+        }
+        let now = now();
+        if now < state.next_start {
             return None;
         }
         state.phase = Phase::Running;
@@ -174,11 +178,11 @@ impl Gate {
         state.running += 1;
         state.leaders.push(me);
         state.youngest = now;
-        state.next_start = next_start(state.begun);
+        state.next_start = next_start(state.begun, now);
         if state.in_graph {
             deadlock::add_leader(self.id, me);
         }
-        Some(state.begun)
+        Some((state.begun, now))
     }
 
     /// The result of `leader`'s execution closes the flight, or only takes that leader out of it.

@@ -39,6 +39,12 @@ impl Retention {
         }
     }
 
+    /// Whether anything is ever retained.
+    #[inline]
+    pub(crate) fn keeps_any(&self) -> bool {
+        self.any
+    }
+
     fn cell(&self, place: usize, kind: Kind) -> &AtomicU64 {
         let oldest = &self.oldest[place].0;
         match kind {

@@ -67,6 +67,14 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether anything is decided by how long ago a flight started. If not, its start is only
+    /// shown to operators.
+    #[inline]
+    pub(crate) fn counts_from_start(&self) -> bool {
+        let keeps = self.window > 0 || self.error_window > 0;
+        keeps || self.leader_timeout != FOREVER || self.max_join_age != FOREVER
+    }
+
     #[inline]
     pub(crate) fn window_of(&self, kind: Kind) -> Nanos {
         match kind {

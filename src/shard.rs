@@ -76,16 +76,19 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.get_mut(at)
     }
 
+    #[inline]
     pub(crate) fn flight(&mut self, at: At) -> &mut Flight<V, E> {
         self.slots.get_mut(at).expect_flight()
     }
 
     /// Takes a slot in that calls do not find yet.
+    #[inline]
     pub(crate) fn insert(&mut self, slot: Slot<K, V, E>) -> At {
         self.slots.insert(slot)
     }
 
     /// Makes this the slot of its key. Whatever was there has been unlinked or removed before.
+    #[inline]
     pub(crate) fn link(&mut self, at: At) {
         let hash = stretch(self.slots.get(at).hash);
         let slots = &self.slots;
@@ -99,6 +102,7 @@ impl<K, V, E> Shard<K, V, E> {
         self.flight(at).linked = false;
     }
 
+    #[inline]
     fn take_from_map(&mut self, at: At) {
         let hash = stretch(self.slots.get(at).hash);
         if let Ok(entry) = self.map.find_entry(hash, |other| *other == at) {
@@ -130,6 +134,16 @@ impl<K, V, E> Shard<K, V, E> {
             self.take_from_map(at);
         }
         self.slots.remove(at)
+    }
+
+    /// Takes out a flight that has no room. Its key is all there is to it.
+    #[inline]
+    pub(crate) fn remove_flight(&mut self, at: At) -> Key<K> {
+        let slot = self.slots.get(at);
+        if slot.is_linked() {
+            self.take_from_map(at);
+        }
+        self.slots.remove(at).key
     }
 
     /// The kept slot of a kind that has been there the longest, and its start.

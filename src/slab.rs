@@ -66,6 +66,7 @@ impl<T> Slab<T> {
         self.places[at as usize].value.as_mut().expect("whoever has the number has a value there")
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> At {
         let place = Place { value: Some(value), before: NONE, next: NONE };
         if self.unused == NONE {
@@ -80,6 +81,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes out a value that stands in no queue.
+    #[inline]
     pub(crate) fn remove(&mut self, at: At) -> T {
         let place = &mut self.places[at as usize];
         place.next = self.unused;

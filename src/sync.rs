@@ -8,7 +8,8 @@
 //!                                     std OnceLock
 //! LockedCell  a relaxed atomic        checked: every access     a relaxed std atomic
 //!                                     must be ordered by a lock
-//! now         Instant::now            only the manual clock moves
+//! TimeSource  the kernel's on Linux,  only the manual clock moves
+//!             else Instant
 //! ```
 //!
 //! This is the only file of the crate that knows which build it is in, and the only one that
@@ -16,10 +17,102 @@
 
 pub(crate) use imp::*;
 
-/// The system's monotonic time, which every clock begins with.
+pub(crate) use time_source::TimeSource;
+
+/// An instant to count a manual clock from, and to tell callers' instants by.
 #[inline]
 pub(crate) fn now() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// The system's monotonic time as the kernel keeps it, which can also be read cheaply and roughly.
+///
+/// The rough reading is the kernel's time at its last timer tick: 3 ns instead of 24, and never
+/// ahead of the precise one, as both are of one time line.
+#[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
+mod time_source {
+    use nix::sys::time::TimeSpec;
+    use nix::time::{ClockId, clock_getres, clock_gettime};
+
+    /// How many ticks a rough reading is taken to lag at most. One is what it lags by its nature;
+    /// the others are for a tick that comes late, as in a virtual machine whose other processor
+    /// was taken away from it.
+    const TICKS: u64 = 4;
+
+    #[derive(Debug)]
+    pub(crate) struct TimeSource {
+        lag: u64,
+    }
+
+    impl TimeSource {
+        pub(crate) fn new() -> Self {
+            let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE);
+            // A kernel without a coarse clock: the lag says not to use it.
+            Self { lag: tick.map_or(0, nanos).saturating_mul(TICKS) }
+        }
+
+        /// Nanoseconds since a beginning that all readings share.
+        #[inline]
+        pub(crate) fn precise(&self) -> u64 {
+            read(ClockId::CLOCK_MONOTONIC)
+        }
+
+        /// The same, but up to [`lag`](Self::lag) ago.
+        #[inline]
+        pub(crate) fn rough(&self) -> u64 {
+            read(ClockId::CLOCK_MONOTONIC_COARSE)
+        }
+
+        /// How far a rough reading may be behind; zero where there is none.
+        pub(crate) fn lag(&self) -> u64 {
+            self.lag
+        }
+    }
+
+    #[inline]
+    fn read(clock: ClockId) -> u64 {
+        nanos(clock_gettime(clock).expect("every Linux that Rust runs on has this clock"))
+    }
+
+    #[inline]
+    fn nanos(time: TimeSpec) -> u64 {
+        // Neither is negative on a monotonic clock, and the sum lasts for 584 years.
+        (time.tv_sec() as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec() as u64)
+    }
+}
+
+/// The system's monotonic time by way of [`Instant`](std::time::Instant).
+#[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
+mod time_source {
+    use std::time::Instant;
+
+    #[derive(Debug)]
+    pub(crate) struct TimeSource {
+        beginning: Instant,
+    }
+
+    impl TimeSource {
+        pub(crate) fn new() -> Self {
+            Self { beginning: Instant::now() }
+        }
+
+        /// Nanoseconds since this was made.
+        #[inline]
+        pub(crate) fn precise(&self) -> u64 {
+            let elapsed = Instant::now().saturating_duration_since(self.beginning);
+            elapsed.as_secs().saturating_mul(1_000_000_000) + u64::from(elapsed.subsec_nanos())
+        }
+
+        #[inline]
+        pub(crate) fn rough(&self) -> u64 {
+            self.precise()
+        }
+
+        /// How far a rough reading may be behind: it is the precise one.
+        pub(crate) fn lag(&self) -> u64 {
+            0
+        }
+    }
 }
 
 /// A number that is read and written only under one lock, which its owner names.
@@ -114,7 +207,7 @@ mod imp {
     pub(crate) use std::sync::OnceLock as OnceCell;
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
     pub(crate) use std::thread::Thread;
-    use std::time::Instant;
+    use std::time::Duration;
 
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -139,9 +232,9 @@ mod imp {
         }
     }
 
-    /// Waits until notified or until `until`, whichever is first; may wake for no reason.
-    pub(crate) fn wait_until<T>(condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
-        condvar.wait_until(guard, until);
+    /// Waits until notified, but no longer than this; may wake for no reason.
+    pub(crate) fn wait_for<T>(condvar: &Condvar, guard: &mut MutexGuard<'_, T>, longest: Duration) {
+        condvar.wait_for(guard, longest);
     }
 
     thread_local! {
@@ -272,7 +365,7 @@ mod imp {
     }
 
     /// Real time does not pass in a model, so a wait that is bounded by it would prove nothing.
-    pub(crate) fn wait_until<T>(_: &Condvar, _: &mut MutexGuard<'_, T>, _: std::time::Instant) {
+    pub(crate) fn wait_for<T>(_: &Condvar, _: &mut MutexGuard<'_, T>, _: std::time::Duration) {
         panic!("a model waits by the manual clock: give the builder one");
     }
 

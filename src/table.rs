@@ -23,7 +23,7 @@ use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
 use crate::shard::{Shard, stretch};
 use crate::slab::At;
-use crate::slot::{Flight, Kind, Room, ShortHash, Slot, State};
+use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::sync::{Arc, Mutex, MutexGuard, Padded, this_thread};
 
 pub(crate) struct Table<K, V, E> {
@@ -76,6 +76,12 @@ impl<K, V, E> Table<K, V, E> {
         self.shards.iter().map(|shard| &shard.0)
     }
 
+    /// When a flight starts, for a glance at the clock just before.
+    #[inline]
+    pub(crate) fn start_at(&self, glance: Nanos) -> Nanos {
+        if self.rules.counts_from_start() { self.clock.precise(glance) } else { glance }
+    }
+
     /// Decides what a call is, and counts it.
     #[inline]
     pub(crate) fn admit<'t, Q>(
@@ -87,14 +93,14 @@ impl<K, V, E> Table<K, V, E> {
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let mut shard = self.shard(call.hash).lock();
-        let found = shard.find(call.hash, call.key);
-        if let Some(at) = found
-            && let Some((result, callers)) = self.late(shard.slot_mut(at), call)
-        {
+        let Some(at) = shard.find(call.hash, call.key) else {
+            return self.admit_to_new_flight(shard, call, spare);
+        };
+        if let Some((result, callers)) = self.late(shard.slot_mut(at), call) {
             shard.tally.count_late();
             return Admission::Late(result, callers);
         }
-        self.admit_to_flight(shard, found, call, spare)
+        self.admit_to_flight(shard, at, call, spare)
     }
 
     /// The result of this slot, if it may be handed to a call that did not wait for it (S8, S13).
@@ -109,7 +115,7 @@ impl<K, V, E> Table<K, V, E> {
             State::Error(error, callers) => (Err(error), *callers, self.rules.error_window),
             State::Flight(_) => return None,
         };
-        let serves = call.entry < slot.started.saturating_add(window)
+        let serves = self.clock.is_before(call.entry, slot.started.saturating_add(window))
             && slot.admitted < self.rules.max_requests
             && call.manner != Manner::Fresh;
         if !serves {
@@ -122,7 +128,35 @@ impl<K, V, E> Table<K, V, E> {
         Some((result, callers))
     }
 
+    /// The key has nothing, so the call starts a flight: with nothing to drop, most of the time.
+    #[inline]
+    fn admit_to_new_flight<'t, Q: ?Sized>(
+        &'t self,
+        mut shard: Locked<'_, K, V, E>,
+        call: &Call<'_, Q>,
+        spare: &mut Spare<K>,
+    ) -> Admission<'t, K, V, E> {
+        if self.retention.keeps_any() {
+            return self.admit_to_slot(shard, None, call, spare);
+        }
+        let Some(key) = spare.key.take() else { return Admission::Vacant };
+        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
+        Admission::Lead(self.begin(&mut shard, key, call.hash, started))
+    }
+
+    /// The key has something that is not served as it is: a flight, or a result that is over.
+    #[inline(never)]
     fn admit_to_flight<'t, Q: ?Sized>(
+        &'t self,
+        shard: Locked<'_, K, V, E>,
+        at: At,
+        call: &Call<'_, Q>,
+        spare: &mut Spare<K>,
+    ) -> Admission<'t, K, V, E> {
+        self.admit_to_slot(shard, Some(at), call, spare)
+    }
+
+    fn admit_to_slot<'t, Q: ?Sized>(
         &'t self,
         mut shard: Locked<'_, K, V, E>,
         found: Option<At>,
@@ -133,7 +167,7 @@ impl<K, V, E> Table<K, V, E> {
         let joined = found.filter(|at| self.may_join(shard.slot(*at), call.entry));
         let admission = match joined {
             Some(at) => self.meet_flight(&mut shard, at, call, spare, &mut leaving),
-            None => self.start_flight(&mut shard, found, call.hash, spare, &mut leaving),
+            None => self.start_flight(&mut shard, found, call, spare, &mut leaving),
         };
         // Only leads take turns: most of them are admitted twice, and two steps at a time would
         // pass by every other shard.
@@ -150,11 +184,11 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Whether this is a flight that takes on one more call (S9, S13).
-    fn may_join(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
+    fn may_join(&self, slot: &Slot<K, V, E>, entry: Nanos) -> bool {
         let Some(flight) = slot.flight() else { return false };
-        let age = now.saturating_sub(slot.started);
+        let too_old = slot.started.saturating_add(self.rules.max_join_age);
         slot.admitted < self.rules.max_requests
-            && (age < self.rules.max_join_age || flight.is_pending())
+            && (self.clock.is_before(entry, too_old) || flight.is_pending())
     }
 
     /// A call meets a flight that it may join.
@@ -167,7 +201,7 @@ impl<K, V, E> Table<K, V, E> {
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
         let me = deadlock::leading_thread();
-        let now = call.entry.max(spare.start);
+        let now = spare.start.unwrap_or(call.entry);
         if me.is_some_and(|me| shard.flight(at).is_led_by(me)) {
             return self.refuse_to_wait(shard);
         }
@@ -197,11 +231,11 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Starts a flight with the spare key, in place of whatever the key had.
-    pub(crate) fn start_flight<'t>(
+    pub(crate) fn start_flight<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         old: Option<At>,
-        hash: ShortHash,
+        call: &Call<'_, Q>,
         spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
@@ -209,16 +243,29 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(old) = old {
             self.supersede(shard, old, leaving);
         }
+        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
+        let execution = self.begin(shard, key, call.hash, started);
+        self.drop_expired(shard, self.place(call.hash), started, leaving);
+        Admission::Lead(execution)
+    }
+
+    /// Begins the first execution of a flight that calls find by this key.
+    #[inline]
+    fn begin<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        key: Key<K>,
+        hash: ShortHash,
+        started: Nanos,
+    ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.token());
         let flight = Flight { leader, room: None, linked: false };
-        let started = spare.start;
         let state = State::Flight(flight);
         let at = shard.insert(Slot { key, hash, admitted: 1, started, state });
         shard.link(at);
         shard.tally.count_call();
         shard.tally.running += 1;
-        self.drop_expired(shard, self.place(hash), started, leaving);
-        Admission::Lead(Execution { table: self, at, hash, start: started, leader, ended: false })
+        Execution { table: self, at, hash, start: started, leader }
     }
 
     /// Takes a slot out of the map: a flight serves the calls it has, a result goes.
@@ -306,6 +353,10 @@ impl<K, V, E> Leaving<K, V, E> {
     pub(crate) fn push(&mut self, slot: Slot<K, V, E>) {
         let place = self.slots.iter_mut().find(|place| place.is_none());
         *place.expect("no step takes more out than there is room for") = Some(slot);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Slot<K, V, E>> {
+        self.slots.iter_mut().find_map(Option::take)
     }
 
     /// Wakes those who wait for what has happened. Called when no lock is held.
