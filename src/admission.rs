@@ -7,7 +7,7 @@ use crate::deadlock::{self, ThreadToken};
 use crate::slab::At;
 use crate::slot::{Key, Room, ShortHash};
 use crate::sync::Arc;
-use crate::table::Table;
+use crate::table::{Locked, Table};
 
 /// One call, as the table sees it.
 pub(crate) struct Call<'q, Q: ?Sized> {
@@ -17,6 +17,14 @@ pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) entry: Nanos,
     pub(crate) manner: Manner,
 }
+
+impl<Q: ?Sized> Clone for Call<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for Call<'_, Q> {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -35,13 +43,21 @@ pub(crate) struct Spare<K> {
     pub(crate) start: Option<Nanos>,
 }
 
-/// A result as all calls share it.
-pub(crate) type Shared<V, E> = Result<Arc<V>, Arc<E>>;
+/// A result from within its window, as all calls share it.
+pub(crate) struct Late<V, E> {
+    pub(crate) result: Result<Arc<V>, Arc<E>>,
+    /// How many calls had waited for it.
+    pub(crate) callers: u32,
+}
 
-/// What a call turned out to be.
+/// A call's shard, locked, and the slot of its key, if there is one.
+pub(crate) struct Found<'t, K, V, E> {
+    pub(crate) shard: Locked<'t, K, V, E>,
+    pub(crate) at: Option<At>,
+}
+
+/// What a call turned out to be that no result answers.
 pub(crate) enum Admission<'t, K, V, E> {
-    /// Served at once by a result in its window, which so many calls had waited for.
-    Late(Shared<V, E>, u32),
     /// It runs the function and publishes.
     Lead(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.

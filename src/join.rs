@@ -136,7 +136,7 @@ impl<K, V, E> Table<K, V, E> {
         let flight = Flight { leader: 0, room: Some(StdArc::clone(&room)), linked: false };
         let (hash, started) = (call.hash, spare.start.unwrap_or(call.entry));
         let state = State::Flight(flight);
-        let successor = shard.insert(Slot { key, hash, admitted: 0, started, state });
+        let successor = shard.insert_with(|| Slot { key, hash, admitted: 0, started, state });
         before.precede(running, &room, successor);
         self.follow(shard, successor, hash, me, Some(&before.gate))
     }

@@ -83,8 +83,8 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Takes a slot in that calls do not find yet.
     #[inline]
-    pub(crate) fn insert(&mut self, slot: Slot<K, V, E>) -> At {
-        self.slots.insert(slot)
+    pub(crate) fn insert_with(&mut self, slot: impl FnOnce() -> Slot<K, V, E>) -> At {
+        self.slots.insert_with(slot)
     }
 
     /// Makes this the slot of its key. Whatever was there has been unlinked or removed before.
@@ -188,7 +188,7 @@ impl<K, V, E> Shard<K, V, E> {
             started: slot.started,
             state: State::Flight(Flight { leader: 0, room: None, linked: false }),
         };
-        self.slots.insert(twin)
+        self.slots.insert_with(|| twin)
     }
 
     pub(crate) fn oldest_start(&self, kind: Kind) -> Option<Nanos> {
@@ -230,7 +230,7 @@ mod tests {
         let room = Room::new(Gate::new_pending(0));
         let flight = Flight { leader: 0, room: Some(Arc::clone(&room)), linked: false };
         let (key, state) = (Key::Own(key), State::Flight(flight));
-        (shard.insert(Slot { key, hash: 7, admitted: 0, started: 0, state }), room)
+        (shard.insert_with(|| Slot { key, hash: 7, admitted: 0, started: 0, state }), room)
     }
 
     #[test]

@@ -165,10 +165,11 @@ impl Sum for Stats {
 /// The counters of one shard, moved under its lock.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    total: u64,
+    /// Calls that were not late.
+    others: u64,
+    late: u64,
     executed: u64,
     followers: u64,
-    late: u64,
     failed: u64,
     panicked: u64,
     pub(crate) timed_out: u64,
@@ -180,17 +181,16 @@ pub(crate) struct Tally {
 impl Tally {
     #[inline]
     pub(crate) fn count_call(&mut self) {
-        self.total += 1;
+        self.others += 1;
     }
 
     #[inline]
     pub(crate) fn count_late(&mut self) {
-        self.total += 1;
         self.late += 1;
     }
 
     pub(crate) fn count_refused(&mut self) {
-        self.total += 1;
+        self.others += 1;
         self.refused += 1;
     }
 
@@ -199,11 +199,8 @@ impl Tally {
     pub(crate) fn count_execution<V, E>(&mut self, ran: &Ran<V, E>) {
         self.running -= 1;
         self.executed += 1;
-        match ran {
-            Ran::Failed(_) => self.failed += 1,
-            Ran::Panicked(..) => self.panicked += 1,
-            Ran::Value(_) | Ran::Unshared(_) | Ran::Abandoned => {}
-        }
+        self.failed += u64::from(matches!(ran, Ran::Failed(_)));
+        self.panicked += u64::from(matches!(ran, Ran::Panicked(..)));
     }
 
     /// A flight has ended, and so many calls waited for it. They are counted here and not as they
@@ -218,7 +215,7 @@ impl Tally {
 
     pub(crate) fn snapshot(&self) -> Stats {
         Stats {
-            total_requests: self.total,
+            total_requests: self.others + self.late,
             executed_requests: self.executed,
             coalesced_requests: self.followers + self.late,
             followers: self.followers,

@@ -1,7 +1,8 @@
 //! The sharded map from keys to slots: it decides what a call is.
 //!
-//! A call goes through [`Table::admit`] and comes out as one of [`Admission`]; how it joins a flight
-//! is in [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
+//! A call goes through [`Table::look_up`], where most are answered by a result, and then through
+//! [`Table::admit`], where it comes out as one of [`Admission`]; how it joins a flight is in
+//! [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
 //! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
 //! every caller (S5).
 //!
@@ -14,7 +15,7 @@ use std::sync::Arc as StdArc;
 
 use hashbrown::Equivalent;
 
-use crate::admission::{Admission, Call, Execution, Manner, Refusal, Shared, Spare};
+use crate::admission::{Admission, Call, Execution, Found, Late, Manner, Refusal, Spare};
 use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
@@ -82,34 +83,48 @@ impl<K, V, E> Table<K, V, E> {
         if self.rules.counts_from_start() { self.clock.precise(glance) } else { glance }
     }
 
-    /// Decides what a call is, and counts it.
-    #[inline]
-    pub(crate) fn admit<'t, Q>(
+    /// A result that answers the call at once, or where to go on with [`admit`](Self::admit).
+    // Always inline: a late call pays for nothing that another kind of call would need.
+    #[inline(always)]
+    pub(crate) fn look_up<'t, Q>(
         &'t self,
         call: &Call<'_, Q>,
-        spare: &mut Spare<K>,
-    ) -> Admission<'t, K, V, E>
+    ) -> Result<Late<V, E>, Found<'t, K, V, E>>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let mut shard = self.shard(call.hash).lock();
-        let Some(at) = shard.find(call.hash, call.key) else {
-            return self.admit_to_new_flight(shard, call, spare);
-        };
-        if let Some((result, callers)) = self.late(shard.slot_mut(at), call) {
+        let at = shard.find(call.hash, call.key);
+        if let Some(at) = at
+            && let Some(late) = self.late(shard.slot_mut(at), call)
+        {
             shard.tally.count_late();
-            return Admission::Late(result, callers);
+            return Ok(late);
         }
-        self.admit_to_flight(shard, at, call, spare)
+        Err(Found { shard, at })
+    }
+
+    /// Decides what a call is that no result answers, and counts it.
+    #[inline]
+    pub(crate) fn admit<'t, Q: ?Sized>(
+        &'t self,
+        found: Found<'t, K, V, E>,
+        call: &Call<'_, Q>,
+        spare: &mut Spare<K>,
+    ) -> Admission<'t, K, V, E> {
+        let Found { mut shard, at } = found;
+        if at.is_some() || self.retention.keeps_any() {
+            return self.admit_to_slot(shard, at, call, spare);
+        }
+        // There is nothing under this key, and nothing to drop.
+        let Some(key) = spare.key.take() else { return Admission::Vacant };
+        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
+        Admission::Lead(self.begin(&mut shard, key, call.hash, started))
     }
 
     /// The result of this slot, if it may be handed to a call that did not wait for it (S8, S13).
-    #[inline]
-    fn late<Q: ?Sized>(
-        &self,
-        slot: &mut Slot<K, V, E>,
-        call: &Call<'_, Q>,
-    ) -> Option<(Shared<V, E>, u32)> {
+    #[inline(always)]
+    fn late<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Late<V, E>> {
         let (result, callers, window) = match &slot.state {
             State::Value(value, callers) => (Ok(value), *callers, self.rules.window),
             State::Error(error, callers) => (Err(error), *callers, self.rules.error_window),
@@ -125,37 +140,10 @@ impl<K, V, E> Table<K, V, E> {
         if self.rules.max_requests != u32::MAX {
             slot.admitted += 1;
         }
-        Some((result, callers))
+        Some(Late { result, callers })
     }
 
-    /// The key has nothing, so the call starts a flight: with nothing to drop, most of the time.
-    #[inline]
-    fn admit_to_new_flight<'t, Q: ?Sized>(
-        &'t self,
-        mut shard: Locked<'_, K, V, E>,
-        call: &Call<'_, Q>,
-        spare: &mut Spare<K>,
-    ) -> Admission<'t, K, V, E> {
-        if self.retention.keeps_any() {
-            return self.admit_to_slot(shard, None, call, spare);
-        }
-        let Some(key) = spare.key.take() else { return Admission::Vacant };
-        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
-        Admission::Lead(self.begin(&mut shard, key, call.hash, started))
-    }
-
-    /// The key has something that is not served as it is: a flight, or a result that is over.
     #[inline(never)]
-    fn admit_to_flight<'t, Q: ?Sized>(
-        &'t self,
-        shard: Locked<'_, K, V, E>,
-        at: At,
-        call: &Call<'_, Q>,
-        spare: &mut Spare<K>,
-    ) -> Admission<'t, K, V, E> {
-        self.admit_to_slot(shard, Some(at), call, spare)
-    }
-
     fn admit_to_slot<'t, Q: ?Sized>(
         &'t self,
         mut shard: Locked<'_, K, V, E>,
@@ -259,9 +247,10 @@ impl<K, V, E> Table<K, V, E> {
         started: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.token());
-        let flight = Flight { leader, room: None, linked: false };
-        let state = State::Flight(flight);
-        let at = shard.insert(Slot { key, hash, admitted: 1, started, state });
+        let at = shard.insert_with(|| {
+            let state = State::Flight(Flight { leader, room: None, linked: false });
+            Slot { key, hash, admitted: 1, started, state }
+        });
         shard.link(at);
         shard.tally.count_call();
         shard.tally.running += 1;
