@@ -67,12 +67,17 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether any result is ever kept.
+    #[inline]
+    pub(crate) fn keeps_any(&self) -> bool {
+        self.window > 0 || self.error_window > 0
+    }
+
     /// Whether anything is decided by how long ago a flight started. If not, its start is only
     /// shown to operators.
     #[inline]
     pub(crate) fn counts_from_start(&self) -> bool {
-        let keeps = self.window > 0 || self.error_window > 0;
-        keeps || self.leader_timeout != FOREVER || self.max_join_age != FOREVER
+        self.keeps_any() || self.leader_timeout != FOREVER || self.max_join_age != FOREVER
     }
 
     #[inline]

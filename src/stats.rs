@@ -162,31 +162,26 @@ impl Sum for Stats {
     }
 }
 
-/// The counters of one shard, moved under its lock.
+/// The counters of one shard but for the late calls, moved under its lock.
 #[derive(Debug, Default)]
+#[repr(C)] // What every lead moves comes first; see `Shard`.
 pub(crate) struct Tally {
     /// Calls that were not late.
     others: u64,
-    late: u64,
     executed: u64,
+    pub(crate) running: u64,
     followers: u64,
     failed: u64,
     panicked: u64,
     pub(crate) timed_out: u64,
     refused: u64,
     pub(crate) takeovers: u64,
-    pub(crate) running: u64,
 }
 
 impl Tally {
     #[inline]
     pub(crate) fn count_call(&mut self) {
         self.others += 1;
-    }
-
-    #[inline]
-    pub(crate) fn count_late(&mut self) {
-        self.late += 1;
     }
 
     pub(crate) fn count_refused(&mut self) {
@@ -199,8 +194,18 @@ impl Tally {
     pub(crate) fn count_execution<V, E>(&mut self, ran: &Ran<V, E>) {
         self.running -= 1;
         self.executed += 1;
-        self.failed += u64::from(matches!(ran, Ran::Failed(_)));
-        self.panicked += u64::from(matches!(ran, Ran::Panicked(..)));
+        if !ran.is_success() {
+            self.count_failure(ran);
+        }
+    }
+
+    #[cold]
+    fn count_failure<V, E>(&mut self, ran: &Ran<V, E>) {
+        match ran {
+            Ran::Failed(_) => self.failed += 1,
+            Ran::Panicked(..) => self.panicked += 1,
+            Ran::Value(_) | Ran::Unshared(_) | Ran::Abandoned => {}
+        }
     }
 
     /// A flight has ended, and so many calls waited for it. They are counted here and not as they
@@ -213,13 +218,13 @@ impl Tally {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> Stats {
+    pub(crate) fn snapshot(&self, late: u64) -> Stats {
         Stats {
-            total_requests: self.others + self.late,
+            total_requests: self.others + late,
             executed_requests: self.executed,
-            coalesced_requests: self.followers + self.late,
+            coalesced_requests: self.followers + late,
             followers: self.followers,
-            late: self.late,
+            late,
             failed: self.failed,
             panicked: self.panicked,
             timed_out: self.timed_out,

@@ -48,7 +48,7 @@ pub(crate) struct Leaving<K, V, E> {
 impl<K, V, E> Table<K, V, E> {
     pub(crate) fn new(rules: Rules, clock: Clock, shards: usize) -> Self {
         let shards = shards.next_power_of_two();
-        let shard = |place| Padded(Mutex::new(Shard::new(place)));
+        let shard = |_| Padded(Mutex::new(Shard::new()));
         Self {
             shards: (0..shards).map(shard).collect(),
             retention: Retention::new(&rules, shards),
@@ -98,7 +98,7 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(at) = at
             && let Some(late) = self.late(shard.slot_mut(at), call)
         {
-            shard.tally.count_late();
+            shard.count_late();
             return Ok(late);
         }
         Err(Found { shard, at })
@@ -113,7 +113,7 @@ impl<K, V, E> Table<K, V, E> {
         spare: &mut Spare<K>,
     ) -> Admission<'t, K, V, E> {
         let Found { mut shard, at } = found;
-        if at.is_some() || self.retention.keeps_any() {
+        if at.is_some() || self.rules.keeps_any() {
             return self.admit_to_slot(shard, at, call, spare);
         }
         // There is nothing under this key, and nothing to drop.
@@ -157,10 +157,12 @@ impl<K, V, E> Table<K, V, E> {
             Some(at) => self.meet_flight(&mut shard, at, call, spare, &mut leaving),
             None => self.start_flight(&mut shard, found, call, spare, &mut leaving),
         };
-        // Only leads take turns: most of them are admitted twice, and two steps at a time would
-        // pass by every other shard.
         let leads = matches!(admission, Admission::Lead(_));
-        let neighbour = leads.then(|| shard.next_neighbour(self.shards.len()));
+        let neighbour = if leads && self.rules.keeps_any() {
+            shard.next_neighbour(self.place(call.hash), self.shards.len())
+        } else {
+            None
+        };
         drop(shard);
         // A destructor may call this group: to it, this thread leads the flight already (S41).
         let _leading = leads.then(deadlock::lead);
@@ -298,12 +300,9 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// Every lead looks after one other shard as well, in turn, so that results expire there even
-    /// when no key of it is ever called again (S47).
+    /// Every few leads of a shard one looks after another shard as well, in turn, so that results
+    /// expire there even when no key of it is ever called again (S47).
     fn tidy(&self, place: usize, now: Nanos) {
-        if !self.retention.is_due(&self.rules, place, now) {
-            return;
-        }
         let Some(mut shard) = self.shard_at(place).try_lock() else { return };
         let mut leaving = Leaving::new();
         self.drop_expired(&mut shard, place, now, &mut leaving);
