@@ -28,7 +28,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, TimeSource, now, wait_for};
+use crate::sync::{AtomicU64, Condvar, GateGuard, Mutex, Ordering, TimeSource, now};
 
 /// Nanoseconds since a beginning that the clock has chosen: 584 years of them.
 pub(crate) type Nanos = u64;
@@ -130,14 +130,15 @@ impl Clock {
         until: Nanos,
         alarm: &Arc<impl Alarm + 'static>,
         condvar: &Condvar,
-        guard: &mut MutexGuard<'_, T>,
+        guard: &mut GateGuard<'_, T>,
     ) {
         if until == FOREVER {
             return condvar.wait(guard);
         }
         match self {
             Self::System { .. } => {
-                wait_for(condvar, guard, Duration::from_nanos(until.saturating_sub(self.now())));
+                let left = until.saturating_sub(self.now());
+                condvar.wait_for(guard, Duration::from_nanos(left));
             }
             Self::Manual(clock) => {
                 let armed = clock.arm(until, alarm.clone());

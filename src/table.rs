@@ -350,7 +350,7 @@ impl<K, V, E> Leaving<K, V, E> {
     /// Wakes those who wait for what has happened. Called when no lock is held.
     pub(crate) fn wake(&self) {
         if let Some(room) = &self.closed {
-            room.gate.wake_two();
+            room.gate.wake_one();
         }
         if let Some(room) = &self.released {
             room.gate.wake_one();
