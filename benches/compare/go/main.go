@@ -1,0 +1,192 @@
+// The lanes of golang.org/x/sync/singleflight: prints figures in the words of the Rust package
+// around this file, one line `figure<TAB>value` each.
+//
+//	compare-go lead THREADS CALLS
+//	compare-go herd FOLLOWERS HERDS
+//
+// Keys are strings there, so they are made before the clock starts.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+func main() {
+	// Whatever happens, whoever runs this is not left waiting.
+	time.AfterFunc(time.Minute, func() { panic("took more than a minute") })
+	switch os.Args[1] {
+	case "lead":
+		lead(argument(2), argument(3))
+	case "herd":
+		herd(argument(2), argument(3))
+	default:
+		panic("no such lane: " + os.Args[1])
+	}
+}
+
+func argument(i int) int {
+	number, err := strconv.Atoi(os.Args[i])
+	if err != nil {
+		panic(err)
+	}
+	return number
+}
+
+func figure(name string, value float64) {
+	fmt.Printf("%s\t%v\n", name, value)
+}
+
+// lead: see lead.rs.
+func lead(threads, calls int) {
+	const warm = 20000
+	var group singleflight.Group
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	ready.Add(threads)
+	done.Add(threads)
+	for t := 0; t < threads; t++ {
+		keys := make([]string, warm+calls)
+		for i := range keys {
+			keys[i] = strconv.FormatUint(uint64(t+1)<<48+uint64(i), 10)
+		}
+		go func() {
+			defer done.Done()
+			ask(&group, keys[:warm])
+			ready.Done()
+			<-start
+			ask(&group, keys[warm:])
+		}()
+	}
+	ready.Wait()
+	begin := time.Now()
+	close(start)
+	done.Wait()
+	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(calls))
+}
+
+func ask(group *singleflight.Group, keys []string) {
+	var sum, expected uint64
+	for i, key := range keys {
+		number := uint64(i)
+		value, _, _ := group.Do(key, func() (any, error) { return &number, nil })
+		sum += *value.(*uint64)
+		expected += number
+	}
+	if sum != expected {
+		panic("every call has the value of its own key")
+	}
+}
+
+// herd: see herd.rs. Goroutines sleep without the kernel, so the runtime's stacks are asked.
+func herd(followers, herds int) {
+	var last, leader, cpu []float64
+	executions := 0.0
+	for h := 0; h < herds; h++ {
+		seen := one(followers)
+		if h > 0 { // the first is not counted
+			last = append(last, micros(seen.last))
+			leader = append(leader, micros(seen.leader))
+			cpu = append(cpu, micros(seen.cpu))
+			executions += float64(seen.executions)
+		}
+	}
+	figure("last_us", median(last))
+	figure("leader_us", median(leader))
+	figure("cpu_us", median(cpu))
+	figure("executions", executions/float64(herds-1))
+}
+
+type seen struct {
+	last, leader, cpu time.Duration
+	executions        int32
+}
+
+func one(followers int) seen {
+	var group singleflight.Group
+	var executions int32
+	var last int64
+	var back sync.WaitGroup
+	var begin time.Time
+	var cpu time.Duration
+	back.Add(followers)
+	do := func() {
+		value, _, _ := group.Do("1", func() (any, error) {
+			if atomic.AddInt32(&executions, 1) == 1 {
+				for i := 0; i < followers; i++ {
+					go func() {
+						defer back.Done()
+						_, _, _ = group.Do("1", func() (any, error) {
+							atomic.AddInt32(&executions, 1)
+							return 1, nil
+						})
+						note(&last, int64(time.Since(begin)))
+					}()
+				}
+				settle(followers)
+				cpu = processorTime()
+				begin = time.Now()
+			}
+			return 1, nil
+		})
+		if value != 1 {
+			panic("everyone has the leader's value")
+		}
+	}
+	do()
+	leader := time.Since(begin)
+	back.Wait()
+	return seen{time.Duration(last), leader, processorTime() - cpu, executions}
+}
+
+// settle returns when so many goroutines wait for another's call.
+func settle(count int) {
+	stacks := make([]byte, 4<<20)
+	for {
+		time.Sleep(500 * time.Microsecond)
+		all := string(stacks[:runtime.Stack(stacks, true)])
+		if strings.Count(all, "sync.(*WaitGroup).Wait(") >= count {
+			return
+		}
+	}
+}
+
+func note(last *int64, now int64) {
+	for {
+		known := atomic.LoadInt64(last)
+		if now <= known || atomic.CompareAndSwapInt64(last, known, now) {
+			return
+		}
+	}
+}
+
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func micros(d time.Duration) float64 {
+	return float64(d.Nanoseconds()) / 1000
+}
+
+func median(figures []float64) float64 {
+	sort.Float64s(figures)
+	middle := len(figures) / 2
+	if len(figures)%2 == 1 {
+		return figures[middle]
+	}
+	return (figures[middle-1] + figures[middle]) / 2
+}
