@@ -3,12 +3,15 @@
 //
 //	compare-go lead THREADS CALLS
 //	compare-go herd FOLLOWERS HERDS
+//	compare-go memory KEYS
+//	compare-go zipf THREADS MILLISECONDS
 //
 // Keys are strings there, so they are made before the clock starts.
 package main
 
 import (
 	"fmt"
+	"math/rand"
 	"os"
 	"runtime"
 	"sort"
@@ -30,6 +33,10 @@ func main() {
 		lead(argument(2), argument(3))
 	case "herd":
 		herd(argument(2), argument(3))
+	case "memory":
+		memory(argument(2))
+	case "zipf":
+		zipf(argument(2), time.Duration(argument(3))*time.Millisecond)
 	default:
 		panic("no such lane: " + os.Args[1])
 	}
@@ -189,4 +196,127 @@ func median(figures []float64) float64 {
 		return figures[middle]
 	}
 	return (figures[middle-1] + figures[middle]) / 2
+}
+
+// memory: see memory.rs. The goroutines are there before, so that only the package's bytes count.
+func memory(keys int) {
+	var group singleflight.Group
+	names := make([]string, keys)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	var parked, running, done sync.WaitGroup
+	start, end := make(chan struct{}), make(chan struct{})
+	parked.Add(keys)
+	running.Add(keys)
+	done.Add(keys)
+	for i := range names {
+		name := names[i]
+		go func() {
+			defer done.Done()
+			parked.Done()
+			<-start
+			_, _, _ = group.Do(name, func() (any, error) {
+				running.Done()
+				<-end
+				return nil, nil
+			})
+		}()
+	}
+	parked.Wait()
+	before := heap()
+	close(start)
+	running.Wait()
+	figure("in_flight", float64(heap()-before)/float64(keys))
+	close(end)
+	done.Wait()
+}
+
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// zipf: see zipf.rs.
+func zipf(threads int, long time.Duration) {
+	const keys, draws = 10000, 1 << 14
+	var group singleflight.Group
+	var executions, done int64
+	turns := turns()
+	names, drawn := zipfNames(keys, draws)
+	counts := make([]struct {
+		calls int64
+		_     [120]byte
+	}, threads)
+	for t := 0; t < threads; t++ {
+		own, random := &counts[t].calls, rand.New(rand.NewSource(int64(t)))
+		go func() {
+			for i := 1; atomic.LoadInt64(&done) == 0; i++ {
+				_, _, _ = group.Do(names[drawn[random.Intn(draws)]], func() (any, error) {
+					atomic.AddInt64(&executions, 1)
+					burn(turns)
+					return 1, nil
+				})
+				atomic.StoreInt64(own, int64(i))
+			}
+		}()
+	}
+	soFar := func() (time.Time, int64, int64) {
+		calls := int64(0)
+		for i := range counts {
+			calls += atomic.LoadInt64(&counts[i].calls)
+		}
+		return time.Now(), calls, atomic.LoadInt64(&executions)
+	}
+	begin, calls, ran := soFar()
+	time.Sleep(long)
+	end, allCalls, allRan := soFar()
+	atomic.StoreInt64(&done, 1)
+	figure("rate", float64(allCalls-calls)/end.Sub(begin).Seconds())
+	figure("executions", 1000*float64(allRan-ran)/float64(allCalls-calls))
+}
+
+// zipfNames gives the keys, and draws from them by Zipf's law with the exponent 1.
+func zipfNames(keys, draws int) ([]string, []int) {
+	names, sums, sum := make([]string, keys), make([]float64, keys), 0.0
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+		sum += 1 / float64(i+1)
+		sums[i] = sum
+	}
+	drawn, random := make([]int, draws), rand.New(rand.NewSource(42))
+	for i := range drawn {
+		drawn[i] = sort.SearchFloat64s(sums, random.Float64()*sum)
+	}
+	return names, drawn
+}
+
+var sink uint64
+
+func burn(turns int) {
+	x := uint64(88172645463325252)
+	for i := 0; i < turns; i++ {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	if x == 0 { // never, but the compiler cannot know
+		sink = x
+	}
+}
+
+// turns gives how many take 20 us on a processor that nobody disturbs.
+func turns() int {
+	const trial = 20000
+	fastest := time.Hour
+	for i := 0; i < 100; i++ {
+		begin := time.Now()
+		burn(trial)
+		if took := time.Since(begin); took < fastest {
+			fastest = took
+		}
+	}
+	return int(trial * 20 * time.Microsecond / fastest)
 }

@@ -33,6 +33,8 @@ pub const WINDOW: Duration = Duration::from_millis(100);
 pub trait Contender {
     /// Its name in raw lines and tables.
     const NAME: &'static str;
+    /// Whether a function may ask for another key while it runs; not if locks are held meanwhile.
+    const NESTS: bool = true;
     /// What it is with this function.
     type Peer<L: Load>: Peer;
     /// A fresh one; `None` where it cannot be set up so.

@@ -12,15 +12,21 @@ pub mod contenders;
 pub mod go;
 pub mod machine;
 pub mod options;
+pub mod picture;
 pub mod raw;
+mod readme;
 pub mod rows;
 pub mod run;
 pub mod scenarios;
 pub mod stats;
+mod svg;
 pub mod table;
 pub mod threads;
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use clap::Parser;
 
 use crate::contender::NAMES;
@@ -62,7 +68,24 @@ fn measure(options: &Options) -> Result<Raw> {
     Ok(raw)
 }
 
-fn show(raw: &Raw, _options: &Options) -> Result<()> {
-    print!("{}", table::table(raw));
+/// Prints the table, and draws the picture beside the raw lines or where the README shows it.
+fn show(raw: &Raw, options: &Options) -> Result<()> {
+    let table = table::table(raw);
+    print!("{table}");
+    let picture = if options.write {
+        readme::put(&table)?;
+        readme::root().join("docs/compare.svg")
+    } else {
+        options.raw.with_extension("svg")
+    };
+    write(&picture, &picture::draw(raw))?;
+    eprintln!("picture: {}", picture.display());
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -72,21 +72,11 @@ impl Raw {
         (!values.is_empty()).then(|| median(&values))
     }
 
-    /// The lowest and the highest value of a figure, in all scenarios or in one.
-    pub fn span(
-        &self,
-        scenario: Option<&str>,
-        contender: &str,
-        figure: &str,
-    ) -> Option<(f64, f64)> {
-        let lines = self.lines.iter().filter(|line| {
-            scenario.is_none_or(|scenario| line.scenario == scenario)
-                && line.contender == contender
-                && line.figure == figure
-        });
-        lines
-            .map(|line| (line.value, line.value))
-            .reduce(|(low, high), (a, b)| (low.min(a), high.max(b)))
+    /// The lowest and the highest value of a figure, whatever the scenario.
+    pub fn span(&self, contender: &str, figure: &str) -> Option<(f64, f64)> {
+        let of = |line: &&Line| line.contender == contender && line.figure == figure;
+        let values = self.lines.iter().filter(of).map(|line| (line.value, line.value));
+        values.reduce(|(low, high), (a, b)| (low.min(a), high.max(b)))
     }
 
     /// Puts the lines and conditions of another run behind one's own.
@@ -113,11 +103,7 @@ impl Raw {
     ///
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(path, self.text())
-            .with_context(|| format!("cannot write {}", path.display()))
+        crate::write(path, &self.text())
     }
 
     fn parse(text: &str) -> Result<Self> {

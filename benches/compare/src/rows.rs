@@ -7,7 +7,7 @@ use crate::raw::Raw;
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The scenario, and which figure of it.
+    /// The scenario.
     pub scenario: &'static str,
     /// Which figure of it.
     pub figure: &'static str,
@@ -17,6 +17,8 @@ pub struct Row {
     pub unit: Unit,
     /// What this library's figure is held to.
     pub targets: &'static [Target],
+    /// Whether it has a panel in the picture.
+    pub is_drawn: bool,
 }
 
 /// What a figure counts.
@@ -68,42 +70,53 @@ pub enum Target {
 }
 
 /// All rows, in the table's order.
-pub const ALL: [Row; 17] = [
-    Row {
-        scenario: "lead-1t",
-        figure: "ns",
-        title: "lead, new key each time, 1 thread",
-        unit: Unit::Nanos,
-        targets: &[Target::AtMostFloor(1.8), Target::Below(DashMap::NAME), Target::Below(GO)],
-    },
-    row("lead-2t", "ns", "the same, 2 threads", Unit::Nanos, &[Target::AtMostFloor(3.0)]),
-    Row {
-        scenario: "lead-window-1t",
-        figure: "ns",
-        title: "lead, 100 ms window, 1 thread",
-        unit: Unit::Nanos,
-        targets: &[Target::Below(QuickCache::NAME)],
-    },
-    row("lead-window-2t", "ns", "the same, 2 threads", Unit::Nanos, &[]),
+pub const ALL: [Row; 28] = [
+    row("lead-1t", "ns", "lead, new key each time, 1 thread", Unit::Nanos, LEAD).drawn(),
+    row("lead-2t", "ns", "lead, new key each time, 2 threads", Unit::Nanos, LEAD_2).drawn(),
+    row("lead-window-1t", "ns", "lead, 100 ms window, 1 thread", Unit::Nanos, KEEP).drawn(),
+    row("lead-window-2t", "ns", "lead, 100 ms window, 2 threads", Unit::Nanos, &[]),
     row("hit-1t-1key", "ns", "late hit, 1 thread, 1 key", Unit::Nanos, HIT),
-    row("hit-1t-1024keys", "ns", "late hit, 1 thread, 1024 keys", Unit::Nanos, HIT),
-    row("hit-2t-1key", "ns", "late hit, 2 threads, 1 key", Unit::Nanos, HIT),
-    row("hit-2t-1024keys", "ns", "late hit, 2 threads, 1024 keys", Unit::Nanos, HIT),
-    row("hit-window-1t-1024keys", "ns", "the same, 1 thread, 100 ms window", Unit::Nanos, &[]),
+    row("hit-1t-1024keys", "ns", "late hit, 1 thread, 1024 keys", Unit::Nanos, HIT).drawn(),
+    row("hit-2t-1key", "ns", "late hit, 2 threads, 1 key", Unit::Nanos, HIT).drawn(),
+    row("hit-2t-1024keys", "ns", "late hit, 2 threads, 1024 keys", Unit::Nanos, HIT).drawn(),
+    row("hit-window-1t-1024keys", "ns", "late hit, 100 ms window, 1 thread", Unit::Nanos, &[]),
     row("herd-64", "last_us", "herd of 64, last one back", Unit::Micros, LAST),
     row("herd-256", "last_us", "herd of 256, last one back", Unit::Micros, LAST),
-    row("herd-1024", "last_us", "herd of 1024, last one back", Unit::Micros, LAST),
-    row("herd-64", "leader_us", "herd of 64, the leader's return", Unit::Micros, &[]),
-    row("herd-1024", "leader_us", "herd of 1024, the leader's return", Unit::Micros, LEADER),
+    row("herd-1024", "last_us", "herd of 1024, last one back", Unit::Micros, LAST).drawn(),
+    row("herd-64", "leader_us", "herd of 64, leader back", Unit::Micros, &[]),
+    row("herd-1024", "leader_us", "herd of 1024, leader back", Unit::Micros, LEADER).drawn(),
     row("herd-1024", "cpu_us", "herd of 1024, processor time", Unit::Micros, &[]),
     row("herd-1024", "switches", "herd of 1024, switches a follower", Unit::Count, SWITCHES),
-    row("herd-1024", "executions", "herd of 1024, executions", Unit::Count, &[Target::AtMost(1.0)]),
+    row("herd-1024", "executions", "herd of 1024, executions", Unit::Count, ONE),
+    row("memory", "in_flight", "memory of a key in flight", Unit::Bytes, IN_FLIGHT),
+    row("memory", "retained", "memory of a key retained", Unit::Bytes, RETAINED).drawn(),
+    row("tail", "p999_us", "late hits beside leads, p99.9", Unit::Micros, P999),
+    row("tail", "p9999_us", "late hits beside leads, p99.99", Unit::Micros, P9999).drawn(),
+    row("tail", "max_us", "late hits beside leads, worst", Unit::Micros, &[]),
+    row("zipf-window-2t", "rate", "zipf, 100 ms window, 2 threads", Unit::Rate, PEERS),
+    row("zipf-window-2t", "executions", "executions of 1000 calls there", Unit::Count, &[]),
+    row("zipf-window-64t", "rate", "zipf, 100 ms window, 64 threads", Unit::Rate, PEERS).drawn(),
+    row("zipf-window-64t", "executions", "executions of 1000 calls there", Unit::Count, &[]),
+    row("zipf-2t", "rate", "zipf, no window, 2 threads", Unit::Rate, FREE),
+    row("zipf-64t", "rate", "zipf, no window, 64 threads", Unit::Rate, FREE).drawn(),
 ];
 
+const LEAD: &[Target] =
+    &[Target::AtMostFloor(1.8), Target::Below(DashMap::NAME), Target::Below(GO)];
+const LEAD_2: &[Target] = &[Target::AtMostFloor(3.0)];
+const KEEP: &[Target] = &[Target::Below(QuickCache::NAME)];
 const HIT: &[Target] = &[Target::AtMostFloor(1.35)];
 const LAST: &[Target] = &[Target::AtMostFloor(1.2)];
 const LEADER: &[Target] = &[Target::AtMost(200.0)];
 const SWITCHES: &[Target] = &[Target::AtMost(1.1)];
+
+const ONE: &[Target] = &[Target::AtMost(1.0)];
+const IN_FLIGHT: &[Target] = &[Target::AtMost(96.0)];
+const RETAINED: &[Target] = &[Target::AtMost(128.0)];
+const P999: &[Target] = &[Target::AtMost(0.6)];
+const P9999: &[Target] = &[Target::AtMost(1.5)];
+const PEERS: &[Target] = &[Target::AtLeastBestPeer(1.5)];
+const FREE: &[Target] = &[Target::AtLeastFloor(0.97)];
 
 const fn row(
     scenario: &'static str,
@@ -112,7 +125,7 @@ const fn row(
     unit: Unit,
     targets: &'static [Target],
 ) -> Row {
-    Row { scenario, figure, title, unit, targets }
+    Row { scenario, figure, title, unit, targets, is_drawn: false }
 }
 
 /// Who stands in the columns between floor and ratio, this library first.
@@ -126,6 +139,18 @@ pub fn is_peer(name: &str) -> bool {
 }
 
 impl Row {
+    const fn drawn(self) -> Self {
+        Self { is_drawn: true, ..self }
+    }
+
+    /// The title with the unit behind it.
+    pub fn full_title(&self) -> String {
+        match self.unit.name() {
+            "" => self.title.to_owned(),
+            unit => format!("{}, {unit}", self.title),
+        }
+    }
+
     /// The figure of this contender.
     pub fn of(&self, raw: &Raw, contender: &str) -> Option<f64> {
         raw.figure(self.scenario, contender, self.figure)
@@ -190,5 +215,60 @@ impl Target {
             Self::AtMost(most) => format!("≤ {most}"),
             Self::AtLeastBestPeer(times) => format!("≥ {times}x best peer"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::Moka;
+    use crate::raw::Line;
+
+    fn find(scenario: &str, figure: &str) -> &'static Row {
+        let mut rows = ALL.iter();
+        rows.find(|row| (row.scenario, row.figure) == (scenario, figure)).expect("it is there")
+    }
+
+    fn raw(scenario: &str, figure: &str, values: &[(&str, f64)]) -> Raw {
+        let lines = values.iter().map(|(name, value)| Line::new(scenario, name, 0, figure, *value));
+        Raw { lines: lines.collect(), ..Raw::default() }
+    }
+
+    #[test]
+    fn a_lead_is_held_to_the_floor_and_to_both_peers() {
+        let met = |own, dashmap, go: Option<f64>| {
+            let mut values = vec![(FLOOR, 50.0), (Coalescer::NAME, own), (DashMap::NAME, dashmap)];
+            values.extend(go.map(|go| (GO, go)));
+            find("lead-1t", "ns").is_met(&raw("lead-1t", "ns", &values))
+        };
+        assert_eq!(met(90.0, 100.0, Some(100.0)), Some(true));
+        assert_eq!(met(91.0, 100.0, Some(100.0)), Some(false), "above 1.8x");
+        assert_eq!(met(90.0, 80.0, Some(100.0)), Some(false), "DashMap is faster");
+        assert_eq!(met(90.0, 100.0, Some(80.0)), Some(false), "Go is faster");
+        assert_eq!(met(90.0, 100.0, None), Some(true), "Go was not found");
+    }
+
+    #[test]
+    fn of_rates_more_is_better() {
+        let values = [(Coalescer::NAME, 14.0), (Moka::NAME, 10.0), (DashMap::NAME, 2.0)];
+        let row = find("zipf-window-64t", "rate");
+        let lines = raw("zipf-window-64t", "rate", &values);
+        assert_eq!(row.best_peer(&lines), Some((Moka::NAME, 10.0)));
+        assert_eq!(row.is_met(&lines), Some(false));
+        let lines = raw("zipf-window-64t", "rate", &[(Coalescer::NAME, 15.0), (Moka::NAME, 10.0)]);
+        assert_eq!(row.is_met(&lines), Some(true));
+    }
+
+    #[test]
+    fn goroutines_are_no_measure_for_a_herd_of_threads() {
+        let values = [(Coalescer::NAME, 400.0), (GO, 30.0), (Moka::NAME, 500.0)];
+        let lines = raw("herd-64", "last_us", &values);
+        assert_eq!(find("herd-64", "last_us").best_peer(&lines), Some((Moka::NAME, 500.0)));
+    }
+
+    #[test]
+    fn without_a_figure_of_its_own_nothing_is_met() {
+        let lines = raw("lead-1t", "ns", &[(FLOOR, 50.0), (DashMap::NAME, 100.0)]);
+        assert_eq!(find("lead-1t", "ns").is_met(&lines), None);
     }
 }

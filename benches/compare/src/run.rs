@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn run(options: &Options) -> Result<Raw> {
     let mut raw = Raw::default();
     machine::note(&mut raw);
+    if ALL.iter().any(|one| one.counts_memory() && options.wants_scenario(one.name)) {
+        build_counting()?;
+    }
     let go = Go::find();
     raw.note("go", &go.as_ref().map_or_else(|why| format!("left out: {why}"), Go::version));
     for scenario in ALL.iter().filter(|scenario| options.wants_scenario(scenario.name)) {
@@ -55,7 +58,7 @@ fn run_scenario(
                 (GO, Some(go)) => {
                     go.lane(scenario.name, options.size()).map(in_time).transpose()?
                 }
-                _ => Some(in_time(own_lane(scenario.name, lane, options)?)?),
+                _ => Some(in_time(own_lane(scenario, lane, options)?)?),
             };
             let lines = lines.unwrap_or_default();
             if lines.is_empty() {
@@ -68,11 +71,37 @@ fn run_scenario(
     Ok(())
 }
 
-/// This program, asked for one lane.
-fn own_lane(scenario: &str, contender: &str, options: &Options) -> Result<Command> {
-    let mut command = Command::new(env::current_exe().context("this program has no path")?);
-    command.args(["--lane", scenario, contender]).args(options.quick.then_some("--quick"));
+/// This program, or the one beside it that counts allocations, asked for one lane.
+fn own_lane(scenario: &Scenario, contender: &str, options: &Options) -> Result<Command> {
+    let own = env::current_exe().context("this program has no path")?;
+    if scenario.counts_memory() {
+        let mut command = Command::new(own.with_file_name(COUNTING));
+        command.arg(contender);
+        return Ok(command);
+    }
+    let mut command = Command::new(own);
+    command.args(["--lane", scenario.name, contender]);
+    command.args(options.quick.then_some("--quick"));
     Ok(command)
+}
+
+/// The program that counts allocations.
+const COUNTING: &str = "compare-memory";
+
+/// Builds the program that counts allocations: `cargo run` builds only the one that it runs.
+fn build_counting() -> Result<()> {
+    let Some(cargo) = env::var_os("CARGO") else {
+        // Not run by Cargo: whoever runs it has built it.
+        return Ok(());
+    };
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "-p", "compare", "--bin", COUNTING]);
+    build.args((!cfg!(debug_assertions)).then_some("--release"));
+    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    if !status.success() {
+        bail!("{COUNTING} does not build");
+    }
+    Ok(())
 }
 
 /// What a lane's process prints.

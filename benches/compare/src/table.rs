@@ -5,10 +5,27 @@ use std::fmt::Write;
 use crate::contender::{Contender, FLOOR, GO, MACHINE};
 use crate::contenders::{ByGroup, Coalescer, DashMap, StdMap};
 use crate::raw::Raw;
-use crate::rows::{self, Row, Unit};
+use crate::rows::{self, Row};
 
 /// A peer is said to be ahead if it is better by more than this: medians differ as much by chance.
 const CHANCE: f64 = 1.02;
+
+/// How the figures came about.
+const NOTES: &str = "\
+Medians of interleaved rounds, `u64` keys, values behind an `Arc`, default hashers and settings; each
+lane in a process of its own (`cargo run --release -p compare`). Bold is the best but for the floor.
+An empty cell is what a contender has not got: Go's package and `singleflight` have no window, `cached`
+has no flight without one, and `Group` is coalescer with a function from each call. The windows of
+quick_cache, DashMap and the std map are their adapters' own; those two maps never drop what has
+expired. moka's window counts from the end. Without a window, moka and quick_cache are told to remove
+the key by the call that ran the function. `singleflight` makes a string of each key; Go's strings were
+made before. Go's herds are of goroutines, which need no kernel to wake, and stand outside the
+comparison there, as do its threads in the last rows.
+
+The floors: an `Arc`, put into a map and taken out, each under an uncontended lock of one's own (lead);
+a look-up and an `Arc`'s clone under a lock, 64 locks for 1024 keys and two threads, no clock (late
+hit); a bare futex that wakes all (herd); a look at the clock alone (beside leads); no coalescing (zipf).
+";
 
 /// All rows that there are lines for, and in words where a peer is ahead.
 pub fn table(raw: &Raw) -> String {
@@ -16,8 +33,7 @@ pub fn table(raw: &Raw) -> String {
     for row in rows::ALL.iter().filter(|row| row.own(raw).is_some()) {
         line(&mut table, &cells(row, raw));
     }
-    add(&mut table, format_args!("\n{}", ahead(raw)));
-    add(&mut table, format_args!("\n{}", conditions(raw)));
+    add(&mut table, format_args!("\n{NOTES}\n{}\n{}", ahead(raw), conditions(raw)));
     table
 }
 
@@ -46,7 +62,7 @@ pub fn both(first: &Raw, second: &Raw) -> String {
         line(
             &mut table,
             &[
-                title(row),
+                row.full_title(),
                 number(a),
                 number(b),
                 format!("{:+.0} %", (b / a - 1.0) * 100.0),
@@ -57,7 +73,8 @@ pub fn both(first: &Raw, second: &Raw) -> String {
             ],
         );
     }
-    add(&mut table, format_args!("\nFirst: {}\nSecond: {}", conditions(first), conditions(second)));
+    let (first, second) = (conditions(first), conditions(second));
+    add(&mut table, format_args!("\nFirst run: {first}\nSecond run: {second}"));
     table
 }
 
@@ -94,7 +111,7 @@ fn cells(row: &Row, raw: &Raw) -> Vec<String> {
         |name| if Some(name) == best { format!("**{}**", figure(name)) } else { figure(name) };
     let targets: Vec<_> = row.targets.iter().map(|target| target.text()).collect();
     let met = row.is_met(raw).map_or("", |met| if met { "yes" } else { "**no**" });
-    let mut cells = vec![title(row), figure(FLOOR)];
+    let mut cells = vec![row.full_title(), figure(FLOOR)];
     cells.extend(rows::columns().map(marked));
     cells.push(row.over_floor(raw).map_or(String::new(), ratio));
     cells.extend([targets.join(", "), met.to_owned()]);
@@ -104,13 +121,6 @@ fn cells(row: &Row, raw: &Raw) -> Vec<String> {
 /// The contender with the best figure, whoever it is.
 fn best(row: &Row, raw: &Raw) -> Option<&'static str> {
     row.ranked(raw).into_iter().map(|(name, _)| name).find(|name| row.is_of_threads(name))
-}
-
-fn title(row: &Row) -> String {
-    match row.unit {
-        Unit::Count => row.title.to_owned(),
-        unit => format!("{}, {}", row.title, unit.name()),
-    }
 }
 
 /// Where peers are better than this library.
@@ -123,7 +133,7 @@ fn ahead(raw: &Raw) -> String {
         let better: Vec<_> =
             better.map(|(name, figure)| format!("{} {}", short(name), number(figure))).collect();
         if !better.is_empty() {
-            let (title, own, better) = (title(row), number(own), better.join(", "));
+            let (title, own, better) = (row.full_title(), number(own), better.join(", "));
             add(&mut text, format_args!("- {title}: {better}; {} {own}", Coalescer::NAME));
         }
     }
@@ -134,14 +144,22 @@ fn ahead(raw: &Raw) -> String {
     }
 }
 
+/// Machine, versions, date and commit, in one line.
 fn conditions(raw: &Raw) -> String {
-    let notes = ["cpu", "kernel", "rustc", "date", "commit", "peers", "go"];
-    let notes = notes.iter().filter_map(|name| Some(format!("{name}: {}", raw.noted(name)?)));
-    let notes: Vec<_> = notes.collect();
-    let line = raw.span(None, MACHINE, "line_ns").map_or(String::new(), |(low, high)| {
-        format!("; a cache line to the other core and back: {low:.0} to {high:.0} ns")
+    let note = |name| raw.noted(name).unwrap_or_else(|| "unknown".to_owned());
+    let line = raw.span(MACHINE, "line_ns").map_or(String::new(), |(low, high)| {
+        format!(" A cache line took {low:.0} to {high:.0} ns to the other core and back.")
     });
-    format!("{}{line}.\n", notes.join("; "))
+    format!(
+        "{}; Linux {}; {}; {}; Go: {}. Commit {}, {}.{line}\n",
+        note("cpu"),
+        note("kernel"),
+        note("rustc"),
+        note("peers"),
+        note("go"),
+        note("commit"),
+        note("date"),
+    )
 }
 
 fn ratio(times: f64) -> String {
@@ -176,4 +194,61 @@ fn line(table: &mut String, cells: &[String]) {
 
 fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("a String takes all text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::{Moka, QuickCache};
+    use crate::raw::Line;
+
+    fn raw(values: &[(&str, f64)]) -> Raw {
+        let lines =
+            values.iter().map(|(name, value)| Line::new("hit-1t-1key", name, 0, "ns", *value));
+        Raw { lines: lines.collect(), ..Raw::default() }
+    }
+
+    #[test]
+    fn a_row_has_floor_contenders_ratio_and_verdict() {
+        let raw = raw(&[(FLOOR, 20.0), (Coalescer::NAME, 26.0), (Moka::NAME, 123.4)]);
+        let table = table(&raw);
+        let rows: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let cells: Vec<_> = rows[2].split('|').map(str::trim).collect();
+        assert_eq!(rows.len(), 3, "rows without lines are left out");
+        assert_eq!(cells[1..6], ["late hit, 1 thread, 1 key, ns", "20.0", "**26.0**", "", "123"]);
+        assert_eq!(cells[cells.len() - 4..], ["1.30x", "≤ 1.35x floor", "yes", ""]);
+        assert!(table.contains("No peer is ahead."));
+        assert_eq!(rows[0].matches('|').count(), rows[2].matches('|').count());
+    }
+
+    #[test]
+    fn a_peer_that_is_ahead_is_named() {
+        let raw = raw(&[(FLOOR, 20.0), (Coalescer::NAME, 50.0), (QuickCache::NAME, 45.0)]);
+        let table = table(&raw);
+        assert!(
+            table.contains("- late hit, 1 thread, 1 key, ns: quick_cache 45.0; coalescer 50.0"),
+            "{table}"
+        );
+        assert!(table.contains("**45.0**") && table.contains("**no**"), "{table}");
+    }
+
+    #[test]
+    fn a_hair_is_no_lead() {
+        let raw = raw(&[(Coalescer::NAME, 50.0), (QuickCache::NAME, 49.9)]);
+        assert!(table(&raw).contains("No peer is ahead."));
+    }
+
+    #[test]
+    fn two_runs_stand_beside_each_other() {
+        let first = raw(&[(FLOOR, 20.0), (Coalescer::NAME, 50.0), (QuickCache::NAME, 40.0)]);
+        let second = raw(&[(FLOOR, 25.0), (Coalescer::NAME, 30.0), (QuickCache::NAME, 40.0)]);
+        let expected = "| 50.0 | 30.0 | -40 % | 2.50x | 1.20x | 1.25x | 0.75x |";
+        assert!(both(&first, &second).contains(expected), "{}", both(&first, &second));
+    }
+
+    #[test]
+    fn three_digits_are_enough() {
+        let numbers = [0.031, 9.994, 9.996, 99.94, 99.96, 9_999.0, 15_553_971.8].map(number);
+        assert_eq!(numbers, ["0.03", "9.99", "10.0", "99.9", "100", "9999", "15 553 972"]);
+    }
 }

@@ -28,6 +28,7 @@ enum By {
 
 impl Contender for Cached {
     const NAME: &'static str = "cached";
+    const NESTS: bool = false;
     type Peer<L: Load> = WithCached<L>;
 
     fn make<L: Load>(setup: Setup, load: L) -> Option<Self::Peer<L>> {

@@ -20,6 +20,7 @@ pub struct WithSingleflight<L> {
 
 impl Contender for Singleflight {
     const NAME: &'static str = "singleflight";
+    const NESTS: bool = false;
     type Peer<L: Load> = WithSingleflight<L>;
 
     fn make<L: Load>(setup: Setup, load: L) -> Option<Self::Peer<L>> {

@@ -78,7 +78,7 @@ const WINDOWED: Duration = Duration::from_millis(60);
 const BATCH: u64 = 500;
 
 fn calls_of(size: Size) -> u64 {
-    size.pick(200_000, 100_000, 500)
+    size.pick(100_000, 50_000, 500)
 }
 
 /// Leads at least so many new keys for at least so long, and tells how many they were.
