@@ -77,7 +77,8 @@ struct Bar {
 
 /// The floor, this library and the peers that have a figure.
 fn bars(row: &Row, raw: &Raw) -> Vec<Bar> {
-    let names = [FLOOR].into_iter().chain(rows::columns()).filter(|name| *name != ByGroup::NAME);
+    let names = [FLOOR].into_iter().chain(rows::columns());
+    let names = names.filter(|name| *name != ByGroup::NAME && row.is_of_threads(name));
     let figures: Vec<_> = names.filter_map(|name| Some((name, row.of(raw, name)?))).collect();
     let worse = |a: f64, b: f64| row.unit.times_worse(a, b);
     let best = figures

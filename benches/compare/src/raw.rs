@@ -65,18 +65,18 @@ impl Raw {
 
     /// The median of a figure over the rounds; `None` if there is no such lane.
     pub fn figure(&self, scenario: &str, contender: &str, figure: &str) -> Option<f64> {
-        let lines = self.lines.iter().filter(|line| {
-            line.scenario == scenario && line.contender == contender && line.figure == figure
-        });
-        let values: Vec<_> = lines.map(|line| line.value).collect();
+        let values = self.values(Some(scenario), contender, figure);
         (!values.is_empty()).then(|| median(&values))
     }
 
-    /// The lowest and the highest value of a figure, whatever the scenario.
-    pub fn span(&self, contender: &str, figure: &str) -> Option<(f64, f64)> {
-        let of = |line: &&Line| line.contender == contender && line.figure == figure;
-        let values = self.lines.iter().filter(of).map(|line| (line.value, line.value));
-        values.reduce(|(low, high), (a, b)| (low.min(a), high.max(b)))
+    /// All values of a figure, in one scenario or in all.
+    pub fn values(&self, scenario: Option<&str>, contender: &str, figure: &str) -> Vec<f64> {
+        let lines = self.lines.iter().filter(|line| {
+            scenario.is_none_or(|scenario| line.scenario == scenario)
+                && line.contender == contender
+                && line.figure == figure
+        });
+        lines.map(|line| line.value).collect()
     }
 
     /// Puts the lines and conditions of another run behind one's own.

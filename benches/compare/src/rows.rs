@@ -94,9 +94,9 @@ pub const ALL: [Row; 28] = [
     row("tail", "p9999_us", "late hits beside leads, p99.99", Unit::Micros, P9999).drawn(),
     row("tail", "max_us", "late hits beside leads, worst", Unit::Micros, &[]),
     row("zipf-window-2t", "rate", "zipf, 100 ms window, 2 threads", Unit::Rate, PEERS),
-    row("zipf-window-2t", "executions", "executions of 1000 calls there", Unit::Count, &[]),
+    row("zipf-window-2t", "executions", "the same, executions of 1000 calls", Unit::Count, &[]),
     row("zipf-window-64t", "rate", "zipf, 100 ms window, 64 threads", Unit::Rate, PEERS).drawn(),
-    row("zipf-window-64t", "executions", "executions of 1000 calls there", Unit::Count, &[]),
+    row("zipf-window-64t", "executions", "the same, executions of 1000 calls", Unit::Count, &[]),
     row("zipf-2t", "rate", "zipf, no window, 2 threads", Unit::Rate, FREE),
     row("zipf-64t", "rate", "zipf, no window, 64 threads", Unit::Rate, FREE).drawn(),
 ];
@@ -183,6 +183,12 @@ impl Row {
     /// This library's figure as a multiple of the floor.
     pub fn over_floor(&self, raw: &Raw) -> Option<f64> {
         Some(self.own(raw)? / self.of(raw, FLOOR)?)
+    }
+
+    /// Whether one contender can be ahead of another here: fewer executions of 1000 calls are only
+    /// another way to say that there were more calls.
+    pub fn is_contest(&self) -> bool {
+        self.figure != "executions"
     }
 
     /// Whether all targets are met; `None` where there are none, or a figure is missing.

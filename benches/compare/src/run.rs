@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn run(options: &Options) -> Result<Raw> {
     let mut raw = Raw::default();
     machine::note(&mut raw);
+    if !ALL.iter().any(|scenario| options.wants_scenario(scenario.name)) {
+        bail!("no scenario begins with {:?}; --list names them all", options.only);
+    }
     if ALL.iter().any(|one| one.counts_memory() && options.wants_scenario(one.name)) {
         build_counting()?;
     }
@@ -105,7 +108,11 @@ fn build_counting() -> Result<()> {
 }
 
 /// What a lane's process prints.
-fn in_time(mut command: Command) -> Result<String> {
+///
+/// # Errors
+///
+/// If it fails, or is not done after a minute; then it is killed.
+pub fn in_time(mut command: Command) -> Result<String> {
     let name = format!("{command:?}");
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| name.clone())?;
     let begin = Instant::now();

@@ -6,6 +6,7 @@ use crate::contender::{Contender, FLOOR, GO, MACHINE};
 use crate::contenders::{ByGroup, Coalescer, DashMap, StdMap};
 use crate::raw::Raw;
 use crate::rows::{self, Row};
+use crate::stats::quantile;
 
 /// A peer is said to be ahead if it is better by more than this: medians differ as much by chance.
 const CHANCE: f64 = 1.02;
@@ -19,8 +20,8 @@ has no flight without one, and `Group` is coalescer with a function from each ca
 quick_cache, DashMap and the std map are their adapters' own; those two maps never drop what has
 expired. moka's window counts from the end. Without a window, moka and quick_cache are told to remove
 the key by the call that ran the function. `singleflight` makes a string of each key; Go's strings were
-made before. Go's herds are of goroutines, which need no kernel to wake, and stand outside the
-comparison there, as do its threads in the last rows.
+made before. Go's callers are goroutines; since those need no kernel to wake, its herds are shown but
+not compared.
 
 The floors: an `Arc`, put into a map and taken out, each under an uncontended lock of one's own (lead);
 a look-up and an `Arc`'s clone under a lock, 64 locks for 1024 keys and two threads, no clock (late
@@ -113,7 +114,8 @@ fn cells(row: &Row, raw: &Raw) -> Vec<String> {
     let met = row.is_met(raw).map_or("", |met| if met { "yes" } else { "**no**" });
     let mut cells = vec![row.full_title(), figure(FLOOR)];
     cells.extend(rows::columns().map(marked));
-    cells.push(row.over_floor(raw).map_or(String::new(), ratio));
+    let over_floor = row.over_floor(raw).filter(|_| row.is_contest());
+    cells.push(over_floor.map_or(String::new(), ratio));
     cells.extend([targets.join(", "), met.to_owned()]);
     cells
 }
@@ -126,7 +128,7 @@ fn best(row: &Row, raw: &Raw) -> Option<&'static str> {
 /// Where peers are better than this library.
 fn ahead(raw: &Raw) -> String {
     let mut text = String::new();
-    for row in &rows::ALL {
+    for row in rows::ALL.iter().filter(|row| row.is_contest()) {
         let Some(own) = row.own(raw) else { continue };
         let peers = row.ranked(raw).into_iter().filter(|(name, _)| rows::is_peer(name));
         let better = peers.filter(|(_, figure)| row.unit.times_worse(own, *figure) > CHANCE);
@@ -147,11 +149,11 @@ fn ahead(raw: &Raw) -> String {
 /// Machine, versions, date and commit, in one line.
 fn conditions(raw: &Raw) -> String {
     let note = |name| raw.noted(name).unwrap_or_else(|| "unknown".to_owned());
-    let line = raw.span(MACHINE, "line_ns").map_or(String::new(), |(low, high)| {
-        format!(" A cache line took {low:.0} to {high:.0} ns to the other core and back.")
-    });
+    let line = raw.values(None, MACHINE, "line_ns");
+    let (low, high) = (quantile(&line, 0.1), quantile(&line, 0.9));
     format!(
-        "{}; Linux {}; {}; {}; Go: {}. Commit {}, {}.{line}\n",
+        "{}; Linux {}; {}; {}; Go: {}. Commit {}, {}. A cache line took {low:.0} to {high:.0} ns \
+         to the other core and back (the middle eight tenths).\n",
         note("cpu"),
         note("kernel"),
         note("rustc"),
@@ -163,7 +165,7 @@ fn conditions(raw: &Raw) -> String {
 }
 
 fn ratio(times: f64) -> String {
-    format!("{times:.2}x")
+    if times < 10.0 { format!("{times:.3}x") } else { format!("{}x", number(times)) }
 }
 
 /// Three digits are what the figures are good for.
@@ -216,7 +218,7 @@ mod tests {
         let cells: Vec<_> = rows[2].split('|').map(str::trim).collect();
         assert_eq!(rows.len(), 3, "rows without lines are left out");
         assert_eq!(cells[1..6], ["late hit, 1 thread, 1 key, ns", "20.0", "**26.0**", "", "123"]);
-        assert_eq!(cells[cells.len() - 4..], ["1.30x", "≤ 1.35x floor", "yes", ""]);
+        assert_eq!(cells[cells.len() - 4..], ["1.300x", "≤ 1.35x floor", "yes", ""]);
         assert!(table.contains("No peer is ahead."));
         assert_eq!(rows[0].matches('|').count(), rows[2].matches('|').count());
     }
@@ -242,7 +244,7 @@ mod tests {
     fn two_runs_stand_beside_each_other() {
         let first = raw(&[(FLOOR, 20.0), (Coalescer::NAME, 50.0), (QuickCache::NAME, 40.0)]);
         let second = raw(&[(FLOOR, 25.0), (Coalescer::NAME, 30.0), (QuickCache::NAME, 40.0)]);
-        let expected = "| 50.0 | 30.0 | -40 % | 2.50x | 1.20x | 1.25x | 0.75x |";
+        let expected = "| 50.0 | 30.0 | -40 % | 2.500x | 1.200x | 1.250x | 0.750x |";
         assert!(both(&first, &second).contains(expected), "{}", both(&first, &second));
     }
 

@@ -7,8 +7,10 @@ use std::process::Command;
 
 use compare::contender::{Contender, FLOOR, NAMES};
 use compare::contenders::{Cached, Coalescer, Singleflight};
+use compare::go::Go;
 use compare::rows;
-use compare::scenarios;
+use compare::run;
+use compare::scenarios::{self, Size};
 
 /// The figures of a lane in a process of its own, as in a real run; none if there is no such lane.
 ///
@@ -21,11 +23,12 @@ fn lane(scenario: &str, contender: &str) -> BTreeMap<String, f64> {
         command.args(["--lane", scenario]);
         command
     };
-    let output = command.args([contender, "--tiny"]).output();
-    let output = output.expect("the program can be run");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{scenario} {contender}: {errors}");
-    let figures = String::from_utf8(output.stdout).expect("it is text");
+    command.args([contender, "--tiny"]);
+    figures_of(command)
+}
+
+fn figures_of(command: Command) -> BTreeMap<String, f64> {
+    let figures = run::in_time(command).expect("the lane comes to its end");
     let pairs = figures.lines().map(|line| line.split_once('\t').expect("name and value"));
     pairs.map(|(name, value)| (name.to_owned(), value.parse().expect("a number"))).collect()
 }
@@ -89,4 +92,19 @@ fn without_coalescing_every_call_is_an_execution() {
     // Calls under way at the beginning and at the end are counted on one side only.
     assert!((900.0..1_100.0).contains(&floor), "{floor}");
     assert!(lane("zipf-window-64t", Coalescer::NAME)["executions"] < 1_000.0);
+}
+
+#[test]
+fn go_has_its_lanes_where_it_is_found() {
+    let go = match Go::find() {
+        Ok(go) => go,
+        Err(why) => return eprintln!("Go is left out: {why}"),
+    };
+    let expected =
+        [("lead-2t", "ns"), ("herd-64", "last_us"), ("memory", "in_flight"), ("zipf-64t", "rate")];
+    for (scenario, figure) in expected {
+        let figures = figures_of(go.lane(scenario, Size::Tiny).expect("it has this lane"));
+        assert!(figures.get(figure).is_some_and(|value| *value > 0.0), "{scenario}: {figures:?}");
+    }
+    assert!(go.lane("hit-1t-1key", Size::Tiny).is_none(), "it has no window");
 }

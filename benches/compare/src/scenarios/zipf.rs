@@ -67,9 +67,14 @@ impl Zipf {
         let draws = draws();
         let calls: Vec<_> = (0..self.threads).map(|_| Own::default()).collect();
         let done = AtomicBool::new(false);
-        let so_far = || {
+        // Whoever is kept off its processor between the counts has to count again.
+        let so_far = || loop {
+            let begin = Instant::now();
             let calls: u64 = calls.iter().map(|own| own.0.load(Ordering::Relaxed)).sum();
-            (Instant::now(), calls, executions.load(Ordering::Relaxed))
+            let executions = executions.load(Ordering::Relaxed);
+            if begin.elapsed() < 5 * COST {
+                return (begin, calls, executions);
+            }
         };
         let (first, last) = thread::scope(|scope| {
             for (thread, own) in calls.iter().enumerate() {
