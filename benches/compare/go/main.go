@@ -97,20 +97,16 @@ func ask(group *singleflight.Group, keys []string) {
 
 // herd: see herd.rs. Goroutines sleep without the kernel, so the runtime's stacks are asked.
 func herd(followers, herds int) {
-	var last, leader, cpu []float64
 	executions := 0.0
 	for h := 0; h < herds; h++ {
 		seen := one(followers)
 		if h > 0 { // the first is not counted
-			last = append(last, micros(seen.last))
-			leader = append(leader, micros(seen.leader))
-			cpu = append(cpu, micros(seen.cpu))
+			figure("last_us", micros(seen.last))
+			figure("leader_us", micros(seen.leader))
+			figure("cpu_us", micros(seen.cpu))
 			executions += float64(seen.executions)
 		}
 	}
-	figure("last_us", median(last))
-	figure("leader_us", median(leader))
-	figure("cpu_us", median(cpu))
 	figure("executions", executions/float64(herds-1))
 }
 
@@ -187,15 +183,6 @@ func processorTime() time.Duration {
 
 func micros(d time.Duration) float64 {
 	return float64(d.Nanoseconds()) / 1000
-}
-
-func median(figures []float64) float64 {
-	sort.Float64s(figures)
-	middle := len(figures) / 2
-	if len(figures)%2 == 1 {
-		return figures[middle]
-	}
-	return (figures[middle-1] + figures[middle]) / 2
 }
 
 // memory: see memory.rs. The goroutines are there before, so that only the package's bytes count.

@@ -17,7 +17,7 @@ use crate::stats::median;
 /// The names of the columns.
 const HEAD: &str = "scenario\tcontender\tround\tfigure\tvalue";
 
-/// One figure of one lane in one round.
+/// One figure of one lane in one round; of herds a lane sends several, and each has its figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// The scenario's name.
@@ -63,7 +63,7 @@ impl Raw {
         self.notes.get(name).map(|values| values.join("; "))
     }
 
-    /// The median of a figure over the rounds; `None` if there is no such lane.
+    /// The median of a figure over all its lines; `None` if there is no such lane.
     pub fn figure(&self, scenario: &str, contender: &str, figure: &str) -> Option<f64> {
         let values = self.values(Some(scenario), contender, figure);
         (!values.is_empty()).then(|| median(&values))

@@ -39,43 +39,33 @@ pub fn table(raw: &Raw) -> String {
 }
 
 /// Two runs beside each other: this library's figure, and its ratios to floor and best peer.
+///
+/// The last columns tell how far apart the cores were; lanes of several threads hang on it.
 pub fn both(first: &Raw, second: &Raw) -> String {
     let mut table = String::new();
-    let heads = [
-        "",
-        "first",
-        "second",
-        "change",
-        "x floor, first",
-        "second",
-        "x best peer, first",
-        "second",
-    ];
-    line(&mut table, &heads.map(str::to_owned));
-    line(&mut table, &heads.map(|_| "---".to_owned()));
+    let heads = ["", "coalescer", "then", "change", "/ floor", "then", "/ best peer", "then"];
+    let heads = heads.into_iter().chain(["cache line, ns", "then"]).map(str::to_owned);
+    let heads: Vec<_> = heads.collect();
+    line(&mut table, &heads);
+    line(&mut table, &heads.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
     for row in &rows::ALL {
         let (Some(a), Some(b)) = (row.own(first), row.own(second)) else { continue };
-        let over_floor = |raw| row.over_floor(raw).map_or(String::new(), ratio);
-        let over_best = |raw: &Raw| {
-            let times = Some(row.own(raw)? / row.best_peer(raw)?.1);
-            times.map(ratio)
-        };
-        line(
-            &mut table,
-            &[
-                row.full_title(),
-                number(a),
-                number(b),
-                format!("{:+.0} %", (b / a - 1.0) * 100.0),
-                over_floor(first),
-                over_floor(second),
-                over_best(first).unwrap_or_default(),
-                over_best(second).unwrap_or_default(),
-            ],
-        );
+        let change = format!("{:+.0} %", (b / a - 1.0) * 100.0);
+        let mut cells = vec![row.full_title(), number(a), number(b), change];
+        let runs = [first, second];
+        cells.extend(runs.map(|raw| row.over_floor(raw).map_or(String::new(), ratio)));
+        cells.extend(runs.map(|raw| {
+            let best = row.best_peer(raw).zip(row.own(raw));
+            best.map_or(String::new(), |((_, best), own)| ratio(own / best))
+        }));
+        cells.extend(runs.map(|raw| {
+            let line = raw.figure(row.scenario, MACHINE, "line_ns");
+            line.map_or(String::new(), number)
+        }));
+        line(&mut table, &cells);
     }
     let (first, second) = (conditions(first), conditions(second));
-    add(&mut table, format_args!("\nFirst run: {first}\nSecond run: {second}"));
+    add(&mut table, format_args!("\nFirst: {first}\nThen: {second}"));
     table
 }
 

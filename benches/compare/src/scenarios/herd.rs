@@ -16,7 +16,7 @@ use rustix::thread::futex;
 
 use super::{Figures, Size};
 use crate::contender::{Contender, LONG, Peer, Setup};
-use crate::stats::{mean, median};
+use crate::stats::mean;
 use crate::threads::{is_asleep, own_number, processor_time, switches};
 
 /// See the file's text.
@@ -135,7 +135,7 @@ impl Stage {
         }
     }
 
-    /// Sends herds and tells what they came to: medians, but for executions.
+    /// Sends herds and tells what each came to, and how many executions one took in the mean.
     fn send(&self, herds: u64, lead: impl Fn(u64), follow: impl Fn(u64) + Sync) -> Figures {
         let follow = &follow;
         let seen: Vec<_> = thread::scope(|scope| {
@@ -147,15 +147,17 @@ impl Stage {
             seen
         });
         let counted = &seen[1..];
-        let figure = |of: fn(&Seen) -> f64| counted.iter().map(of).collect::<Vec<_>>();
         let each = self.followers as f64;
-        vec![
-            ("last_us", median(&figure(|seen| micros(seen.last)))),
-            ("leader_us", median(&figure(|seen| micros(seen.leader)))),
-            ("cpu_us", median(&figure(|seen| micros(seen.processor)))),
-            ("switches", median(&figure(|seen| seen.switches as f64)) / each),
-            ("executions", mean(&figure(|seen| f64::from(seen.executions)))),
-        ]
+        let mut figures: Figures = Vec::new();
+        for seen in counted {
+            figures.push(("last_us", micros(seen.last)));
+            figures.push(("leader_us", micros(seen.leader)));
+            figures.push(("cpu_us", micros(seen.processor)));
+            figures.push(("switches", seen.switches as f64 / each));
+        }
+        let executions: Vec<_> = counted.iter().map(|seen| f64::from(seen.executions)).collect();
+        figures.push(("executions", mean(&executions)));
+        figures
     }
 
     fn one(&self, herd: u64, lead: impl Fn(u64)) -> Seen {
