@@ -79,15 +79,12 @@ struct Bar {
 fn bars(row: &Row, raw: &Raw) -> Vec<Bar> {
     let names = [FLOOR].into_iter().chain(rows::columns());
     let names = names.filter(|name| *name != ByGroup::NAME && row.is_of_threads(name));
-    let figures: Vec<_> = names.filter_map(|name| Some((name, row.of(raw, name)?))).collect();
-    let worse = |a: f64, b: f64| row.unit.times_worse(a, b);
-    let best = figures
-        .iter()
-        .map(|(_, figure)| *figure)
-        .reduce(|a, b| if worse(a, b) > 1.0 { b } else { a });
     let bar =
-        |(name, figure)| Bar { name, figure, times: best.map_or(1.0, |best| worse(figure, best)) };
-    figures.into_iter().map(bar).collect()
+        |name| Some(Bar { name, figure: row.of(raw, name)?, times: row.times_worse(raw, name)? });
+    let mut bars: Vec<_> = names.filter_map(bar).collect();
+    let best = bars.iter().map(|bar| bar.times).fold(f64::INFINITY, f64::min);
+    bars.iter_mut().for_each(|bar| bar.times /= best);
+    bars
 }
 
 fn height(line: &[&Row], raw: &Raw) -> f64 {

@@ -69,6 +69,21 @@ impl Raw {
         (!values.is_empty()).then(|| median(&values))
     }
 
+    /// How many times as much one contender's figure is as another's: the median over the rounds.
+    ///
+    /// Both are taken from the same round, so what slows a whole round down does not count, and a
+    /// host that moves the cores about in the middle of a scenario gives nobody an advantage.
+    pub fn ratio(&self, scenario: &str, figure: &str, of: &str, to: &str) -> Option<f64> {
+        let of = self.values(Some(scenario), of, figure);
+        let to = self.values(Some(scenario), to, figure);
+        if of.len() != to.len() {
+            // Runs of which one knew more contenders were put together.
+            return (!of.is_empty() && !to.is_empty()).then(|| median(&of) / median(&to));
+        }
+        let ratios: Vec<_> = of.iter().zip(&to).map(|(of, to)| of / to).collect();
+        (!ratios.is_empty()).then(|| median(&ratios))
+    }
+
     /// All values of a figure, in one scenario or in all.
     pub fn values(&self, scenario: Option<&str>, contender: &str, figure: &str) -> Vec<f64> {
         let lines = self.lines.iter().filter(|line| {
@@ -180,6 +195,21 @@ mod tests {
         raw.append(Raw { lines: vec![line(0, 30.0)], ..Raw::default() });
         assert_eq!(raw.figure("lead", "moka", "ns"), Some(2.0));
         assert_eq!(raw.figure("lead", "moka", "us"), None);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_each_round() {
+        // The cores are moved apart after the second of five rounds: everything takes twice as long.
+        let figures = [(10.0, 8.0), (10.0, 8.0), (20.0, 17.0), (20.0, 16.0), (20.0, 16.0)];
+        let mut raw = Raw::default();
+        for (round, (moka, floor)) in figures.into_iter().enumerate() {
+            raw.lines.push(line(round, moka));
+            raw.lines.push(Line { contender: "floor".into(), ..line(round, floor) });
+        }
+        assert_eq!(raw.ratio("lead", "ns", "moka", "floor"), Some(1.25));
+        assert_eq!(raw.ratio("lead", "ns", "moka", "nobody"), None);
+        raw.lines.push(line(5, 20.0));
+        assert_eq!(raw.ratio("lead", "ns", "moka", "floor"), Some(20.0 / 16.0), "of medians");
     }
 
     #[test]

@@ -47,11 +47,6 @@ impl Unit {
             Self::Rate => "calls/s",
         }
     }
-
-    /// How much worse a figure is than another: 2 is half as good.
-    pub fn times_worse(self, figure: f64, than: f64) -> f64 {
-        if self == Self::Rate { than / figure } else { figure / than }
-    }
 }
 
 /// What a figure is held to.
@@ -161,17 +156,29 @@ impl Row {
         self.of(raw, Coalescer::NAME)
     }
 
-    /// The contenders and their figures, the best first.
+    /// How many times worse than this library's a contender's figure is, round by round.
+    pub fn times_worse(&self, raw: &Raw, name: &str) -> Option<f64> {
+        let ratio = raw.ratio(self.scenario, self.figure, name, Coalescer::NAME)?;
+        Some(if self.unit == Unit::Rate { 1.0 / ratio } else { ratio })
+    }
+
+    /// The contenders, and how many times worse than this library each is; the best first.
     pub fn ranked(&self, raw: &Raw) -> Vec<(&'static str, f64)> {
-        let figures = columns().filter_map(|name| Some((name, self.of(raw, name)?)));
-        let mut ranked: Vec<_> = figures.collect();
-        ranked.sort_by(|(_, a), (_, b)| self.unit.times_worse(*a, *b).total_cmp(&1.0));
+        let times = columns().filter_map(|name| Some((name, self.times_worse(raw, name)?)));
+        let mut ranked: Vec<_> = times.collect();
+        ranked.sort_by(|(_, a), (_, b)| a.total_cmp(b));
         ranked
     }
 
-    /// The best peer and its figure.
-    pub fn best_peer(&self, raw: &Raw) -> Option<(&'static str, f64)> {
-        self.ranked(raw).into_iter().find(|(name, _)| is_peer(name) && self.is_of_threads(name))
+    /// The best peer.
+    pub fn best_peer(&self, raw: &Raw) -> Option<&'static str> {
+        let mut names = self.ranked(raw).into_iter().map(|(name, _)| name);
+        names.find(|name| is_peer(name) && self.is_of_threads(name))
+    }
+
+    /// This library's figure as a multiple of the best peer's.
+    pub fn over_best_peer(&self, raw: &Raw) -> Option<f64> {
+        raw.ratio(self.scenario, self.figure, Coalescer::NAME, self.best_peer(raw)?)
     }
 
     /// Whether this contender's callers are threads: the goroutines of a herd are none, and need no
@@ -182,7 +189,7 @@ impl Row {
 
     /// This library's figure as a multiple of the floor.
     pub fn over_floor(&self, raw: &Raw) -> Option<f64> {
-        Some(self.own(raw)? / self.of(raw, FLOOR)?)
+        raw.ratio(self.scenario, self.figure, Coalescer::NAME, FLOOR)
     }
 
     /// Whether one contender can be ahead of another here: fewer executions of 1000 calls are only
@@ -202,13 +209,12 @@ impl Row {
 
 impl Target {
     fn is_met(self, row: &Row, raw: &Raw) -> Option<bool> {
-        let own = row.own(raw)?;
         Some(match self {
             Self::AtMostFloor(times) => row.over_floor(raw)? <= times,
             Self::AtLeastFloor(times) => row.over_floor(raw)? >= times,
-            Self::Below(contender) => own < row.of(raw, contender)?,
-            Self::AtMost(most) => own <= most,
-            Self::AtLeastBestPeer(times) => own >= times * row.best_peer(raw)?.1,
+            Self::Below(contender) => row.times_worse(raw, contender)? > 1.0,
+            Self::AtMost(most) => row.own(raw)? <= most,
+            Self::AtLeastBestPeer(times) => row.over_best_peer(raw)? >= times,
         })
     }
 
@@ -259,7 +265,7 @@ mod tests {
         let values = [(Coalescer::NAME, 14.0), (Moka::NAME, 10.0), (DashMap::NAME, 2.0)];
         let row = find("zipf-window-64t", "rate");
         let lines = raw("zipf-window-64t", "rate", &values);
-        assert_eq!(row.best_peer(&lines), Some((Moka::NAME, 10.0)));
+        assert_eq!(row.best_peer(&lines), Some(Moka::NAME));
         assert_eq!(row.is_met(&lines), Some(false));
         let lines = raw("zipf-window-64t", "rate", &[(Coalescer::NAME, 15.0), (Moka::NAME, 10.0)]);
         assert_eq!(row.is_met(&lines), Some(true));
@@ -269,7 +275,7 @@ mod tests {
     fn goroutines_are_no_measure_for_a_herd_of_threads() {
         let values = [(Coalescer::NAME, 400.0), (GO, 30.0), (Moka::NAME, 500.0)];
         let lines = raw("herd-64", "last_us", &values);
-        assert_eq!(find("herd-64", "last_us").best_peer(&lines), Some((Moka::NAME, 500.0)));
+        assert_eq!(find("herd-64", "last_us").best_peer(&lines), Some(Moka::NAME));
     }
 
     #[test]

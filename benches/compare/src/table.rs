@@ -6,6 +6,7 @@ use crate::contender::{Contender, FLOOR, GO, MACHINE};
 use crate::contenders::{ByGroup, Coalescer, DashMap, StdMap};
 use crate::raw::Raw;
 use crate::rows::{self, Row};
+use crate::scenarios;
 use crate::stats::quantile;
 
 /// A peer is said to be ahead if it is better by more than this: medians differ as much by chance.
@@ -14,14 +15,15 @@ const CHANCE: f64 = 1.02;
 /// How the figures came about.
 const NOTES: &str = "\
 Medians of interleaved rounds, `u64` keys, values behind an `Arc`, default hashers and settings; each
-lane in a process of its own (`cargo run --release -p compare`). Bold is the best but for the floor.
+lane in a process of its own (`cargo run --release -p compare`). Ratios, and who is ahead, are medians
+of the ratios within each round. Bold is the best but for the floor.
 An empty cell is what a contender has not got: Go's package and `singleflight` have no window, `cached`
-has no flight without one, and `Group` is coalescer with a function from each call. The windows of
-quick_cache, DashMap and the std map are their adapters' own; those two maps never drop what has
-expired. moka's window counts from the end. Without a window, moka and quick_cache are told to remove
-the key by the call that ran the function. `singleflight` makes a string of each key; Go's strings were
-made before. Go's callers are goroutines; since those need no kernel to wake, its herds are shown but
-not compared.
+has no flight without one (its herds leave results behind), and `Group` is coalescer with a function
+from each call. The windows of quick_cache, DashMap and the std map are their adapters' own; those two
+maps never drop what has expired. moka's window counts from the end. Without a window, moka and
+quick_cache are told to remove the key by the call that ran the function. `singleflight` makes a string
+of each key; Go's strings were made before. Go's callers are goroutines, which need no kernel to wake,
+so in herds it is never the bold one.
 
 The floors: an `Arc`, put into a map and taken out, each under an uncontended lock of one's own (lead);
 a look-up and an `Arc`'s clone under a lock, 64 locks for 1024 keys and two threads, no clock (late
@@ -54,10 +56,7 @@ pub fn both(first: &Raw, second: &Raw) -> String {
         let mut cells = vec![row.full_title(), number(a), number(b), change];
         let runs = [first, second];
         cells.extend(runs.map(|raw| row.over_floor(raw).map_or(String::new(), ratio)));
-        cells.extend(runs.map(|raw| {
-            let best = row.best_peer(raw).zip(row.own(raw));
-            best.map_or(String::new(), |((_, best), own)| ratio(own / best))
-        }));
+        cells.extend(runs.map(|raw| row.over_best_peer(raw).map_or(String::new(), ratio)));
         cells.extend(runs.map(|raw| {
             let line = raw.figure(row.scenario, MACHINE, "line_ns");
             line.map_or(String::new(), number)
@@ -121,9 +120,11 @@ fn ahead(raw: &Raw) -> String {
     for row in rows::ALL.iter().filter(|row| row.is_contest()) {
         let Some(own) = row.own(raw) else { continue };
         let peers = row.ranked(raw).into_iter().filter(|(name, _)| rows::is_peer(name));
-        let better = peers.filter(|(_, figure)| row.unit.times_worse(own, *figure) > CHANCE);
-        let better: Vec<_> =
-            better.map(|(name, figure)| format!("{} {}", short(name), number(figure))).collect();
+        let better = peers.filter(|(_, times)| *times < 1.0 / CHANCE);
+        let better = better.filter_map(|(name, times)| {
+            Some(format!("{} {} ({:.2}x)", short(name), number(row.of(raw, name)?), 1.0 / times))
+        });
+        let better: Vec<_> = better.collect();
         if !better.is_empty() {
             let (title, own, better) = (row.full_title(), number(own), better.join(", "));
             add(&mut text, format_args!("- {title}: {better}; {} {own}", Coalescer::NAME));
@@ -132,7 +133,7 @@ fn ahead(raw: &Raw) -> String {
     if text.is_empty() {
         "No peer is ahead.\n".to_owned()
     } else {
-        format!("Peers are ahead in:\n\n{text}")
+        format!("Peers are ahead, by so many times in the median round, in:\n\n{text}")
     }
 }
 
@@ -143,7 +144,7 @@ fn conditions(raw: &Raw) -> String {
     let (low, high) = (quantile(&line, 0.1), quantile(&line, 0.9));
     format!(
         "{}; Linux {}; {}; {}; Go: {}. Commit {}, {}. A cache line took {low:.0} to {high:.0} ns \
-         to the other core and back (the middle eight tenths).\n",
+         to the other core and back (the middle eight tenths).{}\n",
         note("cpu"),
         note("kernel"),
         note("rustc"),
@@ -151,7 +152,23 @@ fn conditions(raw: &Raw) -> String {
         note("go"),
         note("commit"),
         note("date"),
+        moved(raw),
     )
+}
+
+/// In which scenarios of several threads the cores were moved, so that figures are of both places.
+fn moved(raw: &Raw) -> String {
+    let has_threads = |name: &&str| !name.contains("1t") && *name != "memory";
+    let is_mixed = |name: &&str| {
+        let line = raw.values(Some(name), MACHINE, "line_ns");
+        quantile(&line, 0.8) > 3.0 * quantile(&line, 0.2)
+    };
+    let names = scenarios::ALL.iter().map(|scenario| scenario.name).filter(has_threads);
+    let names: Vec<_> = names.filter(is_mixed).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" It changed during {}: medians there are of both, ratios are not.", names.join(", "))
 }
 
 fn ratio(times: f64) -> String {
@@ -218,10 +235,28 @@ mod tests {
         let raw = raw(&[(FLOOR, 20.0), (Coalescer::NAME, 50.0), (QuickCache::NAME, 45.0)]);
         let table = table(&raw);
         assert!(
-            table.contains("- late hit, 1 thread, 1 key, ns: quick_cache 45.0; coalescer 50.0"),
+            table.contains(
+                "- late hit, 1 thread, 1 key, ns: quick_cache 45.0 (1.11x); coalescer 50.0"
+            ),
             "{table}"
         );
         assert!(table.contains("**45.0**") && table.contains("**no**"), "{table}");
+    }
+
+    #[test]
+    fn who_is_ahead_in_every_round_is_ahead_though_its_median_is_higher() {
+        let mut raw = Raw::default();
+        // The cores are moved apart in the middle of the second round.
+        for (round, own, peer, line) in
+            [(0, 200.0, 180.0, 50.0), (1, 205.0, 350.0, 50.0), (2, 390.0, 340.0, 400.0)]
+        {
+            raw.lines.push(Line::new("lead-2t", Coalescer::NAME, round, "ns", own));
+            raw.lines.push(Line::new("lead-2t", QuickCache::NAME, round, "ns", peer));
+            raw.lines.push(Line::new("lead-2t", MACHINE, round, "line_ns", line));
+        }
+        let table = table(&raw);
+        assert!(table.contains("quick_cache 340 (1.11x); coalescer 205"), "{table}");
+        assert!(table.contains("It changed during lead-2t:"), "{table}");
     }
 
     #[test]
