@@ -135,7 +135,7 @@ pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
 pub use outcome::{Outcome, Role};
-pub use policy::{ShareAll, ShareIfFn, SharePolicy};
+pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;
 pub use stats::Stats;
 
