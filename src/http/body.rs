@@ -204,6 +204,7 @@ impl fmt::Debug for Body {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
     use super::*;
 

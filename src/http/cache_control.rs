@@ -90,6 +90,7 @@ fn seconds(digits: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
     use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
@@ -184,6 +185,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Directives that are written down in any case, spacing and quoting are read as they were.
         #[test]
         fn what_is_written_is_read(

@@ -66,6 +66,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
     use http::HeaderValue;
     use http::header::{ACCEPT, CONTENT_TYPE, VARY};
@@ -121,6 +122,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Elements that are written down in any spacing and on any lines are read as they were.
         #[test]
         fn what_is_written_is_read(
