@@ -98,7 +98,7 @@ macro_rules! reasons {
         }
 
         impl $name {
-            /// All of them, in the order in which they are looked for.
+            /// All of them, in the order of the tables.
             pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
 
             fn text(self) -> &'static str {
