@@ -73,13 +73,13 @@ impl<H, E> Coalesced<H, E> {
 
     /// Answers a request: with a response that is shared, or by running the handler.
     ///
-    /// A request that is passed through runs the handler on this thread. So does a **leader**, which
+    /// A request that is passed through runs the handler on this thread. So does a **leader**, and it
     /// gets the handler's response as it is. A **follower** blocks until the leader's response is
-    /// there, at most for [`max_wait`](super::CoalesceLayer::max_wait); its request is dropped, and
-    /// it gets a response of its own with the same status, fields and body, without the
-    /// hop-by-hop fields and the extensions. If that response may not be shared, the follower runs
-    /// the handler itself, with its own request. A **late** request gets one from the window at
-    /// once, with an `Age`.
+    /// there, at most for [`max_wait`](super::CoalesceLayer::max_wait). Its request is dropped, and it
+    /// gets a response of its own with the same status, fields and body, without the version, the
+    /// hop-by-hop fields and the extensions, which are one connection's or one request's. If the
+    /// response may not be shared, the follower runs the handler itself, with its own request. A
+    /// **late** request gets one from the window at once, with an `Age`.
     ///
     /// # Errors
     ///

@@ -116,7 +116,7 @@ impl Gates {
     ///
     /// # Panics
     ///
-    /// If this cannot be the name of a field.
+    /// If no field can have this name.
     ///
     /// # Examples
     ///
@@ -130,13 +130,15 @@ impl Gates {
     /// let verdict = Gates::new().request(&request());
     /// assert_eq!(verdict, RequestVerdict::PassThrough(PassThrough::Credentials));
     ///
-    /// let gates = Gates::new().key_header("Authorization");
+    /// let gates = Gates::new().key_header(http::header::AUTHORIZATION);
     /// assert!(matches!(gates.request(&request()), RequestVerdict::Shared(_)));
     /// ```
     #[track_caller]
-    pub fn key_header(mut self, name: &str) -> Self {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let name = name.expect("key_header: this cannot be the name of a field");
+    pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            panic!("key_header({name:?}): no field has such a name; give one such as x-tenant")
+        };
         if !self.key_headers.contains(&name) {
             self.key_headers.push(name);
         }

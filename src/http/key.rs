@@ -12,7 +12,8 @@ use http::{HeaderName, Method};
 /// another. A field that the request does not have is not the same as an empty one.
 ///
 /// A key is a cheap handle. It holds copies of its own, so it keeps no buffer of the server alive.
-/// Its `Debug`, `Display` and JSON show no value of a field, since that may be a password.
+/// Its `Debug`, `Display` and JSON show the target with its query, and no value of a field, since
+/// that may be a password.
 ///
 /// # Examples
 ///
@@ -88,7 +89,8 @@ impl Key {
         &self.0.target.path_and_query
     }
 
-    /// Whether the request had credentials, which are then a part of the key.
+    /// Whether the request had credentials (`Authorization`, `Proxy-Authorization` or `Cookie`), which
+    /// are then a part of the key.
     ///
     /// # Examples
     ///

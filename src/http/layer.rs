@@ -110,7 +110,7 @@ impl CoalesceLayer {
     ///
     /// # Panics
     ///
-    /// If this cannot be the name of a field.
+    /// If no field can have this name.
     ///
     /// # Examples
     ///
@@ -119,7 +119,7 @@ impl CoalesceLayer {
     /// # let _ = layer;
     /// ```
     #[track_caller]
-    pub fn key_header(mut self, name: &str) -> Self {
+    pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
         self.gates = self.gates.key_header(name);
         self
     }

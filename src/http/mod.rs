@@ -27,7 +27,7 @@
 //! | request | what it gets |
 //! |---|---|
 //! | passed through | what the handler makes of it, as if there were no layer |
-//! | leader | the handler's response as it is, with its hop-by-hop fields and extensions |
+//! | leader | the handler's response as it is, with its version, hop-by-hop fields and extensions |
 //! | follower | a response of its own with the leader's status, fields and body, without those |
 //! | late, within the window | the same, and an `Age` |
 //! | follower of a response that may not be shared | what the handler makes of its own request |

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{AGE, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, Version, response};
+use http::{HeaderMap, Response, StatusCode, response};
 
 use crate::ShareWith;
 use crate::clock::Nanos;
@@ -21,12 +21,11 @@ pub(super) enum Page {
     Shared(SharedPage),
 }
 
-/// A response without what belongs to the leader's connection, and without extensions: those are
-/// the server's notes on one request.
+/// A response without what belongs to the leader's connection, such as the version, and without
+/// extensions: those are the server's notes on one request.
 #[derive(Debug)]
 pub(super) struct SharedPage {
     status: StatusCode,
-    version: Version,
     headers: HeaderMap,
     body: Bytes,
     share_with: ShareWith,
@@ -73,14 +72,13 @@ impl SharedPage {
     fn new(parts: &response::Parts, body: Bytes, share_with: ShareWith, started: Nanos) -> Self {
         let mut headers = parts.headers.clone();
         remove_hop_by_hop(&mut headers);
-        Self { status: parts.status, version: parts.version, headers, body, share_with, started }
+        Self { status: parts.status, headers, body, share_with, started }
     }
 
     /// A response of its own for one more client.
     pub(super) fn response(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body.clone()));
         *response.status_mut() = self.status;
-        *response.version_mut() = self.version;
         *response.headers_mut() = self.headers.clone();
         response
     }
