@@ -10,7 +10,7 @@ use crate::DefaultHashBuilder;
 use crate::clock::{Clock, ManualClock, nanos};
 use crate::coalescer::Coalescer;
 use crate::group::{Core, Group};
-use crate::policy::{ShareAll, ShareIfFn, SharePolicy, Token};
+use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
 use crate::rules::{OnDeadlock, Rules};
 use crate::table::Table;
 
@@ -397,13 +397,46 @@ impl<T, S, P> Builder<T, S, P> {
         self,
         may_share: impl Fn(&V) -> bool + Send + Sync + 'static,
     ) -> Builder<T, S, ShareIfFn<V>> {
+        self.share_with(move |value| match may_share(value) {
+            true => ShareWith::Everyone,
+            false => ShareWith::Nobody,
+        })
+    }
+
+    /// With whom a value is shared; asked once for each value, on the leader's thread.
+    ///
+    /// As [`share_if`](Self::share_if), with one answer more: a value that those who waited for it
+    /// may have, and nobody who comes later ([`ShareWith::Followers`]). Of the two settings the one
+    /// that was made last holds.
+    ///
+    /// # Examples
+    ///
+    /// A server's error page serves the burst that waited for it, and the next call tries anew:
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Role, ShareWith};
+    ///
+    /// let pages = Coalescer::builder()
+    ///     .share_with(|(status, _): &(u16, String)| match status {
+    ///         500.. => ShareWith::Followers,
+    ///         401 | 403 => ShareWith::Nobody,
+    ///         _ => ShareWith::Everyone,
+    ///     })
+    ///     .build(|path: &String| Ok::<_, ()>((503, format!("{path}: try later"))));
+    /// pages.execute("/").unwrap();
+    /// assert_eq!(pages.execute_outcome("/").unwrap().role, Role::Leader); // not kept
+    /// ```
+    pub fn share_with<V>(
+        self,
+        share_with: impl Fn(&V) -> ShareWith + Send + Sync + 'static,
+    ) -> Builder<T, S, ShareIfFn<V>> {
         Builder {
             rules: self.rules,
             shards: self.shards,
             name: self.name,
             clock: self.clock,
             hasher: self.hasher,
-            policy: ShareIfFn::new(may_share),
+            policy: ShareIfFn::new(share_with),
             product: PhantomData,
         }
     }

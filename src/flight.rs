@@ -25,13 +25,14 @@ use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
 use crate::outcome::{Outcome, Role};
+use crate::policy::ShareWith;
 use crate::ran::Ran;
 use crate::slot::{Ending, Key};
 use crate::sync::Arc;
 use crate::table::Table;
 
-/// Says of a value whether it may be shared.
-pub(crate) type ShareIf<V> = dyn Fn(&V) -> bool + Send + Sync;
+/// Says of a value with whom it is shared.
+pub(crate) type ShareIf<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
 
 /// The function that a call would run.
 pub(crate) trait Work<K, V, E> {
@@ -169,7 +170,7 @@ where
     }
 
     /// Calls the user's code: the key's making if the function takes one, the function, and the
-    /// rule that says whether its value is shared.
+    /// rule that says with whom its value is shared.
     #[inline]
     fn run<W: Work<K, V, E>>(&self, work: W, key: Option<StdArc<K>>) -> Ran<V, E> {
         let attempt = || {
@@ -178,10 +179,11 @@ where
                 (_, key) => work.run(key.as_deref()),
             };
             match result {
-                Ok(value) if self.share_if.is_none_or(|may_share| may_share(&value)) => {
-                    Ran::Value(Arc::new(value))
-                }
-                Ok(value) => Ran::Unshared(Arc::new(value)),
+                Ok(value) => match self.share_if.map(|share_with| share_with(&value)) {
+                    None | Some(ShareWith::Everyone) => Ran::Value(Arc::new(value)),
+                    Some(ShareWith::Followers) => Ran::Unkept(Arc::new(value)),
+                    Some(ShareWith::Nobody) => Ran::Unshared(Arc::new(value)),
+                },
                 Err(error) => Ran::Failed(Arc::new(error)),
             }
         };
@@ -241,7 +243,7 @@ impl<V, E> Ran<V, E> {
     #[inline]
     fn into_outcome(self, callers: usize, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
         match self {
-            Self::Value(value) | Self::Unshared(value) => {
+            Self::Value(value) | Self::Unkept(value) | Self::Unshared(value) => {
                 Ok(Outcome::new(value, Role::Leader, callers, waited))
             }
             Self::Failed(error) => Err(Error::Failed(error)),

@@ -60,6 +60,7 @@
 //! | a call would wait for its own thread, directly or over other threads and keys | it gets [`Error::WouldDeadlock`] at once, or runs alone ([`OnDeadlock::Bypass`]) |
 //! | `forget` while the function runs | those who wait get the outcome; no call that begins afterwards does, and it is not kept |
 //! | a value is not for everyone | [`share_if`](Builder::share_if): followers run their own, all at the same time |
+//! | a value is for those who wait and not for later | [`share_with`](Builder::share_with) keeps it for nobody |
 //! | keys come from all over | [`max_retained`](Builder::max_retained) bounds what is kept; what has expired is dropped as work goes on, a little with each execution |
 //!
 //! No lock of the library is held while user code runs: not the function, not `Clone` or `Drop` of
@@ -96,6 +97,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
+//! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
 
 mod admission;
 mod builder;
@@ -107,6 +109,8 @@ mod flight;
 mod forget;
 mod gate;
 mod group;
+#[cfg(feature = "http")]
+pub mod http;
 mod in_flight;
 mod join;
 mod key;
@@ -135,7 +139,7 @@ pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
 pub use outcome::{Outcome, Role};
-pub use policy::{ShareAll, ShareIfFn, SharePolicy};
+pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;
 pub use stats::Stats;
 
@@ -148,7 +152,8 @@ pub use stats::Stats;
 /// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
-/// The README's examples, so that they are compiled and run with the tests.
-#[cfg(doctest)]
+/// The README's examples, so that they are compiled and run with the tests. One of them needs the
+/// feature, which the README's test command turns on.
+#[cfg(all(doctest, feature = "http"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Which values may be shared, as the builder's third type parameter.
+//! With whom a value is shared, as the builder's third type parameter.
 //!
 //! A builder does not know its values' type until `build`, and a rule about values does. So the rule
 //! is carried in a type of its own, and `build` checks that the two agree.
@@ -8,20 +8,53 @@ use std::sync::Arc;
 
 use crate::flight::ShareIf;
 
-/// Every value may be shared: a builder without [`share_if`](crate::Builder::share_if).
+/// With whom the leader of a flight shares its value; see [`share_with`](crate::Builder::share_with).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, Role, ShareWith};
+///
+/// let prices = Coalescer::builder()
+///     .window(Duration::MAX)
+///     .share_with(|price: &u32| match price {
+///         0 => ShareWith::Followers, // not yet known: ask again
+///         _ => ShareWith::Everyone,
+///     })
+///     .build(|id: &u32| Ok::<u32, ()>(id * 10));
+///
+/// prices.execute(&0).unwrap();
+/// assert_eq!(prices.execute_outcome(&0).unwrap().role, Role::Leader); // not kept
+/// prices.execute(&1).unwrap();
+/// assert_eq!(prices.execute_outcome(&1).unwrap().role, Role::Late);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum ShareWith {
+    /// With those who wait for it, and for the length of the window with those who come late.
+    Everyone,
+    /// With those who wait for it. It is not kept, so the next call executes.
+    Followers,
+    /// With nobody: every follower is released at once to run its own function. It is not kept.
+    Nobody,
+}
+
+/// Every value is shared: a builder without a rule.
 #[derive(Debug, Default)]
 pub struct ShareAll;
 
-/// Values that the function names may be shared: a builder with [`share_if`](crate::Builder::share_if).
+/// A function says of each value with whom it is shared: a builder with
+/// [`share_if`](crate::Builder::share_if) or [`share_with`](crate::Builder::share_with).
 pub struct ShareIfFn<V>(Arc<ShareIf<V>>);
 
 impl<V> ShareIfFn<V> {
-    pub(crate) fn new(may_share: impl Fn(&V) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(may_share))
+    pub(crate) fn new(share_with: impl Fn(&V) -> ShareWith + Send + Sync + 'static) -> Self {
+        Self(Arc::new(share_with))
     }
 }
 
-/// Which values of type `V` may be shared; implemented by [`ShareAll`] and [`ShareIfFn`] only.
+/// With whom values of type `V` are shared; implemented by [`ShareAll`] and [`ShareIfFn`] only.
 pub trait SharePolicy<V>: sealed::Sealed {
     #[doc(hidden)]
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;

@@ -206,7 +206,7 @@ impl<K, V, E> Table<K, V, E> {
         let kind = match ran {
             Ran::Value(_) => Kind::Value,
             Ran::Failed(_) => Kind::Error,
-            Ran::Unshared(_) | Ran::Panicked(..) | Ran::Abandoned => return None,
+            Ran::Unkept(_) | Ran::Unshared(_) | Ran::Panicked(..) | Ran::Abandoned => return None,
         };
         let window = self.rules.window_of(kind);
         if window == 0 {

@@ -9,6 +9,8 @@ use crate::sync::Arc;
 /// What came of running the function.
 pub(crate) enum Ran<V, E> {
     Value(Arc<V>),
+    /// Followers get the value, and no window keeps it (S40).
+    Unkept(Arc<V>),
     /// The leader keeps the value; followers are not to get it (S40).
     Unshared(Arc<V>),
     Failed(Arc<E>),
@@ -20,13 +22,13 @@ pub(crate) enum Ran<V, E> {
 impl<V, E> Ran<V, E> {
     /// Whether the function returned a value, shareable or not: that decides a flight at once.
     pub(crate) fn is_success(&self) -> bool {
-        matches!(self, Self::Value(_) | Self::Unshared(_))
+        matches!(self, Self::Value(_) | Self::Unkept(_) | Self::Unshared(_))
     }
 
     /// What followers see of it.
     pub(crate) fn ending(&self) -> Ending<V, E> {
         match self {
-            Self::Value(value) => Ending::Value(Arc::clone(value)),
+            Self::Value(value) | Self::Unkept(value) => Ending::Value(Arc::clone(value)),
             Self::Unshared(_) => Ending::Unshared,
             Self::Failed(error) => Ending::Failed(Arc::clone(error)),
             Self::Panicked(_, message) => Ending::Panicked(message.clone()),
@@ -40,7 +42,7 @@ impl<V, E> Ran<V, E> {
         match self {
             Self::Value(value) => State::Value(Arc::clone(value), callers),
             Self::Failed(error) => State::Error(Arc::clone(error), callers),
-            Self::Unshared(_) | Self::Panicked(..) | Self::Abandoned => {
+            Self::Unkept(_) | Self::Unshared(_) | Self::Panicked(..) | Self::Abandoned => {
                 unreachable!("no window keeps this")
             }
         }

@@ -204,7 +204,7 @@ impl Tally {
         match ran {
             Ran::Failed(_) => self.failed += 1,
             Ran::Panicked(..) => self.panicked += 1,
-            Ran::Value(_) | Ran::Unshared(_) | Ran::Abandoned => {}
+            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) | Ran::Abandoned => {}
         }
     }
 

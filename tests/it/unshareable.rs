@@ -1,10 +1,10 @@
-//! Values that their leader keeps to itself.
+//! Values that their leader keeps to itself, and values that only those who wait may have.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, Role};
+use coalescer::{Error, Group, ManualClock, Role, ShareWith};
 
 use crate::support::{MS, Numbers, follow, followers, lead, start, wait_until, watched};
 
@@ -163,5 +163,89 @@ fn a_fresh_call_is_no_follower_of_an_unshareable_value() {
         let joined = follow(&group, "k", 1).remove(0);
         assert_eq!(*fresh.returns(Ok(2)).unwrap(), 2);
         assert_eq!(*joined.join_unrun().unwrap().value, 2);
+    });
+}
+
+/// 0 is for nobody else, odd values are for those who wait, and even ones are kept.
+fn by_value() -> Numbers {
+    let rule = |value: &u32| match value {
+        0 => ShareWith::Nobody,
+        odd if odd % 2 == 1 => ShareWith::Followers,
+        _ => ShareWith::Everyone,
+    };
+    Group::builder().window(Duration::MAX).share_with(rule).build()
+}
+
+#[test]
+fn a_value_for_followers_goes_to_all_who_wait_and_is_not_kept() {
+    // S4 S40
+    watched(|| {
+        let group = by_value();
+        let leader = lead(&group, "k");
+        let followers = follow(&group, "k", 3);
+        let led = leader.returns(Ok(1)).unwrap();
+        assert_eq!((led.role, led.callers), (Role::Leader, 4));
+        for follower in followers {
+            let followed = follower.join_unrun().unwrap();
+            assert_eq!(followed.role, Role::Follower);
+            assert!(Arc::ptr_eq(&followed.value, &led.value));
+        }
+        assert!(!group.forget("k"), "it was kept");
+        assert_eq!(group.execute_outcome("k", || Ok(2)).unwrap().role, Role::Leader);
+        assert_eq!(group.execute_outcome("k", || Ok(4)).unwrap().role, Role::Late);
+        let stats = group.stats();
+        assert_eq!((stats.executed_requests, stats.followers, stats.late), (2, 3, 1));
+    });
+}
+
+#[test]
+fn a_value_for_followers_takes_no_place_in_a_bounded_table() {
+    // S40 S47: the result that is there stays.
+    watched(|| {
+        let rule = |value: &u32| match value.is_multiple_of(2) {
+            true => ShareWith::Everyone,
+            false => ShareWith::Followers,
+        };
+        let group: Numbers =
+            Group::builder().window(Duration::MAX).max_retained(1).share_with(rule).build();
+        group.execute("kept", || Ok(2)).unwrap();
+        group.execute("passing", || Ok(1)).unwrap();
+        assert_eq!(group.execute_outcome("kept", || Ok(4)).unwrap().role, Role::Late);
+    });
+}
+
+#[test]
+fn the_rule_about_sharing_that_was_set_last_holds() {
+    // S40
+    let never = |_: &u32| ShareWith::Nobody;
+    let builder = || Group::builder().window(Duration::MAX);
+    let group: Numbers = builder().share_with(never).share_if(|_: &u32| true).build();
+    group.execute("k", || Ok(1)).unwrap();
+    assert!(group.forget("k"));
+    let group: Numbers = builder().share_if(|_: &u32| true).share_with(never).build();
+    group.execute("k", || Ok(1)).unwrap();
+    assert!(!group.forget("k"));
+}
+
+#[test]
+fn a_value_for_followers_decides_a_flight_that_was_taken_over() {
+    // S37 S38 S40
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder()
+            .window(Duration::MAX)
+            .leader_timeout(MS)
+            .share_with(|_: &u32| ShareWith::Followers)
+            .clock(clock.clone())
+            .build();
+        let stuck = lead(&group, "k");
+        clock.advance(MS);
+        let second = lead(&group, "k");
+        let follower = follow(&group, "k", 1).remove(0);
+        second.returns(Ok(1)).unwrap();
+        assert_eq!(*follower.join_unrun().unwrap().value, 1);
+        assert_eq!(*stuck.returns(Ok(2)).unwrap().value, 2);
+        assert!(!group.forget("k"), "it was kept");
+        assert_eq!(group.stats().in_flight, 0);
     });
 }

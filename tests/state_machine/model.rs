@@ -176,7 +176,7 @@ impl Model {
         self.flights.push(Flight { serial, key: call.key, start: self.now, served: 1 });
         self.held.insert(call.key, Held::Running(serial));
         let answer = self.run(call, serial);
-        self.publish(serial, &answer, self.is_shared(call.end));
+        self.publish(serial, &answer, self.is_kept(call.end));
         answer
     }
 
@@ -197,21 +197,21 @@ impl Model {
                 self.stats.failed += 1;
                 Answer::Failed(serial, Role::Leader)
             }
-            End::HookPanic if !self.settings.has_share_if => Answer::Value(serial, Role::Leader),
+            End::HookPanic if !self.settings.has_rule => Answer::Value(serial, Role::Leader),
             End::Panic | End::HookPanic => {
                 self.stats.panicked += 1;
                 Answer::Panicked(serial)
             }
-            End::Value | End::Private => Answer::Value(serial, Role::Leader),
+            End::Value | End::Private | End::Passing => Answer::Value(serial, Role::Leader),
         }
     }
 
-    fn is_shared(&self, end: End) -> bool {
-        end != End::Private || !self.settings.has_share_if
+    fn is_kept(&self, end: End) -> bool {
+        !matches!(end, End::Private | End::Passing) || !self.settings.has_rule
     }
 
     /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
-    fn publish(&mut self, serial: Serial, answer: &Answer, is_shared: bool) {
+    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool) {
         let place = self.flights.iter().position(|flight| flight.serial == serial);
         let flight = self.flights.remove(place.expect("a flight ends once"));
         match self.held.get(&flight.key) {
@@ -219,7 +219,7 @@ impl Model {
             _ => return,
         };
         let kind = match answer {
-            Answer::Value(..) if is_shared => Kind::Value,
+            Answer::Value(..) if is_kept => Kind::Value,
             Answer::Failed(..) => Kind::Error,
             _ => return,
         };

@@ -48,11 +48,13 @@ pub(crate) enum Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Value,
-    /// A value that `share_if` does not let others have.
+    /// A value that the rule does not let others have.
     Private,
+    /// A value that only those who wait for it may have: nobody does on one thread.
+    Passing,
     Error,
     Panic,
-    /// A value at which `share_if` panics.
+    /// A value at which the rule panics.
     HookPanic,
 }
 
@@ -65,7 +67,7 @@ pub(crate) struct Settings {
     pub(crate) leader_timeout: Option<Millis>,
     pub(crate) max_wait: Option<Millis>,
     pub(crate) max_retained: Option<usize>,
-    pub(crate) has_share_if: bool,
+    pub(crate) has_rule: bool,
     pub(crate) bypasses_deadlocks: bool,
     pub(crate) shards: usize,
 }
@@ -82,7 +84,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let bounds = (option::of(1..5_usize), option::of(0..4_usize));
     let waits = (option::of(1..4_u64), option::of(0..4_u64));
     (times, bounds, waits, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(times, bounds, waits, has_share_if, bypasses_deadlocks, is_sharded)| Settings {
+        |(times, bounds, waits, has_rule, bypasses_deadlocks, is_sharded)| Settings {
             window: times.0,
             error_window: times.1,
             max_join_age: times.2,
@@ -90,7 +92,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
             max_retained: bounds.1,
             leader_timeout: waits.0,
             max_wait: waits.1,
-            has_share_if,
+            has_rule,
             bypasses_deadlocks,
             // Which of two results of one age has to make room may depend on their shards.
             shards: if is_sharded && bounds.1.is_none() { 8 } else { 1 },
@@ -151,6 +153,7 @@ fn end() -> impl Strategy<Value = End> {
     prop_oneof![
         6 => Just(End::Value),
         2 => Just(End::Private),
+        2 => Just(End::Passing),
         3 => Just(End::Error),
         1 => Just(End::Panic),
         1 => Just(End::HookPanic),

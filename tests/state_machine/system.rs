@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Equivalent, Error, Group, ManualClock, OnDeadlock, Outcome, Role, ToKey};
+use coalescer::{
+    Equivalent, Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey,
+};
 use proptest_state_machine::StateMachineTest;
 
 use crate::model::{Answer, Model, Serial};
@@ -147,7 +149,7 @@ impl System {
             End::Error => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
             End::Panic => resume_unwind(Box::new(serial)),
-            End::Value | End::Private | End::HookPanic => Ok(product),
+            End::Value | End::Private | End::Passing | End::HookPanic => Ok(product),
         }
     }
 
@@ -205,16 +207,18 @@ fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Produc
     if settings.bypasses_deadlocks {
         builder = builder.on_deadlock(OnDeadlock::Bypass);
     }
-    match settings.has_share_if {
-        true => builder.share_if(may_share).build(),
+    match settings.has_rule {
+        true => builder.share_with(share_with).build(),
         false => builder.build(),
     }
 }
 
-fn may_share(product: &Product) -> bool {
+fn share_with(product: &Product) -> ShareWith {
     match product.end {
         End::HookPanic => resume_unwind(Box::new(product.serial)),
-        end => end != End::Private,
+        End::Private => ShareWith::Nobody,
+        End::Passing => ShareWith::Followers,
+        _ => ShareWith::Everyone,
     }
 }
 

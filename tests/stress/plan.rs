@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) max_leaders: usize,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_retained: Option<usize>,
-    pub(crate) has_share_if: bool,
+    pub(crate) has_rule: bool,
     pub(crate) on_deadlock: OnDeadlock,
     pub(crate) shards: usize,
 }
@@ -66,7 +66,7 @@ impl Plan {
         self.settings.max_requests = None;
         self.settings.max_join_age = None;
         self.settings.leader_timeout = None;
-        self.settings.has_share_if = false;
+        self.settings.has_rule = false;
         self.settings.on_deadlock = OnDeadlock::Refuse;
         self.mix.forgets = 0;
         self
@@ -78,7 +78,7 @@ impl Plan {
         settings.max_requests.is_none()
             && settings.max_join_age.is_none()
             && settings.leader_timeout.is_none()
-            && !settings.has_share_if
+            && !settings.has_rule
             && settings.on_deadlock == OnDeadlock::Refuse
             && self.mix.forgets == 0
     }
@@ -106,8 +106,8 @@ impl Plan {
         if let Some(max) = settings.max_retained {
             builder = builder.max_retained(max);
         }
-        match settings.has_share_if {
-            true => builder.share_if(Sharing::of).build(),
+        match settings.has_rule {
+            true => builder.share_with(Sharing::of).build(),
             false => builder.build(),
         }
     }
@@ -129,7 +129,7 @@ impl Settings {
             max_leaders: rng.pick(&[1, 2, 2, 3]),
             max_wait: rng.pick(&[None, None, Some(micros(1_000))]),
             max_retained: rng.pick(&[None, None, None, Some(0), Some(1), Some(4)]),
-            has_share_if: rng.percent(40),
+            has_rule: rng.percent(40),
             on_deadlock: rng.pick(&[OnDeadlock::Refuse, OnDeadlock::Refuse, OnDeadlock::Bypass]),
             shards: rng.pick(&[1, 2, 64]),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Instant;
 
-use coalescer::{Equivalent, ToKey};
+use coalescer::{Equivalent, ShareWith, ToKey};
 
 /// Something of which none may be left at the end: it counts as the handles to it do.
 pub(crate) type Live = Arc<()>;
@@ -45,20 +45,23 @@ pub(crate) struct Product {
     pub(crate) _live: Live,
 }
 
-/// What `share_if` says of a product.
+/// What the rule about sharing says of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Shared,
+    /// With those who wait, and with nobody else.
+    Passing,
     Private,
     /// It panics.
     Broken,
 }
 
 impl Sharing {
-    pub(crate) fn of(product: &Product) -> bool {
+    pub(crate) fn of(product: &Product) -> ShareWith {
         match product.sharing {
-            Self::Shared => true,
-            Self::Private => false,
+            Self::Shared => ShareWith::Everyone,
+            Self::Passing => ShareWith::Followers,
+            Self::Private => ShareWith::Nobody,
             Self::Broken => planned_panic(product.key, product.begun),
         }
     }

@@ -216,20 +216,24 @@ impl Case<'_> {
         let receivers = product.receivers.fetch_add(1, Ordering::SeqCst) + 1;
         let most = settings.max_requests.unwrap_or(usize::MAX);
         self.check(receivers <= most, "more calls served than max_requests (S13)");
-        // An error is not asked about: `share_if` is for values.
+        // An error is not asked about: the rule is for values.
         let is_value = matches!(self.got, Got::Value(..));
-        let is_private = is_value && settings.has_share_if && product.sharing == Sharing::Private;
+        let is_private = is_value && settings.has_rule && product.sharing == Sharing::Private;
         self.check(self.begun.is_some() || !is_private, "it may not be shared (S40)");
     }
 
     /// S5: only the window hands a result to a call that began after a participant had returned.
+    /// It keeps no value that is for those who wait (S40).
     fn judge_time(&self, product: &Product) {
         let settings = &self.round.plan.settings;
         let (window, role) = match self.got {
             Got::Value(_, outcome) => (settings.window, outcome.as_ref().map(|known| known.role)),
             _ => (settings.error_window, None),
         };
-        let has_joined = window.is_zero() || role == Some(Role::Follower);
+        let is_value = matches!(self.got, Got::Value(..));
+        let is_passing = is_value && settings.has_rule && product.sharing == Sharing::Passing;
+        self.check(!is_passing || role != Some(Role::Late), "it may not be kept (S40)");
+        let has_joined = window.is_zero() || is_passing || role == Some(Role::Follower);
         let first_return = product.first_return.load(Ordering::SeqCst);
         let is_in_time = first_return > self.entry.tick;
         self.check(!has_joined || is_in_time, "joined a flight that was over (S5)");

@@ -127,6 +127,7 @@ impl<'r> Worker<'r> {
         let sharing = match self.rng.below(100) {
             0 => Sharing::Broken,
             dice if dice <= self.round.plan.mix.private => Sharing::Private,
+            dice if dice <= 2 * self.round.plan.mix.private => Sharing::Passing,
             _ => Sharing::Shared,
         };
         Product {

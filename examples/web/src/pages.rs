@@ -1,0 +1,123 @@
+//! The handler: ordinary pages, as they would be without a layer.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use coalescer::http::Body;
+use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
+use http::{Method, Request, Response, StatusCode};
+
+/// The largest number that primes are counted up to: some seconds of work.
+const LARGEST: usize = 100_000_000;
+
+/// All pages, and the orders that have been placed.
+#[derive(Debug, Default)]
+pub struct Pages {
+    orders: Mutex<Vec<String>>,
+}
+
+/// Why there is no page.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The order's text is not UTF-8.
+    NotText,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotText => f.write_str("an order is a text in UTF-8"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Pages {
+    /// Answers a request.
+    ///
+    /// # Errors
+    ///
+    /// If an order cannot be understood.
+    pub fn answer(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Fault> {
+        let path = request.uri().path().to_owned();
+        let is_post = request.method() == Method::POST;
+        Ok(match path.split('/').skip(1).collect::<Vec<_>>()[..] {
+            [""] if !is_post => text(HOME),
+            ["primes", limit] if !is_post => primes(limit),
+            ["me"] if !is_post => me(&request),
+            ["login", name] if !is_post => login(name),
+            ["orders"] if is_post => self.place_order(request.into_body())?,
+            ["orders"] => self.list_orders(),
+            _ => with_status(text("no such page\n"), StatusCode::NOT_FOUND),
+        })
+    }
+
+    fn place_order(&self, order: Vec<u8>) -> Result<Response<Body>, Fault> {
+        let order = String::from_utf8(order).map_err(|_| Fault::NotText)?;
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.push(order);
+        Ok(with_status(text(format!("order {}\n", orders.len())), StatusCode::CREATED))
+    }
+
+    fn list_orders(&self) -> Response<Body> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        text(orders.iter().map(|order| format!("{order}\n")).collect::<String>())
+    }
+}
+
+const HOME: &str = "\
+/primes/20000000   a page that takes its time: ask for it from several terminals at once
+/orders            POST one, and all see it
+/login/ada         sets a cookie
+/me                is another page for each
+/stats, /in-flight what the layer does
+";
+
+/// A page that takes its time.
+fn primes(limit: &str) -> Response<Body> {
+    match limit.parse() {
+        Ok(limit) if limit <= LARGEST => text(format!("{}\n", count_primes(limit))),
+        _ => with_status(text(format!("a number up to {LARGEST}\n")), StatusCode::BAD_REQUEST),
+    }
+}
+
+fn count_primes(limit: usize) -> usize {
+    let mut is_prime = vec![true; limit];
+    for number in 2..limit {
+        if is_prime[number] {
+            for multiple in (number.saturating_mul(number)..limit).step_by(number) {
+                is_prime[multiple] = false;
+            }
+        }
+    }
+    is_prime.iter().skip(2).filter(|is_prime| **is_prime).count()
+}
+
+/// A page that is another one for each user, and that forgets to say so.
+fn me(request: &Request<Vec<u8>>) -> Response<Body> {
+    let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok());
+    let name = cookie.and_then(|cookie| cookie.strip_prefix("name="));
+    text(format!("you are {}\n", name.unwrap_or("not known")))
+}
+
+fn login(name: &str) -> Response<Body> {
+    let Ok(cookie) = HeaderValue::from_str(&format!("name={name}; HttpOnly")) else {
+        return with_status(text("no such name\n"), StatusCode::BAD_REQUEST);
+    };
+    let mut response = text(format!("hello {name}\n"));
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
+
+fn text(text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
+
+fn with_status(mut response: Response<Body>, status: StatusCode) -> Response<Body> {
+    *response.status_mut() = status;
+    response
+}

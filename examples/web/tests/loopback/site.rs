@@ -1,0 +1,97 @@
+//! The site of the example.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use web::{LONGEST_BODY, Site, serve};
+
+use crate::support::{all_at_once, at_a_free_port, get, post, watched};
+
+fn site() -> (SocketAddr, Arc<Site>) {
+    let site = Arc::new(Site::new());
+    let address = at_a_free_port(|address| {
+        let site = Arc::clone(&site);
+        serve(address, move |request| site.answer(request)).map(drop)
+    });
+    (address, site)
+}
+
+#[test]
+fn the_slow_page_is_right_for_everyone() {
+    watched(|| {
+        let (address, site) = site();
+        for got in all_at_once(16, move |_| get(address, "/primes/100000", &[])) {
+            assert_eq!((got.status, got.text.as_str()), (200, "9592\n"));
+        }
+        let stats = site.stats();
+        assert_eq!((stats.total_requests(), stats.passed_through), (16, 0));
+        assert_eq!(stats.flights.total_requests, 16);
+        for (path, text) in [("/primes/0", "0\n"), ("/primes/2", "0\n"), ("/primes/3", "1\n")] {
+            assert_eq!(get(address, path, &[]).text, text);
+        }
+        for path in ["/primes/many", "/primes/1000000000", "/primes/-1"] {
+            assert_eq!(get(address, path, &[]).status, 400);
+        }
+    });
+}
+
+#[test]
+fn an_order_is_seen_by_whoever_asks_after_it_was_placed() {
+    watched(|| {
+        let (address, _) = site();
+        assert_eq!(get(address, "/orders", &[]).text, "");
+        let mut all = String::new();
+        for order in ["tea", "milk", "tea"] {
+            assert_eq!(post(address, "/orders", order).status, 201);
+            all.push_str(order);
+            all.push('\n');
+            assert_eq!(get(address, "/orders", &[]).text, all);
+        }
+    });
+}
+
+#[test]
+fn users_see_their_own_page() {
+    watched(|| {
+        let (address, _) = site();
+        assert_eq!(get(address, "/me", &[]).text, "you are not known\n");
+        for name in ["ada", "bob"] {
+            let login = get(address, &format!("/login/{name}"), &[]);
+            let cookie = login.headers["set-cookie"].to_str().unwrap();
+            let cookie = cookie.split(';').next().unwrap();
+            let me = get(address, "/me", &[("cookie", cookie)]);
+            assert_eq!(me.text, format!("you are {name}\n"));
+        }
+    });
+}
+
+#[test]
+fn the_status_pages_are_json_and_never_from_the_window() {
+    watched(|| {
+        let (address, _) = site();
+        get(address, "/", &[]);
+        get(address, "/", &[("cookie", "name=ada")]);
+        let stats = get(address, "/stats", &[]);
+        assert_eq!(stats.headers["cache-control"], "no-store");
+        let stats: serde_json::Value = serde_json::from_str(&stats.text).unwrap();
+        assert_eq!((&stats["total_requests"], &stats["passed_through"]), (&2.into(), &1.into()));
+        assert_eq!(stats["reasons"]["passed through: credentials"], 1);
+        let in_flight = get(address, "/in-flight", &[]);
+        assert_eq!(in_flight.text, "[]");
+    });
+}
+
+#[test]
+fn what_is_not_there_or_makes_no_sense_is_said_so() {
+    watched(|| {
+        let (address, _) = site();
+        for path in ["/nothing", "/me/too", "/primes", "//"] {
+            assert_eq!(get(address, path, &[]).status, 404, "{path}");
+        }
+        assert_eq!(post(address, "/primes/7", "").status, 404);
+        let too_long = "x".repeat(usize::try_from(LONGEST_BODY).unwrap() + 1);
+        assert_eq!(post(address, "/orders", &too_long).status, 413);
+        assert_eq!(post(address, "/orders", &too_long[1..]).status, 201);
+        assert!(get(address, "/", &[]).text.contains("/primes/"));
+    });
+}

@@ -1,0 +1,189 @@
+//! Servers and clients for the tests, and a watchdog.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use coalescer::http::{Body, CoalesceLayer, LayerStats};
+use http::{Request, Response};
+use ureq::Agent;
+
+/// Far longer than any test takes, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a test on a thread of its own. If it hangs, says so by name and ends the process.
+pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let (done, is_done) = channel::<()>();
+    let running = thread::spawn(move || {
+        // Dropped when the test returns and when it panics.
+        let _done = done;
+        test();
+    });
+    if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+        let report = format!("{name} hangs\n");
+        std::io::stderr().write_all(report.as_bytes()).ok();
+        std::process::abort();
+    }
+    if let Err(panic) = running.join() {
+        resume_unwind(panic);
+    }
+}
+
+/// Waits for what another thread is about to do.
+#[track_caller]
+pub(crate) fn wait_until(happened: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < LIMIT / 2, "what the test waits for does not happen");
+        thread::yield_now();
+    }
+}
+
+/// A layer on the network, as seen by its own handler and by the test.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(Arc<OnceLock<Look>>);
+
+struct Look {
+    followers: Box<dyn Fn() -> usize + Send + Sync>,
+    stats: Box<dyn Fn() -> LayerStats + Send + Sync>,
+}
+
+impl Watch {
+    fn look(&self) -> &Look {
+        self.0.get().expect("the layer is there before the first request")
+    }
+
+    /// How many requests wait now.
+    pub(crate) fn followers(&self) -> usize {
+        (self.look().followers)()
+    }
+
+    pub(crate) fn stats(&self) -> LayerStats {
+        (self.look().stats)()
+    }
+}
+
+/// Puts a handler with a layer round it on the network. The handler can watch its own layer.
+pub(crate) fn start<H>(layer: CoalesceLayer, handler: H) -> (SocketAddr, Watch)
+where
+    H: Fn(&Watch, &Request<Vec<u8>>) -> Response<Body> + Send + Sync + 'static,
+{
+    let watch = Watch::default();
+    let inside = watch.clone();
+    let handler = move |request: Request<Vec<u8>>| Ok::<_, Infallible>(handler(&inside, &request));
+    let pages = layer.layer(handler);
+    let (flights, counters) = (pages.clone(), pages.clone());
+    let look = Look {
+        followers: Box::new(move || flights.in_flight().iter().map(|f| f.followers).sum()),
+        stats: Box::new(move || counters.stats()),
+    };
+    assert!(watch.0.set(look).is_ok(), "a watch is set once");
+    let answer = Arc::new(move |request| pages.call(request));
+    let address = at_a_free_port(|address| {
+        let answer = Arc::clone(&answer);
+        web::serve(address, move |request| answer(request)).map(drop)
+    });
+    (address, watch)
+}
+
+/// The server takes a port's number and does not tell one. Somebody else may take it meanwhile.
+pub(crate) fn at_a_free_port(serve: impl Fn(SocketAddr) -> std::io::Result<()>) -> SocketAddr {
+    for _ in 0..100 {
+        let address = free_address();
+        if serve(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no port is free")
+}
+
+pub(crate) fn free_address() -> SocketAddr {
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    probe.local_addr().unwrap()
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) text: String,
+}
+
+/// A client with a connection of its own.
+pub(crate) fn client() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .timeout_global(Some(LIMIT / 2))
+        .build();
+    config.into()
+}
+
+/// One request over a connection of its own.
+pub(crate) fn get(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> Got {
+    send(&client(), "GET", address, path, fields, "")
+}
+
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Got {
+    send(&client(), "POST", address, path, &[], body)
+}
+
+pub(crate) fn send(
+    client: &Agent,
+    method: &str,
+    address: SocketAddr,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Got {
+    let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+    let request =
+        fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let response = match method {
+        "POST" => client.run(request.body(body.to_owned()).unwrap()),
+        _ => client.run(request.body(()).unwrap()),
+    };
+    let mut response = response.unwrap();
+    Got {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        text: response.body_mut().read_to_string().unwrap(),
+    }
+}
+
+/// A client that sends a request, and goes away when it is dropped.
+pub(crate) fn deserter(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\n\r\n").unwrap();
+    stream
+}
+
+/// The fields that `ureq` sends and that are in the key, so that a client by hand shares its key.
+pub(crate) const LIKE_UREQ: &[(&str, &str)] = &[("accept", "*/*")];
+
+/// A page with this text.
+pub(crate) fn page(text: impl Into<Body>) -> Response<Body> {
+    Response::new(text.into())
+}
+
+/// Starts so many of these at once, and gives what comes of them, in order.
+pub(crate) fn all_at_once<T: Send + 'static>(
+    count: usize,
+    job: impl Fn(usize) -> T + Send + Sync + 'static,
+) -> Vec<T> {
+    let job = Arc::new(job);
+    let jobs = (0..count).map(|number| {
+        let job = Arc::clone(&job);
+        thread::spawn(move || job(number))
+    });
+    let jobs: Vec<_> = jobs.collect();
+    jobs.into_iter().map(|job| job.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+}

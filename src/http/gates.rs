@@ -1,0 +1,291 @@
+//! [`Gates`]: what decides about sharing, as functions over the parts of a message.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ORIGIN, RANGE};
+use http::uri::Scheme;
+use http::{HeaderName, request};
+
+/// The fields that are a part of every key.
+const KEY_HEADERS: [HeaderName; 5] = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ORIGIN, RANGE];
+
+/// What a proxy in front says of the scheme and authority that it was asked for.
+const FORWARDED: [&str; 2] = ["x-forwarded-host", "x-forwarded-proto"];
+
+/// The longest body that is shared unless the settings say otherwise: 1 MiB.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(coalescer::http::DEFAULT_MAX_BODY, 1 << 20);
+/// ```
+pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
+
+/// The two gates: which requests may share a response, and with whom a response may be shared.
+///
+/// Pure functions of their settings and the parts of a message, for servers whose requests are not
+/// answered by a handler that a [`CoalesceLayer`](super::CoalesceLayer) could go round. They know
+/// no threads and no flights: put a [`Group`](crate::Group) of [`Key`](super::Key)s with a keyed
+/// hasher behind them.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::hash::RandomState;
+/// use coalescer::Group;
+/// use coalescer::http::{Gates, Key, RequestVerdict, ResponseVerdict};
+/// use http::{Request, Response, request};
+///
+/// struct Page { response: Response<String>, verdict: ResponseVerdict }
+///
+/// fn render(request: &request::Parts) -> Response<String> {
+///     Response::new(format!("page {}", request.uri))
+/// }
+///
+/// let gates = Gates::new();
+/// let pages: Group<Key, Page, Infallible, RandomState> = Group::builder()
+///     .window(coalescer::DEFAULT_WINDOW)
+///     .max_retained(256)
+///     .hasher(RandomState::new())
+///     .share_with(|page: &Page| page.verdict.share_with())
+///     .build();
+///
+/// let (request, ()) = Request::get("/a").body(()).unwrap().into_parts();
+/// let page = |key: &Key| {
+///     let (parts, body) = render(&request).into_parts();
+///     let verdict = gates.response(key, &parts, Some(body.len() as u64));
+///     Ok(Page { response: Response::from_parts(parts, body), verdict })
+/// };
+/// let shared = match gates.request(&request) {
+///     RequestVerdict::PassThrough(_) => None,
+///     RequestVerdict::Shared(key) => Some(pages.execute(&key, || page(&key))),
+///     RequestVerdict::Fresh(key) => Some(pages.execute_fresh(&key, || page(&key))),
+/// };
+/// let response = match shared {
+///     None => render(&request),
+///     Some(page) => page.expect("nothing fails here").response.clone(),
+/// };
+/// assert_eq!(response.body(), "page /a");
+/// ```
+///
+/// What belongs to one connection is not for others: take the fields that `Connection` names, and
+/// those of RFC 9110, 7.6.1, out of what is shared, as the layer does.
+#[derive(Clone)]
+#[must_use = "the gates do nothing until they are asked"]
+pub struct Gates {
+    pub(super) key_headers: Vec<HeaderName>,
+    pub(super) key_parts: Vec<KeyPart>,
+    pub(super) should_coalesce: Option<Predicate>,
+    pub(super) scheme: Scheme,
+    pub(super) max_body: u64,
+    pub(super) window: Duration,
+}
+
+type KeyPart = Arc<dyn Fn(&request::Parts) -> Option<String> + Send + Sync>;
+type Predicate = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
+
+impl Gates {
+    /// Gates that go by the tables alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let gates = coalescer::http::Gates::new();
+    /// # let _ = gates;
+    /// ```
+    pub fn new() -> Self {
+        let forwarded = FORWARDED.map(HeaderName::from_static);
+        Self {
+            key_headers: KEY_HEADERS.into_iter().chain(forwarded).collect(),
+            key_parts: Vec::new(),
+            should_coalesce: None,
+            scheme: Scheme::HTTP,
+            max_body: DEFAULT_MAX_BODY,
+            window: crate::DEFAULT_WINDOW,
+        }
+    }
+
+    /// Makes a request field a part of the key.
+    ///
+    /// Name every field that a handler reads and that is not in the table, such as an API key or a
+    /// tenant. With `Authorization`, `Proxy-Authorization` or `Cookie`, requests that have it are
+    /// coalesced too, each set of credentials for itself; without, they are passed through.
+    ///
+    /// # Panics
+    ///
+    /// If no field can have this name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    ///
+    /// let request = || {
+    ///     let request = http::Request::get("/").header("authorization", "Bearer 1");
+    ///     request.body(()).unwrap().into_parts().0
+    /// };
+    /// let verdict = Gates::new().request(&request());
+    /// assert_eq!(verdict, RequestVerdict::PassThrough(PassThrough::Credentials));
+    ///
+    /// let gates = Gates::new().key_header(http::header::AUTHORIZATION);
+    /// assert!(matches!(gates.request(&request()), RequestVerdict::Shared(_)));
+    /// ```
+    #[track_caller]
+    pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            panic!("key_header({name:?}): no field has such a name; give one such as x-tenant")
+        };
+        if !self.key_headers.contains(&name) {
+            self.key_headers.push(name);
+        }
+        self
+    }
+
+    /// Makes what a function says of a request a part of the key.
+    ///
+    /// For what is not in a field as such: a tenant that is found by the connection, or one of many
+    /// cookies. It can only tell requests apart, never bring together what the table keeps apart.
+    /// Each function has a place of its own, and `None` is not the same as an empty text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::Gates;
+    ///
+    /// #[derive(Clone)]
+    /// struct Tenant(String);
+    ///
+    /// let gates = Gates::new().key_part(|request| {
+    ///     request.extensions.get::<Tenant>().map(|tenant| tenant.0.clone())
+    /// });
+    /// let verdict = |tenant: &str| {
+    ///     let request = http::Request::get("/").extension(Tenant(tenant.to_owned()));
+    ///     gates.request(&request.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert_eq!(verdict("a"), verdict("a"));
+    /// assert_ne!(verdict("a"), verdict("b"));
+    /// ```
+    pub fn key_part(
+        mut self,
+        part: impl Fn(&request::Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.key_parts.push(Arc::new(part));
+        self
+    }
+
+    /// Asks a function about every request that would be coalesced; those it says no to are passed
+    /// through.
+    ///
+    /// It cannot let through what the table does not. Asked again, both functions must say yes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    ///
+    /// let gates = Gates::new().should_coalesce(|request| !request.uri.path().starts_with("/live"));
+    /// let verdict = |path: &str| {
+    ///     gates.request(&http::Request::get(path).body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(matches!(verdict("/news"), RequestVerdict::Shared(_)));
+    /// assert_eq!(verdict("/live/7"), RequestVerdict::PassThrough(PassThrough::Declined));
+    /// ```
+    pub fn should_coalesce(
+        mut self,
+        should: impl Fn(&request::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.should_coalesce = Some(match self.should_coalesce {
+            Some(before) => Arc::new(move |request| before(request) && should(request)),
+            None => Arc::new(should),
+        });
+        self
+    }
+
+    /// The scheme of requests that do not name theirs, as those of HTTP/1.1 seldom do.
+    ///
+    /// Without it: `http`. It decides which port is the default one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::Gates;
+    /// use http::uri::Scheme;
+    ///
+    /// let gates = Gates::new().scheme(Scheme::HTTPS);
+    /// let verdict = |host: &str| {
+    ///     let request = http::Request::get("/").header("host", host);
+    ///     gates.request(&request.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert_eq!(verdict("example.com:443"), verdict("example.com"));
+    /// assert_ne!(verdict("example.com:80"), verdict("example.com"));
+    /// ```
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// The longest body, in bytes, that is shared.
+    ///
+    /// Without it: [`DEFAULT_MAX_BODY`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    ///
+    /// let gates = Gates::new().max_body(4);
+    /// # let request = http::Request::get("/").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let (parts, body) = http::Response::new("hello").into_parts();
+    /// let verdict = gates.response(&key, &parts, Some(body.len() as u64));
+    /// assert_eq!(verdict, ResponseVerdict::Unshared(Unshared::TooLong));
+    /// ```
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// The window that the group behind the gates has.
+    ///
+    /// Without it: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW). What a message says in `max-age` is
+    /// compared with it: a shorter one forbids the window to serve it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    ///
+    /// let gates = Gates::new().window(Duration::from_secs(5));
+    /// # let request = http::Request::get("/").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let page = http::Response::builder().header("cache-control", "max-age=3").body(()).unwrap();
+    /// let verdict = gates.response(&key, &page.into_parts().0, Some(0));
+    /// assert_eq!(verdict, ResponseVerdict::Unkept(Unkept::MaxAge));
+    /// ```
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gates")
+            .field("key_headers", &self.key_headers)
+            .field("scheme", &self.scheme)
+            .field("max_body", &self.max_body)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! [`Key`]: what two requests must have in common to share a response.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+
+/// What two requests must have in common to share a response.
+///
+/// Method, scheme, authority, path and query, and the values of the fields that the
+/// [`Gates`](super::Gates) name, each apart from the others: no text of one can pass for a text of
+/// another. A field that the request does not have is not the same as an empty one.
+///
+/// A key is a cheap handle. It holds copies of its own, so it keeps no buffer of the server alive.
+/// Its `Debug`, `Display` and JSON show the target with its query, and no value of a field, since
+/// that may be a password.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::http::{Gates, RequestVerdict};
+///
+/// let request = http::Request::get("http://Example.com:80/a?b=c").body(()).unwrap();
+/// let RequestVerdict::Shared(key) = Gates::new().request(&request.into_parts().0) else {
+///     panic!("an ordinary request")
+/// };
+/// assert_eq!(key.to_string(), "GET http://example.com/a?b=c");
+/// assert_eq!((key.method().as_str(), key.path_and_query()), ("GET", "/a?b=c"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key(Arc<KeyParts>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct KeyParts {
+    pub(super) method: Method,
+    pub(super) target: Target,
+    /// In the order of the gates' names; the lines of one field in their own order.
+    pub(super) fields: Vec<(HeaderName, Box<[u8]>)>,
+    /// What the user's own functions say, one for each function.
+    pub(super) added: Vec<Option<String>>,
+    pub(super) has_credentials: bool,
+}
+
+/// What the request is for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Target {
+    pub(super) scheme: Box<str>,
+    /// In lower case, without the scheme's default port; empty if the request names none.
+    pub(super) authority: Box<str>,
+    pub(super) path_and_query: Box<str>,
+}
+
+impl Key {
+    pub(super) fn new(parts: KeyParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The request's method.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// let request = http::Request::head("/").body(()).unwrap();
+    /// match Gates::new().request(&request.into_parts().0) {
+    ///     RequestVerdict::Shared(key) => assert_eq!(key.method(), http::Method::HEAD),
+    ///     verdict => panic!("{verdict:?}"),
+    /// }
+    /// ```
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.0.method
+    }
+
+    /// The request's path and query, as the request has them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// let request = http::Request::get("/A%20b?Q").body(()).unwrap();
+    /// match Gates::new().request(&request.into_parts().0) {
+    ///     RequestVerdict::Shared(key) => assert_eq!(key.path_and_query(), "/A%20b?Q"),
+    ///     verdict => panic!("{verdict:?}"),
+    /// }
+    /// ```
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.0.target.path_and_query
+    }
+
+    /// Whether the request had credentials (`Authorization`, `Proxy-Authorization` or `Cookie`), which
+    /// are then a part of the key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// let gates = Gates::new().key_header("cookie");
+    /// let key = |request: http::request::Builder| {
+    ///     match gates.request(&request.body(()).unwrap().into_parts().0) {
+    ///         RequestVerdict::Shared(key) => key,
+    ///         verdict => panic!("{verdict:?}"),
+    ///     }
+    /// };
+    /// assert!(key(http::Request::get("/").header("cookie", "id=1")).has_credentials());
+    /// assert!(!key(http::Request::get("/")).has_credentials());
+    /// ```
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.0.has_credentials
+    }
+}
+
+/// `GET http://example.com/a?b=c`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Target { scheme, authority, path_and_query } = &self.0.target;
+        write!(f, "{} {scheme}://{authority}{path_and_query}", self.0.method)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.fields.iter().map(|(name, _)| name.as_str()).collect();
+        write!(f, "Key({self}, by {names:?})")
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}

@@ -1,0 +1,232 @@
+//! The layer's counters: what the gates said, beside what the flights count.
+
+use std::fmt;
+
+use crate::Stats;
+use crate::http::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
+use crate::sync::{AtomicU64, Ordering};
+
+/// What has happened so far at one layer: a snapshot of its counters.
+///
+/// # The rules by which counters move
+///
+/// | counter | moves when |
+/// |---|---|
+/// | `passed_through` | the request gate passes a request through |
+/// | `unshared` | a handler's response to a request that could have shared is its own client's alone |
+/// | `unkept` | a handler's response goes to those who wait and is not kept |
+/// | `flights` | as [`Stats`] says; its calls are the requests that were not passed through |
+///
+/// Each reason has a count of its own: see [`passed_through_for`](Self::passed_through_for) and its
+/// sisters. They answer the question why so little is coalesced. Snapshots of counters that move
+/// meanwhile may be off by those requests that are just being counted.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use coalescer::http::{CoalesceLayer, PassThrough};
+/// use http::{Request, Response};
+///
+/// let pages = CoalesceLayer::new()
+///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+/// pages.call(Request::get("/").body(()).unwrap()).unwrap();
+/// pages.call(Request::post("/").body(()).unwrap()).unwrap();
+///
+/// let stats = pages.stats();
+/// assert_eq!((stats.total_requests(), stats.flights.executed_requests), (2, 1));
+/// assert_eq!(stats.passed_through_for(PassThrough::Method), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerStats {
+    /// Requests that were passed through, over all reasons.
+    pub passed_through: u64,
+    /// Responses that were their own client's alone, over all reasons.
+    pub unshared: u64,
+    /// Responses that went to those who waited and were not kept, over all reasons.
+    pub unkept: u64,
+    /// The counters of the flights.
+    pub flights: Stats,
+    by_reason: ByReason<Vec<u64>>,
+}
+
+/// Counts by reason, in the order of the reasons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ByReason<C> {
+    passed_through: C,
+    unshared: C,
+    unkept: C,
+}
+
+impl LayerStats {
+    /// All requests that the layer was called with: passed through, or counted by the flights.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(coalescer::http::LayerStats::default().total_requests(), 0);
+    /// ```
+    #[must_use]
+    pub fn total_requests(&self) -> u64 {
+        self.passed_through + self.flights.total_requests
+    }
+
+    /// Requests that were passed through for this reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{LayerStats, PassThrough};
+    ///
+    /// assert_eq!(LayerStats::default().passed_through_for(PassThrough::Credentials), 0);
+    /// ```
+    #[must_use]
+    pub fn passed_through_for(&self, reason: PassThrough) -> u64 {
+        count_of(&self.by_reason.passed_through, PassThrough::ALL, reason)
+    }
+
+    /// Responses that were their own client's alone for this reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{LayerStats, Unshared};
+    ///
+    /// assert_eq!(LayerStats::default().unshared_for(Unshared::SetCookie), 0);
+    /// ```
+    #[must_use]
+    pub fn unshared_for(&self, reason: Unshared) -> u64 {
+        count_of(&self.by_reason.unshared, Unshared::ALL, reason)
+    }
+
+    /// Responses that were not kept for this reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::http::{LayerStats, Unkept};
+    ///
+    /// assert_eq!(LayerStats::default().unkept_for(Unkept::ServerError), 0);
+    /// ```
+    #[must_use]
+    pub fn unkept_for(&self, reason: Unkept) -> u64 {
+        count_of(&self.by_reason.unkept, Unkept::ALL, reason)
+    }
+
+    /// All reasons that have occurred, with their counts, in the tables' order.
+    fn reasons(&self) -> impl Iterator<Item = (&'static str, String, u64)> {
+        let passed = named("passed through", PassThrough::ALL, &self.by_reason.passed_through);
+        let unshared = named("unshared", Unshared::ALL, &self.by_reason.unshared);
+        let unkept = named("unkept", Unkept::ALL, &self.by_reason.unkept);
+        passed.chain(unshared).chain(unkept).filter(|(.., count)| *count > 0)
+    }
+}
+
+fn count_of<R: PartialEq>(counts: &[u64], all: &[R], reason: R) -> u64 {
+    let place = all.iter().position(|one| *one == reason);
+    place.and_then(|place| counts.get(place)).copied().unwrap_or(0)
+}
+
+fn named<R: fmt::Display>(
+    kind: &'static str,
+    all: &'static [R],
+    counts: &[u64],
+) -> impl Iterator<Item = (&'static str, String, u64)> {
+    let counted = all.iter().zip(counts);
+    counted.map(move |(reason, count)| (kind, reason.to_string(), *count))
+}
+
+/// As a line for a log: the flights' line, and every reason that has occurred.
+///
+/// # Examples
+///
+/// ```
+/// let line = coalescer::http::LayerStats::default().to_string();
+/// assert!(line.starts_with("0 requests, 0 passed through; 0 calls, 0 executed"));
+/// ```
+impl fmt::Display for LayerStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.total_requests();
+        write!(f, "{total} requests, {} passed through; {}", self.passed_through, self.flights)?;
+        for (kind, reason, count) in self.reasons() {
+            write!(f, "; {kind} for {reason}: {count}")?;
+        }
+        Ok(())
+    }
+}
+
+/// As JSON: the fields, and an object `reasons` with a count for each that has occurred.
+#[cfg(feature = "serde")]
+impl serde::Serialize for LayerStats {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let reasons =
+            self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
+        let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
+        let mut fields = to.serialize_struct("LayerStats", 6)?;
+        fields.serialize_field("total_requests", &self.total_requests())?;
+        fields.serialize_field("passed_through", &self.passed_through)?;
+        fields.serialize_field("unshared", &self.unshared)?;
+        fields.serialize_field("unkept", &self.unkept)?;
+        fields.serialize_field("flights", &self.flights)?;
+        fields.serialize_field("reasons", &reasons)?;
+        fields.end()
+    }
+}
+
+/// The counters themselves.
+#[derive(Debug)]
+pub(super) struct Counters(ByReason<Box<[AtomicU64]>>);
+
+impl Counters {
+    pub(super) fn new() -> Self {
+        Self(ByReason {
+            passed_through: zeros(PassThrough::ALL),
+            unshared: zeros(Unshared::ALL),
+            unkept: zeros(Unkept::ALL),
+        })
+    }
+
+    pub(super) fn count_passed_through(&self, reason: PassThrough) {
+        count(&self.0.passed_through, PassThrough::ALL, reason);
+    }
+
+    pub(super) fn count_response(&self, verdict: ResponseVerdict) {
+        match verdict {
+            ResponseVerdict::Unshared(reason) => count(&self.0.unshared, Unshared::ALL, reason),
+            ResponseVerdict::Unkept(reason) => count(&self.0.unkept, Unkept::ALL, reason),
+            ResponseVerdict::Kept => {}
+        }
+    }
+
+    pub(super) fn snapshot(&self, flights: Stats) -> LayerStats {
+        let by_reason = ByReason {
+            passed_through: read(&self.0.passed_through),
+            unshared: read(&self.0.unshared),
+            unkept: read(&self.0.unkept),
+        };
+        LayerStats {
+            passed_through: by_reason.passed_through.iter().sum(),
+            unshared: by_reason.unshared.iter().sum(),
+            unkept: by_reason.unkept.iter().sum(),
+            flights,
+            by_reason,
+        }
+    }
+}
+
+fn zeros<R>(all: &[R]) -> Box<[AtomicU64]> {
+    all.iter().map(|_| AtomicU64::new(0)).collect()
+}
+
+fn count<R: PartialEq>(counters: &[AtomicU64], all: &[R], reason: R) {
+    if let Some(place) = all.iter().position(|one| *one == reason) {
+        counters[place].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn read(counters: &[AtomicU64]) -> Vec<u64> {
+    counters.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
+}

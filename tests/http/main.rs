@@ -1,0 +1,17 @@
+//! The HTTP layer's promises: the two tables row by row, and what a layer does with them.
+//!
+//! Run where the feature `http` is on, as `cargo test --workspace` has it. Nothing here sleeps, and
+//! what could hang runs under the watchdog.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod bodies;
+mod layer;
+mod requests;
+mod responses;
+mod secrets;
+mod stage;
+#[path = "../it/support.rs"]
+#[expect(dead_code, reason = "the tests of the core use the rest of it")]
+mod support;
+mod trouble;

@@ -1,0 +1,86 @@
+//! A layer whose requests bring what the handler does with them.
+
+use coalescer::http::{Body, CoalesceLayer, Coalesced};
+use http::request::Builder;
+use http::{Request, Response};
+
+use crate::support::{Call, Function, start, wait_until};
+
+/// What a handler makes of a request.
+pub(crate) type Page = Response<Body>;
+
+/// The request's body is what the handler does.
+pub(crate) type Scripted = Request<Function<Page, String>>;
+
+pub(crate) type Pages = Coalesced<fn(Scripted) -> Result<Page, String>, String>;
+
+/// What a call of the layer gives.
+pub(crate) type Answer = Result<Page, std::sync::Arc<String>>;
+
+fn handler(request: Scripted) -> Result<Page, String> {
+    (request.into_body())()
+}
+
+pub(crate) fn pages(layer: CoalesceLayer) -> Pages {
+    layer.layer(handler as fn(Scripted) -> _)
+}
+
+/// A call that runs the handler: it is handed out when the handler has begun.
+#[track_caller]
+pub(crate) fn lead(pages: &Pages, request: Builder) -> Call<Page, String, Answer> {
+    begin(pages, request).begun()
+}
+
+/// A call of which is not known yet what it will be.
+pub(crate) fn begin(pages: &Pages, request: Builder) -> Call<Page, String, Answer> {
+    let pages = pages.clone();
+    start(move |function| pages.call(request.body(function).unwrap()))
+}
+
+/// Calls that follow: they are handed out when that many more wait than before.
+#[track_caller]
+pub(crate) fn follow(
+    pages: &Pages,
+    request: impl Fn() -> Builder,
+    count: usize,
+) -> Vec<Call<Page, String, Answer>> {
+    let before = followers(pages);
+    let calls = (0..count).map(|_| begin(pages, request())).collect();
+    wait_until(|| followers(pages) == before + count);
+    calls
+}
+
+pub(crate) fn followers(pages: &Pages) -> usize {
+    pages.in_flight().iter().map(|flight| flight.followers).sum()
+}
+
+/// A call whose handler returns this at once.
+pub(crate) fn call(pages: &Pages, request: Builder, page: Page) -> Page {
+    pages.call(scripted(request, || Ok(page))).unwrap()
+}
+
+/// A request whose handler does this.
+pub(crate) fn scripted(
+    request: Builder,
+    function: impl FnOnce() -> Result<Page, String> + Send + 'static,
+) -> Scripted {
+    request.body(Box::new(function) as Function<Page, String>).unwrap()
+}
+
+/// A page with this text.
+pub(crate) fn page(text: &'static str) -> Page {
+    Response::new(Body::from(text))
+}
+
+/// A page with this text and field.
+pub(crate) fn page_with(text: &'static str, name: &'static str, value: &str) -> Page {
+    Response::builder().header(name, value).body(Body::from(text)).unwrap()
+}
+
+pub(crate) fn text(page: Page) -> String {
+    String::from_utf8(page.into_body().into_bytes().unwrap().to_vec()).unwrap()
+}
+
+pub(crate) fn get(path: &str) -> Builder {
+    Request::get(path)
+}
