@@ -413,7 +413,7 @@ impl CoalesceLayer {
         R: Into<Body>,
     {
         let flights = self.flights.share_with(Page::share_with).build();
-        let clock = self.clock.map_or_else(Clock::real, Clock::Manual);
+        let clock = self.clock.map_or_else(Clock::system, Clock::Manual);
         Coalesced::new(handler, self.gates, flights, clock, self.error_response)
     }
 }
