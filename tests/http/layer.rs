@@ -190,6 +190,7 @@ fn an_error_page_goes_to_those_who_waited_and_to_nobody_later() {
         assert_eq!(text(call(&pages, get("/"), page("not run"))), "well");
         let stats = pages.stats();
         assert_eq!((stats.unkept, stats.unkept_for(Unkept::ServerError)), (1, 1));
+        assert_eq!(stats.unkept_for(Unkept::NoCache), 0);
     });
 }
 

@@ -221,6 +221,7 @@ fn fresh_requests_share_the_key_of_the_others() {
 fn method_scheme_path_and_query_are_in_the_key() {
     let gates = Gates::new();
     assert_apart(&gates, Request::get("/"), Request::head("/"));
+    assert_eq!(key(&gates, Request::head("/")).method(), Method::HEAD);
     assert_apart(&gates, Request::get("http://a/"), Request::get("https://a/"));
     assert_same(&gates, Request::get("HTTP://a/"), Request::get("http://a/"));
     for (one, other) in [
