@@ -3,6 +3,7 @@
 //! A builder does not know its values' type until `build`, and a rule about values does. So the rule
 //! is carried in a type of its own, and `build` checks that the two agree.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,11 +14,15 @@ use crate::flight::ShareIf;
 pub struct ShareAll;
 
 /// Values that the function names may be shared: a builder with [`share_if`](crate::Builder::share_if).
-pub struct ShareIfFn<V>(Arc<ShareIf<V>>);
+pub struct ShareIfFn<V> {
+    may_share: Arc<ShareIf<V>>,
+    /// The type of the function, which is all that tells two of them apart.
+    function: TypeId,
+}
 
 impl<V> ShareIfFn<V> {
-    pub(crate) fn new(may_share: impl Fn(&V) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(may_share))
+    pub(crate) fn new<F: Fn(&V) -> bool + Send + Sync + 'static>(may_share: F) -> Self {
+        Self { may_share: Arc::new(may_share), function: TypeId::of::<F>() }
     }
 }
 
@@ -25,6 +30,9 @@ impl<V> ShareIfFn<V> {
 pub trait SharePolicy<V>: sealed::Sealed {
     #[doc(hidden)]
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;
+
+    #[doc(hidden)]
+    fn function(&self, _: sealed::Token) -> Option<TypeId>;
 }
 
 pub(crate) use sealed::Token;
@@ -41,11 +49,19 @@ impl<V> SharePolicy<V> for ShareAll {
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
         None
     }
+
+    fn function(&self, _: sealed::Token) -> Option<TypeId> {
+        None
+    }
 }
 
 impl<V> SharePolicy<V> for ShareIfFn<V> {
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
-        Some(self.0)
+        Some(self.may_share)
+    }
+
+    fn function(&self, _: sealed::Token) -> Option<TypeId> {
+        Some(self.function)
     }
 }
 

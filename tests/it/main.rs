@@ -16,6 +16,7 @@ mod forget;
 mod fresh;
 mod in_flight;
 mod keys;
+mod manager;
 mod max_requests;
 mod memory;
 mod panics;
