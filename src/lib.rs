@@ -103,6 +103,8 @@ mod clock;
 mod coalescer;
 mod deadlock;
 mod error;
+#[doc(hidden)]
+pub mod expanded;
 mod flight;
 mod forget;
 mod gate;
@@ -132,6 +134,8 @@ use std::time::Duration;
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use clock::ManualClock;
 pub use coalescer::Coalescer;
+#[cfg(feature = "macros")]
+pub use coalescer_macros::coalesce;
 pub use error::Error;
 pub use group::Group;
 #[doc(no_inline)]

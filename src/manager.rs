@@ -177,6 +177,7 @@ impl Manager {
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
     {
+        const { has_a_type_of_its_own::<F>() }
         self.of(load).execute(key)
     }
 
@@ -206,9 +207,11 @@ impl Manager {
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
     {
+        const { has_a_type_of_its_own::<F>() }
         self.of(load).clone()
     }
 
+    /// The coalescer of a function whose type has been found to be its own.
     #[inline]
     fn of<K, V, E, F>(&self, load: F) -> &Coalescer<K, V, E>
     where
@@ -217,14 +220,6 @@ impl Manager {
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
     {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "a manager tells functions apart by their types, which cannot be done for a closure \
-                 that captures something or a `fn` pointer: give it a name, as in \
-                 `manager.named(\"users\", load)?.execute(&key)`"
-            );
-        }
         let make = || {
             let builder = Builder::with_settings(&self.shared.defaults);
             let made = builder.name(type_name::<F>()).build(load);
@@ -401,6 +396,18 @@ impl Manager {
         self.shared.functions.values().for_each(|coalescer| f(&**coalescer));
         self.shared.names.all().iter().for_each(|named| f(&*named.coalescer));
     }
+}
+
+/// Stops the build for a function that its type does not tell from others. Called where users call,
+/// so that the compiler names their line.
+#[track_caller]
+const fn has_a_type_of_its_own<F>() {
+    assert!(
+        size_of::<F>() == 0,
+        "a manager tells functions apart by their types, which cannot be done for a closure that \
+         captures something or a `fn` pointer: give it a name, as in \
+         `manager.named(\"users\", load)?.execute(&key)`"
+    );
 }
 
 impl Default for Manager {
