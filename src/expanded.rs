@@ -24,7 +24,7 @@ use crate::sync::Arc;
 /// not all of them what can be done about it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key that `#[coalesce]` makes of the arguments",
-    label = "has to be `Hash`, `Eq` and `Clone`",
+    label = "has to be `Hash`, `Eq` and `Clone`, and a `{K}` when it is owned",
     note = "leave this argument out of the key with `skip(..)`, so that calls share whatever it is",
     note = "or say what the key is: `#[coalesce(key: Type = expression)]`"
 )]
@@ -42,15 +42,15 @@ where
 #[derive(Debug)]
 pub struct Again<'a, T>(pub &'a T);
 
-impl<T: Clone> Again<'_, T> {
+impl<T: ToOwned<Owned = T>> Again<'_, T> {
     #[inline]
     #[must_use]
     pub fn owned(&self) -> T {
-        self.0.clone()
+        self.0.to_owned()
     }
 }
 
-/// What is found of a type that is not `Clone`, so that only the key complains of it.
+/// What is found of a type that cannot be owned again, so that only the key complains of it.
 pub trait Unfit<T> {
     fn owned(&self) -> T {
         unreachable!("such an argument does not compile")

@@ -113,15 +113,12 @@ impl Expansion<'_> {
         let sig = self.signature();
         let (by, lent) = self.key.lent();
         let (no_result, run) = (self.write_check(), self.write_run());
-        // Only this macro sees the name, so an argument may have the same.
-        let flights = Ident::new("flights", Span::mixed_site());
         let group = self.write_group();
         quote! {
             #(#attrs)*
             #vis #sig {
                 #no_result
-                let #flights: &#library::Group<_, _, _, _> = #group;
-                #library::expanded::#by(#flights, #lent #library::expanded::Execute(#run))
+                #library::expanded::#by(#group, #lent #library::expanded::Execute(#run))
             }
         }
     }
@@ -150,7 +147,11 @@ impl Expansion<'_> {
     /// The group that the function calls.
     fn write_group(&self) -> TokenStream {
         if let Some(group) = &self.settings.group {
-            return quote_spanned!(group.span()=> &#group);
+            let library = &self.settings.library;
+            // What refers to a group, such as a `LazyLock`, will do as well.
+            return quote_spanned! {group.span()=>
+                { let group: &#library::Group<_, _, _, _> = &#group; group }
+            };
         }
         let (access, types) = (self.access_name(), self.types());
         match self.is_associated() {
@@ -243,7 +244,7 @@ impl Expansion<'_> {
     fn write_type(&self) -> TokenStream {
         let Function { vis, sig, .. } = self.function;
         let (name, attrs) = (&sig.ident, self.attributes());
-        let doc = format!("The way to the flights of the function [`{0}`](fn@{0}).", name.unraw());
+        let doc = format!(" The way to the flights of the function [`{0}`](fn@{0}).", name.unraw());
         let access = self.write_access();
         quote! {
             #(#attrs)*
@@ -261,7 +262,7 @@ impl Expansion<'_> {
         let (access, attrs, ty) = (self.access_name(), self.attributes(), self.group_type());
         let (generics, bounds) = self.generics();
         let doc = format!(
-            "The group of [`{0}`]({1}{0}): its counters, what is under way, and forgetting.",
+            " The group of [`{0}`]({1}{0}): its counters, what is under way, and forgetting.",
             sig.ident.unraw(),
             if self.is_associated() { "Self::" } else { "fn@" }
         );
@@ -338,7 +339,7 @@ impl Expansion<'_> {
             false => Ident::new("forget", Span::call_site()),
         };
         let doc = format!(
-            "Forgets what [`{0}`]({1}{0}) has computed, or is computing, of these arguments, and \
+            " Forgets what [`{0}`]({1}{0}) has computed, or is computing, of these arguments, and \
              says whether there was something.",
             sig.ident.unraw(),
             if self.is_associated() { "Self::" } else { "fn@" }
@@ -414,5 +415,53 @@ impl Expansion<'_> {
             meta => meta.path().is_ident("cfg"),
         };
         self.function.attrs.iter().filter(goes_along).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Delimiter, TokenStream, TokenTree};
+    use quote::quote;
+
+    use super::expand;
+
+    const BEFORE: &str = include_str!("shown/before.rs");
+    const AFTER: &str = include_str!("shown/after.rs");
+
+    #[test]
+    fn the_expansion_is_what_the_documentation_shows() {
+        let attribute = "#[coalesce(window = \"250ms\", max_requests = 1_000)]\n";
+        let (docs, function) = BEFORE.split_once(attribute).expect("the attribute is this one");
+        let item = format!("{docs}{function}").parse().expect("it is Rust");
+        let settings = quote!(window = "250ms", max_requests = 1_000);
+        let shown = AFTER.parse().expect("it is Rust");
+        assert_eq!(essence(expand(settings, item)), essence(shown));
+    }
+
+    /// The tokens, one a line, without the attributes that keep lints quiet.
+    fn essence(tokens: TokenStream) -> Vec<String> {
+        let mut essence = Vec::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match token {
+                TokenTree::Punct(hash)
+                    if hash.as_char() == '#' && tokens.peek().is_some_and(quiets) =>
+                {
+                    tokens.next();
+                }
+                TokenTree::Group(group) => {
+                    essence.push(format!("{:?}", group.delimiter()));
+                    essence.extend(self::essence(group.stream()));
+                    essence.push("end".to_owned());
+                }
+                other => essence.push(other.to_string()),
+            }
+        }
+        essence
+    }
+
+    fn quiets(token: &TokenTree) -> bool {
+        matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket
+            && group.stream().to_string().starts_with("allow"))
     }
 }

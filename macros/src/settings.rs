@@ -210,3 +210,31 @@ fn unknown(word: &str) -> String {
     let words: Vec<_> = WORDS.iter().map(|(known, _)| format!("`{known}`")).collect();
     format!("`{word}` is none of the words that stand here: {}", words.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::WORDS;
+
+    /// Methods of the builder that are no settings.
+    const NO_SETTINGS: [&str; 1] = ["build"];
+
+    #[test]
+    fn every_setting_of_the_builder_is_a_word() {
+        let builder = include_str!("../../src/builder.rs");
+        let methods = builder.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
+        let names: Vec<&str> =
+            methods.filter_map(|method| method.split(['(', '<']).next()).collect();
+        assert!(names.len() > 10, "the builder has moved");
+        for name in names.iter().filter(|name| !NO_SETTINGS.contains(name)) {
+            assert!(WORDS.iter().any(|(word, _)| word == name), "`{name}` cannot be said");
+        }
+    }
+
+    #[test]
+    fn the_usage_of_a_word_is_read() {
+        for (word, usage) in WORDS {
+            let read: Result<super::Settings, _> = syn::parse_str(usage);
+            assert!(read.is_ok_and(|read| read.said(word).is_some()), "{usage}");
+        }
+    }
+}

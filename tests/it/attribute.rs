@@ -446,6 +446,28 @@ fn methods_say_what_self_is_to_the_key() {
     });
 }
 
+#[test]
+fn a_function_may_be_given_its_group() {
+    // S52: where it is, and what refers to one.
+    static LENGTHS: LazyLock<Group<String, usize, String>> =
+        LazyLock::new(|| Group::builder().window(Duration::MAX).build());
+    #[coalesce(group = LENGTHS)]
+    fn length(word: &str) -> Result<usize, String> {
+        Ok(word.len())
+    }
+    #[coalesce(group = group, key = word)]
+    fn by_argument(group: &Group<String, usize, String>, word: &str) -> Result<usize, String> {
+        Ok(word.len())
+    }
+    watched(|| {
+        assert_eq!((*length("four").unwrap(), *length("four").unwrap()), (4, 4));
+        assert_eq!(LENGTHS.stats().executed_requests, 1);
+        let own = Group::new();
+        assert_eq!(*by_argument(&own, "four").unwrap(), 4);
+        assert_eq!((own.stats().total_requests, LENGTHS.stats().total_requests), (1, 2));
+    });
+}
+
 trait Find {
     fn find(&self, id: u64) -> Result<Arc<u64>, Error<String>>;
 

@@ -1,6 +1,3 @@
-//! That something passes makes trybuild build what it looks at, and a manager's complaint comes
-//! with the build.
-
 use std::fmt::Display;
 use std::sync::Arc;
 

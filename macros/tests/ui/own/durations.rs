@@ -30,9 +30,4 @@ fn too_long(id: u64) -> u64 {
     id
 }
 
-#[coalesce(window = 100 + 5)]
-fn of_another_type(id: u64) -> u64 {
-    id
-}
-
 fn main() {}

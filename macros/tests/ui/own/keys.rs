@@ -31,11 +31,6 @@ fn with_settings_of_a_group(user: u64) -> Result<u64, String> {
     Ok(user)
 }
 
-#[coalesce(key: String = user.id)]
-fn of_another_type(user: &User) -> u64 {
-    user.id
-}
-
 #[coalesce]
 fn of_too_many(
     a: u8,
