@@ -133,7 +133,7 @@ impl Manager {
         let shared = Shared {
             defaults: defaults.without_name().settings::<()>(),
             functions: Registry::new(),
-            names: Names::default(),
+            names: Names::new(),
         };
         Self { shared: StdArc::new(shared) }
     }

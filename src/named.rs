@@ -209,10 +209,13 @@ impl Named {
 }
 
 /// The named coalescers. The lock is a leaf: names are compared under it, and nothing else is done.
-#[derive(Default)]
 pub(crate) struct Names(Mutex<HashMap<StdArc<str>, StdArc<Named>>>);
 
 impl Names {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<StdArc<Named>> {
         self.0.lock().get(name).cloned()
     }
