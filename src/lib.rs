@@ -49,6 +49,8 @@
 //! | to know how the value came about | [`execute_outcome`](Coalescer::execute_outcome) |
 //! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
 //! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
+//! | a function whose every call is coalesced | the attribute `#[coalesce]`, with the feature `macros` |
+//! | coalescers by function or by name, and the sum of their counters | a [`Manager`] |
 //!
 //! # What is promised
 //!
@@ -95,7 +97,8 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
+//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`] and [`Role`] |
+//! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
 
 mod admission;
 mod builder;
@@ -158,7 +161,8 @@ pub use stats::Stats;
 /// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
-/// The README's examples, so that they are compiled and run with the tests.
-#[cfg(doctest)]
+/// The README's examples, so that they are compiled and run with the tests. One has the attribute,
+/// which the tests of the whole workspace turn on.
+#[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
