@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use crate::clock::ManualClock;
+use crate::builder::ClockChoice;
 use crate::rules::Rules;
 
 /// Everything that a builder says of a coalescer but its name and its hasher.
@@ -13,7 +13,7 @@ use crate::rules::Rules;
 pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) shards: usize,
-    pub(crate) clock: Option<ManualClock>,
+    pub(crate) clock: ClockChoice,
     pub(crate) share_if: Option<TypeId>,
 }
 
@@ -22,18 +22,23 @@ impl Settings {
     pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
         // Taken apart without `..`, so that a new setting is not forgotten here.
         let Self { rules, shards, clock, share_if } = self;
-        let same_clock = match (clock, &other.clock) {
-            (None, None) => true,
-            (Some(one), Some(other)) => one.is(other),
-            _ => false,
-        };
-        let same = [
-            ("shards", *shards == other.shards),
-            ("clock", same_clock),
-            ("share_if", *share_if == other.share_if),
-        ];
-        let differing = same.into_iter().find(|(_, is_same)| !is_same);
-        differs_in(rules, &other.rules).or(differing.map(|(name, _)| name))
+        let others =
+            [("shards", *shards == other.shards), ("share_if", *share_if == other.share_if)];
+        let differing = others.into_iter().find(|(_, is_same)| !is_same);
+        differs_in(rules, &other.rules)
+            .or_else(|| clock.differs_in(&other.clock))
+            .or(differing.map(|(name, _)| name))
+    }
+}
+
+impl ClockChoice {
+    fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        match (self, other) {
+            (Self::System, Self::System) | (Self::PreciseSystem, Self::PreciseSystem) => None,
+            (Self::Manual(one), Self::Manual(other)) if one.is(other) => None,
+            (Self::Manual(_), _) | (_, Self::Manual(_)) => Some("clock"),
+            (Self::PreciseSystem, _) | (_, Self::PreciseSystem) => Some("precise_clock"),
+        }
     }
 }
 

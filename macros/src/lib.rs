@@ -67,7 +67,7 @@ mod settings;
 /// | `on_deadlock` | `on_deadlock = OnDeadlock::Bypass` |
 /// | `name`, else the function's path | `name = "users"` |
 /// | `shards`; `hasher`, a type that is `Default` | `hasher = std::hash::RandomState` |
-/// | `clock`, for tests | `clock = CLOCK.clone()` |
+/// | `precise_clock`; `clock`, for tests | `precise_clock` |
 /// | `crate`, where the library is not `::coalescer` | `crate = my_crate::coalescer` |
 ///
 /// A duration is text, read when the program is built: whole numbers with the units `ns`, `us` (or

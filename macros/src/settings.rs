@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, and how it is used.
-const WORDS: [(&str, &str); 19] = [
+const WORDS: [(&str, &str); 20] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -27,6 +27,7 @@ const WORDS: [(&str, &str); 19] = [
     ("hasher", "hasher = std::hash::RandomState"),
     ("name", "name = \"users\""),
     ("clock", "clock = CLOCK.clone()"),
+    ("precise_clock", "precise_clock"),
     ("key", "key = id"),
     ("skip", "skip(connection)"),
     ("group", "group = self.users"),
@@ -84,6 +85,10 @@ impl Settings {
         self.said.push(word.clone());
         match text.as_str() {
             "associated" => return Ok(()),
+            "precise_clock" => {
+                self.calls.extend(quote!(.#word()));
+                return Ok(());
+            }
             "skip" => return self.read_skip(input, &word),
             "key" if input.peek(Token![:]) => return self.read_typed_key(input),
             _ => {}

@@ -516,7 +516,7 @@ fn the_window_is_the_default_unless_it_is_said() {
     fn by_default() -> u64 {
         RUNS.next()
     }
-    #[coalesce(clock = CLOCK.clone(), window = SHORT)]
+    #[coalesce(precise_clock, clock = CLOCK.clone(), window = SHORT)]
     fn short() -> u64 {
         RUNS.next()
     }

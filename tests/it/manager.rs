@@ -209,14 +209,14 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
     // S51: each setting counts, and the same ones do not.
     watched(|| {
         macro_rules! differ {
-            ($($setting:ident($value:expr)),* $(,)?) => {$(
+            ($($setting:ident($($value:expr)?)),* $(,)?) => {$(
                 let manager = Manager::new();
                 manager.named("lengths", length).unwrap();
-                let set = manager.named_with("lengths", |s| s.$setting($value), length);
+                let set = manager.named_with("lengths", |s| s.$setting($($value)?), length);
                 let setting = stringify!($setting);
                 assert_eq!(set.unwrap_err(), other_settings(setting));
 
-                manager.named_with("set", |s| s.$setting($value), length).unwrap();
+                manager.named_with("set", |s| s.$setting($($value)?), length).unwrap();
                 manager.named("set", length).expect_err(setting);
             )*};
         }
@@ -235,6 +235,7 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
             on_deadlock(OnDeadlock::Bypass),
             shards(4),
             clock(ManualClock::new()),
+            precise_clock(),
             share_if(|length: &usize| *length > 3),
         );
     });
