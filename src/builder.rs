@@ -12,6 +12,7 @@ use crate::coalescer::Coalescer;
 use crate::group::{Core, Group};
 use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
 use crate::rules::{OnDeadlock, Rules};
+use crate::settings::Settings;
 use crate::table::Table;
 
 /// Shards of a table unless the builder says otherwise. Twice as fast as one lock already with two
@@ -56,7 +57,8 @@ pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {
 }
 
 /// Which clock the product reads.
-enum ClockChoice {
+#[derive(Clone, Debug)]
+pub(crate) enum ClockChoice {
     System,
     PreciseSystem,
     Manual(ManualClock),
@@ -535,6 +537,39 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
         P: SharePolicy<V>,
     {
         Coalescer::from_parts(self.into_group(), Arc::new(load))
+    }
+
+    /// What a manager compares.
+    pub(crate) fn settings<V>(&self) -> Settings
+    where
+        P: SharePolicy<V>,
+    {
+        Settings {
+            rules: self.rules.clone(),
+            shards: self.shards.next_power_of_two(),
+            clock: self.clock.clone(),
+            share_if: self.policy.function(Token),
+        }
+    }
+
+    /// Panics if there is a name: a manager gives them.
+    #[track_caller]
+    pub(crate) fn without_name(self) -> Self {
+        assert!(
+            self.name.is_none(),
+            "name({:?}): a manager names its coalescers itself; leave name unset",
+            self.name.as_deref().unwrap_or_default()
+        );
+        self
+    }
+}
+
+impl Builder<ForCoalescer> {
+    /// A builder with a hasher of its own.
+    pub(crate) fn with_settings(settings: &Settings) -> Self {
+        let Settings { rules, shards, clock, share_if: _ } = settings;
+        let fresh = Self::new(rules.clone());
+        Self { shards: *shards, clock: clock.clone(), ..fresh }
     }
 }
 

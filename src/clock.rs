@@ -292,6 +292,11 @@ impl ManualClock {
         }
     }
 
+    /// Whether both are handles of one clock.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     fn due(&self, now: Nanos) -> Vec<Arc<dyn Alarm>> {
         let alarms = self.inner.alarms.lock();
         let due = alarms.armed.iter().filter(|armed| armed.due <= now);

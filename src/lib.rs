@@ -49,6 +49,8 @@
 //! | to know how the value came about | [`execute_outcome`](Coalescer::execute_outcome) |
 //! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
 //! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
+//! | a function whose every call is coalesced | the attribute `#[coalesce]`, with the feature `macros` |
+//! | coalescers by function or by name, and the sum of their counters | a [`Manager`] |
 //!
 //! # What is promised
 //!
@@ -96,8 +98,9 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`InFlight`] and [`Role`] |
+//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`] and [`Role`] |
 //! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
+//! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
 
 mod admission;
 mod builder;
@@ -105,6 +108,8 @@ mod clock;
 mod coalescer;
 mod deadlock;
 mod error;
+#[doc(hidden)]
+pub mod expanded;
 mod flight;
 mod forget;
 mod gate;
@@ -114,12 +119,16 @@ pub mod http;
 mod in_flight;
 mod join;
 mod key;
+mod manager;
+mod named;
 mod outcome;
 mod policy;
 mod publish;
 mod ran;
+mod registry;
 mod retention;
 mod rules;
+mod settings;
 mod shard;
 mod slab;
 mod slot;
@@ -132,12 +141,16 @@ use std::time::Duration;
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use clock::ManualClock;
 pub use coalescer::Coalescer;
+#[cfg(feature = "macros")]
+pub use coalescer_macros::coalesce;
 pub use error::Error;
 pub use group::Group;
 #[doc(no_inline)]
 pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
+pub use manager::Manager;
+pub use named::{ManagerStats, NameError, NamedStats};
 pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;
@@ -152,8 +165,8 @@ pub use stats::Stats;
 /// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
-/// The README's examples, so that they are compiled and run with the tests. One of them needs the
-/// feature, which the README's test command turns on.
-#[cfg(all(doctest, feature = "http"))]
+/// The README's examples, so that they are compiled and run with the tests. Two of them need
+/// features, which the tests of the whole workspace turn on.
+#[cfg(all(doctest, feature = "http", feature = "macros"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -3,6 +3,7 @@
 //! A builder does not know its values' type until `build`, and a rule about values does. So the rule
 //! is carried in a type of its own, and `build` checks that the two agree.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,11 +47,15 @@ pub struct ShareAll;
 
 /// A function says of each value with whom it is shared: a builder with
 /// [`share_if`](crate::Builder::share_if) or [`share_with`](crate::Builder::share_with).
-pub struct ShareIfFn<V>(Arc<ShareIf<V>>);
+pub struct ShareIfFn<V> {
+    share_with: Arc<ShareIf<V>>,
+    /// The type of the function, which is all that tells two of them apart.
+    function: TypeId,
+}
 
 impl<V> ShareIfFn<V> {
-    pub(crate) fn new(share_with: impl Fn(&V) -> ShareWith + Send + Sync + 'static) -> Self {
-        Self(Arc::new(share_with))
+    pub(crate) fn new<F: Fn(&V) -> ShareWith + Send + Sync + 'static>(share_with: F) -> Self {
+        Self { share_with: Arc::new(share_with), function: TypeId::of::<F>() }
     }
 }
 
@@ -58,6 +63,9 @@ impl<V> ShareIfFn<V> {
 pub trait SharePolicy<V>: sealed::Sealed {
     #[doc(hidden)]
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;
+
+    #[doc(hidden)]
+    fn function(&self, _: sealed::Token) -> Option<TypeId>;
 }
 
 pub(crate) use sealed::Token;
@@ -74,11 +82,19 @@ impl<V> SharePolicy<V> for ShareAll {
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
         None
     }
+
+    fn function(&self, _: sealed::Token) -> Option<TypeId> {
+        None
+    }
 }
 
 impl<V> SharePolicy<V> for ShareIfFn<V> {
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
-        Some(self.0)
+        Some(self.share_with)
+    }
+
+    fn function(&self, _: sealed::Token) -> Option<TypeId> {
+        Some(self.function)
     }
 }
 

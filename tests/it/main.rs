@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod attribute;
 mod bad_input;
 mod coalescer;
 mod counters;
@@ -16,6 +17,7 @@ mod forget;
 mod fresh;
 mod in_flight;
 mod keys;
+mod manager;
 mod max_requests;
 mod memory;
 mod panics;

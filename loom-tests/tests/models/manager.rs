@@ -1,0 +1,36 @@
+//! A manager's map of functions, which is read without a lock while it grows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::{Coalescer, Manager, ManualClock, Role};
+use coalescer_loom_tests::Model;
+use coalescer_loom_tests::checker::thread;
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the function of a coalescer")]
+fn number(key: &u8) -> Result<u8, ()> {
+    Ok(*key)
+}
+
+/// S51: two calls that are both a function's first have one coalescer, so one of them executes.
+#[test]
+fn a_function_that_is_new_to_two_calls_gets_one_coalescer() {
+    let endings = ["followed", "late"];
+    Model::new("a new function of a manager, 2", endings).exhaustive().explore(move |seen| {
+        let settings = Coalescer::builder().clock(ManualClock::new()).shards(1);
+        let manager = Manager::with_defaults(settings.window(Duration::MAX));
+        let threads = [(); 2].map(|()| {
+            let manager = manager.clone();
+            thread::spawn(move || {
+                manager.coalescer(number).execute_outcome(&1).expect("nothing fails")
+            })
+        });
+        let [one, other] = threads.map(|thread| thread.join().expect("no panic"));
+        assert!(Arc::ptr_eq(&one.value, &other.value), "each has a coalescer of its own");
+        let stats = manager.stats();
+        assert_eq!((stats.total.total_requests, stats.total.executed_requests), (2, 1));
+        assert_eq!(stats.coalescers.len(), 1);
+        let followed = [one, other].iter().any(|outcome| outcome.role == Role::Follower);
+        seen.note(if followed { "followed" } else { "late" });
+    });
+}

@@ -1,0 +1,467 @@
+//! What the attribute writes: the function as a call of its group, and the way to that group.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, FnArg, GenericArgument, GenericParam, ImplGenerics, Meta, Pat, PatType,
+    PathArguments, Result, ReturnType, Signature, Type, WhereClause, parse_quote, parse2,
+};
+
+use crate::function::{Argument, Function, bare, named};
+use crate::key::{Key, declared, lent};
+use crate::refuse;
+use crate::settings::Settings;
+
+/// The function, coalesced; or the function as it was and what is wrong, so that a compiler does not
+/// also complain of every call of it.
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    try_expand(attribute, item.clone()).unwrap_or_else(|wrong| {
+        let wrong = wrong.to_compile_error();
+        quote!(#wrong #item)
+    })
+}
+
+fn try_expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let function: Function = parse2(item)?;
+    let settings: Settings = parse2(attribute)?;
+    let key = refuse::check(&function, &settings)?;
+    let output = Output::of(&function.sig, &settings);
+    Ok(Expansion { function: &function, settings: &settings, key, output }.write())
+}
+
+/// What the function returns.
+struct Output {
+    value: TokenStream,
+    error: TokenStream,
+    /// The type of a function that returns no `Result`, which may be one by another name.
+    plain: Option<Type>,
+    is_result: bool,
+}
+
+impl Output {
+    fn of(sig: &Signature, settings: &Settings) -> Self {
+        let library = &settings.library;
+        let ty = match &sig.output {
+            ReturnType::Default => parse_quote!(()),
+            ReturnType::Type(_, ty) => bare(ty).clone(),
+        };
+        if !is_called_result(&ty) {
+            let error = quote!(::core::convert::Infallible);
+            return Self { value: quote!(#ty), error, plain: Some(ty), is_result: false };
+        }
+        let (value, error) = match &type_arguments(&ty)[..] {
+            [value, error] => (quote!(#value), quote!(#error)),
+            // As of `io::Result<T>`: it is not to be seen here what its error is.
+            _ => {
+                let of = quote_spanned!(ty.span()=> <#ty as #library::expanded::Returned>);
+                (quote!(#of::Value), quote!(#of::Error))
+            }
+        };
+        Self { value, error, plain: None, is_result: true }
+    }
+}
+
+fn is_called_result(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "Result")
+}
+
+fn type_arguments(ty: &Type) -> Vec<&Type> {
+    let Type::Path(path) = ty else { return Vec::new() };
+    match path.path.segments.last().map(|last| &last.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) => {
+            let types = arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            types.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+struct Expansion<'a> {
+    function: &'a Function,
+    settings: &'a Settings,
+    key: Key<'a>,
+    output: Output,
+}
+
+impl Expansion<'_> {
+    fn write(&self) -> TokenStream {
+        let function = self.write_function();
+        let access = match &self.settings.group {
+            // Whoever has made the group has it.
+            Some(_) => TokenStream::new(),
+            None if self.is_associated() => self.write_access(),
+            None => self.write_type(),
+        };
+        quote!(#function #access)
+    }
+
+    /// Whether the function stands in an `impl`, where nothing but functions can be written.
+    fn is_associated(&self) -> bool {
+        self.function.receiver().is_some() || self.settings.said("associated").is_some()
+    }
+
+    /// The function under its own name, which calls its group.
+    fn write_function(&self) -> TokenStream {
+        let Function { attrs, vis, .. } = self.function;
+        let library = &self.settings.library;
+        let sig = self.signature();
+        let (by, lent) = self.key.lent();
+        let (no_result, run) = (self.write_check(), self.write_run());
+        let group = self.write_group();
+        quote! {
+            #(#attrs)*
+            #vis #sig {
+                #no_result
+                #library::expanded::#by(#group, #lent #library::expanded::Execute(#run))
+            }
+        }
+    }
+
+    /// The signature with what is shared as its result. `mut` goes with the body, and so do the
+    /// attributes of what is bound there again: they are about how it is used.
+    fn signature(&self) -> Signature {
+        let library = &self.settings.library;
+        let Output { value, error, .. } = &self.output;
+        let mut sig = self.function.sig.clone();
+        for input in &mut sig.inputs {
+            let FnArg::Typed(argument) = input else { continue };
+            if self.is_bound_again(argument) {
+                argument.attrs.clear();
+            }
+            if let Pat::Ident(name) = &mut *argument.pat {
+                name.mutability = None;
+            }
+        }
+        sig.output = parse_quote! {
+            -> ::core::result::Result<::std::sync::Arc<#value>, #library::Error<#error>>
+        };
+        sig
+    }
+
+    /// The group that the function calls.
+    fn write_group(&self) -> TokenStream {
+        if let Some(group) = &self.settings.group {
+            let library = &self.settings.library;
+            // What refers to a group, such as a `LazyLock`, will do as well.
+            return quote_spanned! {group.span()=>
+                { let group: &#library::Group<_, _, _, _> = &#group; group }
+            };
+        }
+        let (access, types) = (self.access_name(), self.types());
+        match self.is_associated() {
+            true => quote!(Self::#access #types ()),
+            false => {
+                let name = &self.function.sig.ident;
+                quote!(#name::#access #types ())
+            }
+        }
+    }
+
+    /// The function that a leader runs.
+    fn write_run(&self) -> TokenStream {
+        let Function { sig, body, .. } = self.function;
+        let library = &self.settings.library;
+        let bindings = self.write_bindings();
+        let body = if bindings.is_empty() {
+            quote!(#body)
+        } else {
+            let statements = body.stream();
+            quote!({ #bindings #statements })
+        };
+        let ty = match &sig.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, ty) => quote!(#ty),
+        };
+        let run = quote!(|| -> #ty #body);
+        if self.output.is_result { run } else { quote!(#library::expanded::unfailing(#run)) }
+    }
+
+    /// What the body needs beside what it captures: arguments that the key has lent and the body may
+    /// consume, and the `mut` of others.
+    fn write_bindings(&self) -> TokenStream {
+        let library = &self.settings.library;
+        let again = self.function.typed().filter(|argument| self.is_bound_again(argument));
+        let bindings = again.filter_map(|typed| {
+            let (attrs, argument) = (&typed.attrs, named(typed).ok()?);
+            let Argument { name, mutability, .. } = argument;
+            let value = if self.is_lent(&argument) {
+                let lent = lent(&argument);
+                quote!({
+                    #[allow(unused_imports)]
+                    use #library::expanded::Unfit as _;
+                    #library::expanded::Again(#lent).owned()
+                })
+            } else {
+                quote!(#name)
+            };
+            Some(quote!(#(#attrs)* let #mutability #name = #value;))
+        });
+        bindings.collect()
+    }
+
+    fn is_bound_again(&self, argument: &PatType) -> bool {
+        named(argument)
+            .is_ok_and(|argument| argument.mutability.is_some() || self.is_lent(&argument))
+    }
+
+    /// Whether the key has a reference to what the body owns.
+    fn is_lent(&self, argument: &Argument<'_>) -> bool {
+        let is_part = self.key.parts().iter().any(|part| part.name == argument.name);
+        is_part && argument.referred().is_none()
+    }
+
+    /// A complaint at build if what is taken for a value is a `Result` by another name.
+    fn write_check(&self) -> TokenStream {
+        let Some(ty @ Type::Path(_)) = &self.output.plain else { return TokenStream::new() };
+        let library = &self.settings.library;
+        let what = "this is a `Result` by another name, whose errors `#[coalesce]` would take for \
+                    values, and keep: write it as `Result<Value, Error>`";
+        let check = quote_spanned! {ty.span()=>
+            {
+                #[allow(unused_imports)]
+                use #library::expanded::NoResult as _;
+                ::core::assert!(!#library::expanded::Probe::<#ty>::IS_RESULT, #what);
+            }
+        };
+        // An item can name neither type parameters nor `Self`, and a block in the body is looked at
+        // only when the function is built.
+        if self.function.is_generic() || self.is_associated() {
+            quote_spanned!(ty.span()=> const #check)
+        } else {
+            quote_spanned!(ty.span()=> const _: () = #check;)
+        }
+    }
+
+    /// For a function that stands alone: a type of its name, which has the way to its group. Types
+    /// and functions do not get into each other's way, and unlike a module a type can stand in a
+    /// function's body and see what is declared there.
+    fn write_type(&self) -> TokenStream {
+        let Function { vis, sig, .. } = self.function;
+        let (name, attrs) = (&sig.ident, self.attributes());
+        let doc = format!(" The way to the flights of the function [`{0}`](fn@{0}).", name.unraw());
+        let access = self.write_access();
+        quote! {
+            #(#attrs)*
+            #[doc = #doc]
+            #[allow(non_camel_case_types, missing_debug_implementations)]
+            #vis enum #name {}
+            #(#attrs)*
+            impl #name { #access }
+        }
+    }
+
+    /// The functions that lead to the group, and that forget by the arguments.
+    fn write_access(&self) -> TokenStream {
+        let Function { vis, sig, .. } = self.function;
+        let (access, attrs, ty) = (self.access_name(), self.attributes(), self.group_type());
+        let (generics, bounds) = self.generics();
+        let doc = format!(
+            " The group of [`{0}`]({1}{0}): its counters, what is under way, and forgetting.",
+            sig.ident.unraw(),
+            if self.is_associated() { "Self::" } else { "fn@" }
+        );
+        let (flights, forget) = (self.write_flights(), self.write_forget());
+        quote! {
+            #(#attrs)*
+            #[doc = #doc]
+            #[allow(dead_code)]
+            #vis fn #access #generics () -> &'static #ty #bounds { #flights }
+            #forget
+        }
+    }
+
+    /// The body of the access: the group itself, made when it is first asked for.
+    fn write_flights(&self) -> TokenStream {
+        let library = &self.settings.library;
+        let (types, build) = (self.group_types(), self.write_build());
+        if !self.function.is_generic() && !self.is_associated() {
+            return quote! {
+                static FLIGHTS: ::std::sync::LazyLock<#library::expanded::Flights> =
+                    ::std::sync::LazyLock::new(|| {
+                        #library::expanded::Flights::of::<#types>(#build)
+                    });
+                FLIGHTS.group()
+            };
+        }
+        // A static is one for all types that the function, or the `impl` round it, can be of.
+        quote! {
+            static FLIGHTS: ::std::sync::LazyLock<#library::expanded::FlightsByType> =
+                ::std::sync::LazyLock::new(#library::expanded::FlightsByType::new);
+            FLIGHTS.group::<#types>(|| #build)
+        }
+    }
+
+    fn write_build(&self) -> TokenStream {
+        let Settings { library, calls, share_if, hasher, name, .. } = self.settings;
+        let value = &self.output.value;
+        let window = match self.settings.said("window") {
+            Some(_) => TokenStream::new(),
+            None => quote!(.window(#library::DEFAULT_WINDOW)),
+        };
+        let name = match name {
+            Some(name) => quote!(#name),
+            None => self.path(),
+        };
+        let share_if = share_if.iter().map(|share_if| quote!(.share_if::<#value>(#share_if)));
+        let hasher = hasher.iter().map(
+            |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
+        );
+        quote! {
+            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#share_if)* .build()
+        }
+    }
+
+    /// The function's path, for people who read logs.
+    fn path(&self) -> TokenStream {
+        let name = self.function.sig.ident.unraw().to_string();
+        if self.is_associated() {
+            quote!(::std::format!("{}::{}", ::core::any::type_name::<Self>(), #name))
+        } else {
+            quote!(::core::concat!(::core::module_path!(), "::", #name))
+        }
+    }
+
+    /// Forgets by the arguments, where the key is made of them.
+    fn write_forget(&self) -> TokenStream {
+        let Key::Arguments(parts) = &self.key else { return TokenStream::new() };
+        let Function { vis, sig, .. } = self.function;
+        let Settings { library, .. } = self.settings;
+        let (generics, bounds) = self.generics();
+        let (access, types, attrs) = (self.access_name(), self.types(), self.attributes());
+        let forget = match self.is_associated() {
+            true => format_ident!("{}_forget", sig.ident.unraw(), span = sig.ident.span()),
+            false => Ident::new("forget", Span::call_site()),
+        };
+        let doc = format!(
+            " Forgets what [`{0}`]({1}{0}) has computed, or is computing, of these arguments, and \
+             says whether there was something.",
+            sig.ident.unraw(),
+            if self.is_associated() { "Self::" } else { "fn@" }
+        );
+        let declared = parts.iter().map(declared);
+        let (by, lent) = self.key.lent();
+        quote! {
+            #(#attrs)*
+            #[doc = #doc]
+            #[allow(dead_code, clippy::all, clippy::pedantic)]
+            #vis fn #forget #generics (#(#declared),*) -> bool #bounds {
+                #library::expanded::#by(Self::#access #types (), #lent #library::expanded::Forget)
+            }
+        }
+    }
+
+    /// The group's key, value, error and hasher.
+    fn group_types(&self) -> TokenStream {
+        let Settings { library, hasher, .. } = self.settings;
+        let Output { value, error, .. } = &self.output;
+        let key = self.key.ty();
+        let hasher = match hasher {
+            Some(hasher) => quote!(#hasher),
+            None => quote!(#library::DefaultHashBuilder),
+        };
+        quote!(#key, #value, #error, #hasher)
+    }
+
+    fn group_type(&self) -> TokenStream {
+        let Settings { library, hasher, .. } = self.settings;
+        let Output { value, error, .. } = &self.output;
+        let (key, hasher) = (self.key.ty(), hasher.iter());
+        quote!(#library::Group<#key, #value, #error #(, #hasher)*>)
+    }
+
+    /// `coalescer`, or where functions of several names stand side by side, `find_user_coalescer`.
+    fn access_name(&self) -> Ident {
+        let name = &self.function.sig.ident;
+        match self.is_associated() {
+            true => format_ident!("{}_coalescer", name.unraw(), span = name.span()),
+            false => Ident::new("coalescer", Span::call_site()),
+        }
+    }
+
+    /// The type parameters of the function with their bounds, for the functions beside it. Of a
+    /// function that has only lifetimes they need none: they take references of any.
+    fn generics(&self) -> (Option<ImplGenerics<'_>>, Option<&WhereClause>) {
+        let (generics, _, bounds) = self.function.sig.generics.split_for_impl();
+        match self.function.is_generic() {
+            true => (Some(generics), bounds),
+            false => (None, None),
+        }
+    }
+
+    /// The type parameters as arguments: `::<T, N>`.
+    fn types(&self) -> TokenStream {
+        let parameters = self.function.sig.generics.params.iter().filter_map(|one| match one {
+            GenericParam::Type(one) => Some(&one.ident),
+            GenericParam::Const(one) => Some(&one.ident),
+            GenericParam::Lifetime(_) => None,
+        });
+        match self.function.is_generic() {
+            true => quote!(::<#(#parameters),*>),
+            false => TokenStream::new(),
+        }
+    }
+
+    /// The attributes of the function that go for what is written beside it as well: where it is
+    /// built, and whether it is documented.
+    fn attributes(&self) -> Vec<&Attribute> {
+        let goes_along = |attribute: &&Attribute| match &attribute.meta {
+            Meta::List(list) if list.path.is_ident("doc") => list.tokens.to_string() == "hidden",
+            meta => meta.path().is_ident("cfg"),
+        };
+        self.function.attrs.iter().filter(goes_along).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Delimiter, TokenStream, TokenTree};
+    use quote::quote;
+
+    use super::expand;
+
+    const BEFORE: &str = include_str!("shown/before.rs");
+    const AFTER: &str = include_str!("shown/after.rs");
+
+    #[test]
+    fn the_expansion_is_what_the_documentation_shows() {
+        let attribute = "#[coalesce(window = \"250ms\", max_requests = 1_000)]\n";
+        let (docs, function) = BEFORE.split_once(attribute).expect("the attribute is this one");
+        let item = format!("{docs}{function}").parse().expect("it is Rust");
+        let settings = quote!(window = "250ms", max_requests = 1_000);
+        let shown = AFTER.parse().expect("it is Rust");
+        assert_eq!(essence(expand(settings, item)), essence(shown));
+    }
+
+    /// The tokens, one a line, without the attributes that keep lints quiet.
+    fn essence(tokens: TokenStream) -> Vec<String> {
+        let mut essence = Vec::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match token {
+                TokenTree::Punct(hash)
+                    if hash.as_char() == '#' && tokens.peek().is_some_and(quiets) =>
+                {
+                    tokens.next();
+                }
+                TokenTree::Group(group) => {
+                    essence.push(format!("{:?}", group.delimiter()));
+                    essence.extend(self::essence(group.stream()));
+                    essence.push("end".to_owned());
+                }
+                other => essence.push(other.to_string()),
+            }
+        }
+        essence
+    }
+
+    fn quiets(token: &TokenTree) -> bool {
+        matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket
+            && group.stream().to_string().starts_with("allow"))
+    }
+}

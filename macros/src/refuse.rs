@@ -1,0 +1,159 @@
+//! What cannot be coalesced, and what to do instead.
+
+use syn::{Error, FnArg, GenericParam, Receiver, ReceiverKind, Result, ReturnType, Type};
+
+use crate::function::{Found, Function, bare, named};
+use crate::key::{self, Key};
+use crate::settings::Settings;
+
+/// All that is wrong, one after the other.
+#[derive(Default)]
+struct Refusals(Option<Error>);
+
+impl Refusals {
+    fn add(&mut self, refusal: Error) {
+        match &mut self.0 {
+            Some(refusals) => refusals.combine(refusal),
+            none => *none = Some(refusal),
+        }
+    }
+
+    fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|refusal| self.add(refusal)).ok()
+    }
+}
+
+/// The key, if nothing speaks against coalescing the function.
+pub(crate) fn check<'a>(function: &'a Function, settings: &'a Settings) -> Result<Key<'a>> {
+    let mut refusals = Refusals::default();
+    qualifiers(function, &mut refusals);
+    receiver(function, settings, &mut refusals);
+    arguments(function, settings, &mut refusals);
+    generics(function, settings, &mut refusals);
+    output(function, &mut refusals);
+    words(function, settings, &mut refusals);
+    let key = refusals.take(Key::of(function, settings));
+    for part in key.iter().flat_map(Key::parts) {
+        refusals.take(key::refuse_part(part));
+    }
+    match (key, refusals.0) {
+        (_, Some(refusals)) => Err(refusals),
+        (Some(key), None) => Ok(key),
+        (None, None) => unreachable!("what went wrong with the key is among the refusals"),
+    }
+}
+
+fn qualifiers(function: &Function, refusals: &mut Refusals) {
+    let sig = &function.sig;
+    if let Some(asyncness) = &sig.asyncness {
+        let what = "an `async fn` cannot be coalesced, as its callers wait by blocking their \
+                    threads; make it a plain `fn`, and call that where blocking is allowed, as in \
+                    `spawn_blocking`";
+        refusals.add(Error::new_spanned(asyncness, what));
+    }
+    if let Some(constness) = &sig.constness {
+        let what = "a `const fn` cannot be coalesced, as it runs where there are no threads; make \
+                    it a plain `fn`";
+        refusals.add(Error::new_spanned(constness, what));
+    }
+    if let Some(variadic) = &sig.variadic {
+        refusals.add(Error::new_spanned(variadic, "a key cannot be made of these"));
+    }
+}
+
+fn receiver(function: &Function, settings: &Settings, refusals: &mut Refusals) {
+    let Some(receiver) = function.receiver() else { return };
+    if is_mutable(receiver) {
+        let what = "what a call does to `self` the calls that share its value would not see; take \
+                    `&self`";
+        refusals.add(Error::new_spanned(receiver, what));
+    }
+    if settings.key.is_none() && settings.group.is_none() && !settings.skips("self") {
+        let what = "say what `self` is to the key: `group = self.field` for flights of its own in \
+                    each value, `skip(self)` where all values of this type may share, or \
+                    `key: Type = (self.id, ..)`";
+        refusals.add(Error::new(receiver.self_token.span, what));
+    }
+    if let Some(associated) = settings.said("associated") {
+        refusals.add(Error::new(associated, "is understood where there is a `self`; leave it out"));
+    }
+}
+
+fn is_mutable(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(bare(ty), Type::Reference(reference) if reference.mutability.is_some())
+        }
+        _ => false,
+    }
+}
+
+fn arguments(function: &Function, settings: &Settings, refusals: &mut Refusals) {
+    for argument in function.typed() {
+        if let Some(found) = Found::in_type(&argument.ty).impls.first() {
+            let what = "give this type a name, as in `fn f<T: Trait>(argument: T)`, so that it can \
+                        tell the function's flights apart";
+            refusals.add(Error::new_spanned(found.impl_token, what));
+        }
+        let Some(argument) = refusals.take(named(argument)) else { continue };
+        let mutability = argument.referred().and_then(|reference| reference.mutability);
+        let name = argument.name;
+        if let Some(mutability) = mutability.filter(|_| !settings.skips(&name.to_string())) {
+            let what = format!(
+                "what a call writes here the calls that share its value would not see; return it, \
+                 or write `skip({name})` if it is only a means, such as a connection"
+            );
+            refusals.add(Error::new_spanned(mutability, what));
+        }
+    }
+}
+
+fn generics(function: &Function, settings: &Settings, refusals: &mut Refusals) {
+    if settings.key.is_some() {
+        return;
+    }
+    let parameter = function.sig.generics.params.iter().find_map(|parameter| match parameter {
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    if let Some(parameter) = parameter {
+        let what = "the key of a generic function has to be said: `key = argument`, \
+                    `key = (one, another)` or `key: Type = expression`; each choice of types has \
+                    flights of its own";
+        refusals.add(Error::new_spanned(parameter, what));
+    }
+}
+
+fn output(function: &Function, refusals: &mut Refusals) {
+    let ReturnType::Type(_, ty) = &function.sig.output else { return };
+    let found = Found::in_type(ty);
+    if let Some(found) = found.impls.first() {
+        let what = "name the type, or box it: all callers share one value of it";
+        refusals.add(Error::new_spanned(found.impl_token, what));
+    }
+    let what = "what is returned is shared with other calls and may outlive this one; return \
+                something owned";
+    if let Some(refusal) = found.borrowed(what) {
+        refusals.add(refusal);
+    }
+}
+
+fn words(function: &Function, settings: &Settings, refusals: &mut Refusals) {
+    for name in &settings.skip {
+        let is_argument = function.sig.inputs.iter().any(|input| match input {
+            FnArg::Receiver(_) => name == "self",
+            FnArg::Typed(argument) => named(argument).is_ok_and(|argument| argument.name == name),
+        });
+        if !is_argument {
+            refusals.add(Error::new(name.span(), format!("there is no argument `{name}`")));
+        }
+    }
+    if settings.group.is_some() {
+        for setting in settings.of_builder() {
+            let what = "belongs to the builder of the group that `group = ..` names";
+            refusals.add(Error::new(setting.span(), what));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What stands in the attribute: settings of the builder, and what the key is.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{
+    Error, Expr, ExprLit, Lit, LitStr, Path, Result, Token, Type, parenthesized, parse_quote,
+};
+
+use crate::duration;
+
+/// Every word of the attribute, and how it is used.
+const WORDS: [(&str, &str); 20] = [
+    ("window", "window = \"100ms\""),
+    ("error_window", "error_window = \"1s\""),
+    ("max_requests", "max_requests = 50"),
+    ("max_join_age", "max_join_age = \"2s\""),
+    ("max_wait", "max_wait = \"10s\""),
+    ("leader_timeout", "leader_timeout = \"2s\""),
+    ("max_leaders", "max_leaders = 3"),
+    ("max_retained", "max_retained = 100_000"),
+    ("shards", "shards = 256"),
+    ("share_if", "share_if = |user: &User| user.is_public"),
+    ("on_deadlock", "on_deadlock = OnDeadlock::Bypass"),
+    ("hasher", "hasher = std::hash::RandomState"),
+    ("name", "name = \"users\""),
+    ("clock", "clock = CLOCK.clone()"),
+    ("precise_clock", "precise_clock"),
+    ("key", "key = id"),
+    ("skip", "skip(connection)"),
+    ("group", "group = self.users"),
+    ("associated", "associated"),
+    ("crate", "crate = my_crate::coalescer"),
+];
+
+/// The attribute, read.
+pub(crate) struct Settings {
+    /// The words that were said, without a value.
+    said: Vec<Ident>,
+    /// The calls of the builder, in their order: `.window(..).max_requests(..)`.
+    pub(crate) calls: TokenStream,
+    pub(crate) share_if: Option<Expr>,
+    pub(crate) hasher: Option<Type>,
+    pub(crate) name: Option<Expr>,
+    pub(crate) key: Option<SaidKey>,
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) group: Option<Expr>,
+    /// Where the library is found.
+    pub(crate) library: Path,
+}
+
+/// `key = expression` or `key: Type = expression`.
+pub(crate) struct SaidKey {
+    pub(crate) ty: Option<Type>,
+    pub(crate) expr: Expr,
+}
+
+impl Settings {
+    /// Where the attribute says this word.
+    pub(crate) fn said(&self, word: &str) -> Option<Span> {
+        self.said.iter().find(|said| *said == word).map(Ident::span)
+    }
+
+    /// The words that are settings of a builder.
+    pub(crate) fn of_builder(&self) -> impl Iterator<Item = &Ident> {
+        let others = ["key", "skip", "group", "associated", "crate"];
+        self.said.iter().filter(move |said| others.iter().all(|other| *said != other))
+    }
+
+    pub(crate) fn skips(&self, name: &str) -> bool {
+        self.skip.iter().any(|skipped| skipped == name)
+    }
+
+    fn read_one(&mut self, input: ParseStream) -> Result<()> {
+        let word = input.call(Ident::parse_any)?;
+        let text = word.to_string();
+        let Some((_, usage)) = WORDS.iter().find(|(known, _)| *known == text) else {
+            return Err(Error::new(word.span(), unknown(&text)));
+        };
+        if self.said(&text).is_some() {
+            return Err(Error::new(word.span(), format!("`{text}` is said twice")));
+        }
+        self.said.push(word.clone());
+        match text.as_str() {
+            "associated" => return Ok(()),
+            "precise_clock" => {
+                self.calls.extend(quote!(.#word()));
+                return Ok(());
+            }
+            "skip" => return self.read_skip(input, &word),
+            "key" if input.peek(Token![:]) => return self.read_typed_key(input),
+            _ => {}
+        }
+        if !input.peek(Token![=]) {
+            return Err(Error::new(word.span(), format!("needs a value, as in `{usage}`")));
+        }
+        input.parse::<Token![=]>()?;
+        match text.as_str() {
+            "key" => self.key = Some(SaidKey { ty: None, expr: input.parse()? }),
+            "group" => self.group = Some(input.parse()?),
+            "crate" => self.library = input.parse()?,
+            "name" => self.name = Some(input.parse()?),
+            "share_if" => self.share_if = Some(input.parse()?),
+            "hasher" => self.hasher = Some(input.parse()?),
+            _ => {
+                let value = value(&text, usage, input.parse()?)?;
+                self.calls.extend(quote!(.#word(#value)));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_skip(&mut self, input: ParseStream, word: &Ident) -> Result<()> {
+        if !input.peek(syn::token::Paren) {
+            let what = "needs the names of arguments, as in `skip(connection)`";
+            return Err(Error::new(word.span(), what));
+        }
+        let names;
+        parenthesized!(names in input);
+        let names =
+            Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
+        self.skip.extend(names);
+        Ok(())
+    }
+
+    fn read_typed_key(&mut self, input: ParseStream) -> Result<()> {
+        input.parse::<Token![:]>()?;
+        let ty = Some(input.parse()?);
+        input.parse::<Token![=]>()?;
+        self.key = Some(SaidKey { ty, expr: input.parse()? });
+        Ok(())
+    }
+}
+
+impl Parse for Settings {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let mut settings = Self {
+            said: Vec::new(),
+            calls: TokenStream::new(),
+            share_if: None,
+            hasher: None,
+            name: None,
+            key: None,
+            skip: Vec::new(),
+            group: None,
+            library: parse_quote!(::coalescer),
+        };
+        while !input.is_empty() {
+            settings.read_one(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(settings)
+    }
+}
+
+/// The value of a setting, checked where it is written out.
+fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
+    let is_duration =
+        ["window", "error_window", "max_join_age", "max_wait", "leader_timeout"].contains(&word);
+    let is_count = ["max_requests", "max_leaders", "max_retained", "shards"].contains(&word);
+    match literal(&value) {
+        Some(Lit::Str(text)) if is_duration => duration(word, text),
+        Some(other) if is_duration => {
+            Err(Error::new_spanned(other, format!("say the unit, as in `{usage}`")))
+        }
+        Some(Lit::Int(count)) if is_count => {
+            refuse_count(word, count.base10_parse().unwrap_or(u64::MAX))
+                .map_err(|what| Error::new_spanned(count, what))?;
+            Ok(quote!(#value))
+        }
+        Some(other) if is_count => {
+            Err(Error::new_spanned(other, format!("is to be a whole number, as in `{usage}`")))
+        }
+        _ => Ok(quote!(#value)),
+    }
+}
+
+fn literal(value: &Expr) -> Option<&Lit> {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        Expr::Group(group) => literal(&group.expr),
+        _ => None,
+    }
+}
+
+fn duration(word: &str, text: &LitStr) -> Result<TokenStream> {
+    let duration = duration::parse(&text.value()).map_err(|what| Error::new(text.span(), what))?;
+    if word == "leader_timeout" && duration.is_zero() {
+        let what = "with zero, every call would take over from the one before; leave \
+                    `leader_timeout` out to never take over";
+        return Err(Error::new(text.span(), what));
+    }
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    Ok(quote_spanned!(text.span()=> ::core::time::Duration::new(#seconds, #nanos)))
+}
+
+/// What the builder would refuse when the program runs.
+fn refuse_count(word: &str, count: u64) -> std::result::Result<(), &'static str> {
+    match (word, count) {
+        ("max_requests", 0) => Err("a flight always serves its own leader; \
+             write 1 to share nothing, or leave `max_requests` out for no limit"),
+        ("max_leaders", 0) => Err("a flight always has its first leader; \
+             write 1, or leave `leader_timeout` out, to never take over"),
+        ("shards", 0) => Err("a table has at least one part; write 1 for a single lock"),
+        ("shards", 65_537..) => Err("more than 65536 locks only cost memory"),
+        _ => Ok(()),
+    }
+}
+
+fn unknown(word: &str) -> String {
+    let words: Vec<_> = WORDS.iter().map(|(known, _)| format!("`{known}`")).collect();
+    format!("`{word}` is none of the words that stand here: {}", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WORDS;
+
+    /// Methods of the builder that are no settings.
+    const NO_SETTINGS: [&str; 1] = ["build"];
+
+    #[test]
+    fn every_setting_of_the_builder_is_a_word() {
+        let builder = include_str!("../../src/builder.rs");
+        let methods = builder.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
+        let names: Vec<&str> =
+            methods.filter_map(|method| method.split(['(', '<']).next()).collect();
+        assert!(names.len() > 10, "the builder has moved");
+        for name in names.iter().filter(|name| !NO_SETTINGS.contains(name)) {
+            assert!(WORDS.iter().any(|(word, _)| word == name), "`{name}` cannot be said");
+        }
+    }
+
+    #[test]
+    fn the_usage_of_a_word_is_read() {
+        for (word, usage) in WORDS {
+            let read: Result<super::Settings, _> = syn::parse_str(usage);
+            assert!(read.is_ok_and(|read| read.said(word).is_some()), "{usage}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// Finds a user.
+pub fn find_user(
+    tenant: &str, id: u64
+) -> ::core::result::Result<::std::sync::Arc<User>, ::coalescer::Error<DbError> > {
+    ::coalescer::expanded::by_2(
+        find_user::coalescer(),
+        tenant,
+        &id,
+        ::coalescer::expanded::Execute(|| -> Result<User, DbError> {
+            let id = {
+                use ::coalescer::expanded::Unfit as _;
+                ::coalescer::expanded::Again(&id).owned()
+            };
+            query(tenant, id)
+        })
+    )
+}
+
+/// The way to the flights of the function [`find_user`](fn@find_user).
+pub enum find_user {}
+
+impl find_user {
+    /// The group of [`find_user`](fn@find_user): its counters, what is under way, and forgetting.
+    pub fn coalescer() -> &'static ::coalescer::Group<(::std::string::String, u64), User, DbError> {
+        static FLIGHTS: ::std::sync::LazyLock<::coalescer::expanded::Flights> =
+            ::std::sync::LazyLock::new(|| {
+                ::coalescer::expanded::Flights::of::<
+                    (::std::string::String, u64), User, DbError, ::coalescer::DefaultHashBuilder
+                >(
+                    ::coalescer::Group::builder()
+                        .name(::core::concat!(::core::module_path!(), "::", "find_user"))
+                        .window(::core::time::Duration::new(0u64, 250000000u32))
+                        .max_requests(1_000)
+                        .build()
+                )
+            });
+        FLIGHTS.group()
+    }
+
+    /// Forgets what [`find_user`](fn@find_user) has computed, or is computing, of these arguments, and says whether there was something.
+    pub fn forget(tenant: &str, id: u64) -> bool {
+        ::coalescer::expanded::by_2(
+            Self::coalescer(), tenant, &id, ::coalescer::expanded::Forget
+        )
+    }
+}

@@ -1,0 +1,10 @@
+use std::rc::Rc;
+
+use coalescer::coalesce;
+
+#[coalesce]
+fn find_user(name: Rc<str>) -> usize {
+    name.len()
+}
+
+fn main() {}

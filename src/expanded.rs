@@ -1,0 +1,325 @@
+//! What the expansion of `#[coalesce]` calls. Public for that alone: it may change with any version.
+//!
+//! A key is made of a function's arguments: one argument is the key itself, several are a tuple.
+//! They are looked up by reference, and owned only where a flight starts.
+
+use std::any::{Any, TypeId};
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::marker::PhantomData;
+
+use hashbrown::Equivalent;
+
+use crate::error::Error;
+use crate::group::Group;
+use crate::key::ToKey;
+use crate::registry::Registry;
+use crate::sync::Arc;
+
+/// An argument that can be a part of a key, which owns it as a `K`.
+///
+/// The bounds are those of the impl, and it hides them, so that a compiler says of a type that has
+/// not all of them what can be done about it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a part of the key that `#[coalesce]` makes of the arguments",
+    label = "has to be `Hash`, `Eq` and `Clone`, and a `{K}` when it is owned",
+    note = "leave this argument out of the key with `skip(..)`, so that calls share whatever it is",
+    note = "or say what the key is: `#[coalesce(key: Type = expression)]`"
+)]
+pub trait KeyPart<K>: ToKey<K> {}
+
+#[diagnostic::do_not_recommend]
+impl<Q, K> KeyPart<K> for Q
+where
+    Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+    K: Borrow<Q>,
+{
+}
+
+/// An argument once more, for the body that may consume it while the key has it lent.
+#[derive(Debug)]
+pub struct Again<'a, T>(pub &'a T);
+
+impl<T: ToOwned<Owned = T>> Again<'_, T> {
+    #[inline]
+    #[must_use]
+    pub fn owned(&self) -> T {
+        self.0.to_owned()
+    }
+}
+
+/// What is found of a type that cannot be owned again, so that only the key complains of it.
+pub trait Unfit<T> {
+    fn owned(&self) -> T {
+        unreachable!("such an argument does not compile")
+    }
+}
+
+impl<T> Unfit<T> for Again<'_, T> {}
+
+/// What threads can have in common; it hides its bounds as [`KeyPart`] does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shared by threads, as the keys and results of `#[coalesce]` are",
+    label = "has to be `Send`, `Sync` and `'static`"
+)]
+pub trait Shared: Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> Shared for T {}
+
+/// What is done with a key, of whatever type it is borrowed as.
+pub trait Verb<K, V, E, S> {
+    type Output;
+
+    fn call<Q>(self, group: &Group<K, V, E, S>, key: &Q) -> Self::Output
+    where
+        Q: ?Sized + ToKey<K>;
+}
+
+/// Runs this function, or shares what another call runs.
+#[derive(Debug)]
+pub struct Execute<F>(pub F);
+
+impl<K, V, E, S, F> Verb<K, V, E, S> for Execute<F>
+where
+    S: BuildHasher,
+    F: FnOnce() -> Result<V, E>,
+{
+    type Output = Result<Arc<V>, Error<E>>;
+
+    #[inline]
+    fn call<Q>(self, group: &Group<K, V, E, S>, key: &Q) -> Self::Output
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        group.execute(key, self.0)
+    }
+}
+
+/// Forgets the key.
+#[derive(Debug)]
+pub struct Forget;
+
+impl<K, V, E, S: BuildHasher> Verb<K, V, E, S> for Forget {
+    type Output = bool;
+
+    fn call<Q>(self, group: &Group<K, V, E, S>, key: &Q) -> bool
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        group.forget(key)
+    }
+}
+
+/// Several arguments, lent: a tuple of references, which finds a tuple of what they refer to.
+///
+/// A reference hashes as what it refers to does, and so does a tuple of them.
+struct Lent<T>(T);
+
+impl<T: Hash> Hash for Lent<T> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// All arguments share one key.
+#[inline]
+pub fn by_0<V, E, S, W: Verb<(), V, E, S>>(group: &Group<(), V, E, S>, verb: W) -> W::Output {
+    verb.call(group, &())
+}
+
+/// One argument is the key.
+#[inline]
+pub fn by_1<A, K, V, E, S, W>(group: &Group<K, V, E, S>, a: &A, verb: W) -> W::Output
+where
+    A: ?Sized + KeyPart<K>,
+    W: Verb<K, V, E, S>,
+{
+    verb.call(group, a)
+}
+
+/// The key is said: an expression of this type, or of a borrowed form of it.
+#[inline]
+pub fn by_key<Q, K, V, E, S, W>(group: &Group<K, V, E, S>, key: &Q, verb: W) -> W::Output
+where
+    Q: ?Sized + ToKey<K>,
+    W: Verb<K, V, E, S>,
+{
+    verb.call(group, key)
+}
+
+/// So many arguments are the key, which is a tuple.
+macro_rules! by_several {
+    ($($by:ident: $($Q:ident $K:ident $q:ident $at:tt)+;)+) => {$(
+        #[inline]
+        #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+        pub fn $by<$($Q, $K,)+ V, E, S, W>(
+            group: &Group<($($K,)+), V, E, S>,
+            $($q: &$Q,)+
+            verb: W,
+        ) -> W::Output
+        where
+            $($Q: ?Sized + KeyPart<$K>,)+
+            W: Verb<($($K,)+), V, E, S>,
+        {
+            verb.call(group, &Lent(($($q,)+)))
+        }
+
+        impl<$($Q, $K),+> Equivalent<($($K,)+)> for Lent<($(&$Q,)+)>
+        where
+            $($Q: ?Sized + KeyPart<$K>,)+
+        {
+            #[inline]
+            fn equivalent(&self, key: &($($K,)+)) -> bool {
+                $(self.0.$at.equivalent(&key.$at))&&+
+            }
+        }
+
+        impl<$($Q, $K),+> ToKey<($($K,)+)> for Lent<($(&$Q,)+)>
+        where
+            $($Q: ?Sized + KeyPart<$K>,)+
+        {
+            fn to_key(&self) -> ($($K,)+) {
+                ($(self.0.$at.to_key(),)+)
+            }
+        }
+    )+};
+}
+
+// As many as a tuple may have that is `Hash` and `Eq`.
+by_several! {
+    by_2: A KA a 0 B KB b 1;
+    by_3: A KA a 0 B KB b 1 C KC c 2;
+    by_4: A KA a 0 B KB b 1 C KC c 2 D KD d 3;
+    by_5: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4;
+    by_6: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5;
+    by_7: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6;
+    by_8: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7;
+    by_9: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8;
+    by_10: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
+        L KL l 9;
+    by_11: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
+        L KL l 9 M KM m 10;
+    by_12: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
+        L KL l 9 M KM m 10 N KN n 11;
+}
+
+/// A function that returns no `Result`, as one that cannot fail.
+#[inline]
+pub fn unfailing<T>(f: impl FnOnce() -> T) -> impl FnOnce() -> Result<T, Infallible> {
+    || Ok(f())
+}
+
+/// A `Result` under whatever name, as `io::Result<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result` and is not the `Result` of the standard library",
+    label = "`#[coalesce]` takes this for a value or an error"
+)]
+pub trait Returned {
+    type Value;
+    type Error;
+}
+
+impl<V, E> Returned for Result<V, E> {
+    type Value = V;
+    type Error = E;
+}
+
+/// Tells at build whether a type that is not called `Result` is one.
+///
+/// A constant of the type itself comes before one of a trait, so for a `Result` the first is taken.
+pub struct Probe<T>(PhantomData<T>);
+
+impl<V, E> Probe<Result<V, E>> {
+    pub const IS_RESULT: bool = true;
+}
+
+/// What every other type has.
+pub trait NoResult {
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NoResult for Probe<T> {}
+
+impl<T> fmt::Debug for Probe<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}
+
+/// The group of one function, in a static whose type does not name the group's: of what cannot be
+/// shared a compiler would name all that a group is made of.
+pub struct Flights(Box<dyn Any + Send + Sync>);
+
+impl Flights {
+    #[must_use]
+    pub fn of<K, V, E, S>(group: Group<K, V, E, S>) -> Self
+    where
+        K: Shared,
+        V: Shared,
+        E: Shared,
+        S: Shared,
+    {
+        Self(Box::new(group))
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn group<K, V, E, S>(&self) -> &Group<K, V, E, S>
+    where
+        K: 'static,
+        V: 'static,
+        E: 'static,
+        S: 'static,
+    {
+        self.0.downcast_ref().expect("it is taken out as what was put in")
+    }
+}
+
+impl fmt::Debug for Flights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flights")
+    }
+}
+
+/// The groups of one function that is many: a generic one, or one in a generic `impl`.
+///
+/// They are told apart by the type of a closure, which the function's type parameters are a part of.
+pub struct FlightsByType(Registry<Flights>);
+
+impl FlightsByType {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "called by one expansion, by this name")]
+    pub fn new() -> Self {
+        Self(Registry::new())
+    }
+
+    /// The group of the function that calls this with this closure. Without a lock, if it is there.
+    #[inline]
+    pub fn group<K, V, E, S>(
+        &self,
+        build: impl FnOnce() -> Group<K, V, E, S> + 'static,
+    ) -> &Group<K, V, E, S>
+    where
+        K: Shared,
+        V: Shared,
+        E: Shared,
+        S: Shared,
+    {
+        self.0.get_or_add(type_of(&build), || Flights::of(build())).group()
+    }
+}
+
+#[inline]
+fn type_of<T: 'static>(_: &T) -> TypeId {
+    TypeId::of::<T>()
+}
+
+impl fmt::Debug for FlightsByType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FlightsByType")
+    }
+}

@@ -1,0 +1,427 @@
+//! [`Manager`]: coalescers found by the function that they run, or by a name.
+//!
+//! ```text
+//! execute(load_user, ..) ──▶ type of the function ──▶ registry ─┐
+//!                                                               ├──▶ Coalescer
+//! named("users", ..), get("users") ──────────────────▶ names ───┘
+//! ```
+//!
+//! Coalescers are made outside both maps' locks, as making one takes user code along: its hasher,
+//! and the function itself. Of two that are made at once for one place, one stays.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc as StdArc;
+
+use crate::builder::{Builder, ForCoalescer};
+use crate::coalescer::Coalescer;
+use crate::error::Error;
+use crate::key::ToKey;
+use crate::named::{Managed, ManagerStats, NameError, Named, Names, TypeOf};
+use crate::policy::SharePolicy;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::sync::Arc;
+
+/// Makes coalescers as they are asked for, and finds them again: by their function, or by a name.
+///
+/// ```
+/// use coalescer::Manager;
+///
+/// # #[derive(Debug)] struct DbError;
+/// fn load_user(id: &u64) -> Result<String, DbError> {
+///     Ok(format!("user {id}")) // a query, in real life
+/// }
+///
+/// let manager = Manager::new();
+/// assert_eq!(*manager.execute(load_user, &7)?, "user 7");
+/// # Ok::<(), coalescer::Error<DbError>>(())
+/// ```
+///
+/// It is a handle: clones share the coalescers. Nothing is ever taken out of it, so give names to
+/// what a program has a fixed number of, and not to tenants or requests.
+///
+/// # Which coalescer
+///
+/// A **function** is told apart by its type, which every `fn` item and every closure has for itself.
+/// The generic `load::<User>` and `load::<Order>` are two functions, and so are two closures that
+/// look alike. What the type cannot tell apart does not compile: a closure that captures something,
+/// since another of the same line may have captured something else, and a `fn` pointer. `cargo
+/// check` does not see it; `cargo build` does.
+///
+/// ```compile_fail
+/// let factor = 3;
+/// let manager = coalescer::Manager::new();
+/// manager.execute(move |n: &u64| Ok::<u64, ()>(n * factor), &7).ok(); // needs a name
+/// ```
+///
+/// A **name** is for those, and for a coalescer with settings of its own. The same name with other
+/// types, another function or other settings is an error, since one of the two callers would get
+/// what it did not ask for. Names and functions are apart: a function that has been given a name is
+/// found by that name only.
+///
+/// # What it costs
+///
+/// A function is found without a lock, by a few loads. Yet a handle from
+/// [`coalescer`](Self::coalescer) or [`get`](Self::get) that is kept costs nothing at all. A name is
+/// looked up under a lock: do that once, where the program begins.
+///
+/// # Examples
+///
+/// One manager for the program, with settings for all that it makes:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, Manager};
+///
+/// static COALESCERS: LazyLock<Manager> = LazyLock::new(|| {
+///     Manager::with_defaults(Coalescer::builder().window(Duration::from_millis(20)))
+/// });
+///
+/// let double = |n: &u64| Ok::<u64, ()>(2 * n);
+/// COALESCERS.execute(double, &4).unwrap();
+/// COALESCERS.execute(double, &4).unwrap();
+/// assert_eq!(COALESCERS.stats().total.total_requests, 2);
+/// ```
+#[derive(Clone)]
+pub struct Manager {
+    shared: StdArc<Shared>,
+}
+
+struct Shared {
+    defaults: Settings,
+    functions: Registry<Box<dyn Managed>>,
+    names: Names,
+}
+
+impl Manager {
+    /// A manager whose coalescers have the default window and no limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// assert_eq!(*manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap(), 9);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_defaults(Coalescer::builder())
+    }
+
+    /// A manager whose coalescers begin with these settings.
+    ///
+    /// Each coalescer has a hasher of its own, though.
+    ///
+    /// # Panics
+    ///
+    /// If the settings have a name, which all coalescers would have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Manager};
+    ///
+    /// let manager = Manager::with_defaults(Coalescer::builder().max_requests(100));
+    /// assert_eq!(*manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap(), 9);
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn with_defaults(defaults: Builder<ForCoalescer>) -> Self {
+        let shared = Shared {
+            defaults: defaults.without_name().settings::<()>(),
+            functions: Registry::new(),
+            names: Names::new(),
+        };
+        Self { shared: StdArc::new(shared) }
+    }
+
+    /// The value for this key, as [`Coalescer::execute`] of the function's own coalescer gives it.
+    ///
+    /// The coalescer is made by the function's first call. For the other verbs, take
+    /// [`coalescer`](Self::coalescer).
+    ///
+    /// # Errors
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Deadlocks
+    ///
+    /// As [`Coalescer::execute`]. The function may call its manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Manager;
+    ///
+    /// fn load_user(name: &String) -> Result<u64, std::io::Error> {
+    ///     Ok(name.len() as u64)
+    /// }
+    ///
+    /// let manager = Manager::new();
+    /// assert_eq!(*manager.execute(load_user, "ada")?, 3);
+    /// # Ok::<(), coalescer::Error<std::io::Error>>(())
+    /// ```
+    #[inline]
+    pub fn execute<K, V, E, F, Q>(&self, load: F, key: &Q) -> Result<Arc<V>, Error<E>>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        Q: ?Sized + ToKey<K>,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        const { has_a_type_of_its_own::<F>() }
+        self.of(load).execute(key)
+    }
+
+    /// The function's own coalescer, which has the manager's settings and the function's path for
+    /// a name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Manager;
+    ///
+    /// fn square(n: &u64) -> Result<u64, std::convert::Infallible> {
+    ///     Ok(n * n)
+    /// }
+    ///
+    /// let manager = Manager::new();
+    /// let squares = manager.coalescer(square);
+    /// assert_eq!(*squares.execute_timeout(&7, Duration::from_secs(1)).unwrap(), 49);
+    /// assert_eq!(manager.coalescer(square).stats().total_requests, 1);
+    /// ```
+    #[must_use]
+    pub fn coalescer<K, V, E, F>(&self, load: F) -> Coalescer<K, V, E>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        const { has_a_type_of_its_own::<F>() }
+        self.of(load).clone()
+    }
+
+    /// The coalescer of a function whose type has been found to be its own.
+    #[inline]
+    fn of<K, V, E, F>(&self, load: F) -> &Coalescer<K, V, E>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        let make = || {
+            let builder = Builder::with_settings(&self.shared.defaults);
+            let made = builder.name(type_name::<F>()).build(load);
+            Box::new(made) as Box<dyn Managed>
+        };
+        let found = self.shared.functions.get_or_add(TypeId::of::<F>(), make);
+        let coalescer: &dyn Any = &**found;
+        coalescer.downcast_ref().expect("a function takes one type and returns one")
+    }
+
+    /// The coalescer of this name, with the manager's settings; made if there is none.
+    ///
+    /// What the function captures cannot be compared. So where a name is asked for twice, the one
+    /// that came first is run.
+    ///
+    /// # Errors
+    ///
+    /// If the name belongs to a coalescer of other types, of a function of another type, or with
+    /// other settings. All `fn` pointers of a signature have one type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Manager, NameError};
+    /// # struct Pool;
+    /// # impl Pool { fn query(&self, id: u64) -> Result<String, ()> { Ok(format!("user {id}")) } }
+    /// # let pool = Pool;
+    ///
+    /// let manager = Manager::new();
+    /// let users = manager.named("users", move |id: &u64| pool.query(*id))?;
+    /// assert_eq!(*users.execute(&7).unwrap(), "user 7");
+    ///
+    /// // Anywhere else:
+    /// let users: Coalescer<u64, String, ()> = manager.get("users")?;
+    /// assert_eq!(users.stats().total_requests, 1);
+    /// # Ok::<(), NameError>(())
+    /// ```
+    pub fn named<K, V, E, F>(&self, name: &str, load: F) -> Result<Coalescer<K, V, E>, NameError>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        self.named_with(name, |defaults| defaults, load)
+    }
+
+    /// As [`named`](Self::named), with settings of its own.
+    ///
+    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if) and a
+    /// [`hasher`](Builder::hasher) only the types can be compared.
+    ///
+    /// # Errors
+    ///
+    /// As [`named`](Self::named).
+    ///
+    /// # Panics
+    ///
+    /// If the settings are given a name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Manager, NameError};
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let length = |word: &String| Ok::<usize, ()>(word.len());
+    ///
+    /// let manager = Manager::new();
+    /// manager.named_with("lengths", |settings| settings.window(second), length)?;
+    /// let other = manager.named_with("lengths", |settings| settings.window(2 * second), length);
+    /// assert!(matches!(other, Err(NameError::OtherSettings { setting: "window", .. })));
+    /// # Ok::<(), NameError>(())
+    /// ```
+    pub fn named_with<K, V, E, S, F, P>(
+        &self,
+        name: &str,
+        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P>,
+        load: F,
+    ) -> Result<Coalescer<K, V, E, S>, NameError>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        P: SharePolicy<V>,
+    {
+        let builder = settings(Builder::with_settings(&self.shared.defaults)).without_name();
+        let (function, settings) = (TypeOf::of::<F>(), builder.settings());
+        let named = self.shared.names.get(name).unwrap_or_else(|| {
+            let made = Named {
+                coalescer: Box::new(builder.name(name).build(load)),
+                types: TypeOf::of::<Coalescer<K, V, E, S>>(),
+                function,
+                settings: settings.clone(),
+            };
+            self.shared.names.get_or_add(name, StdArc::new(made))
+        });
+        let coalescer = named.typed(name)?;
+        named.agrees(name, function, &settings)?;
+        Ok(coalescer)
+    }
+
+    /// The coalescer that has been given this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`](NameError::Unknown) if there is none yet, and
+    /// [`OtherTypes`](NameError::OtherTypes) if its types are others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Manager, NameError};
+    ///
+    /// let manager = Manager::new();
+    /// manager.named("squares", |n: &u64| Ok::<u64, ()>(n * n))?;
+    ///
+    /// let squares: Coalescer<u64, u64, ()> = manager.get("squares")?;
+    /// assert_eq!(*squares.execute(&3).unwrap(), 9);
+    /// let cubes: Result<Coalescer<u64, u64, ()>, NameError> = manager.get("cubes");
+    /// assert!(matches!(cubes, Err(NameError::Unknown { .. })));
+    /// # Ok::<(), NameError>(())
+    /// ```
+    pub fn get<K, V, E, S>(&self, name: &str) -> Result<Coalescer<K, V, E, S>, NameError>
+    where
+        K: 'static,
+        V: 'static,
+        E: 'static,
+        S: 'static,
+    {
+        let unknown = || NameError::Unknown { name: name.to_owned() };
+        self.shared.names.get(name).ok_or_else(unknown)?.typed(name)
+    }
+
+    /// The counters of each coalescer, and their sums.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap();
+    /// assert_eq!(manager.stats().total.executed_requests, 1);
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> ManagerStats {
+        let mut coalescers = Vec::new();
+        self.for_each(|coalescer| coalescers.push(coalescer.stats()));
+        coalescers.sort_by(|one, other| one.name.cmp(&other.name));
+        ManagerStats { total: coalescers.iter().map(|one| one.stats).sum(), coalescers }
+    }
+
+    /// Forgets every key of every coalescer, and says how many flights and results there were.
+    ///
+    /// See [`Coalescer::forget_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap();
+    /// assert_eq!(manager.forget_all(), 1);
+    /// ```
+    pub fn forget_all(&self) -> usize {
+        let mut forgotten = 0;
+        self.for_each(|coalescer| forgotten += coalescer.forget_all());
+        forgotten
+    }
+
+    /// Calls `f` with every coalescer, under no lock.
+    fn for_each(&self, mut f: impl FnMut(&dyn Managed)) {
+        self.shared.functions.values().for_each(|coalescer| f(&**coalescer));
+        self.shared.names.all().iter().for_each(|named| f(&*named.coalescer));
+    }
+}
+
+/// Stops the build for a function that its type does not tell from others. Called where users call,
+/// so that the compiler names their line.
+#[track_caller]
+const fn has_a_type_of_its_own<F>() {
+    assert!(
+        size_of::<F>() == 0,
+        "a manager tells functions apart by their types, which cannot be done for a closure that \
+         captures something or a `fn` pointer: give it a name, as in \
+         `manager.named(\"users\", load)?.execute(&key)`"
+    );
+}
+
+impl Default for Manager {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// As for a coalescer: both maps are changed in one step each, and no user code runs meanwhile.
+impl UnwindSafe for Manager {}
+impl RefUnwindSafe for Manager {}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
