@@ -1,7 +1,7 @@
 //! Durations as text: whole numbers with units, as in `100ms` and `1m 30s`.
 //!
 //! Read here and not by a crate: those that read durations know months, weeks or fractions as well,
-//! and none says what is wrong in words of this attribute. It is some forty lines.
+//! and none says what is wrong in words of this attribute. It is some sixty lines.
 
 use std::time::Duration;
 
