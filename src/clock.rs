@@ -116,7 +116,9 @@ impl Clock {
     pub(crate) fn at(&self, instant: Instant) -> Nanos {
         match self {
             Self::System { .. } => {
-                self.now().saturating_add(nanos(instant.saturating_duration_since(now())))
+                // In this order: whatever comes between makes the end later, and never too early.
+                let left = nanos(instant.saturating_duration_since(now()));
+                self.now().saturating_add(left)
             }
             Self::Manual(clock) => nanos(instant.saturating_duration_since(clock.inner.base)),
         }
