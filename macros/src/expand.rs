@@ -298,7 +298,7 @@ impl Expansion<'_> {
     }
 
     fn write_build(&self) -> TokenStream {
-        let Settings { library, calls, share_if, hasher, name, .. } = self.settings;
+        let Settings { library, calls, sharing, hasher, name, .. } = self.settings;
         let value = &self.output.value;
         let window = match self.settings.said("window") {
             Some(_) => TokenStream::new(),
@@ -308,12 +308,12 @@ impl Expansion<'_> {
             Some(name) => quote!(#name),
             None => self.path(),
         };
-        let share_if = share_if.iter().map(|share_if| quote!(.share_if::<#value>(#share_if)));
+        let sharing = sharing.iter().map(|(word, rule)| quote!(.#word::<#value>(#rule)));
         let hasher = hasher.iter().map(
             |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
         );
         quote! {
-            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#share_if)* .build()
+            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#sharing)* .build()
         }
     }
 

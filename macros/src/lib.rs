@@ -64,6 +64,7 @@ mod settings;
 /// | `max_wait`, `max_join_age` | `max_wait = "20s"` |
 /// | `leader_timeout`, `max_leaders` | `leader_timeout = "5s"` |
 /// | `share_if` | `share_if = \|user: &User\| user.is_public` |
+/// | `share_with`, instead of that | `share_with = \|user: &User\| user.audience()` |
 /// | `on_deadlock` | `on_deadlock = OnDeadlock::Bypass` |
 /// | `name`, else the function's path | `name = "users"` |
 /// | `shards`; `hasher`, a type that is `Default` | `hasher = std::hash::RandomState` |

@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, and how it is used.
-const WORDS: [(&str, &str); 20] = [
+const WORDS: [(&str, &str); 21] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -23,6 +23,7 @@ const WORDS: [(&str, &str); 20] = [
     ("max_retained", "max_retained = 100_000"),
     ("shards", "shards = 256"),
     ("share_if", "share_if = |user: &User| user.is_public"),
+    ("share_with", "share_with = |user: &User| user.audience()"),
     ("on_deadlock", "on_deadlock = OnDeadlock::Bypass"),
     ("hasher", "hasher = std::hash::RandomState"),
     ("name", "name = \"users\""),
@@ -41,7 +42,8 @@ pub(crate) struct Settings {
     said: Vec<Ident>,
     /// The calls of the builder, in their order: `.window(..).max_requests(..)`.
     pub(crate) calls: TokenStream,
-    pub(crate) share_if: Option<Expr>,
+    /// `share_if` or `share_with`, and its function.
+    pub(crate) sharing: Option<(Ident, Expr)>,
     pub(crate) hasher: Option<Type>,
     pub(crate) name: Option<Expr>,
     pub(crate) key: Option<SaidKey>,
@@ -102,13 +104,22 @@ impl Settings {
             "group" => self.group = Some(input.parse()?),
             "crate" => self.library = input.parse()?,
             "name" => self.name = Some(input.parse()?),
-            "share_if" => self.share_if = Some(input.parse()?),
+            "share_if" | "share_with" => self.read_sharing(input, word)?,
             "hasher" => self.hasher = Some(input.parse()?),
             _ => {
                 let value = value(&text, usage, input.parse()?)?;
                 self.calls.extend(quote!(.#word(#value)));
             }
         }
+        Ok(())
+    }
+
+    fn read_sharing(&mut self, input: ParseStream, word: Ident) -> Result<()> {
+        if self.sharing.is_some() {
+            let what = "`share_with` says all that `share_if` can say: leave one of them out";
+            return Err(Error::new(word.span(), what));
+        }
+        self.sharing = Some((word, input.parse()?));
         Ok(())
     }
 
@@ -139,7 +150,7 @@ impl Parse for Settings {
         let mut settings = Self {
             said: Vec::new(),
             calls: TokenStream::new(),
-            share_if: None,
+            sharing: None,
             hasher: None,
             name: None,
             key: None,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, OnDeadlock};
+use coalescer::{Error, Group, ManualClock, OnDeadlock, ShareWith};
 use coalescer_macros::coalesce;
 
 use crate::support::{MS, NS, text, wait_until, watched};
@@ -758,5 +758,23 @@ fn attributes_of_a_function_stay_with_it() {
         #[expect(deprecated, reason = "that is what the test is about")]
         let value = old(1);
         assert_eq!(*value.unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_value_can_be_for_those_who_wait_only() {
+    // S40 S52
+    #[coalesce(window = "1h", share_with = |id| match id {
+        0 => ShareWith::Followers,
+        _ => ShareWith::Everyone,
+    })]
+    fn runs(id: u64) -> u64 {
+        id
+    }
+    watched(|| {
+        for id in [0, 0, 1, 1] {
+            runs(id).unwrap();
+        }
+        assert_eq!(runs::coalescer().stats().executed_requests, 3, "0 twice, and 1 once");
     });
 }

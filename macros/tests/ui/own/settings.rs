@@ -55,4 +55,9 @@ fn of_too_many_shards(id: u64) -> u64 {
     id
 }
 
+#[coalesce(share_if = |id: &u64| *id > 0, share_with = |_: &u64| coalescer::ShareWith::Nobody)]
+fn shared_by_two_rules(id: u64) -> u64 {
+    id
+}
+
 fn main() {}
