@@ -1,0 +1,63 @@
+//! Herds: what one more follower costs when all are woken, and while it waits.
+
+use std::cell::Cell;
+
+use super::crew::{Broadcast, Flight, Herd, Wait};
+use super::{Record, nanoseconds};
+use crate::extent::{Extent, powers};
+use crate::memory;
+
+/// So many followers are woken for each point, in as many rounds as that takes.
+const WOKEN: usize = 8192;
+
+/// From so many followers on, what they hold is more than the noise of the machine.
+const SEEN_BY_THE_SYSTEM: usize = 256;
+
+pub(crate) fn measure(extent: &Extent, record: &mut Record) {
+    for followers in powers(2, extent.most_followers) {
+        let most = 8 * extent.rounds;
+        let rounds = (WOKEN / followers).clamp(extent.rounds.min(3), most);
+        let held = wake(record, followers, rounds, Flight::new(), ["last", "leader"]);
+        let floor = ["last floor", "leader floor"];
+        let held_by_floor = wake(record, followers, rounds, Broadcast::default(), floor);
+        let ours = (held.asked - held_by_floor.asked) / followers as f64;
+        record.add("bytes", followers as f64, ours);
+        if let Some(whole) = held.whole.filter(|_| followers >= SEEN_BY_THE_SYSTEM) {
+            record.add("thread", followers as f64, whole / followers as f64);
+        }
+    }
+}
+
+/// What a herd that sleeps holds.
+struct Held {
+    /// Of what this process asked for.
+    asked: f64,
+    /// Of what the machine had available: stacks, and what the kernel keeps of threads.
+    whole: Option<f64>,
+}
+
+fn wake(
+    record: &mut Record,
+    followers: usize,
+    rounds: usize,
+    by: impl Wait,
+    lanes: [&str; 2],
+) -> Held {
+    let before = memory::available();
+    let whole = Cell::new(None);
+    let mut herd = None;
+    let asked = memory::asked_for(|| {
+        let herd = herd.insert(Herd::new(followers, by));
+        herd.wake_after(|| {
+            let left = before.zip(memory::available());
+            whole.set(left.map(|(before, after)| before - after));
+        });
+    });
+    let herd = herd.expect("it was made above");
+    for _ in 0..rounds {
+        let waking = herd.wake();
+        record.add(lanes[0], followers as f64, nanoseconds(waking.last) / followers as f64);
+        record.add(lanes[1], followers as f64, nanoseconds(waking.leader));
+    }
+    Held { asked, whole: whole.get() }
+}
