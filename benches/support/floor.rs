@@ -85,6 +85,15 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         self.parts.iter().map(|part| part.0.lock().map.len()).sum()
     }
 
+    /// Takes everything out, part by part, and drops it outside the lock. Says how much it was.
+    pub(crate) fn clear(&self) -> usize {
+        let clear = |part: &Padded<Part<K, V>>| {
+            let entries: Vec<_> = part.0.lock().map.drain().collect();
+            entries.len()
+        };
+        self.parts.iter().map(clear).sum()
+    }
+
     /// Taken from other bits than those that the map goes by.
     fn part(&self, hash: u64) -> &Mutex<Part<K, V>> {
         &self.parts[(hash >> 20) as usize & (self.parts.len() - 1)].0

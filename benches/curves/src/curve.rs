@@ -54,11 +54,13 @@ pub(crate) enum Kind {
     Over(&'static str),
     /// Of the library, with nothing to compare it with.
     Alone,
+    /// The same, where the cost is of all that there are and not of one.
+    Each,
     /// Not of the library.
     Floor,
 }
 
-use Kind::{Alone, Floor, Over};
+use Kind::{Alone, Each, Floor, Over};
 use Look::{First, Floor as Ground, OtherFloor, Second, Third};
 
 const fn lane(name: &'static str, title: &'static str, unit: Unit, kind: Kind) -> Lane {
@@ -104,6 +106,8 @@ pub(crate) static ALL: &[Curve] = &[
         lanes: &[
             lane("hit", "late hit", Time, Over("hit floor")),
             lane("hit floor", "floor", Time, Floor),
+            lane("hit stream", "in a stream", Time, Over("hit stream floor")),
+            lane("hit stream floor", "floor", Time, Floor),
             lane("lead", "lead", Time, Over("lead floor")),
             lane("lead floor", "floor", Time, Floor),
             lane("bytes", "asked for, a key", Bytes, Over("bytes floor")),
@@ -125,8 +129,8 @@ pub(crate) static ALL: &[Curve] = &[
             ],
         }],
         lanes: &[
-            lane("64 shards", "slowest lead, 64 shards", Time, Over("one map")),
-            lane("1024 shards", "1024 shards", Time, Over("one map")),
+            lane("64 shards", "slowest lead, 64 shards", Time, Each),
+            lane("1024 shards", "1024 shards", Time, Each),
             lane("one map", "one map", Time, Floor),
             lane("64 shards p99.9", "p99.9, 64 shards", Time, Over("one map p99.9")),
             lane("one map p99.9", "one map", Time, Floor),
@@ -143,14 +147,16 @@ pub(crate) static ALL: &[Curve] = &[
                 ("in_flight", First, "in_flight"),
                 ("forget_all", Second, "forget_all"),
                 ("stats", Third, "stats"),
+                ("clear", OtherFloor, "clear"),
                 ("floor", Ground, "64 locks"),
             ],
         }],
         lanes: &[
             lane("stats", "stats", Time, Over("floor")),
             lane("floor", "64 locks", Time, Floor),
-            lane("in_flight", "in_flight", Time, Alone),
-            lane("forget_all", "forget_all", Time, Alone),
+            lane("in_flight", "in_flight", Time, Each),
+            lane("forget_all", "forget_all", Time, Over("clear")),
+            lane("clear", "clear maps", Time, Floor),
         ],
         measure: whole::measure,
     },
@@ -315,7 +321,7 @@ pub(crate) static ALL: &[Curve] = &[
             lane("hit p99 floor", "none due", Time, Floor),
             lane("hit max", "max", Time, Over("hit max floor")),
             lane("hit max floor", "none due", Time, Floor),
-            lane("leads to go", "leads until all are dropped", Count, Alone),
+            lane("leads to go", "leads until all are dropped", Count, Each),
         ],
         measure: expiry::measure,
     },
@@ -331,7 +337,7 @@ mod tests {
             let shown = curve.panels.iter().flat_map(|panel| panel.lines).map(|line| line.0);
             let floors = curve.lanes.iter().filter_map(|lane| match lane.kind {
                 Over(floor) => Some(floor),
-                Alone | Floor => None,
+                Alone | Each | Floor => None,
             });
             for name in shown.chain(floors) {
                 assert!(curve.lane(name).is_some(), "{}: {name}", curve.name);

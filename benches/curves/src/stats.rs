@@ -6,7 +6,9 @@
 ///
 /// If there is none.
 pub(crate) fn median(values: &[f64]) -> f64 {
-    let sorted = sorted(values);
+    assert!(!values.is_empty(), "nothing was measured");
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { sorted[middle - 1].midpoint(sorted[middle]) }
 }
@@ -17,16 +19,23 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 ///
 /// If there is none.
 pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
-    let sorted = sorted(values);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted[rank.clamp(1, sorted.len()) - 1]
+    assert!(!values.is_empty(), "nothing was measured");
+    let rank = (share * values.len() as f64).ceil() as usize;
+    let place = rank.clamp(1, values.len()) - 1;
+    *values.to_vec().select_nth_unstable_by(place, f64::total_cmp).1
 }
 
-fn sorted(values: &[f64]) -> Vec<f64> {
-    assert!(!values.is_empty(), "nothing was measured");
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted
+/// The median of each place over all rounds: what belongs to the place, without what befell one
+/// round.
+///
+/// # Panics
+///
+/// If there is no round, or the rounds differ in length.
+pub(crate) fn medians_by_place(rounds: &[Vec<f64>]) -> Vec<f64> {
+    let length = rounds[0].len();
+    assert!(rounds.iter().all(|round| round.len() == length), "rounds are of one length");
+    let at = |place: usize| -> Vec<f64> { rounds.iter().map(|round| round[place]).collect() };
+    (0..length).map(|place| median(&at(place))).collect()
 }
 
 #[cfg(test)]
@@ -46,5 +55,11 @@ mod tests {
         assert_eq!(percentile(&values, 0.99), 99.0);
         assert_eq!(percentile(&values, 1.0), 100.0);
         assert_eq!(percentile(&[7.0], 0.01), 7.0);
+    }
+
+    #[test]
+    fn what_befalls_one_round_is_in_no_median_and_what_all_have_is() {
+        let rounds = [[1.0, 90.0, 3.0], [99.0, 90.0, 3.0], [1.0, 92.0, 99.0]];
+        assert_eq!(medians_by_place(&rounds.map(|round| round.to_vec())), [1.0, 90.0, 3.0]);
     }
 }

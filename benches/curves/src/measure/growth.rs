@@ -14,7 +14,7 @@ use crate::extent::Extent;
 use crate::stats::percentile;
 
 /// Below this the slowest lead is the noise of the machine.
-const LEAST: u64 = 1024;
+const LEAST: u64 = 16 << 10;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
     for _ in 0..extent.rounds.min(3) {
@@ -59,18 +59,19 @@ mod tests {
 
     #[test]
     fn steps_double_up_to_the_most() {
-        assert_eq!(steps(5000), [1024, 2048, 4096, 5000]);
-        assert_eq!(steps(4096), [1024, 2048, 4096]);
+        assert_eq!(steps(70_000), [16_384, 32_768, 65_536, 70_000]);
+        assert_eq!(steps(32_768), [16_384, 32_768]);
+        assert_eq!(steps(100), [100]);
     }
 
     #[test]
     fn the_slowest_lead_of_each_step_is_told() {
-        let extent = Extent { most_keys: 2048, ..crate::extent::TINY };
+        let extent = Extent { most_keys: 2 * LEAST, ..crate::extent::TINY };
         let mut points = Vec::new();
         let mut take = |point| points.push(point);
         let slow = std::time::Duration::from_millis(20);
         let lead = |key| {
-            if key == 1500 {
+            if key == LEAST + 7 {
                 std::thread::sleep(slow)
             }
         };

@@ -22,7 +22,7 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
         let held_by_floor = wake(record, followers, rounds, Broadcast::default(), floor);
         let ours = (held.asked - held_by_floor.asked) / followers as f64;
         record.add("bytes", followers as f64, ours);
-        if let Some(whole) = held.whole.filter(|_| followers >= SEEN_BY_THE_SYSTEM) {
+        if let Some(whole) = held.whole {
             record.add("thread", followers as f64, whole / followers as f64);
         }
     }
@@ -43,7 +43,7 @@ fn wake(
     by: impl Wait,
     lanes: [&str; 2],
 ) -> Held {
-    let before = memory::available();
+    let before = (followers >= SEEN_BY_THE_SYSTEM).then(memory::settled).flatten();
     let whole = Cell::new(None);
     let mut herd = None;
     let asked = memory::asked_for(|| {

@@ -35,13 +35,32 @@ fn standing(extent: &Extent, record: &mut Record) {
         if let Some(resident) = held[0].resident.filter(|_| keys >= SEEN_BY_THE_SYSTEM) {
             record.add("resident", keys as f64, resident / keys as f64);
         }
+        let ours = |key: u64| *coalescer.execute(&key).expect("the function succeeds");
+        let theirs = |key: u64| *floor.get(&key).expect("all keys are there");
         for _ in 0..extent.rounds {
-            let hit = || drop(black_box(coalescer.execute(&random.below(keys))));
-            record.add("hit", keys as f64, per_call(extent.calls, hit));
-            let hit = || drop(black_box(floor.get(&random.below(keys))));
-            record.add("hit floor", keys as f64, per_call(extent.calls, hit));
+            hit(record, keys, extent.calls, &mut random, ["hit", "hit stream"], ours);
+            let lanes = ["hit floor", "hit stream floor"];
+            hit(record, keys, extent.calls, &mut random, lanes, theirs);
         }
     }
+}
+
+/// Hits one after the other, and in a stream. One after the other, each has the key from the value
+/// before, so that it begins when the other has ended, as it does in a program that has other work
+/// to do. In a stream, the processor may begin with the next while it waits for the memory of this.
+fn hit(
+    record: &mut Record,
+    keys: u64,
+    calls: usize,
+    random: &mut Random,
+    lanes: [&str; 2],
+    get: impl Fn(u64) -> u64,
+) {
+    let (mut value, nothing) = (0, black_box(0));
+    let one = || value = get(random.below(keys) ^ (value & nothing));
+    record.add(lanes[0], keys as f64, per_call(calls, one));
+    let one = || _ = black_box(get(random.below(keys)));
+    record.add(lanes[1], keys as f64, per_call(calls, one));
 }
 
 /// What something holds, put together from the steps in which it grew.

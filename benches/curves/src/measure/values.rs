@@ -19,6 +19,9 @@ const LIVE: u64 = 256;
 const BYTES_IN_A_ROUND: usize = 100 << 20;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
+    // glibc gives large blocks back to the system one by one, until it has seen one that came and
+    // went. From then on it keeps what is smaller, so that page faults are not what is measured.
+    drop(black_box(vec![1_u8; 16 << 20]));
     let sizes = (0..).map(|power| 8_usize << (3 * power));
     for size in sizes.take_while(|size| *size <= extent.most_bytes) {
         let calls = (BYTES_IN_A_ROUND / size).clamp(20, extent.calls);
@@ -89,6 +92,11 @@ impl Expiring {
     }
 }
 
+#[inline(never)]
+fn array<const SIZE: usize>() -> [u8; SIZE] {
+    [black_box(1); SIZE]
+}
+
 fn inline<const SIZE: usize>(extent: &Extent, record: &mut Record) {
     if SIZE > extent.most_bytes {
         return;
@@ -100,12 +108,12 @@ fn inline<const SIZE: usize>(extent: &Extent, record: &mut Record) {
     for _ in 0..extent.rounds {
         let lead = || {
             key += 1;
-            drop(black_box(group.execute(&key, || Ok(black_box([1; SIZE])))));
+            drop(black_box(group.execute(&key, || Ok(array::<SIZE>()))));
         };
         record.add("inline", SIZE as f64, per_call(calls, lead));
         let lead = || {
             key += 1;
-            floor.insert(key, Arc::new(black_box([1; SIZE])));
+            floor.insert(key, Arc::new(array::<SIZE>()));
             drop(black_box(floor.remove(&key)));
         };
         record.add("inline floor", SIZE as f64, per_call(calls, lead));

@@ -13,17 +13,17 @@ use crate::extent::{Extent, decades};
 const MANY: u64 = 1_000_000;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
-    let floor = Floor::new(SHARDS);
     for keys in decades(extent.most_keys) {
-        (floor.len() as u64..keys).for_each(|key| floor.insert(key, Arc::new(key)));
         let rounds = if keys < MANY { extent.rounds } else { 1 };
-        let coalescer = numbers(Coalescer::builder().window(HOUR));
+        let (coalescer, floor) = (numbers(Coalescer::builder().window(HOUR)), Floor::new(SHARDS));
         for _ in 0..rounds {
             (0..keys).for_each(|key| drop(coalescer.execute(&key)));
             go_through(&coalescer, keys, extent, record);
-            let calls = extent.calls / 100;
+            (0..keys).for_each(|key| floor.insert(key, Arc::new(key)));
             let all = || _ = black_box(floor.len());
-            record.add("floor", keys as f64, per_call(calls, all));
+            record.add("floor", keys as f64, per_call(extent.calls / 100, all));
+            let clear = || assert_eq!(floor.clear() as u64, keys, "all keys are kept");
+            record.add("clear", keys as f64, per_call(1, clear));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A cliff is a step between two neighbouring points at which the cost more than doubles while what
 //! it is compared with does nothing of the kind. So each line's steepest step stands beside the step
-//! that its floor takes at the same place.
+//! that its floor takes at the same place. What goes through all that there is may grow with it.
 
 use crate::curve::{Curve, Kind, Lane};
 use crate::raw::Measured;
@@ -15,7 +15,7 @@ const STEEP: f64 = 2.0;
 const OVER_THE_FLOOR: f64 = 1.5;
 
 /// By how much the cost grows from one point to the next.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     from: f64,
     to: f64,
@@ -36,6 +36,7 @@ fn row(curve: &Curve, lane: &Lane, measured: &Measured) -> Option<Vec<String>> {
     let steepest = steepest(&points, lane)?;
     let floor = match lane.kind {
         Kind::Over(floor) => step(&measured.medians(floor), lane, steepest.from, steepest.to),
+        Kind::Each => Some(Step { factor: steepest.to / steepest.from, ..steepest }),
         Kind::Alone | Kind::Floor => None,
     };
     let whole = step(&points, lane, points.first()?.0, points.last()?.0)?;
