@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use coalescer::Group;
 
 /// What a follower's thread needs of stack: the call is all that it makes.
-const STACK: usize = 64 * 1024;
+pub(crate) const STACK: usize = 64 * 1024;
 
 /// The time between two looks at the sleepers.
 const LOOK: Duration = Duration::from_micros(200);
@@ -185,10 +185,7 @@ impl<W: Wait> Herd<W> {
         while self.wait.waiting() < self.threads.len() {
             thread::sleep(LOOK);
         }
-        let stats = self.shared.stats();
-        while !stats.iter().flatten().all(|stat| is_asleep(stat)) {
-            thread::sleep(LOOK);
-        }
+        wait_for_sleep(&self.shared.stats());
         // A leader comes out of a wait of its own, for a database: it has not used its time up.
         thread::sleep(REST);
     }
@@ -224,8 +221,15 @@ impl Shared {
     }
 }
 
+/// Waits until all of these threads sleep.
+pub(crate) fn wait_for_sleep(stats: &[Option<PathBuf>]) {
+    while !stats.iter().flatten().all(|stat| is_asleep(stat)) {
+        thread::sleep(LOOK);
+    }
+}
+
 /// Where the kernel tells about the calling thread.
-fn own_stat() -> Option<PathBuf> {
+pub(crate) fn own_stat() -> Option<PathBuf> {
     let thread = fs::read_link("/proc/thread-self").ok()?;
     Some(Path::new("/proc").join(thread).join("stat"))
 }

@@ -1,7 +1,9 @@
 //! The curves: what each asks, what it measures, and how it is shown.
 
 use crate::extent::Extent;
-use crate::measure::{Record, expiry, growth, herd, keys, threads, values, ways, whole, windows};
+use crate::measure::{
+    Record, crowd, expiry, growth, herd, keys, threads, values, ways, whole, windows,
+};
 use crate::units::Unit::{self, Bytes, Count, PerSecond, Time, Window};
 
 /// One thing that grows, and what that does to the cost.
@@ -88,7 +90,12 @@ pub(crate) static ALL: &[Curve] = &[
         panels: &[
             Panel {
                 title: "late hit, random key",
-                lines: &[("hit", First, "coalescer"), ("hit floor", Ground, "floor")],
+                lines: &[
+                    ("hit", First, "coalescer"),
+                    ("hit floor", Ground, "floor"),
+                    ("hit stream", Second, "in a stream"),
+                    ("hit stream floor", OtherFloor, "floor"),
+                ],
             },
             Panel {
                 title: "lead of a new key, the oldest expires",
@@ -148,7 +155,6 @@ pub(crate) static ALL: &[Curve] = &[
                 ("forget_all", Second, "forget_all"),
                 ("stats", Third, "stats"),
                 ("clear", OtherFloor, "clear"),
-                ("floor", Ground, "64 locks"),
             ],
         }],
         lanes: &[
@@ -232,6 +238,26 @@ pub(crate) static ALL: &[Curve] = &[
             lane("thread", "all memory a waiting thread", Bytes, Alone),
         ],
         measure: herd::measure,
+    },
+    Curve {
+        name: "crowd",
+        question: "What does it cost to be woken where many other threads sleep?",
+        x: ("other threads asleep", Count),
+        panels: &[Panel {
+            title: "herd of 256 in a crowd, a follower",
+            lines: &[
+                ("last", First, "coalescer"),
+                ("last floor", Ground, "broadcast"),
+                ("last, global", Second, "with global table"),
+            ],
+        }],
+        lanes: &[
+            lane("last", "last of 256 back, a follower", Time, Over("last floor")),
+            lane("last floor", "broadcast", Time, Floor),
+            lane("last, global", "with global table", Time, Over("last floor, global")),
+            lane("last floor, global", "broadcast", Time, Floor),
+        ],
+        measure: crowd::measure,
     },
     Curve {
         name: "values",

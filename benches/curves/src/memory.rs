@@ -3,8 +3,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
-use std::thread;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -68,20 +66,6 @@ pub(crate) fn resident() -> Option<f64> {
 /// The bytes that the machine could still give out, its kernel's own needs taken off.
 pub(crate) fn available() -> Option<f64> {
     kilobytes("/proc/meminfo", "MemAvailable:")
-}
-
-/// The same, when what has been given back has come back: the kernel takes its time with threads.
-pub(crate) fn settled() -> Option<f64> {
-    let mut before = available()?;
-    for _ in 0..50 {
-        thread::sleep(Duration::from_millis(20));
-        let now = available()?;
-        if now <= before {
-            break;
-        }
-        before = now;
-    }
-    Some(before)
 }
 
 /// The bytes of the machine.

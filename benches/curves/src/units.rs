@@ -38,9 +38,9 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
         value /= step;
         unit += 1;
     }
-    let number = digits(value);
-    let space = if units[unit].len() > 1 || units[0] == "B" { " " } else { "" };
-    format!("{number}{space}{}", units[unit]).trim_end().to_string()
+    // A bare number has a letter for its size, and not a unit.
+    let space = if units[0].is_empty() { "" } else { " " };
+    format!("{}{space}{}", digits(value), units[unit])
 }
 
 fn digits(value: f64) -> String {
@@ -64,6 +64,7 @@ mod tests {
             (Unit::Time, 4_512.0, "4.51 us"),
             (Unit::Time, 12_000_000.0, "12 ms"),
             (Unit::Window, 100.0, "100 ms"),
+            (Unit::Window, 1000.0, "1 s"),
             (Unit::Window, f64::INFINITY, "endless"),
             (Unit::Bytes, 8.0, "8 B"),
             (Unit::Bytes, 1_048_576.0, "1 MiB"),

@@ -47,10 +47,10 @@ fn climb(extent: &Extent, record: &mut Record, lane: &str, mut lead: impl FnMut(
     }
 }
 
-/// Doublings, the last up to the most.
+/// Doublings, the last of them at least one: each table grows at least once in a step.
 fn steps(most: u64) -> Vec<u64> {
     let doublings = (0..).map(|power| LEAST << power);
-    doublings.take_while(|step| *step < most).chain([most]).collect()
+    doublings.take_while(|step| 2 * step <= most).chain([most]).collect()
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn steps_double_up_to_the_most() {
-        assert_eq!(steps(70_000), [16_384, 32_768, 65_536, 70_000]);
+        assert_eq!(steps(70_000), [16_384, 32_768, 70_000]);
         assert_eq!(steps(32_768), [16_384, 32_768]);
         assert_eq!(steps(100), [100]);
     }

@@ -8,22 +8,27 @@ use crate::extent::{Extent, powers};
 use crate::memory;
 
 /// So many followers are woken for each point, in as many rounds as that takes.
-const WOKEN: usize = 8192;
+const WOKEN: usize = 16_384;
 
-/// From so many followers on, what they hold is more than the noise of the machine.
-const SEEN_BY_THE_SYSTEM: usize = 256;
+/// From so many followers on, what they hold is more than what is made once, and than the noise of
+/// the machine.
+const SEEN: usize = 64;
+const SEEN_BY_THE_SYSTEM: usize = 1024;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
+    let before = memory::available();
     for followers in powers(2, extent.most_followers) {
-        let most = 8 * extent.rounds;
-        let rounds = (WOKEN / followers).clamp(extent.rounds.min(3), most);
+        let rounds = (WOKEN / followers).clamp(extent.rounds, 8 * extent.rounds);
         let held = wake(record, followers, rounds, Flight::new(), ["last", "leader"]);
         let floor = ["last floor", "leader floor"];
         let held_by_floor = wake(record, followers, rounds, Broadcast::default(), floor);
-        let ours = (held.asked - held_by_floor.asked) / followers as f64;
-        record.add("bytes", followers as f64, ours);
-        if let Some(whole) = held.whole {
-            record.add("thread", followers as f64, whole / followers as f64);
+        if followers >= SEEN {
+            let ours = (held.asked - held_by_floor.asked) / followers as f64;
+            record.add("bytes", followers as f64, ours);
+        }
+        let whole = before.zip(held.left).filter(|_| followers >= SEEN_BY_THE_SYSTEM);
+        if let Some((before, left)) = whole {
+            record.add("thread", followers as f64, (before - left) / followers as f64);
         }
     }
 }
@@ -32,8 +37,8 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
 struct Held {
     /// Of what this process asked for.
     asked: f64,
-    /// Of what the machine had available: stacks, and what the kernel keeps of threads.
-    whole: Option<f64>,
+    /// What the machine has left beside stacks, and what the kernel keeps of threads.
+    left: Option<f64>,
 }
 
 fn wake(
@@ -43,15 +48,11 @@ fn wake(
     by: impl Wait,
     lanes: [&str; 2],
 ) -> Held {
-    let before = (followers >= SEEN_BY_THE_SYSTEM).then(memory::settled).flatten();
-    let whole = Cell::new(None);
+    let left = Cell::new(None);
     let mut herd = None;
     let asked = memory::asked_for(|| {
         let herd = herd.insert(Herd::new(followers, by));
-        herd.wake_after(|| {
-            let left = before.zip(memory::available());
-            whole.set(left.map(|(before, after)| before - after));
-        });
+        herd.wake_after(|| left.set(memory::available()));
     });
     let herd = herd.expect("it was made above");
     for _ in 0..rounds {
@@ -59,5 +60,5 @@ fn wake(
         record.add(lanes[0], followers as f64, nanoseconds(waking.last) / followers as f64);
         record.add(lanes[1], followers as f64, nanoseconds(waking.leader));
     }
-    Held { asked, whole: whole.get() }
+    Held { asked, left: left.get() }
 }

@@ -23,7 +23,8 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
     // went. From then on it keeps what is smaller, so that page faults are not what is measured.
     drop(black_box(vec![1_u8; 16 << 20]));
     let sizes = (0..).map(|power| 8_usize << (3 * power));
-    for size in sizes.take_while(|size| *size <= extent.most_bytes) {
+    let sizes = sizes.take_while(|size| *size < extent.most_bytes).chain([extent.most_bytes]);
+    for size in sizes {
         let calls = (BYTES_IN_A_ROUND / size).clamp(20, extent.calls);
         boxed(size, calls, extent, record);
     }

@@ -1,8 +1,9 @@
-//! The steepest step of each line: where a cliff would be seen.
+//! The steepest step of each line: where a cliff would be seen, if there were one.
 //!
-//! A cliff is a step between two neighbouring points at which the cost more than doubles while what
-//! it is compared with does nothing of the kind. So each line's steepest step stands beside the step
+//! Steep is a step between two neighbouring points at which the cost more than doubles while what it
+//! is compared with does nothing of the kind. So each line's steepest step stands beside the step
 //! that its floor takes at the same place. What goes through all that there is may grow with it.
+//! Whether a steep step is a cliff, or noise of the machine, is for a reader to find out.
 
 use crate::curve::{Curve, Kind, Lane};
 use crate::raw::Measured;
@@ -23,7 +24,7 @@ struct Step {
 }
 
 pub(crate) fn table<'a>(curves: impl Iterator<Item = (&'static Curve, &'a Measured)>) -> String {
-    let header = ["line", "from first to last", "steepest step", "at", "its floor there", "cliff"];
+    let header = ["line", "from first to last", "steepest step", "at", "its floor there", "steep"];
     let rows = curves.flat_map(|(curve, measured)| {
         let lanes = curve.lanes.iter().filter(|lane| lane.kind != Kind::Floor);
         lanes.filter_map(move |lane| row(curve, lane, measured))
@@ -41,14 +42,14 @@ fn row(curve: &Curve, lane: &Lane, measured: &Measured) -> Option<Vec<String>> {
     };
     let whole = step(&points, lane, points.first()?.0, points.last()?.0)?;
     let place = [steepest.from, steepest.to].map(|x| curve.x.1.write(x)).join(" to ");
-    let is_cliff = is_cliff(&steepest, floor.as_ref());
+    let is_steep = is_steep(&steepest, floor.as_ref());
     Some(vec![
         format!("{}: {}", curve.name, lane.title),
         times(&whole),
         times(&steepest),
         place,
         floor.as_ref().map_or(String::new(), times),
-        if is_cliff { "**yes**" } else { "no" }.to_string(),
+        if is_steep { "**yes**" } else { "no" }.to_string(),
     ])
 }
 
@@ -56,7 +57,7 @@ fn times(step: &Step) -> String {
     format!("x {:.2}", step.factor)
 }
 
-fn is_cliff(step: &Step, floor: Option<&Step>) -> bool {
+fn is_steep(step: &Step, floor: Option<&Step>) -> bool {
     let by_itself = floor.map_or(1.0, |floor| floor.factor.max(1.0));
     step.factor > STEEP && step.factor > OVER_THE_FLOOR * by_itself
 }
@@ -92,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_the_floor_takes_too_is_no_cliff() {
+    fn a_step_that_the_floor_takes_too_is_not_steep() {
         let step = |factor| Step { from: 1.0, to: 10.0, factor };
-        assert!(is_cliff(&step(3.0), None));
-        assert!(is_cliff(&step(3.0), Some(&step(1.1))));
-        assert!(!is_cliff(&step(3.0), Some(&step(2.5))));
-        assert!(!is_cliff(&step(1.9), Some(&step(0.1))));
+        assert!(is_steep(&step(3.0), None));
+        assert!(is_steep(&step(3.0), Some(&step(1.1))));
+        assert!(!is_steep(&step(3.0), Some(&step(2.5))));
+        assert!(!is_steep(&step(1.9), Some(&step(0.1))));
     }
 
     #[test]

@@ -95,11 +95,14 @@ fn wake_costs() -> String {
 /// What a late hit does besides waiting for lines, in nanoseconds.
 const HIT: f64 = 20.0;
 
+/// How long a cache line takes from one core to another: as two cores come out here with a bare
+/// `Arc`; in the middle of what large servers show; and between the parts of one that is made of
+/// several (median latencies, github.com/nviennot/core-to-core-latency).
+const TRANSFERS: [f64; 3] = [7.0, 50.0, 110.0];
+
 /// The lines that a hit of a hot key takes from the core that had them before: the lock's, the
 /// counters' and the `Arc`'s under the lock, and the `Arc`'s once more when it is dropped.
 const UNDER_THE_LOCK: f64 = 3.0;
-
-const TRANSFERS: [f64; 3] = [20.0, 60.0, 120.0];
 
 const CORES: [usize; 6] = [1, 2, 8, 16, 64, 128];
 
