@@ -7,16 +7,24 @@ use crate::deadlock::{self, ThreadToken};
 use crate::slab::At;
 use crate::slot::{Key, Room, ShortHash};
 use crate::sync::Arc;
-use crate::table::Table;
+use crate::table::{Locked, Table};
 
 /// One call, as the table sees it.
 pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) key: &'q Q,
     pub(crate) hash: ShortHash,
-    /// When the call began: what it may be served is decided by this instant (S8).
+    /// A glance at the clock when the call began: what it may be served is decided by this (S8).
     pub(crate) entry: Nanos,
     pub(crate) manner: Manner,
 }
+
+impl<Q: ?Sized> Clone for Call<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for Call<'_, Q> {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -31,16 +39,25 @@ pub(crate) enum Manner {
 /// A key that a call brings in case it starts a flight, and that flight's start.
 pub(crate) struct Spare<K> {
     pub(crate) key: Option<Key<K>>,
-    pub(crate) start: Nanos,
+    /// Read after the key was made, if that took user code; otherwise when the flight starts.
+    pub(crate) start: Option<Nanos>,
 }
 
-/// A result as all calls share it.
-pub(crate) type Shared<V, E> = Result<Arc<V>, Arc<E>>;
+/// A result from within its window, as all calls share it.
+pub(crate) struct Late<V, E> {
+    pub(crate) result: Result<Arc<V>, Arc<E>>,
+    /// How many calls had waited for it.
+    pub(crate) callers: u32,
+}
 
-/// What a call turned out to be.
+/// A call's shard, locked, and the slot of its key, if there is one.
+pub(crate) struct Found<'t, K, V, E> {
+    pub(crate) shard: Locked<'t, K, V, E>,
+    pub(crate) at: Option<At>,
+}
+
+/// What a call turned out to be that no result answers.
 pub(crate) enum Admission<'t, K, V, E> {
-    /// Served at once by a result in its window, which so many calls had waited for.
-    Late(Shared<V, E>, u32),
     /// It runs the function and publishes.
     Lead(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.
@@ -78,16 +95,14 @@ pub(crate) struct Execution<'t, K, V, E> {
     pub(crate) hash: ShortHash,
     pub(crate) start: Nanos,
     pub(crate) leader: ThreadToken,
-    pub(crate) ended: bool,
 }
 
 impl<K> Spare<K> {
     pub(crate) fn none() -> Self {
-        Self { key: None, start: 0 }
+        Self { key: None, start: None }
     }
 
-    /// A key for a flight that starts at `start`, if the call turns out to start one.
-    pub(crate) fn new(key: Key<K>, start: Nanos) -> Self {
+    pub(crate) fn new(key: Key<K>, start: Option<Nanos>) -> Self {
         Self { key: Some(key), start }
     }
 }

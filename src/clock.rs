@@ -1,7 +1,17 @@
-//! Time as the library sees it: nanoseconds since a group was made, real or moved by hand.
+//! Time as the library sees it: nanoseconds of the system's monotonic clock, or of one moved by hand.
 //!
 //! Everything inside counts in [`Nanos`], so that a window is one addition and one comparison;
 //! [`FOREVER`] is the end of time, and sums stop there instead of overflowing (S11, S12).
+//!
+//! Reading the time is half of a late call, so a call begins with a *glance*: where the system has
+//! a clock that is cheap and lags by no more than some timer ticks, it is read first. A glance is
+//! never ahead, so what is over by it is over, and what still is not when the lag is added is not.
+//! Only in between, in the last moments of a window, the precise clock is asked:
+//!
+//! ```text
+//! start                                   end - lag            end
+//!   ├──────── the glance says: serve ──────────┼── ask ──────────┼── the glance says: over
+//! ```
 //!
 //! A [`ManualClock`] makes time a thing that a test moves. A bounded wait leaves an alarm with it;
 //! [`ManualClock::advance`] moves the time first and then rings what is due:
@@ -18,9 +28,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, now, wait_until};
+use crate::sync::{AtomicU64, Condvar, GateGuard, Mutex, Ordering, TimeSource, now};
 
-/// Nanoseconds since the clock's own beginning: 584 years of them.
+/// Nanoseconds since a beginning that the clock has chosen: 584 years of them.
 pub(crate) type Nanos = u64;
 
 /// Later than every instant.
@@ -34,31 +44,82 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 /// Where a group reads the time and bounds its waits.
 #[derive(Debug)]
 pub(crate) enum Clock {
-    /// The system's monotonic clock, counted from this instant.
-    Real(Instant),
+    /// The system's, whose glances are behind by no more than `lag`.
+    System {
+        time: TimeSource,
+        lag: Nanos,
+    },
     Manual(ManualClock),
 }
 
 impl Clock {
-    pub(crate) fn real() -> Self {
-        Self::Real(now())
+    pub(crate) fn system() -> Self {
+        let time = TimeSource::new();
+        let lag = time.lag();
+        Self::System { time, lag }
+    }
+
+    /// The system's clock, each reading of which is precise.
+    pub(crate) fn precise_system() -> Self {
+        Self::System { time: TimeSource::new(), lag: 0 }
     }
 
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match self {
-            Self::Real(epoch) => nanos(now().saturating_duration_since(*epoch)),
+            Self::System { time, .. } => time.precise(),
             Self::Manual(clock) => clock.inner.elapsed.load(Ordering::Relaxed),
         }
     }
 
-    /// A caller's instant on this clock; an instant before the beginning is the beginning.
+    /// The time, or one shortly before it; see [`is_before`](Self::is_before) and
+    /// [`precise`](Self::precise) for what it can be used for.
+    #[inline]
+    pub(crate) fn glance(&self) -> Nanos {
+        match self {
+            Self::System { time, lag: 1.. } => time.rough(),
+            _ => self.now(),
+        }
+    }
+
+    /// How far behind a glance may be.
+    #[inline]
+    fn lag(&self) -> Nanos {
+        match self {
+            Self::System { lag, .. } => *lag,
+            Self::Manual(_) => 0,
+        }
+    }
+
+    /// Whether the time of this glance was before `end`.
+    #[inline]
+    pub(crate) fn is_before(&self, glance: Nanos, end: Nanos) -> bool {
+        if end.saturating_sub(glance) > self.lag() {
+            true
+        } else {
+            self.is_just_before(glance, end)
+        }
+    }
+
+    #[cold]
+    fn is_just_before(&self, glance: Nanos, end: Nanos) -> bool {
+        glance < end && self.precise(glance) < end
+    }
+
+    /// The precise time for a glance: the glance itself, or what the time is now.
+    #[inline]
+    pub(crate) fn precise(&self, glance: Nanos) -> Nanos {
+        if self.lag() == 0 { glance } else { self.now() }
+    }
+
+    /// A caller's instant on this clock; one that is past is now.
     pub(crate) fn at(&self, instant: Instant) -> Nanos {
-        let epoch = match self {
-            Self::Real(epoch) => *epoch,
-            Self::Manual(clock) => clock.inner.base,
-        };
-        nanos(instant.saturating_duration_since(epoch))
+        match self {
+            Self::System { .. } => {
+                self.now().saturating_add(nanos(instant.saturating_duration_since(now())))
+            }
+            Self::Manual(clock) => nanos(instant.saturating_duration_since(clock.inner.base)),
+        }
     }
 
     /// Parks the caller on `condvar` until it is notified or `until` has come. May return early.
@@ -69,16 +130,16 @@ impl Clock {
         until: Nanos,
         alarm: &Arc<impl Alarm + 'static>,
         condvar: &Condvar,
-        guard: &mut MutexGuard<'_, T>,
+        guard: &mut GateGuard<'_, T>,
     ) {
         if until == FOREVER {
             return condvar.wait(guard);
         }
         match self {
-            Self::Real(epoch) => match epoch.checked_add(Duration::from_nanos(until)) {
-                Some(until) => wait_until(condvar, guard, until),
-                None => condvar.wait(guard),
-            },
+            Self::System { .. } => {
+                let left = until.saturating_sub(self.now());
+                condvar.wait_for(guard, Duration::from_nanos(left));
+            }
             Self::Manual(clock) => {
                 let armed = clock.arm(until, alarm.clone());
                 // An `advance` that missed the alarm had the alarms' lock before, so its time is seen.
@@ -271,5 +332,59 @@ impl Default for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManualClock").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agrees_with_the_precise_time(clock: &Clock) {
+        let reach = clock.lag() + 1_000_000;
+        for step in 0..20_000_u64 {
+            let end = clock.now() + reach - step * reach / 10_000;
+            let before = clock.now();
+            let is_before = clock.is_before(clock.glance(), end);
+            let after = clock.now();
+            let agrees = if is_before { before < end } else { after >= end };
+            assert!(agrees, "{is_before} for the end {end} between {before} and {after}");
+        }
+    }
+
+    #[test]
+    fn a_glance_tells_what_is_over_from_what_is_not() {
+        agrees_with_the_precise_time(&Clock::system());
+        agrees_with_the_precise_time(&Clock::precise_system());
+    }
+
+    #[test]
+    fn a_glance_is_never_ahead_and_seldom_far_behind() {
+        let clock = Clock::system();
+        let far = (0..100_000).filter(|_| {
+            let glance = clock.glance();
+            let now = clock.now();
+            assert!(glance <= now, "{glance} is ahead of {now}");
+            now - glance > clock.lag()
+        });
+        let far = far.count();
+        // More than a few would be a kernel whose coarse clock does not tick as it says.
+        assert!(far < 1000, "{far} of 100000 glances were more than {} ns behind", clock.lag());
+    }
+
+    #[test]
+    fn a_precise_clock_does_not_glance() {
+        let clock = Clock::precise_system();
+        let before = clock.now();
+        assert!(clock.glance() >= before, "it may lag");
+        assert_eq!(clock.precise(before), before);
+    }
+
+    #[test]
+    fn a_glance_at_a_manual_clock_is_precise() {
+        let manual = ManualClock::new();
+        let clock = Clock::Manual(manual.clone());
+        manual.advance(Duration::from_nanos(5));
+        assert_eq!((clock.glance(), clock.precise(5)), (5, 5));
+        assert!(clock.is_before(5, 6) && !clock.is_before(5, 5));
     }
 }

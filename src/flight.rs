@@ -1,8 +1,8 @@
 //! What a call does with its admission: lead, follow, or run alone.
 //!
 //! ```text
-//! admit ─▶ Late ───────────────────────────────▶ the result in its window
-//!       ─▶ Lead ── run the function ── publish ─▶ its own result
+//! look_up ─▶ Late ─────────────────────────────▶ the result in its window
+//! admit ─▶ Lead ── run the function ── publish ─▶ its own result
 //!       ─▶ Follow ── wait ─┬─ closed ───────────▶ the flight's outcome
 //!                          ├─ may start: claim it, and lead
 //!                          ├─ unshared: run alone
@@ -18,7 +18,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Admission, Call, Execution, Follower, Refusal, Spare};
+use crate::admission::{Admission, Call, Execution, Follower, Found, Late, Refusal, Spare};
 use crate::clock::Nanos;
 use crate::deadlock;
 use crate::error::Error;
@@ -79,15 +79,27 @@ where
     Q: ?Sized + ToKey<K>,
 {
     /// Answers the call. `work` is run at most once, on this thread, with no lock held.
-    #[inline]
-    pub(crate) fn answer<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
+    #[inline(always)]
+    pub(crate) fn answer<W: Work<K, V, E>>(self, work: W) -> Result<Outcome<V>, Error<E>> {
+        match self.table.look_up(&self.call) {
+            Ok(served) => late(served),
+            Err(found) => self.answer_otherwise(found, work),
+        }
+    }
+
+    #[inline(never)]
+    fn answer_otherwise<W: Work<K, V, E>>(
+        self,
+        found: Found<'_, K, V, E>,
+        work: W,
+    ) -> Result<Outcome<V>, Error<E>> {
         let mut spare = match is_plain_number::<Q, K>() {
-            // Made ahead, as that costs nothing and runs no user code: one look-up fewer.
-            true => Spare::new(Key::Own(self.call.key.to_key()), self.call.entry),
+            // Made under the lock, as that costs nothing and runs no user code: one look-up fewer.
+            true => Spare::new(Key::Own(self.call.key.to_key()), None),
             false => Spare::none(),
         };
-        match self.table.admit(&self.call, &mut spare) {
-            Admission::Late(result, callers) => late(result, callers),
+        match self.table.admit(found, &self.call, &mut spare) {
+            Admission::Lead(execution) => self.lead(execution, work, None, 0),
             Admission::Vacant => self.answer_with_key(work),
             other => self.proceed(other, work, None),
         }
@@ -95,6 +107,7 @@ where
 
     /// The key is unknown, so this call may lead: only now is the key made, outside all locks. A
     /// function that takes the key shares it with the table.
+    #[inline(never)]
     fn answer_with_key<W: Work<K, V, E>>(&self, work: W) -> Result<Outcome<V>, Error<E>> {
         let key = self.call.key.to_key();
         let (key, shared) = match W::TAKES_KEY {
@@ -104,12 +117,19 @@ where
             }
             false => (Key::Own(key), None),
         };
-        let mut spare = Spare::new(key, self.table.clock.now());
-        let admission = self.table.admit(&self.call, &mut spare);
-        // A key that was not needed goes when the call is over: its destructor is the user's code.
-        self.proceed(admission, work, shared)
+        let start = self.table.start_at(self.table.clock.glance());
+        // A key that is not needed goes when the call is over: its destructor is the user's code.
+        let mut spare = Spare::new(key, Some(start));
+        match self.table.look_up(&self.call) {
+            Ok(served) => late(served),
+            Err(found) => {
+                let admission = self.table.admit(found, &self.call, &mut spare);
+                self.proceed(admission, work, shared)
+            }
+        }
     }
 
+    #[inline(never)]
     fn proceed<W: Work<K, V, E>>(
         &self,
         admission: Admission<'_, K, V, E>,
@@ -119,7 +139,6 @@ where
         match admission {
             Admission::Lead(execution) => self.lead(execution, work, key, 0),
             Admission::Follow(follower) => self.follow(follower, work),
-            Admission::Late(result, callers) => late(result, callers),
             Admission::Alone => self.run_alone(work, 0),
             Admission::Refused(Refusal::WouldBlock) => Err(Error::WouldBlock),
             Admission::Refused(Refusal::WouldDeadlock) => Err(Error::WouldDeadlock),
@@ -127,6 +146,7 @@ where
         }
     }
 
+    #[inline]
     fn lead<W: Work<K, V, E>>(
         &self,
         execution: Execution<'_, K, V, E>,
@@ -150,6 +170,7 @@ where
 
     /// Calls the user's code: the key's making if the function takes one, the function, and the
     /// rule that says whether its value is shared.
+    #[inline]
     fn run<W: Work<K, V, E>>(&self, work: W, key: Option<StdArc<K>>) -> Ran<V, E> {
         let attempt = || {
             let result = match (W::TAKES_KEY, &key) {
@@ -175,6 +196,7 @@ where
         mut follower: Follower<V, E>,
         work: W,
     ) -> Result<Outcome<V>, Error<E>> {
+        let since = self.table.clock.precise(self.call.entry);
         let callers = loop {
             match follower.room.gate.wait(&self.table.clock, self.deadline) {
                 Woken::Closed { callers } => break callers,
@@ -186,7 +208,7 @@ where
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
-                        let waited = execution.start.saturating_sub(self.call.entry);
+                        let waited = execution.start.saturating_sub(since);
                         return self.lead(execution, work, None, waited);
                     }
                 }
@@ -194,7 +216,7 @@ where
         };
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
-        let waited = self.table.clock.now().saturating_sub(self.call.entry);
+        let waited = self.table.clock.now().saturating_sub(since);
         match ending {
             Ending::Value(value) => {
                 Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited))
@@ -209,13 +231,14 @@ where
 
 /// A result from within its window: nobody waited and nothing ran.
 #[inline]
-fn late<V, E>(result: Result<Arc<V>, Arc<E>>, callers: u32) -> Result<Outcome<V>, Error<E>> {
-    let outcome = |value| Outcome::new(value, Role::Late, callers as usize, 0);
-    result.map(outcome).map_err(Error::Failed)
+fn late<V, E>(served: Late<V, E>) -> Result<Outcome<V>, Error<E>> {
+    let outcome = |value| Outcome::new(value, Role::Late, served.callers as usize, 0);
+    served.result.map(outcome).map_err(Error::Failed)
 }
 
 impl<V, E> Ran<V, E> {
     /// What the call that ran the function gets, whatever its followers do (S26).
+    #[inline]
     fn into_outcome(self, callers: usize, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
         match self {
             Self::Value(value) | Self::Unshared(value) => {

@@ -49,6 +49,6 @@ impl<K, V, E> Table<K, V, E> {
     /// The counters of all shards. Each shard is read under its lock, so no end is counted whose
     /// call is not (S49).
     pub(crate) fn stats(&self) -> Stats {
-        self.shards().map(|shard| shard.lock().tally.snapshot()).sum()
+        self.shards().map(|shard| shard.lock().stats()).sum()
     }
 }

@@ -72,12 +72,18 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
-    fn deadline(self, clock: &Clock, entry: Nanos) -> Nanos {
-        match self {
+    #[inline]
+    fn deadline(self, clock: &Clock, entry: Nanos, max_wait: Nanos) -> Nanos {
+        if matches!(self, Self::Endless) && max_wait == FOREVER {
+            return FOREVER;
+        }
+        let entry = clock.precise(entry);
+        let own = match self {
             Self::Endless => FOREVER,
             Self::For(timeout) => entry.saturating_add(nanos(timeout)),
             Self::Until(deadline) => clock.at(deadline),
-        }
+        };
+        own.min(entry.saturating_add(max_wait))
     }
 }
 
@@ -133,9 +139,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     {
         let core = &*self.core;
         let clock = &core.table.clock;
-        let entry = clock.now();
-        let longest = entry.saturating_add(core.table.rules.max_wait);
-        let deadline = patience.deadline(clock, entry).min(longest);
+        let entry = clock.glance();
+        let deadline = patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
         let call = Call { key, hash, entry, manner };
         Caller { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }

@@ -25,14 +25,15 @@ impl<K, V, E> Table<K, V, E> {
         shard: &mut Locked<'_, K, V, E>,
         at: At,
         hash: ShortHash,
-        now: Nanos,
+        entry: Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
         let slot = shard.slot(at);
         let has_room = slot.flight().is_some_and(|flight| flight.room.is_some());
-        if !has_room && now < self.next_start(slot.started, 1) {
+        if !has_room && entry < self.next_start(slot.started, 1) {
             return None;
         }
         let room = self.room_of(shard, at);
+        let now = || self.clock.precise(entry);
         let execution = self.claim(shard, &room.gate, at, hash, now)?;
         shard.slot_mut(at).admitted += 1;
         shard.tally.count_call();
@@ -47,7 +48,7 @@ impl<K, V, E> Table<K, V, E> {
         let now = self.clock.now();
         let mut shard = self.shard(follower.hash).lock();
         let gate = &follower.room.gate;
-        let execution = self.claim(&mut shard, gate, follower.at, follower.hash, now)?;
+        let execution = self.claim(&mut shard, gate, follower.at, follower.hash, || now)?;
         gate.lock().waiting -= 1;
         Some(execution)
     }
@@ -58,10 +59,10 @@ impl<K, V, E> Table<K, V, E> {
         gate: &Gate,
         at: At,
         hash: ShortHash,
-        now: Nanos,
+        now: impl FnOnce() -> Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
         let leader = this_thread(|me| me.token());
-        let begun = gate.claim(leader, now, |begun| self.next_start(now, begun))?;
+        let (begun, now) = gate.claim(leader, now, |begun, now| self.next_start(now, begun))?;
         shard.tally.running += 1;
         if begun > 1 {
             shard.tally.takeovers += 1;
@@ -69,7 +70,7 @@ impl<K, V, E> Table<K, V, E> {
             shard.slot_mut(at).started = now;
             shard.overtake(at);
         }
-        Some(Execution { table: self, at, hash, start: now, leader, ended: false })
+        Some(Execution { table: self, at, hash, start: now, leader })
     }
 
     /// From when on one more execution may begin on a slot whose `begun`-th began at `start`.
@@ -126,16 +127,16 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(successor) = shard.successor_of(&before) {
             return match shard.slot(successor).admitted < self.rules.max_requests {
                 true => self.follow(shard, successor, call.hash, me, Some(&before.gate)),
-                false => self.start_flight(shard, Some(running), call.hash, spare, leaving),
+                false => self.start_flight(shard, Some(running), call, spare, leaving),
             };
         }
         let Some(key) = spare.key.take() else { return Admission::Vacant };
         let stuck_at = before.gate.lock().youngest.saturating_add(self.rules.leader_timeout);
         let room = Room::new(Gate::new_pending(stuck_at));
         let flight = Flight { leader: 0, room: Some(StdArc::clone(&room)), linked: false };
-        let (hash, started) = (call.hash, spare.start);
+        let (hash, started) = (call.hash, spare.start.unwrap_or(call.entry));
         let state = State::Flight(flight);
-        let successor = shard.insert(Slot { key, hash, admitted: 0, started, state });
+        let successor = shard.insert_with(|| Slot { key, hash, admitted: 0, started, state });
         before.precede(running, &room, successor);
         self.follow(shard, successor, hash, me, Some(&before.gate))
     }

@@ -4,57 +4,86 @@
 //! runs any more (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock.
 //! The followers are woken after it has been let go.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc as StdArc;
 
 use crate::admission::Execution;
-use crate::clock::FOREVER;
 use crate::ran::Ran;
 use crate::slab::At;
-use crate::slot::{Kind, Room, Slot};
+use crate::slot::{Key, Kind, Room, Slot};
 use crate::table::{Leaving, Locked, Table};
 
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Ends the execution, and says how many calls its flight answered. The result goes to the
     /// followers if it decides the flight; to the leader it goes in any case (S26).
     #[inline]
-    pub(crate) fn end(mut self, ran: &Ran<V, E>) -> usize {
-        self.ended = true;
-        self.table.end(&self, ran)
+    pub(crate) fn end(self, ran: &Ran<V, E>) -> usize {
+        // It owns nothing; what its drop would do is done here.
+        let execution = ManuallyDrop::new(self);
+        execution.table.end(&execution, ran)
     }
 }
 
 impl<K, V, E> Drop for Execution<'_, K, V, E> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.table.end(self, &Ran::Abandoned);
-        }
+        self.table.end(self, &Ran::Abandoned);
     }
 }
 
 impl<K, V, E> Table<K, V, E> {
+    #[inline]
     fn end(&self, execution: &Execution<'_, K, V, E>, ran: &Ran<V, E>) -> usize {
         // Dropped last: a destructor that is slow, or panics, is not to keep the followers waiting.
         let mut evicted = Vec::new();
         let kept = self.keep(execution, ran, &mut evicted);
-        let mut leaving = Leaving::new();
         let mut shard = self.shard(execution.hash).lock();
         shard.tally.count_execution(ran);
-        let room = shard.flight(execution.at).room.as_ref().map(StdArc::clone);
-        let followers = match room {
-            None => {
-                self.settle(&mut shard, execution, ran, kept, 1, &mut leaving);
-                0
-            }
-            Some(room) => self.end_in(&mut shard, execution, &room, ran, kept, &mut leaving),
-        };
+        if let Some(room) = &shard.flight(execution.at).room {
+            let room = StdArc::clone(room);
+            return self.end_attended(shard, execution, &room, ran, kept) + 1;
+        }
+        let key = self.settle_alone(&mut shard, execution, ran, kept);
         drop(shard);
-        leaving.wake();
-        drop(leaving);
-        drop(evicted);
-        followers + 1
+        drop(key);
+        1
+    }
+
+    /// The flight of a leader that stayed alone has ended. Gives the key back, unless its slot
+    /// keeps the result.
+    #[inline]
+    fn settle_alone(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        execution: &Execution<'_, K, V, E>,
+        ran: &Ran<V, E>,
+        kept: Option<Kind>,
+    ) -> Option<Key<K>> {
+        if kept.is_some() {
+            let mut leaving = Leaving::new();
+            self.settle(shard, execution, ran, kept, 1, &mut leaving);
+            return leaving.pop().map(|slot| slot.key);
+        }
+        Some(shard.remove_flight(execution.at))
     }
 
     /// Ends an execution of a flight that has followers, had some, or has several leaders.
+    #[inline(never)]
+    fn end_attended(
+        &self,
+        mut shard: Locked<'_, K, V, E>,
+        execution: &Execution<'_, K, V, E>,
+        room: &StdArc<Room<V, E>>,
+        ran: &Ran<V, E>,
+        kept: Option<Kind>,
+    ) -> usize {
+        let mut leaving = Leaving::new();
+        let followers = self.end_in(&mut shard, execution, room, ran, kept, &mut leaving);
+        drop(shard);
+        leaving.wake();
+        followers
+    }
+
+    /// What the shard and the flight's gate make of that end. Says how many followers it answered.
     fn end_in(
         &self,
         shard: &mut Locked<'_, K, V, E>,
@@ -181,8 +210,8 @@ impl<K, V, E> Table<K, V, E> {
             return None;
         }
         let end = execution.start.saturating_add(window);
-        let over = window != FOREVER && self.clock.now() >= end;
-        (!over && self.make_room(execution, evicted)).then_some(kind)
+        let in_time = self.clock.is_before(self.clock.glance(), end);
+        (in_time && self.make_room(execution, evicted)).then_some(kind)
     }
 
     /// Reserves a place in a bounded table; the oldest result makes room for the new one. Nothing

@@ -1,9 +1,9 @@
-//! What the shards retain, seen from outside their locks: how much, and how old the oldest is.
+//! What the shards of a bounded table retain, seen from outside their locks: how much there is, and
+//! how old the oldest is.
 //!
 //! Each shard notes the start of its oldest value and its oldest error here, on a cache line of its
-//! own. So a lead sees without a lock whether another shard has something to drop, and a bounded
-//! table finds the result that makes room. A note may lag behind; the shard itself is asked before
-//! anything is dropped.
+//! own. So the result that makes room is found without a lock. A note may lag behind; the shard
+//! itself is asked before anything is dropped. A table without a bound notes nothing.
 
 use crate::clock::{FOREVER, Nanos};
 use crate::rules::Rules;
@@ -16,8 +16,7 @@ pub(crate) struct Retention {
     limit: Option<u64>,
     /// How many there are or have a place reserved; counted only if there is a limit.
     count: AtomicU64,
-    /// Whether any window keeps anything.
-    any: bool,
+    /// By the shard's place; none if there is no limit.
     oldest: Box<[Padded<Oldest>]>,
 }
 
@@ -31,11 +30,11 @@ struct Oldest {
 impl Retention {
     pub(crate) fn new(rules: &Rules, shards: usize) -> Self {
         let none = || Oldest { value: AtomicU64::new(FOREVER), error: AtomicU64::new(FOREVER) };
+        let noted = if rules.max_retained.is_some() { shards } else { 0 };
         Self {
             limit: rules.max_retained,
             count: AtomicU64::new(0),
-            any: rules.window > 0 || rules.error_window > 0,
-            oldest: (0..shards).map(|_| Padded(none())).collect(),
+            oldest: (0..noted).map(|_| Padded(none())).collect(),
         }
     }
 
@@ -49,11 +48,15 @@ impl Retention {
 
     /// Notes the start of what is now the oldest of its kind, if there is one. Called under the
     /// shard's lock, as the next two are.
+    #[inline]
     pub(crate) fn note(&self, place: usize, kind: Kind, oldest: Option<Nanos>) {
-        self.cell(place, kind).store(oldest.unwrap_or(FOREVER), Ordering::Relaxed);
+        if self.limit.is_some() {
+            self.cell(place, kind).store(oldest.unwrap_or(FOREVER), Ordering::Relaxed);
+        }
     }
 
     /// A result has left its shard, whose oldest of that kind is now this.
+    #[inline]
     pub(crate) fn gone(&self, place: usize, kind: Kind, oldest: Option<Nanos>) {
         self.note(place, kind, oldest);
         self.give_back(1);
@@ -66,6 +69,7 @@ impl Retention {
         self.give_back(count as u64);
     }
 
+    #[inline]
     fn give_back(&self, count: u64) {
         if self.limit.is_some() {
             self.count.fetch_sub(count, Ordering::Relaxed);
@@ -73,6 +77,7 @@ impl Retention {
     }
 
     /// Takes a place for one more result. Without a limit there always is one.
+    #[inline]
     pub(crate) fn reserve(&self) -> bool {
         let Some(limit) = self.limit else { return true };
         let one_more = |count: u64| (count < limit).then_some(count + 1);
@@ -84,15 +89,6 @@ impl Retention {
         if kept.is_some() {
             self.give_back(1);
         }
-    }
-
-    /// Whether the shard at this place has a result whose window is over.
-    pub(crate) fn is_due(&self, rules: &Rules, place: usize, now: Nanos) -> bool {
-        let over = |kind| {
-            let start = self.cell(place, kind).load(Ordering::Relaxed);
-            now >= start.saturating_add(rules.window_of(kind))
-        };
-        self.any && (over(Kind::Value) || over(Kind::Error))
     }
 
     /// Where the result is that has to make room: an expired one, or else the oldest.

@@ -67,6 +67,19 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether any result is ever kept.
+    #[inline]
+    pub(crate) fn keeps_any(&self) -> bool {
+        self.window > 0 || self.error_window > 0
+    }
+
+    /// Whether anything is decided by how long ago a flight started. If not, its start is only
+    /// shown to operators.
+    #[inline]
+    pub(crate) fn counts_from_start(&self) -> bool {
+        self.keeps_any() || self.leader_timeout != FOREVER || self.max_join_age != FOREVER
+    }
+
     #[inline]
     pub(crate) fn window_of(&self, kind: Kind) -> Nanos {
         match kind {

@@ -66,20 +66,30 @@ impl<T> Slab<T> {
         self.places[at as usize].value.as_mut().expect("whoever has the number has a value there")
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> At {
-        let place = Place { value: Some(value), before: NONE, next: NONE };
+    /// Takes in what `make` makes, when its place is known: so it is made there, and not moved.
+    #[inline]
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> At {
         if self.unused == NONE {
-            self.places.push(place);
-            let last = self.places.len() - 1;
-            return At::try_from(last).expect("a shard holds fewer than 2^32 flights");
+            self.grow();
         }
         let at = self.unused;
-        self.unused = self.places[at as usize].next;
-        self.places[at as usize] = place;
+        let place = &mut self.places[at as usize];
+        assert!(place.value.is_none(), "an unused place is empty");
+        self.unused = place.next;
+        (place.before, place.next) = (NONE, NONE);
+        place.value = Some(make());
         at
     }
 
+    #[cold]
+    fn grow(&mut self) {
+        let at = At::try_from(self.places.len()).ok().filter(|at| *at != NONE);
+        self.unused = at.expect("a shard holds fewer than 2^32 flights");
+        self.places.push(Place { value: None, before: NONE, next: NONE });
+    }
+
     /// Takes out a value that stands in no queue.
+    #[inline]
     pub(crate) fn remove(&mut self, at: At) -> T {
         let place = &mut self.places[at as usize];
         place.next = self.unused;
@@ -151,7 +161,7 @@ mod tests {
         for gone in 0..3 {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
             for n in 0..3 {
-                let at = slab.insert(n);
+                let at = slab.insert_with(|| n);
                 slab.enqueue(&mut queue, at, |_, _| false);
             }
             slab.dequeue(&mut queue, gone);
@@ -165,7 +175,7 @@ mod tests {
     fn a_value_enters_before_those_that_it_goes_before() {
         let (mut slab, mut queue) = (Slab::new(), Queue::new());
         for n in [5, 1, 4, 4, 0, 9] {
-            let at = slab.insert(n);
+            let at = slab.insert_with(|| n);
             slab.enqueue(&mut queue, at, |new, other| new < other);
         }
         assert_eq!(drain(&mut slab, &mut queue), [0, 1, 4, 4, 5, 9]);
@@ -175,7 +185,7 @@ mod tests {
     fn a_value_passes_only_so_many_others() {
         let (mut slab, mut queue) = (Slab::new(), Queue::new());
         for n in (0..1000).rev() {
-            let at = slab.insert(n);
+            let at = slab.insert_with(|| n);
             slab.enqueue(&mut queue, at, |new, other| new < other);
         }
         assert_eq!(slab.get(queue.front().expect("a thousand are in it")), &(999 - 64));
@@ -185,7 +195,7 @@ mod tests {
     fn places_are_used_again() {
         let mut slab = Slab::new();
         for n in 0..1000 {
-            let at = slab.insert(n);
+            let at = slab.insert_with(|| n);
             assert_eq!(slab.remove(at), n);
         }
         assert_eq!(slab.places.len(), 1);
@@ -200,7 +210,7 @@ mod tests {
             let mut model: Vec<(At, u32)> = Vec::new();
             for (n, step) in (0_u32..).zip(steps) {
                 if step < 6 || model.is_empty() {
-                    let at = slab.insert(n);
+                    let at = slab.insert_with(|| n);
                     slab.enqueue(&mut queue, at, |_, _| false);
                     model.push((at, n));
                 } else {

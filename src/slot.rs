@@ -122,6 +122,7 @@ impl<K, V, E> Slot<K, V, E> {
     }
 
     /// The flight of a slot that is known to be under way.
+    #[inline]
     pub(crate) fn expect_flight(&mut self) -> &mut Flight<V, E> {
         match &mut self.state {
             State::Flight(flight) => flight,
@@ -130,6 +131,7 @@ impl<K, V, E> Slot<K, V, E> {
     }
 
     /// Whether calls find it by its key.
+    #[inline]
     pub(crate) fn is_linked(&self) -> bool {
         self.flight().is_none_or(|flight| flight.linked)
     }

@@ -162,35 +162,30 @@ impl Sum for Stats {
     }
 }
 
-/// The counters of one shard, moved under its lock.
+/// The counters of one shard but for the late calls, moved under its lock.
 #[derive(Debug, Default)]
+#[repr(C)] // What every lead moves comes first; see `Shard`.
 pub(crate) struct Tally {
-    total: u64,
+    /// Calls that were not late.
+    others: u64,
     executed: u64,
+    pub(crate) running: u64,
     followers: u64,
-    late: u64,
     failed: u64,
     panicked: u64,
     pub(crate) timed_out: u64,
     refused: u64,
     pub(crate) takeovers: u64,
-    pub(crate) running: u64,
 }
 
 impl Tally {
     #[inline]
     pub(crate) fn count_call(&mut self) {
-        self.total += 1;
-    }
-
-    #[inline]
-    pub(crate) fn count_late(&mut self) {
-        self.total += 1;
-        self.late += 1;
+        self.others += 1;
     }
 
     pub(crate) fn count_refused(&mut self) {
-        self.total += 1;
+        self.others += 1;
         self.refused += 1;
     }
 
@@ -199,6 +194,13 @@ impl Tally {
     pub(crate) fn count_execution<V, E>(&mut self, ran: &Ran<V, E>) {
         self.running -= 1;
         self.executed += 1;
+        if !ran.is_success() {
+            self.count_failure(ran);
+        }
+    }
+
+    #[cold]
+    fn count_failure<V, E>(&mut self, ran: &Ran<V, E>) {
         match ran {
             Ran::Failed(_) => self.failed += 1,
             Ran::Panicked(..) => self.panicked += 1,
@@ -216,13 +218,13 @@ impl Tally {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> Stats {
+    pub(crate) fn snapshot(&self, late: u64) -> Stats {
         Stats {
-            total_requests: self.total,
+            total_requests: self.others + late,
             executed_requests: self.executed,
-            coalesced_requests: self.followers + self.late,
+            coalesced_requests: self.followers + late,
             followers: self.followers,
-            late: self.late,
+            late,
             failed: self.failed,
             panicked: self.panicked,
             timed_out: self.timed_out,

@@ -3,23 +3,118 @@
 //! ```text
 //!             ordinary build          --cfg loom                --cfg shuttle
 //! Mutex       parking_lot             loom, in parking_lot's    shuttle, likewise
-//! Condvar     parking_lot             shape
+//! GateMutex   std, in parking_lot's   shape
+//! Condvar     shape
 //! OnceCell    std OnceLock            a loom flag before a      a shuttle flag, likewise
 //!                                     std OnceLock
 //! LockedCell  a relaxed atomic        checked: every access     a relaxed std atomic
 //!                                     must be ordered by a lock
-//! now         Instant::now            only the manual clock moves
+//! TimeSource  the kernel's on Linux,  only the manual clock moves
+//!             else Instant
 //! ```
 //!
 //! This is the only file of the crate that knows which build it is in, and the only one that
 //! names any of these; a test greps for it. So what the models check is the code that ships.
 
 pub(crate) use imp::*;
+pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 
-/// The system's monotonic time, which every clock begins with.
+pub(crate) use time_source::TimeSource;
+
+/// An instant to count a manual clock from, and to tell callers' instants by.
 #[inline]
 pub(crate) fn now() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// The system's monotonic time as the kernel keeps it, which can also be read cheaply and roughly.
+///
+/// The rough reading is the kernel's time at its last timer tick: 3 ns instead of 24, and never
+/// ahead of the precise one, as both are of one time line.
+#[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
+mod time_source {
+    use nix::sys::time::TimeSpec;
+    use nix::time::{ClockId, clock_getres, clock_gettime};
+
+    /// How many ticks a rough reading is taken to lag at most. One is what it lags by its nature;
+    /// the others are for a tick that comes late, as in a virtual machine whose other processor
+    /// was taken away from it.
+    const TICKS: u64 = 4;
+
+    #[derive(Debug)]
+    pub(crate) struct TimeSource {
+        lag: u64,
+    }
+
+    impl TimeSource {
+        pub(crate) fn new() -> Self {
+            let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE);
+            // A kernel without a coarse clock: the lag says not to use it.
+            Self { lag: tick.map_or(0, nanos).saturating_mul(TICKS) }
+        }
+
+        /// Nanoseconds since a beginning that all readings share.
+        #[inline]
+        pub(crate) fn precise(&self) -> u64 {
+            read(ClockId::CLOCK_MONOTONIC)
+        }
+
+        /// The same, but up to [`lag`](Self::lag) ago.
+        #[inline]
+        pub(crate) fn rough(&self) -> u64 {
+            read(ClockId::CLOCK_MONOTONIC_COARSE)
+        }
+
+        /// How far a rough reading may be behind; zero where there is none.
+        pub(crate) fn lag(&self) -> u64 {
+            self.lag
+        }
+    }
+
+    #[inline]
+    fn read(clock: ClockId) -> u64 {
+        nanos(clock_gettime(clock).expect("every Linux that Rust runs on has this clock"))
+    }
+
+    #[inline]
+    fn nanos(time: TimeSpec) -> u64 {
+        // Neither is negative on a monotonic clock, and the sum lasts for 584 years.
+        (time.tv_sec() as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec() as u64)
+    }
+}
+
+/// The system's monotonic time by way of [`Instant`](std::time::Instant).
+#[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
+mod time_source {
+    use std::time::Instant;
+
+    #[derive(Debug)]
+    pub(crate) struct TimeSource {
+        beginning: Instant,
+    }
+
+    impl TimeSource {
+        pub(crate) fn new() -> Self {
+            Self { beginning: Instant::now() }
+        }
+
+        /// Nanoseconds since this was made.
+        #[inline]
+        pub(crate) fn precise(&self) -> u64 {
+            let elapsed = Instant::now().saturating_duration_since(self.beginning);
+            elapsed.as_secs().saturating_mul(1_000_000_000) + u64::from(elapsed.subsec_nanos())
+        }
+
+        #[inline]
+        pub(crate) fn rough(&self) -> u64 {
+            self.precise()
+        }
+
+        /// How far a rough reading may be behind: it is the precise one.
+        pub(crate) fn lag(&self) -> u64 {
+            0
+        }
+    }
 }
 
 /// A number that is read and written only under one lock, which its owner names.
@@ -106,6 +201,106 @@ impl ThisThread {
     }
 }
 
+/// A mutex whose holder can wait for news, in parking_lot's shape.
+///
+/// In the ordinary build it is std's and not parking_lot's, whose `notify_all` moves the waiters to
+/// the mutex, where they wake one after the other: four times as slow as std's, which wakes a herd
+/// with one call to the kernel.
+mod monitor {
+    use std::fmt;
+    use std::ops::{Deref, DerefMut};
+    use std::sync::PoisonError;
+    use std::time::Duration;
+
+    #[cfg(loom)]
+    use loom as checker;
+    #[cfg(shuttle)]
+    use shuttle as checker;
+    #[cfg(not(any(loom, shuttle)))]
+    use std as checker;
+
+    pub(crate) struct GateMutex<T>(checker::sync::Mutex<T>);
+
+    impl<T> GateMutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(checker::sync::Mutex::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn lock(&self) -> GateGuard<'_, T> {
+            GateGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+
+        /// In a model this is every mutex of the library.
+        #[cfg(any(loom, shuttle))]
+        pub(crate) fn try_lock(&self) -> Option<GateGuard<'_, T>> {
+            self.0.try_lock().ok().map(|guard| GateGuard(Some(guard)))
+        }
+    }
+
+    impl<T> fmt::Debug for GateMutex<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("GateMutex")
+        }
+    }
+
+    /// The inner guard is away only while a condvar has it.
+    pub(crate) struct GateGuard<'a, T>(Option<checker::sync::MutexGuard<'a, T>>);
+
+    impl<T> Deref for GateGuard<'_, T> {
+        type Target = T;
+
+        #[inline]
+        fn deref(&self) -> &T {
+            self.0.as_ref().expect("the guard is here unless a condvar waits with it")
+        }
+    }
+
+    impl<T> DerefMut for GateGuard<'_, T> {
+        #[inline]
+        fn deref_mut(&mut self) -> &mut T {
+            self.0.as_mut().expect("the guard is here unless a condvar waits with it")
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(checker::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(checker::sync::Condvar::new())
+        }
+
+        /// Waits until notified; may wake for no reason.
+        pub(crate) fn wait<T>(&self, guard: &mut GateGuard<'_, T>) {
+            let inner = guard.0.take().expect("one wait at a time holds the guard");
+            guard.0 = Some(self.0.wait(inner).unwrap_or_else(PoisonError::into_inner));
+        }
+
+        /// The same, but no longer than this.
+        #[cfg(not(any(loom, shuttle)))]
+        pub(crate) fn wait_for<T>(&self, guard: &mut GateGuard<'_, T>, longest: Duration) {
+            let inner = guard.0.take().expect("one wait at a time holds the guard");
+            let waited = self.0.wait_timeout(inner, longest);
+            guard.0 = Some(waited.unwrap_or_else(PoisonError::into_inner).0);
+        }
+
+        /// Real time does not pass in a model, so a wait that is bounded by it would prove nothing.
+        #[cfg(any(loom, shuttle))]
+        pub(crate) fn wait_for<T>(&self, _: &mut GateGuard<'_, T>, _: Duration) {
+            panic!("a model waits by the manual clock: give the builder one");
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+}
+
 /// The ordinary build: parking_lot and std.
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
@@ -114,9 +309,8 @@ mod imp {
     pub(crate) use std::sync::OnceLock as OnceCell;
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
     pub(crate) use std::thread::Thread;
-    use std::time::Instant;
 
-    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+    pub(crate) use parking_lot::{Mutex, MutexGuard};
 
     use super::ThisThread;
 
@@ -137,11 +331,6 @@ mod imp {
         pub(crate) fn store(&self, value: u64) {
             self.0.store(value, Ordering::Relaxed);
         }
-    }
-
-    /// Waits until notified or until `until`, whichever is first; may wake for no reason.
-    pub(crate) fn wait_until<T>(condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
-        condvar.wait_until(guard, until);
     }
 
     thread_local! {
@@ -200,8 +389,6 @@ mod imp {
     #[cfg(all(loom, coalescer_leaks))]
     pub(crate) use checker::sync::Arc;
     pub(crate) use checker::sync::atomic::{AtomicU64, Ordering};
-    use std::fmt;
-    use std::ops::{Deref, DerefMut};
     #[cfg(not(all(loom, coalescer_leaks)))]
     pub(crate) use std::sync::Arc;
     pub(crate) use std::thread::Thread;
@@ -210,71 +397,7 @@ mod imp {
 
     use super::ThisThread;
 
-    pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
-
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(checker::sync::Mutex::new(value))
-        }
-
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(self.0.lock().expect("no model panics under a lock")))
-        }
-
-        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-            self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
-        }
-    }
-
-    impl<T> fmt::Debug for Mutex<T> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("Mutex")
-        }
-    }
-
-    /// The inner guard is away only while a condvar has it.
-    pub(crate) struct MutexGuard<'a, T>(Option<checker::sync::MutexGuard<'a, T>>);
-
-    impl<T> Deref for MutexGuard<'_, T> {
-        type Target = T;
-
-        fn deref(&self) -> &T {
-            self.0.as_ref().expect("the guard is here unless a condvar waits with it")
-        }
-    }
-
-    impl<T> DerefMut for MutexGuard<'_, T> {
-        fn deref_mut(&mut self) -> &mut T {
-            self.0.as_mut().expect("the guard is here unless a condvar waits with it")
-        }
-    }
-
-    #[derive(Debug)]
-    pub(crate) struct Condvar(checker::sync::Condvar);
-
-    impl Condvar {
-        pub(crate) fn new() -> Self {
-            Self(checker::sync::Condvar::new())
-        }
-
-        pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            let inner = guard.0.take().expect("one wait at a time holds the guard");
-            guard.0 = Some(self.0.wait(inner).expect("no model panics under a lock"));
-        }
-
-        pub(crate) fn notify_one(&self) {
-            self.0.notify_one();
-        }
-
-        pub(crate) fn notify_all(&self) {
-            self.0.notify_all();
-        }
-    }
-
-    /// Real time does not pass in a model, so a wait that is bounded by it would prove nothing.
-    pub(crate) fn wait_until<T>(_: &Condvar, _: &mut MutexGuard<'_, T>, _: std::time::Instant) {
-        panic!("a model waits by the manual clock: give the builder one");
-    }
+    pub(crate) use super::monitor::{GateGuard as MutexGuard, GateMutex as Mutex};
 
     /// A cell that is set once. The flag carries the ordering, so the checker sees it.
     #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! The sharded map from keys to slots: it decides what a call is.
 //!
-//! A call goes through [`Table::admit`] and comes out as one of [`Admission`]; how it joins a flight
-//! is in [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
+//! A call goes through [`Table::look_up`], where most are answered by a result, and then through
+//! [`Table::admit`], where it comes out as one of [`Admission`]; how it joins a flight is in
+//! [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
 //! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
 //! every caller (S5).
 //!
@@ -14,7 +15,7 @@ use std::sync::Arc as StdArc;
 
 use hashbrown::Equivalent;
 
-use crate::admission::{Admission, Call, Execution, Manner, Refusal, Shared, Spare};
+use crate::admission::{Admission, Call, Execution, Found, Late, Manner, Refusal, Spare};
 use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
@@ -23,7 +24,7 @@ use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
 use crate::shard::{Shard, stretch};
 use crate::slab::At;
-use crate::slot::{Flight, Kind, Room, ShortHash, Slot, State};
+use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::sync::{Arc, Mutex, MutexGuard, Padded, this_thread};
 
 pub(crate) struct Table<K, V, E> {
@@ -47,7 +48,7 @@ pub(crate) struct Leaving<K, V, E> {
 impl<K, V, E> Table<K, V, E> {
     pub(crate) fn new(rules: Rules, clock: Clock, shards: usize) -> Self {
         let shards = shards.next_power_of_two();
-        let shard = |place| Padded(Mutex::new(Shard::new(place)));
+        let shard = |_| Padded(Mutex::new(Shard::new()));
         Self {
             shards: (0..shards).map(shard).collect(),
             retention: Retention::new(&rules, shards),
@@ -76,40 +77,60 @@ impl<K, V, E> Table<K, V, E> {
         self.shards.iter().map(|shard| &shard.0)
     }
 
-    /// Decides what a call is, and counts it.
+    /// When a flight starts, for a glance at the clock just before.
     #[inline]
-    pub(crate) fn admit<'t, Q>(
+    pub(crate) fn start_at(&self, glance: Nanos) -> Nanos {
+        if self.rules.counts_from_start() { self.clock.precise(glance) } else { glance }
+    }
+
+    /// A result that answers the call at once, or where to go on with [`admit`](Self::admit).
+    // Always inline: a late call pays for nothing that another kind of call would need.
+    #[inline(always)]
+    pub(crate) fn look_up<'t, Q>(
         &'t self,
         call: &Call<'_, Q>,
-        spare: &mut Spare<K>,
-    ) -> Admission<'t, K, V, E>
+    ) -> Result<Late<V, E>, Found<'t, K, V, E>>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let mut shard = self.shard(call.hash).lock();
-        let found = shard.find(call.hash, call.key);
-        if let Some(at) = found
-            && let Some((result, callers)) = self.late(shard.slot_mut(at), call)
+        let at = shard.find(call.hash, call.key);
+        if let Some(at) = at
+            && let Some(late) = self.late(shard.slot_mut(at), call)
         {
-            shard.tally.count_late();
-            return Admission::Late(result, callers);
+            shard.count_late();
+            return Ok(late);
         }
-        self.admit_to_flight(shard, found, call, spare)
+        Err(Found { shard, at })
+    }
+
+    /// Decides what a call is that no result answers, and counts it.
+    #[inline]
+    pub(crate) fn admit<'t, Q: ?Sized>(
+        &'t self,
+        found: Found<'t, K, V, E>,
+        call: &Call<'_, Q>,
+        spare: &mut Spare<K>,
+    ) -> Admission<'t, K, V, E> {
+        let Found { mut shard, at } = found;
+        if at.is_some() || self.rules.keeps_any() {
+            return self.admit_to_slot(shard, at, call, spare);
+        }
+        // There is nothing under this key, and nothing to drop.
+        let Some(key) = spare.key.take() else { return Admission::Vacant };
+        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
+        Admission::Lead(self.begin(&mut shard, key, call.hash, started))
     }
 
     /// The result of this slot, if it may be handed to a call that did not wait for it (S8, S13).
-    #[inline]
-    fn late<Q: ?Sized>(
-        &self,
-        slot: &mut Slot<K, V, E>,
-        call: &Call<'_, Q>,
-    ) -> Option<(Shared<V, E>, u32)> {
+    #[inline(always)]
+    fn late<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Late<V, E>> {
         let (result, callers, window) = match &slot.state {
             State::Value(value, callers) => (Ok(value), *callers, self.rules.window),
             State::Error(error, callers) => (Err(error), *callers, self.rules.error_window),
             State::Flight(_) => return None,
         };
-        let serves = call.entry < slot.started.saturating_add(window)
+        let serves = self.clock.is_before(call.entry, slot.started.saturating_add(window))
             && slot.admitted < self.rules.max_requests
             && call.manner != Manner::Fresh;
         if !serves {
@@ -119,10 +140,11 @@ impl<K, V, E> Table<K, V, E> {
         if self.rules.max_requests != u32::MAX {
             slot.admitted += 1;
         }
-        Some((result, callers))
+        Some(Late { result, callers })
     }
 
-    fn admit_to_flight<'t, Q: ?Sized>(
+    #[inline(never)]
+    fn admit_to_slot<'t, Q: ?Sized>(
         &'t self,
         mut shard: Locked<'_, K, V, E>,
         found: Option<At>,
@@ -133,12 +155,14 @@ impl<K, V, E> Table<K, V, E> {
         let joined = found.filter(|at| self.may_join(shard.slot(*at), call.entry));
         let admission = match joined {
             Some(at) => self.meet_flight(&mut shard, at, call, spare, &mut leaving),
-            None => self.start_flight(&mut shard, found, call.hash, spare, &mut leaving),
+            None => self.start_flight(&mut shard, found, call, spare, &mut leaving),
         };
-        // Only leads take turns: most of them are admitted twice, and two steps at a time would
-        // pass by every other shard.
         let leads = matches!(admission, Admission::Lead(_));
-        let neighbour = leads.then(|| shard.next_neighbour(self.shards.len()));
+        let neighbour = if leads && self.rules.keeps_any() {
+            shard.next_neighbour(self.place(call.hash), self.shards.len())
+        } else {
+            None
+        };
         drop(shard);
         // A destructor may call this group: to it, this thread leads the flight already (S41).
         let _leading = leads.then(deadlock::lead);
@@ -150,11 +174,11 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Whether this is a flight that takes on one more call (S9, S13).
-    fn may_join(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
+    fn may_join(&self, slot: &Slot<K, V, E>, entry: Nanos) -> bool {
         let Some(flight) = slot.flight() else { return false };
-        let age = now.saturating_sub(slot.started);
+        let too_old = slot.started.saturating_add(self.rules.max_join_age);
         slot.admitted < self.rules.max_requests
-            && (age < self.rules.max_join_age || flight.is_pending())
+            && (self.clock.is_before(entry, too_old) || flight.is_pending())
     }
 
     /// A call meets a flight that it may join.
@@ -167,7 +191,7 @@ impl<K, V, E> Table<K, V, E> {
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
         let me = deadlock::leading_thread();
-        let now = call.entry.max(spare.start);
+        let now = spare.start.unwrap_or(call.entry);
         if me.is_some_and(|me| shard.flight(at).is_led_by(me)) {
             return self.refuse_to_wait(shard);
         }
@@ -197,11 +221,11 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Starts a flight with the spare key, in place of whatever the key had.
-    pub(crate) fn start_flight<'t>(
+    pub(crate) fn start_flight<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         old: Option<At>,
-        hash: ShortHash,
+        call: &Call<'_, Q>,
         spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
@@ -209,16 +233,30 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(old) = old {
             self.supersede(shard, old, leaving);
         }
+        let started = spare.start.unwrap_or_else(|| self.start_at(call.entry));
+        let execution = self.begin(shard, key, call.hash, started);
+        self.drop_expired(shard, self.place(call.hash), started, leaving);
+        Admission::Lead(execution)
+    }
+
+    /// Begins the first execution of a flight that calls find by this key.
+    #[inline]
+    fn begin<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        key: Key<K>,
+        hash: ShortHash,
+        started: Nanos,
+    ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.token());
-        let flight = Flight { leader, room: None, linked: false };
-        let started = spare.start;
-        let state = State::Flight(flight);
-        let at = shard.insert(Slot { key, hash, admitted: 1, started, state });
+        let at = shard.insert_with(|| {
+            let state = State::Flight(Flight { leader, room: None, linked: false });
+            Slot { key, hash, admitted: 1, started, state }
+        });
         shard.link(at);
         shard.tally.count_call();
         shard.tally.running += 1;
-        self.drop_expired(shard, self.place(hash), started, leaving);
-        Admission::Lead(Execution { table: self, at, hash, start: started, leader, ended: false })
+        Execution { table: self, at, hash, start: started, leader }
     }
 
     /// Takes a slot out of the map: a flight serves the calls it has, a result goes.
@@ -262,12 +300,9 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// Every lead looks after one other shard as well, in turn, so that results expire there even
-    /// when no key of it is ever called again (S47).
+    /// Every few leads of a shard one looks after another shard as well, in turn, so that results
+    /// expire there even when no key of it is ever called again (S47).
     fn tidy(&self, place: usize, now: Nanos) {
-        if !self.retention.is_due(&self.rules, place, now) {
-            return;
-        }
         let Some(mut shard) = self.shard_at(place).try_lock() else { return };
         let mut leaving = Leaving::new();
         self.drop_expired(&mut shard, place, now, &mut leaving);
@@ -308,10 +343,14 @@ impl<K, V, E> Leaving<K, V, E> {
         *place.expect("no step takes more out than there is room for") = Some(slot);
     }
 
+    pub(crate) fn pop(&mut self) -> Option<Slot<K, V, E>> {
+        self.slots.iter_mut().find_map(Option::take)
+    }
+
     /// Wakes those who wait for what has happened. Called when no lock is held.
     pub(crate) fn wake(&self) {
         if let Some(room) = &self.closed {
-            room.gate.wake_two();
+            room.gate.wake_one();
         }
         if let Some(room) = &self.released {
             room.gate.wake_one();

@@ -1,7 +1,7 @@
 //! How long a result is served to calls that did not wait for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coalescer::{Coalescer, DEFAULT_WINDOW, Group, ManualClock, Role};
 
@@ -229,5 +229,30 @@ fn the_real_clock_ends_a_window_too() {
         let group: Group<u32, u32, ()> = Group::builder().window(MS).build();
         group.execute(&1, || Ok(1)).unwrap();
         crate::support::wait_until(|| *group.execute(&1, || Ok(2)).unwrap() == 2);
+    });
+}
+
+#[test]
+fn on_the_real_clock_nothing_is_served_after_its_window() {
+    // S8, by both ways to read the time
+    watched(|| {
+        let window = 20 * MS;
+        for builder in [Coalescer::builder(), Coalescer::builder().precise_clock()] {
+            let began = builder.window(window).build(|_: &u32| Ok::<_, ()>(Instant::now()));
+            let end = Instant::now() + 10 * window;
+            let mut executions = 0;
+            loop {
+                let entry = Instant::now();
+                if entry > end {
+                    break;
+                }
+                let answer = began.execute_outcome(&1).unwrap();
+                match answer.role {
+                    Role::Late => assert!(entry - *answer.value < window, "{answer:?}"),
+                    _ => executions += 1,
+                }
+            }
+            assert!((2..=11).contains(&executions), "{executions} windows in the time of ten");
+        }
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::extent::Extent;
 use crate::measure::{
-    Record, crowd, expiry, growth, herd, keys, threads, values, ways, whole, windows,
+    Record, crowd, expiry, growth, herd, keys, shards, threads, values, ways, whole, windows,
 };
 use crate::units::Unit::{self, Bytes, Count, PerSecond, Time, Window};
 
@@ -165,6 +165,20 @@ pub(crate) static ALL: &[Curve] = &[
             lane("clear", "clear maps", Time, Floor),
         ],
         measure: whole::measure,
+    },
+    Curve {
+        name: "shards",
+        question: "What do more shards cost a lead?",
+        x: ("shards", Count),
+        panels: &[Panel {
+            title: "lead, by shards",
+            lines: &[("bounded", Second, "max_retained, full"), ("free", First, "no bound")],
+        }],
+        lanes: &[
+            lane("free", "lead", Time, Alone),
+            lane("bounded", "with `max_retained`, full", Time, Alone),
+        ],
+        measure: shards::measure,
     },
     Curve {
         name: "threads",

@@ -12,6 +12,40 @@ const DEBIAN: &str = "/usr/share/gocode";
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go/main.go");
 
+/// A toolchain together with the package's source.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    gopath: PathBuf,
+}
+
+impl Toolchain {
+    /// Looks for both; the error says what is missing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no Go toolchain here, or no source of golang.org/x/sync.
+    pub fn find() -> Result<Self, String> {
+        let path = output(Command::new("go").args(["env", "GOPATH"])).ok_or("no `go` was found")?;
+        let gopath = find_source(&path).ok_or("no source of golang.org/x/sync was found")?;
+        Ok(Self { gopath })
+    }
+
+    /// `go` with this verb, without modules.
+    pub fn go(&self, verb: &str) -> Command {
+        let mut go = Command::new("go");
+        go.arg(verb).envs([("GO111MODULE", "off"), ("GOFLAGS", "")]).env("GOPATH", &self.gopath);
+        go
+    }
+
+    /// The package's version; sources in a GOPATH carry none, but Debian knows its own.
+    pub fn package_version(&self) -> String {
+        let mut ask = Command::new("dpkg-query");
+        ask.args(["-W", "-f", "${Version}", "golang-golang-x-sync-dev"]);
+        let debian = (self.gopath == Path::new(DEBIAN)).then(|| output(&mut ask)).flatten();
+        debian.unwrap_or_else(|| "from GOPATH".into())
+    }
+}
+
 /// What the Go program saw, by the keys of the scenarios.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -29,18 +63,13 @@ pub struct Report {
 ///
 /// If the program can be run, but fails: that is no reason to pass it by.
 pub fn run() -> Result<Report, String> {
-    let path = output(Command::new("go").args(["env", "GOPATH"])).ok_or("no `go` was found")?;
-    let gopath = find_source(&path).ok_or("no source of golang.org/x/sync was found")?;
-    let run = Command::new("go")
-        .args(["run", PROGRAM])
-        .envs([("GO111MODULE", "off"), ("GOFLAGS", "")])
-        .env("GOPATH", &gopath)
-        .output();
+    let toolchain = Toolchain::find()?;
+    let run = toolchain.go("run").arg(PROGRAM).output();
     let run = run.map_err(|error| format!("`go` cannot be run: {error}"))?;
     let (lines, errors) =
         (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "the Go program failed:\n{lines}{errors}");
-    Ok(Report { cells: parse(&lines), source: version(&gopath) })
+    Ok(Report { cells: parse(&lines), source: toolchain.package_version() })
 }
 
 impl Report {
@@ -65,14 +94,6 @@ fn find_source(gopath: &str) -> Option<PathBuf> {
     let candidates = std::env::split_paths(gopath).chain([PathBuf::from(DEBIAN)]);
     let package = "src/golang.org/x/sync/singleflight/singleflight.go";
     candidates.into_iter().find(|path| path.join(package).exists())
-}
-
-/// The package's version; sources in a GOPATH carry none, but Debian knows its own.
-fn version(gopath: &Path) -> String {
-    let mut ask = Command::new("dpkg-query");
-    ask.args(["-W", "-f", "${Version}", "golang-golang-x-sync-dev"]);
-    let debian = (gopath == Path::new(DEBIAN)).then(|| output(&mut ask)).flatten();
-    debian.unwrap_or_else(|| "from GOPATH".into())
 }
 
 /// What a command that succeeds prints.

@@ -1,4 +1,4 @@
-//! Waking many by few notifications: whoever leaves passes the news on.
+//! Waking many by two notifications: of the leader, and of the first follower that leaves.
 //!
 //! The main thread leads, and its function makes the followers. So their order of arrival is
 //! explored, and only that.
@@ -6,12 +6,12 @@
 use coalescer::Error;
 use coalescer_loom_tests::{Model, Stage, TICK};
 
-/// S6, S46: a closed gate is notified twice, and three wait at it: the third is woken by a
-/// follower.
+/// S6, S46: the leader wakes one of three that wait at its gate. The other two are woken by the
+/// first that leaves.
 #[test]
-fn whoever_leaves_a_closed_gate_wakes_the_next() {
+fn the_first_that_leaves_a_closed_gate_wakes_the_others() {
     let endings = ["nobody waited", "one waited", "two waited", "all waited"];
-    Model::new("cascade, 3 followers", endings).explore(move |seen| {
+    Model::new("the first wakes the others", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let mut others = Vec::new();
         let run = || {
@@ -25,11 +25,11 @@ fn whoever_leaves_a_closed_gate_wakes_the_next() {
     });
 }
 
-/// The same with one that has a deadline: rung or notified, it passes the news on.
+/// The same with one that has a deadline: rung or notified, it wakes the others.
 #[test]
-fn whoever_leaves_at_its_deadline_wakes_the_next() {
+fn whoever_leaves_at_its_deadline_wakes_the_others() {
     let endings = ["answered", "timed out", "led"];
-    Model::new("cascade, one with a deadline", endings).explore(move |seen| {
+    Model::new("the first may be late", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let deadline = stage.clock.now() + TICK;
         let (mut hasty, mut others) = (None, Vec::new());

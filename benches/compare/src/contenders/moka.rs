@@ -1,0 +1,50 @@
+//! moka: `sync::Cache::try_get_with`.
+//!
+//! A window is its time to live, which counts from the end of the function. Without a window the
+//! call that ran the function invalidates the key when it is back.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use crate::contender::{Contender, Load, Peer, Setup};
+
+/// `try_get_with`.
+#[derive(Debug)]
+pub enum Moka {}
+
+/// The cache and its function.
+#[derive(Debug)]
+pub struct WithMoka<L> {
+    cache: Cache<u64, Arc<u64>>,
+    keeps: bool,
+    load: L,
+}
+
+impl Contender for Moka {
+    const NAME: &'static str = "moka";
+    type Peer<L: Load> = WithMoka<L>;
+
+    fn make<L: Load>(setup: Setup, load: L) -> Option<Self::Peer<L>> {
+        let keeps = !setup.window.is_zero();
+        let builder = Cache::builder();
+        let builder = if keeps { builder.time_to_live(setup.window) } else { builder };
+        Some(WithMoka { cache: builder.build(), keeps, load })
+    }
+}
+
+impl<L: Load> Peer for WithMoka<L> {
+    #[inline]
+    fn call(&self, key: u64) -> Arc<u64> {
+        let mut led = false;
+        let answer = self.cache.try_get_with(key, || {
+            led = true;
+            Ok::<_, Infallible>(Arc::new((self.load)(key)))
+        });
+        if led && !self.keeps {
+            self.cache.invalidate(&key);
+        }
+        answer.expect("the function does not fail")
+    }
+}

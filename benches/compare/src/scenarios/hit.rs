@@ -1,0 +1,131 @@
+//! A late hit: the result is there, and its window is not over.
+//!
+//! The floor is a look-up and an `Arc`'s clone under an uncontended lock, without a clock: one lock
+//! for one thread or one key, and 64 locks on cache lines of their own for many keys.
+//!
+//! With a window shorter than the lane, the clock runs for several windows, and results are made
+//! anew as they expire.
+
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use parking_lot::Mutex;
+
+use super::{Figures, Size};
+use crate::contender::{Contender, LONG, Peer, Setup};
+use crate::threads::race;
+
+/// See the file's text.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// How many threads ask at once.
+    pub threads: usize,
+    /// For how many keys; a power of two.
+    pub keys: u64,
+    /// How long the results are served.
+    pub window: Duration,
+}
+
+impl Hit {
+    pub(super) fn measure<C: Contender>(self, size: Size) -> Option<Figures> {
+        let executions = Arc::new(AtomicU64::new(0));
+        let counter = executions.clone();
+        let setup = Setup { window: self.window, keys: self.keys as usize };
+        let peer = C::make(setup, move |key| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            key
+        })?;
+        let figures = self.time(size, |key| *peer.call(key));
+        let executions = executions.load(Ordering::Relaxed);
+        if self.window == LONG {
+            assert_eq!(executions, self.keys, "all but the first call of a key are hits");
+        }
+        Some(figures)
+    }
+
+    pub(super) fn floor(self, size: Size) -> Option<Figures> {
+        if self.window != LONG {
+            return None;
+        }
+        let locks = if self.threads > 1 && self.keys > 1 { 64 } else { 1 };
+        let map = Locked::new(locks, self.keys);
+        Some(self.time(size, |key| *map.get(key)))
+    }
+
+    /// Nanoseconds of one call, where a call answers with its key.
+    fn time(self, size: Size, call: impl Fn(u64) -> u64 + Sync) -> Figures {
+        let warm = |thread| self.ask(thread, self.keys.max(1 << 13), &call);
+        if self.window == LONG {
+            let calls = size.pick(400_000, 100_000, 4_096);
+            let time = race(self.threads, warm, |thread| self.ask(thread, calls, &call));
+            return vec![("ns", time.as_nanos() as f64 / calls as f64)];
+        }
+        let windows = size.pick(3, 2, 0);
+        let begin = Instant::now();
+        let calls = AtomicU64::new(0);
+        let time = race(self.threads, warm, |thread| {
+            loop {
+                self.ask(thread, 1 << 13, &call);
+                calls.fetch_add(1 << 13, Ordering::Relaxed);
+                if begin.elapsed() >= self.window * windows {
+                    break;
+                }
+            }
+        });
+        let calls = calls.into_inner() as f64 / self.threads as f64;
+        vec![("ns", time.as_nanos() as f64 / calls)]
+    }
+
+    /// Asks for all keys in turn; the threads go through them in different orders.
+    fn ask(self, thread: u64, calls: u64, call: impl Fn(u64) -> u64) {
+        let step = 4 * thread + 1;
+        let mut wrong = 0;
+        for i in 0..calls {
+            let key = black_box(i.wrapping_mul(step) & (self.keys - 1));
+            wrong |= call(key) ^ key;
+        }
+        assert_eq!(wrong, 0, "every call has the value of its key");
+    }
+}
+
+/// A map in parts, each under a lock of its own.
+struct Locked {
+    parts: Vec<Part>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Part(Mutex<HashMap<u64, Arc<u64>>>);
+
+impl Locked {
+    fn new(parts: usize, keys: u64) -> Self {
+        let map = Self {
+            parts: (0..parts).map(|_| Part::default()).collect(),
+            hasher: DefaultHashBuilder::default(),
+        };
+        for key in 0..keys {
+            map.part(key).lock().insert(key, Arc::new(key));
+        }
+        map
+    }
+
+    /// One part needs no hash of its own; the map makes one anyway.
+    #[inline]
+    fn part(&self, key: u64) -> &Mutex<HashMap<u64, Arc<u64>>> {
+        if self.parts.len() == 1 {
+            return &self.parts[0].0;
+        }
+        let hash = self.hasher.hash_one(key) >> 32;
+        &self.parts[hash as usize & (self.parts.len() - 1)].0
+    }
+
+    #[inline]
+    fn get(&self, key: u64) -> Arc<u64> {
+        self.part(key).lock().get(&key).expect("all keys are there").clone()
+    }
+}

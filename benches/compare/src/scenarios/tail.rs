@@ -1,0 +1,93 @@
+//! The slowest late hits, while another thread leads new keys as fast as it can.
+//!
+//! Each leaves a result behind, so results expire all the time; whoever tidies up in batches on a
+//! caller's thread shows it. The hits are of few keys, which are led anew when their window is over:
+//! that is less than one call in 10 000. Each figure has one look at the clock in it, and the floor
+//! is that look alone, beside a thread that is busy with nothing: what the machine does by itself.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::{Figures, Size};
+use crate::contender::{Contender, Peer, Setup, WINDOW};
+
+/// See the file's text.
+#[derive(Clone, Copy, Debug)]
+pub struct Tail;
+
+/// The keys that are hit; a power of two.
+const KEYS: u64 = 16;
+
+/// What takes longer counts as this, in nanoseconds.
+const LONGEST: u64 = 10_000_000_000;
+
+impl Tail {
+    pub(super) fn measure<C: Contender>(self, size: Size) -> Option<Figures> {
+        let peer = C::make(Setup { window: WINDOW, keys: 1 << 18 }, |key| key)?;
+        Some(time(size, |key| *peer.call(key)))
+    }
+
+    pub(super) fn floor(self, size: Size) -> Figures {
+        time(size, |key| key)
+    }
+}
+
+fn time(size: Size, call: impl Fn(u64) -> u64 + Sync) -> Figures {
+    let (begun, done) = (Barrier::new(2), AtomicBool::new(false));
+    let warm = size.pick(2 * WINDOW + WINDOW / 2, 2 * WINDOW, Duration::ZERO);
+    let long = size.pick(4 * WINDOW, 3 * WINDOW, Duration::from_millis(1));
+    let (hits, leads, time) = thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            begun.wait();
+            lead(&done, &call)
+        });
+        begun.wait();
+        let begin = Instant::now();
+        hit(warm, &call);
+        let hits = hit(long, &call);
+        done.store(true, Ordering::Relaxed);
+        (hits, leader.join().expect("a lane does not panic"), begin.elapsed())
+    });
+    let micros = |part| hits.value_at_quantile(part) as f64 / 1000.0;
+    vec![
+        ("p50_us", micros(0.5)),
+        ("p99_us", micros(0.99)),
+        ("p999_us", micros(0.999)),
+        ("p9999_us", micros(0.9999)),
+        ("max_us", hits.max() as f64 / 1000.0),
+        ("leads_per_s", leads as f64 / time.as_secs_f64()),
+    ]
+}
+
+/// Leads new keys until it is over.
+fn lead(done: &AtomicBool, call: impl Fn(u64) -> u64) -> u64 {
+    let mut next = KEYS;
+    while !done.load(Ordering::Relaxed) {
+        assert_eq!(call(black_box(next)), next, "every call has the value of its key");
+        next += 1;
+    }
+    next - KEYS
+}
+
+/// Hits for so long, and tells how long each hit took in nanoseconds.
+fn hit(long: Duration, call: impl Fn(u64) -> u64) -> Histogram<u64> {
+    let mut times = Histogram::new_with_max(LONGEST, 3).expect("three digits can be had");
+    let begin = Instant::now();
+    for i in 0_u64.. {
+        let key = black_box(i & (KEYS - 1));
+        let before = Instant::now();
+        let value = call(key);
+        let after = Instant::now();
+        assert_eq!(value, key, "every call has the value of its key");
+        times.saturating_record((after - before).as_nanos() as u64);
+        if after - begin >= long {
+            break;
+        }
+    }
+    times
+}
