@@ -249,7 +249,7 @@ pub(crate) static ALL: &[Curve] = &[
             lane("leader", "leader back", Time, Over("leader floor")),
             lane("leader floor", "broadcast", Time, Floor),
             lane("bytes", "library's memory a follower", Bytes, Alone),
-            lane("thread", "all memory a waiting thread", Bytes, Alone),
+            lane("thread", "stacks and page tables a thread", Bytes, Alone),
         ],
         measure: herd::measure,
     },
@@ -259,17 +259,11 @@ pub(crate) static ALL: &[Curve] = &[
         x: ("other threads asleep", Count),
         panels: &[Panel {
             title: "herd of 256 in a crowd, a follower",
-            lines: &[
-                ("last", First, "coalescer"),
-                ("last floor", Ground, "broadcast"),
-                ("last, global", Second, "with global table"),
-            ],
+            lines: &[("last", First, "coalescer"), ("last floor", Ground, "broadcast")],
         }],
         lanes: &[
             lane("last", "last of 256 back, a follower", Time, Over("last floor")),
             lane("last floor", "broadcast", Time, Floor),
-            lane("last, global", "with global table", Time, Over("last floor, global")),
-            lane("last floor, global", "broadcast", Time, Floor),
         ],
         measure: crowd::measure,
     },

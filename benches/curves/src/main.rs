@@ -10,7 +10,6 @@
 
 mod curve;
 mod extent;
-mod futex;
 mod machine;
 mod measure;
 mod memory;

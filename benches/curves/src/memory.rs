@@ -63,9 +63,12 @@ pub(crate) fn resident() -> Option<f64> {
     kilobytes("/proc/self/status", "VmRSS:")
 }
 
-/// The bytes that the machine could still give out, its kernel's own needs taken off.
-pub(crate) fn available() -> Option<f64> {
-    kilobytes("/proc/meminfo", "MemAvailable:")
+/// The bytes that the threads of this process take: what they have used of their stacks, with all
+/// else that is resident; their stacks within the kernel; and the page tables. Other processes must
+/// not start threads meanwhile.
+pub(crate) fn of_threads() -> Option<f64> {
+    let tables = kilobytes("/proc/self/status", "VmPTE:")?;
+    Some(resident()? + tables + kilobytes("/proc/meminfo", "KernelStack:")?)
 }
 
 /// The bytes of the machine.
@@ -99,6 +102,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_system_tells_of_memory() {
         let least = resident().expect("Linux tells");
-        assert!(least > 1e5 && available().expect("Linux tells") > least);
+        assert!(least > 1e5 && of_threads().expect("Linux tells") > least);
     }
 }

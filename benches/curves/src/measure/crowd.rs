@@ -1,7 +1,7 @@
 //! Crowds: what waking a herd costs in a process where many other threads sleep.
 //!
 //! The kernel finds the thread that it is to wake in a hash table of those that sleep, and the
-//! others may be in its way. So this is measured with both tables that it has.
+//! others may be in its way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,27 +10,19 @@ use std::thread::{self, JoinHandle};
 use super::crew::{Broadcast, Flight, Herd, STACK, Wait, own_stat, wait_for_sleep};
 use super::{Record, nanoseconds};
 use crate::extent::{Extent, powers};
-use crate::futex;
 
 /// Those that are woken.
 const FOLLOWERS: usize = 256;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
-    wake(extent, record, ["last", "last floor"]);
-    if futex::use_global_table() {
-        wake(extent, record, ["last, global", "last floor, global"]);
-    }
-}
-
-fn wake(extent: &Extent, record: &mut Record, lanes: [&str; 2]) {
     let followers = FOLLOWERS.min(extent.most_followers);
     for others in powers(4, extent.most_followers) {
         let _crowd = Crowd::new(others);
         let (flight, broadcast) =
             (Herd::new(followers, Flight::new()), Herd::new(followers, Broadcast::default()));
         for _ in 0..4 * extent.rounds {
-            record.add(lanes[0], others as f64, last(&flight, followers));
-            record.add(lanes[1], others as f64, last(&broadcast, followers));
+            record.add("last", others as f64, last(&flight, followers));
+            record.add("last floor", others as f64, last(&broadcast, followers));
         }
     }
 }

@@ -16,7 +16,7 @@ const SEEN: usize = 64;
 const SEEN_BY_THE_SYSTEM: usize = 1024;
 
 pub(crate) fn measure(extent: &Extent, record: &mut Record) {
-    let before = memory::available();
+    let before = memory::of_threads();
     for followers in powers(2, extent.most_followers) {
         let rounds = (WOKEN / followers).clamp(extent.rounds, 8 * extent.rounds);
         let held = wake(record, followers, rounds, Flight::new(), ["last", "leader"]);
@@ -26,9 +26,9 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
             let ours = (held.asked - held_by_floor.asked) / followers as f64;
             record.add("bytes", followers as f64, ours);
         }
-        let whole = before.zip(held.left).filter(|_| followers >= SEEN_BY_THE_SYSTEM);
-        if let Some((before, left)) = whole {
-            record.add("thread", followers as f64, (before - left) / followers as f64);
+        let of_threads = before.zip(held.of_threads).filter(|_| followers >= SEEN_BY_THE_SYSTEM);
+        if let Some((before, after)) = of_threads {
+            record.add("thread", followers as f64, (after - before) / followers as f64);
         }
     }
 }
@@ -37,8 +37,8 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
 struct Held {
     /// Of what this process asked for.
     asked: f64,
-    /// What the machine has left beside stacks, and what the kernel keeps of threads.
-    left: Option<f64>,
+    /// With what the kernel keeps for it.
+    of_threads: Option<f64>,
 }
 
 fn wake(
@@ -48,11 +48,11 @@ fn wake(
     by: impl Wait,
     lanes: [&str; 2],
 ) -> Held {
-    let left = Cell::new(None);
+    let of_threads = Cell::new(None);
     let mut herd = None;
     let asked = memory::asked_for(|| {
         let herd = herd.insert(Herd::new(followers, by));
-        herd.wake_after(|| left.set(memory::available()));
+        herd.wake_after(|| of_threads.set(memory::of_threads()));
     });
     let herd = herd.expect("it was made above");
     for _ in 0..rounds {
@@ -60,5 +60,5 @@ fn wake(
         record.add(lanes[0], followers as f64, nanoseconds(waking.last) / followers as f64);
         record.add(lanes[1], followers as f64, nanoseconds(waking.leader));
     }
-    Held { asked, left: left.get() }
+    Held { asked, of_threads: of_threads.get() }
 }

@@ -47,26 +47,28 @@ fn herds() -> String {
         "cores",
         "broadcast: last back",
         "leader back",
+        "relay: last back",
+        "leader back",
         "cascade of two: last back",
         "leader back",
         "depth",
-        "chain: last back",
     ];
     let sizes = [1000, 10_000, 100_000].into_iter();
     let sizes = sizes.flat_map(|followers| [2, 16, 64].map(|cores| (followers, cores)));
     let rows = sizes.map(|(followers, cores)| {
         let wake = |by| wake::simulate(followers, cores, by, &Costs::USUAL);
-        let [broadcast, cascade, chain] =
-            [Waking::Broadcast, Waking::Cascade(2), Waking::Cascade(1)].map(wake);
+        let [broadcast, relay, cascade] =
+            [Waking::Broadcast, Waking::Relay, Waking::Cascade(2)].map(wake);
         row([
             count(followers),
             cores.to_string(),
             time(broadcast.last),
             time(broadcast.leader),
+            time(relay.last),
+            time(relay.leader),
             time(cascade.last),
             time(cascade.leader),
             cascade.depth.to_string(),
-            time(chain.last),
         ])
     });
     markdown(row(header.map(str::to_string)), rows)
@@ -74,17 +76,16 @@ fn herds() -> String {
 
 /// One herd on one machine, with other costs of waking.
 fn wake_costs() -> String {
-    let header =
-        ["a notification", "of it under a shared lock", "broadcast", "cascade of two", "of eight"];
-    let costs = [(1e3, 50.0), (2e3, 50.0), (2e3, 200.0), (2e3, 1000.0), (8e3, 200.0)];
-    let rows = costs.map(|(notify, shared)| {
-        let costs = Costs { notify, shared, ..Costs::USUAL };
+    let header = ["a notification", "under the lock", "relay", "cascade of two", "of eight"];
+    let costs = [(500.0, 100.0), (1e3, 100.0), (2e3, 100.0), (2e3, 1000.0), (8e3, 100.0)];
+    let rows = costs.map(|(notify, locked)| {
+        let costs = Costs { notify, locked, ..Costs::USUAL };
         let wake = |by| wake::simulate(10_000, 64, by, &costs);
         let last = |by| -> String { time(Waked::last(wake(by))) };
         row([
             time(notify),
-            time(shared),
-            last(Waking::Broadcast),
+            time(locked),
+            last(Waking::Relay),
             last(Waking::Cascade(2)),
             last(Waking::Cascade(8)),
         ])
