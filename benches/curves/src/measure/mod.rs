@@ -5,6 +5,7 @@ pub(crate) mod expiry;
 pub(crate) mod growth;
 pub(crate) mod herd;
 pub(crate) mod keys;
+pub(crate) mod line;
 pub(crate) mod shards;
 pub(crate) mod threads;
 pub(crate) mod values;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use coalescer::{Coalescer, Group};
 
 use super::floor::{Floor, SHARDS};
-use super::{HOUR, Record, numbers};
+use super::{HOUR, Record, line, numbers};
 use crate::extent::{Extent, powers};
 
 const KEYS: u64 = 1024;
@@ -26,6 +26,7 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
     let fresh = &Floor::new(SHARDS);
     for threads in powers(2, extent.most_threads) {
         for _ in 0..extent.rounds {
+            record.add("line", threads as f64, line::transfer(extent.calls as u64 / 1000 + 1));
             let mut lane = |name: &str, call: &(dyn Fn(u64, u64) + Sync)| {
                 record.add(name, threads as f64, calls_a_second(threads, extent.slice, call));
             };

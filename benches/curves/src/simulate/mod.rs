@@ -97,13 +97,16 @@ fn wake_costs() -> String {
 const HIT: f64 = 20.0;
 
 /// How long a cache line takes from one core to another: as two cores come out here with a bare
-/// `Arc`; in the middle of what large servers show; and between the parts of one that is made of
-/// several (median latencies, github.com/nviennot/core-to-core-latency).
-const TRANSFERS: [f64; 3] = [7.0, 50.0, 110.0];
+/// `Arc`, where each writes several times before the line goes; for cores that are near to each other;
+/// and between the parts of a processor (median latencies, github.com/nviennot/core-to-core-latency).
+const TRANSFERS: [f64; 3] = [7.0, 25.0, 110.0];
 
-/// The lines that a hit of a hot key takes from the core that had them before: the lock's, the
-/// counters' and the `Arc`'s under the lock, and the `Arc`'s once more when it is dropped.
-const UNDER_THE_LOCK: f64 = 3.0;
+/// A table of many keys, whose lines are seldom twice in the same core.
+const FAR: f64 = 50.0;
+
+/// The lines that a hit of a hot key takes from the core that had them before: the one with the lock
+/// and the counters, and under the lock the `Arc`'s. That is taken once more when it is dropped.
+const UNDER_THE_LOCK: f64 = 2.0;
 
 const CORES: [usize; 6] = [1, 2, 8, 16, 64, 128];
 
@@ -137,7 +140,7 @@ fn shards() -> String {
     const SHARDS: [usize; 4] = [16, 64, 256, 1024];
     // Half of a call under the lock, and two lines that another core had before.
     const CALL: f64 = 100.0;
-    let locked = CALL / 2.0 + 2.0 * TRANSFERS[1];
+    let locked = CALL / 2.0 + 2.0 * FAR;
     let header = SHARDS.map(|shards| format!("{shards} shards"));
     let header = ["cores".to_string()].into_iter().chain(header);
     let rows = CORES.map(|cores| {
