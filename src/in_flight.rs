@@ -36,7 +36,8 @@ use crate::table::Table;
 pub struct InFlight<K> {
     /// The key that was asked for.
     pub key: K,
-    /// How long ago the flight started. As JSON: seconds.
+    /// How long ago the flight started. As JSON: seconds. With neither a window nor a rule about
+    /// age, that is known to within one tick of the kernel only, some milliseconds.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub age: Duration,
     /// How many calls wait for it now.

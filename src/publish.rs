@@ -58,12 +58,15 @@ impl<K, V, E> Table<K, V, E> {
         ran: &Ran<V, E>,
         kept: Option<Kind>,
     ) -> Option<Key<K>> {
-        if kept.is_some() {
-            let mut leaving = Leaving::new();
-            self.settle(shard, execution, ran, kept, 1, &mut leaving);
-            return leaving.pop().map(|slot| slot.key);
-        }
-        Some(shard.remove_flight(execution.at))
+        let at = execution.at;
+        // A flight that was forgotten or superseded leaves the newer slot alone (S28, S29).
+        let Some(kind) = kept.filter(|_| shard.flight(at).linked) else {
+            self.retention.unreserve(kept);
+            return Some(shard.remove_flight(at));
+        };
+        shard.keep(at, execution.start, ran.state(1));
+        self.retention.note(self.place(execution.hash), kind, shard.oldest_start(kind));
+        None
     }
 
     /// Ends an execution of a flight that has followers, had some, or has several leaders.

@@ -149,7 +149,9 @@ impl<K, V, E> Shard<K, V, E> {
     }
 
     /// Takes a slot out, whatever it is.
+    #[inline]
     pub(crate) fn remove(&mut self, at: At) -> Slot<K, V, E> {
+        self.slots.get(at).fetch_value();
         match self.slots.get(at).kind() {
             Some(Kind::Value) => self.slots.dequeue(&mut self.values, at),
             Some(Kind::Error) => self.slots.dequeue(&mut self.errors, at),

@@ -136,6 +136,15 @@ impl<K, V, E> Slot<K, V, E> {
         self.flight().is_none_or(|flight| flight.linked)
     }
 
+    /// Has the value's count brought into the cache. A value that has stood in its window is cold,
+    /// and its drop would wait for that after the map has waited for the slot's bucket.
+    #[inline]
+    pub(crate) fn fetch_value(&self) {
+        if let State::Value(value, _) = &self.state {
+            std::hint::black_box(Arc::strong_count(value));
+        }
+    }
+
     /// Which window keeps this, if one does.
     pub(crate) fn kind(&self) -> Option<Kind> {
         match &self.state {

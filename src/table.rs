@@ -166,7 +166,7 @@ impl<K, V, E> Table<K, V, E> {
         drop(shard);
         // A destructor may call this group: to it, this thread leads the flight already (S41).
         let _leading = leads.then(deadlock::lead);
-        drop(leaving);
+        leaving.clear();
         if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.tidy(neighbour, execution.start);
         }
@@ -343,8 +343,10 @@ impl<K, V, E> Leaving<K, V, E> {
         *place.expect("no step takes more out than there is room for") = Some(slot);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Slot<K, V, E>> {
-        self.slots.iter_mut().find_map(Option::take)
+    /// Drops what has left, where it is: it is too much to be moved for that.
+    fn clear(&mut self) {
+        self.slots.iter_mut().for_each(|slot| *slot = None);
+        (self.closed, self.released) = (None, None);
     }
 
     /// Wakes those who wait for what has happened. Called when no lock is held.
