@@ -10,6 +10,7 @@
 
 mod curve;
 mod extent;
+mod load;
 mod machine;
 mod measure;
 mod memory;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::curve::{self, Curve};
 use crate::extent::{self, Extent};
+use crate::load::Used;
 use crate::measure::Record;
 use crate::options::Options;
 use crate::raw::{self, Measured};
@@ -73,6 +74,7 @@ fn print_points(curve: &Curve, extent: &Extent) -> Result<()> {
 /// Measures a curve in a process of its own.
 fn measure(curve: &Curve, options: &Options) -> Result<Measured> {
     eprintln!("{}: {}", curve.name, curve.question);
+    let before = Used::now();
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--measure", curve.name]).stdout(Stdio::piped());
     command.args(options.quick.then_some("--quick")).args(options.tiny.then_some("--tiny"));
@@ -84,6 +86,11 @@ fn measure(curve: &Curve, options: &Options) -> Result<Measured> {
     ensure!(status.success(), "measuring {} ended with {status}", curve.name);
     let mut facts: BTreeMap<_, _> = machine::facts().into_iter().collect();
     facts.insert("extent".to_string(), extent(options).name.to_string());
+    if let Some((before, after)) = before.zip(Used::now()) {
+        let others = format!("{:.1}", 100.0 * after.by_others_since(before));
+        eprintln!("{}: others used {others} % of the machine", curve.name);
+        facts.insert("others".to_string(), others);
+    }
     Ok(Measured { facts, points })
 }
 

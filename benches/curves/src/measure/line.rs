@@ -10,10 +10,10 @@ use super::nanoseconds;
 use crate::stats::median;
 
 /// There and back so many times is one measurement: long beside a reading of the clock.
-const ROUNDS: u64 = 100;
+const ROUNDS: u64 = 50;
 
 /// After so many looks in vain the other thread has no core, and gets this one.
-const PATIENCE: u32 = 10_000;
+const PATIENCE: u32 = 1000;
 
 /// How many nanoseconds the line takes from one core to the other: the median of so many
 /// measurements, as the two threads begin on one core now and then.

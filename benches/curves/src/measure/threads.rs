@@ -26,7 +26,7 @@ pub(crate) fn measure(extent: &Extent, record: &mut Record) {
     let fresh = &Floor::new(SHARDS);
     for threads in powers(2, extent.most_threads) {
         for _ in 0..extent.rounds {
-            record.add("line", threads as f64, line::transfer(extent.calls as u64 / 1000 + 1));
+            record.add("line", threads as f64, line::transfer(extent.calls as u64 / 5000 + 1));
             let mut lane = |name: &str, call: &(dyn Fn(u64, u64) + Sync)| {
                 record.add(name, threads as f64, calls_a_second(threads, extent.slice, call));
             };

@@ -78,7 +78,19 @@ impl Report {
         });
         let [machine, system, compiler, commit, date, extent] = kinds;
         let extent = if extent == extent::WHOLE.name { "" } else { ", measured in part only" };
-        format!("{machine}; {system}; {compiler}; commit {commit}; {date}{extent}\n")
+        let others = self.others();
+        format!("{machine}; {system}; {compiler}; commit {commit}; {date}{others}{extent}\n")
+    }
+
+    /// How much of the machine others used at the most while a curve was measured, and which.
+    fn others(&self) -> String {
+        let shares = self.curves.iter().filter_map(|(name, measured)| {
+            Some((measured.facts.get("others")?.parse::<f64>().ok()?, name))
+        });
+        let most = shares.max_by(|one, other| one.0.total_cmp(&other.0));
+        most.map_or(String::new(), |(share, name)| {
+            format!("; other programs used up to {share} % of the machine meanwhile ({name})")
+        })
     }
 }
 
@@ -126,6 +138,19 @@ mod tests {
         let herd = curves.get_mut("herd").expect("it is one of all");
         herd.facts.insert("commit".to_string(), "def".to_string());
         assert!(Report::new(curves).facts().contains("abc and def"));
+    }
+
+    #[test]
+    fn a_machine_that_was_busy_is_told_of() {
+        let mut curves = all();
+        assert!(!Report::new(curves.clone()).facts().contains('%'));
+        for (curve, share) in [("herd", "0.4"), ("keys", "12.5"), ("values", "3.0")] {
+            let curve = curves.get_mut(curve).expect("it is one of all");
+            curve.facts.insert("others".to_string(), share.to_string());
+        }
+        assert!(
+            Report::new(curves).facts().contains("up to 12.5 % of the machine meanwhile (keys)")
+        );
     }
 
     #[test]
