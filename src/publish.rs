@@ -58,15 +58,31 @@ impl<K, V, E> Table<K, V, E> {
         ran: &Ran<V, E>,
         kept: Option<Kind>,
     ) -> Option<Key<K>> {
+        if self.retain(shard, execution, ran, kept, 1) {
+            return None;
+        }
+        Some(shard.remove_flight(execution.at))
+    }
+
+    /// Lets the slot keep the result, if it is to be kept. A flight that was forgotten or superseded
+    /// leaves the newer slot alone (S28, S29).
+    #[inline]
+    fn retain(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        execution: &Execution<'_, K, V, E>,
+        ran: &Ran<V, E>,
+        kept: Option<Kind>,
+        callers: usize,
+    ) -> bool {
         let at = execution.at;
-        // A flight that was forgotten or superseded leaves the newer slot alone (S28, S29).
         let Some(kind) = kept.filter(|_| shard.flight(at).linked) else {
             self.retention.unreserve(kept);
-            return Some(shard.remove_flight(at));
+            return false;
         };
-        shard.keep(at, execution.start, ran.state(1));
+        shard.keep(at, execution.start, ran.state(callers));
         self.retention.note(self.place(execution.hash), kind, shard.oldest_start(kind));
-        None
+        true
     }
 
     /// Ends an execution of a flight that has followers, had some, or has several leaders.
@@ -134,17 +150,8 @@ impl<K, V, E> Table<K, V, E> {
         callers: usize,
         leaving: &mut Leaving<K, V, E>,
     ) {
-        let at = execution.at;
-        // A flight that was forgotten or superseded leaves the newer slot alone (S28, S29).
-        match kept.filter(|_| shard.flight(at).linked) {
-            Some(kind) => {
-                shard.keep(at, execution.start, ran.state(callers));
-                self.retention.note(self.place(execution.hash), kind, shard.oldest_start(kind));
-            }
-            None => {
-                self.retention.unreserve(kept);
-                leaving.push(shard.remove(at));
-            }
+        if !self.retain(shard, execution, ran, kept, callers) {
+            leaving.push(shard.remove(execution.at));
         }
     }
 
