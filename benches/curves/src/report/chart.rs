@@ -12,7 +12,10 @@ const COLUMNS: usize = 3;
 /// From one graph's corner to the next one's, and above the first row.
 const ACROSS: f64 = 332.0;
 const DOWN: f64 = 236.0;
-const HEAD: f64 = 78.0;
+const HEAD: f64 = 94.0;
+
+/// So many letters of the facts fit into a line.
+const LETTERS: usize = 130;
 
 /// The graph within its cell.
 const LEFT: f64 = 66.0;
@@ -31,13 +34,27 @@ pub(crate) fn draw(curves: Vec<(&'static Curve, &Measured)>, facts: &str) -> Str
     let mut svg = Svg::new(WIDTH, HEAD + DOWN * rows as f64 + 8.0, &summary(&curves));
     let title = "How the cost of coalescer grows";
     svg.text("title", (20.0, 32.0), Anchor::Start, title);
-    svg.text("note", (20.0, 52.0), Anchor::Start, facts.trim_end());
+    for (number, line) in wrap(facts.trim_end()).iter().enumerate() {
+        svg.text("note", (20.0, 52.0 + 15.0 * number as f64), Anchor::Start, line);
+    }
     for (place, (curve, measured, panel)) in panels.into_iter().enumerate() {
         let (column, row) = (place % COLUMNS, place / COLUMNS);
         let corner = (12.0 + ACROSS * column as f64, HEAD + DOWN * row as f64);
         Graph::new(curve, measured, panel, corner).draw(&mut svg);
     }
     svg.finish()
+}
+
+/// The facts in lines, broken between two of them.
+fn wrap(facts: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts.split("; ") {
+        match lines.last_mut().filter(|line| line.len() + fact.len() < LETTERS) {
+            Some(line) => *line = format!("{line}; {fact}"),
+            None => lines.push(fact.to_string()),
+        }
+    }
+    lines
 }
 
 /// What a reader hears who cannot see it: each line's first and last point.
@@ -175,6 +192,14 @@ mod tests {
             curve::ALL.iter().flat_map(|it| it.panels).map(|it| it.lines.len()).sum();
         assert_eq!(svg.matches("<polyline").count(), 2 * lines, "each line, and in its legend");
         assert!(svg.contains("facts &amp; figures") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn facts_are_broken_between_two_of_them_and_none_is_lost() {
+        let facts = vec!["a fact of some length"; 20].join("; ");
+        let lines = wrap(&facts);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.len() < LETTERS), "{lines:?}");
+        assert_eq!(lines.join("; "), facts);
     }
 
     #[test]
