@@ -29,7 +29,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Option<Execution<'t, K, V, E>> {
         let slot = shard.slot(at);
         let has_room = slot.flight().is_some_and(|flight| flight.room.is_some());
-        if !has_room && entry < self.next_start(slot.started, 1) {
+        if !has_room && self.clock.is_before(entry, self.next_start(slot.started, 1)) {
             return None;
         }
         let room = self.room_of(shard, at);

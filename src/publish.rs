@@ -10,7 +10,7 @@ use std::sync::Arc as StdArc;
 use crate::admission::Execution;
 use crate::ran::Ran;
 use crate::slab::At;
-use crate::slot::{Key, Kind, Room, Slot};
+use crate::slot::{Kind, Room, Slot};
 use crate::table::{Leaving, Locked, Table};
 
 impl<K, V, E> Execution<'_, K, V, E> {
@@ -42,26 +42,12 @@ impl<K, V, E> Table<K, V, E> {
             let room = StdArc::clone(room);
             return self.end_attended(shard, execution, &room, ran, kept) + 1;
         }
-        let key = self.settle_alone(&mut shard, execution, ran, kept);
+        // The key of a leader that stayed alone goes, unless its slot keeps the result.
+        let is_kept = self.retain(&mut shard, execution, ran, kept, 1);
+        let key = (!is_kept).then(|| shard.remove_flight(execution.at));
         drop(shard);
         drop(key);
         1
-    }
-
-    /// The flight of a leader that stayed alone has ended. Gives the key back, unless its slot
-    /// keeps the result.
-    #[inline]
-    fn settle_alone(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
-        ran: &Ran<V, E>,
-        kept: Option<Kind>,
-    ) -> Option<Key<K>> {
-        if self.retain(shard, execution, ran, kept, 1) {
-            return None;
-        }
-        Some(shard.remove_flight(execution.at))
     }
 
     /// Lets the slot keep the result, if it is to be kept. A flight that was forgotten or superseded

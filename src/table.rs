@@ -3,8 +3,8 @@
 //! A call goes through [`Table::look_up`], where most are answered by a result, and then through
 //! [`Table::admit`], where it comes out as one of [`Admission`]; how it joins a flight is in
 //! [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
-//! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and unlinking its slot look like one step to
-//! every caller (S5).
+//! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and
+//! unlinking its slot look like one step to every caller (S5).
 //!
 //! **Lock order:** shard, gate, wait-for graph. Never two shards and never two gates at once. Under
 //! a lock no user code runs but the key's `Eq`: keys are hashed and made outside, and what leaves

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coalescer::{Group, ManualClock, Role};
 
@@ -381,6 +381,24 @@ fn a_call_that_never_waits_takes_over_too() {
             clock.advance(TIMEOUT + late);
             assert_eq!(*group.try_execute("k", || Ok(2)).unwrap(), 2);
             stuck.returns(Ok(1)).unwrap();
+        }
+    });
+}
+
+#[test]
+fn on_the_real_clock_an_arrival_takes_over_as_soon_as_it_may() {
+    // S36: also one that would not wait, which a clock that lags would send away.
+    watched(|| {
+        for _ in 0..10 {
+            let timeout = Duration::from_millis(1);
+            let group: Numbers = Group::builder().leader_timeout(timeout).build();
+            let stuck = lead(&group, "k");
+            let begun = Instant::now();
+            while begun.elapsed() < timeout {
+                std::hint::spin_loop();
+            }
+            assert_eq!(*group.try_execute("k", || Ok(2)).expect("the leader is overdue"), 2);
+            assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
         }
     });
 }
