@@ -18,7 +18,7 @@
 //!
 //! The lock is the last in the order (table shard, gate, graph), and nothing is called under it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fxhash::FxBuildHasher;
 
@@ -44,6 +44,10 @@ struct Node {
     after: Option<FlightId>,
 }
 
+/// How many flights a search goes through before it notes where it has been, which costs as much as
+/// the search. So it ends whatever the graph is.
+const UNNOTED: usize = 64;
+
 global! {
     static GRAPH: Mutex<Graph> = Mutex::new(Graph::new());
 }
@@ -59,19 +63,24 @@ impl Graph {
     /// Whether the end of `flight` hangs on `thread`, over any number of waits between.
     fn hangs_on(&self, flight: FlightId, thread: ThreadToken) -> bool {
         let mut to_visit = vec![flight];
-        let mut visited: Vec<FlightId> = Vec::new();
+        // There is no cycle here, so a flight is met again only where ways have parted and join. As
+        // long as there is one way, and it is short, which is the rule, nothing is noted.
+        let (mut ways_parted, mut unnoted) = (false, 0);
+        let mut visited: HashSet<FlightId, FxBuildHasher> = HashSet::default();
         while let Some(flight) = to_visit.pop() {
             // Absent means ended: whoever still waits for it is on its way out.
             let Some(node) = self.flights.get(&flight) else { continue };
-            if visited.contains(&flight) {
+            if !ways_parted && unnoted < UNNOTED {
+                unnoted += 1;
+            } else if !visited.insert(flight) {
                 continue;
             }
-            visited.push(flight);
             if node.leaders.contains(&thread) {
                 return true;
             }
             to_visit.extend(node.after);
             to_visit.extend(node.leaders.iter().filter_map(|leader| self.waits.get(leader)));
+            ways_parted |= to_visit.len() > 1;
         }
         false
     }
@@ -171,7 +180,7 @@ mod tests {
     use std::sync::Barrier;
     use std::time::Duration;
 
-    use super::{GRAPH, lead, leading_thread};
+    use super::{FlightId, GRAPH, Graph, Node, ThreadToken, lead, leading_thread};
     use crate::Group;
 
     #[test]
@@ -207,5 +216,45 @@ mod tests {
         });
         let graph = GRAPH.lock();
         assert!(graph.waits.is_empty() && graph.flights.is_empty(), "{graph:?}");
+    }
+
+    /// A graph of flights with such leaders, each of whom waits for the flight of its own number.
+    fn graph(flights: impl Iterator<Item = (FlightId, Vec<ThreadToken>)>) -> Graph {
+        let mut graph = Graph::new();
+        for (flight, leaders) in flights {
+            graph.waits.extend(leaders.iter().map(|leader| (*leader, *leader)));
+            graph.flights.insert(flight, Node { leaders, after: None });
+        }
+        graph
+    }
+
+    fn clear(mut graph: Graph) {
+        graph.waits.clear();
+        graph.flights.clear();
+    }
+
+    #[test]
+    fn a_long_chain_is_followed_to_its_end() {
+        let chain = graph((0..1000).map(|flight| (flight, vec![flight + 1])));
+        assert!(chain.hangs_on(0, 1000));
+        assert!(!chain.hangs_on(0, 2000));
+        clear(chain);
+    }
+
+    #[test]
+    fn a_flight_that_many_ways_lead_to_is_gone_through_once() {
+        // Two leaders each, which wait for flights that hang on the same two: 2^60 ways.
+        let leaders = |flight: u64| vec![(flight / 2 + 1) * 2, (flight / 2 + 1) * 2 + 1];
+        let ladder = graph((0..120).map(|flight| (flight, leaders(flight))));
+        assert!(ladder.hangs_on(0, 121));
+        assert!(!ladder.hangs_on(0, 500));
+        clear(ladder);
+    }
+
+    #[test]
+    fn a_search_ends_even_in_a_circle() {
+        let circle = graph((0..200).map(|flight| (flight, vec![(flight + 1) % 200])));
+        assert!(!circle.hangs_on(0, 500));
+        clear(circle);
     }
 }
