@@ -104,10 +104,12 @@
 
 mod admission;
 mod builder;
+mod calls;
 mod clock;
 mod coalescer;
 mod deadlock;
 mod error;
+mod executor;
 #[doc(hidden)]
 pub mod expanded;
 mod flight;
@@ -117,24 +119,32 @@ mod group;
 #[cfg(feature = "http")]
 pub mod http;
 mod in_flight;
+mod job;
 mod join;
 mod key;
 mod manager;
 mod named;
 mod outcome;
+mod own;
 mod policy;
 mod publish;
+mod queued;
 mod ran;
+#[cfg(feature = "channel")]
+mod receiver;
 mod registry;
 mod retention;
 mod rules;
+mod seat;
 mod settings;
 mod shard;
 mod slab;
 mod slot;
 mod stats;
+mod submit;
 mod sync;
 mod table;
+mod ticket;
 
 use std::time::Duration;
 
@@ -144,6 +154,7 @@ pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
 pub use error::Error;
+pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
 #[doc(no_inline)]
 pub use hashbrown::DefaultHashBuilder;
@@ -155,6 +166,7 @@ pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;
 pub use stats::Stats;
+pub use ticket::Ticket;
 
 /// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
 ///

@@ -4,10 +4,11 @@
 //! runs any more (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock.
 //! The followers are woken after it has been let go.
 
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::sync::Arc as StdArc;
 
 use crate::admission::Execution;
+use crate::calls::Calls;
 use crate::ran::Ran;
 use crate::slab::At;
 use crate::slot::{Kind, Room, Slot};
@@ -85,6 +86,7 @@ impl<K, V, E> Table<K, V, E> {
         let followers = self.end_in(&mut shard, execution, room, ran, kept, &mut leaving);
         drop(shard);
         leaving.wake();
+        leaving.call();
         followers
     }
 
@@ -107,6 +109,7 @@ impl<K, V, E> Table<K, V, E> {
             room.set_ending(ran.ending());
         }
         room.gate.close_or_lose(&mut state, execution.leader, decides);
+        let calls = if decides { mem::take(&mut state.calls) } else { Calls::new() };
         drop(state);
         if !decides {
             self.retention.unreserve(kept);
@@ -115,7 +118,7 @@ impl<K, V, E> Table<K, V, E> {
             }
             return 0;
         }
-        leaving.closed = Some(StdArc::clone(room));
+        leaving.closed = Some((StdArc::clone(room), calls));
         shard.tally.count_followers(followers, ran);
         let heir = take_heir(shard, room, leaving);
         match (heir, others) {

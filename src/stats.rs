@@ -162,6 +162,19 @@ impl Sum for Stats {
     }
 }
 
+/// How a ticket leaves a flight that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Nobody wants the outcome.
+    Dropped,
+    /// The last wait for it timed out.
+    TimedOut,
+    /// The last wait for it was refused.
+    Refused,
+    /// It runs its own function (`Bypass`).
+    Alone,
+}
+
 /// The counters of one shard but for the late calls, moved under its lock.
 #[derive(Debug, Default)]
 #[repr(C)] // What every lead moves comes first; see `Shard`.
@@ -204,7 +217,22 @@ impl Tally {
         match ran {
             Ran::Failed(_) => self.failed += 1,
             Ran::Panicked(..) => self.panicked += 1,
-            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) | Ran::Abandoned => {}
+            // It never ran. Nobody sees the counter between, as the shard is locked.
+            Ran::Abandoned => {
+                self.executed -= 1;
+                self.refused += 1;
+            }
+            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) => {}
+        }
+    }
+
+    /// A ticket has gone before its flight has ended.
+    pub(crate) fn count_parting(&mut self, parting: Parting) {
+        match parting {
+            Parting::Dropped => self.followers += 1,
+            Parting::TimedOut => self.timed_out += 1,
+            Parting::Refused => self.refused += 1,
+            Parting::Alone => self.running += 1,
         }
     }
 
