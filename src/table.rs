@@ -11,13 +11,11 @@
 //! the table is dropped outside ([`Leaving`]).
 
 use std::hash::Hash;
-use std::mem;
 use std::sync::Arc as StdArc;
 
 use hashbrown::Equivalent;
 
 use crate::admission::{Admission, Call, Execution, Found, Late, Manner, Refusal, Spare};
-use crate::calls::Calls;
 use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
@@ -43,8 +41,7 @@ pub(crate) type Locked<'a, K, V, E> = MutexGuard<'a, Shard<K, V, E>>;
 /// What has left the table and is dropped, or woken, after its locks have been let go.
 pub(crate) struct Leaving<K, V, E> {
     slots: [Option<Slot<K, V, E>>; 4],
-    /// With what is to be called then.
-    pub(crate) closed: Option<(StdArc<Room<V, E>>, Calls)>,
+    pub(crate) closed: Option<StdArc<Room<V, E>>>,
     pub(crate) released: Option<StdArc<Room<V, E>>>,
 }
 
@@ -359,18 +356,11 @@ impl<K, V, E> Leaving<K, V, E> {
 
     /// Wakes those who wait for what has happened. Called when no lock is held.
     pub(crate) fn wake(&self) {
-        if let Some((room, _)) = &self.closed {
+        if let Some(room) = &self.closed {
             room.gate.wake_one();
         }
         if let Some(room) = &self.released {
             room.gate.wake_one();
-        }
-    }
-
-    /// Calls what waits without a thread. Called when all threads have been woken.
-    pub(crate) fn call(&mut self) {
-        if let Some((_, calls)) = &mut self.closed {
-            mem::take(calls).make();
         }
     }
 }
