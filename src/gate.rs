@@ -17,6 +17,10 @@
 //! with one call to the kernel. So a leader of a thousand followers returns in microseconds, and the
 //! last follower is back nearly as soon as if the leader had woken all of them.
 //!
+//! A submitted call counts as waiting here for as long as its ticket lives, with a thread or without.
+//! What waits without one is called by whoever closes the gate ([`Calls`]). A job has a gate of its
+//! own, where its ticket waits: that one's lock is taken without a shard's.
+//!
 //! The lock comes after the shard's and before the graph's. Fields are written under the shard's
 //! lock and the gate's together, so holding either is enough to read them; `waiting` goes by the
 //! gate's lock alone.

@@ -17,15 +17,15 @@ use crate::ran::Ran;
 /// | counter | moves when |
 /// |---|---|
 /// | `total_requests` | a call is admitted |
-/// | `executed_requests` | a call has run the function itself: as leader, by take-over, or alone because it could not share the outcome or wait for it |
-/// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment |
+/// | `executed_requests` | a call has run the function itself, or its job has: as leader, by take-over, or alone because it could not share the outcome or wait for it |
+/// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment; or its ticket is dropped before |
 /// | `late` | a call is served by the result that the window kept |
 /// | `coalesced_requests` | always `followers + late` |
-/// | `timed_out` | a follower's deadline comes first |
-/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected` |
+/// | `timed_out` | a follower's deadline comes first; or its ticket is dropped when a wait has timed out |
+/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; a job goes away without having run; or a ticket is dropped when a wait has been refused |
 /// | `failed`, `panicked` | an execution returns `Err`, or panics; it counts as executed as well |
 /// | `takeovers` | an execution begins on a flight whose youngest is `leader_timeout` old |
-/// | `in_flight` | the number of executions under way now; the only one that goes down |
+/// | `in_flight` | the number of executions under way or queued now; the only one that goes down |
 ///
 /// When nothing is under way, `total_requests` is the sum of `executed_requests`,
 /// `coalesced_requests`, `timed_out` and `refused`. While calls are under way it is larger by those
@@ -73,7 +73,7 @@ pub struct Stats {
     pub refused: u64,
     /// Executions that were begun beside one that had been running for too long.
     pub takeovers: u64,
-    /// Executions under way at this moment.
+    /// Executions under way or queued at this moment.
     pub in_flight: u64,
 }
 
