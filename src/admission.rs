@@ -34,6 +34,8 @@ pub(crate) enum Manner {
     Fresh,
     /// Never waits (S34).
     Try,
+    /// Waits by a ticket, later and perhaps on another thread, or not at all.
+    Submit,
 }
 
 /// A key that a call brings in case it starts a flight, and that flight's start.
@@ -48,6 +50,7 @@ pub(crate) struct Late<V, E> {
     pub(crate) result: Result<Arc<V>, Arc<E>>,
     /// How many calls had waited for it.
     pub(crate) callers: u32,
+    pub(crate) started: Nanos,
 }
 
 /// A call's shard, locked, and the slot of its key, if there is one.
@@ -82,6 +85,10 @@ pub(crate) struct Follower<V, E> {
     pub(crate) at: At,
     pub(crate) hash: ShortHash,
     pub(crate) room: StdArc<Room<V, E>>,
+    /// When its flight started.
+    pub(crate) started: Nanos,
+    /// By which the gate knows what it is to call for it; zero if nothing.
+    pub(crate) call: u64,
     /// Its wait in the graph, if its thread leads something.
     pub(crate) wait: Option<deadlock::Wait>,
 }

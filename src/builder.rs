@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::DefaultHashBuilder;
 use crate::clock::{Clock, ManualClock, nanos};
 use crate::coalescer::Coalescer;
+use crate::executor::{Chosen, Executor};
 use crate::group::{Core, Group};
 use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
 use crate::rules::{OnDeadlock, Rules};
@@ -51,6 +52,7 @@ pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {
     shards: usize,
     name: Option<Arc<str>>,
     clock: ClockChoice,
+    executor: Option<Chosen>,
     hasher: S,
     policy: P,
     product: PhantomData<T>,
@@ -79,6 +81,7 @@ impl<T> Builder<T> {
             shards: SHARDS,
             name: None,
             clock: ClockChoice::System,
+            executor: None,
             hasher: DefaultHashBuilder::default(),
             policy: ShareAll,
             product: PhantomData,
@@ -349,6 +352,27 @@ impl<T, S, P> Builder<T, S, P> {
         self
     }
 
+    /// Where the functions of `submit` run; see [`Executor`].
+    ///
+    /// Without it: there is no [`submit`](crate::Coalescer::submit), and every other call runs the
+    /// function on its own thread, as it does with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let ticket = squares.submit(&3).unwrap();
+    /// assert_eq!(*ticket.wait().unwrap(), 9);
+    /// ```
+    pub fn executor(mut self, executor: impl Executor + Send + Sync + 'static) -> Self {
+        self.executor = Some(Chosen::new(executor));
+        self
+    }
+
     /// How keys are hashed.
     ///
     /// Without it: foldhash with a random seed for each coalescer, which makes it hard for a
@@ -372,6 +396,7 @@ impl<T, S, P> Builder<T, S, P> {
             shards: self.shards,
             name: self.name,
             clock: self.clock,
+            executor: self.executor,
             hasher,
             policy: self.policy,
             product: PhantomData,
@@ -437,6 +462,7 @@ impl<T, S, P> Builder<T, S, P> {
             shards: self.shards,
             name: self.name,
             clock: self.clock,
+            executor: self.executor,
             hasher: self.hasher,
             policy: ShareIfFn::new(share_with),
             product: PhantomData,
@@ -497,9 +523,10 @@ impl<T, S, P> Builder<T, S, P> {
         };
         Group::from_core(Core {
             table: Table::new(self.rules, clock, self.shards),
-            hasher: self.hasher,
             share_if: self.policy.into_policy(Token),
             name: self.name,
+            executor: self.executor,
+            hasher: self.hasher,
         })
     }
 }
@@ -549,6 +576,7 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
             shards: self.shards.next_power_of_two(),
             clock: self.clock.clone(),
             share_if: self.policy.function(Token),
+            executor: self.executor.clone(),
         }
     }
 
@@ -567,9 +595,9 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
 impl Builder<ForCoalescer> {
     /// A builder with a hasher of its own.
     pub(crate) fn with_settings(settings: &Settings) -> Self {
-        let Settings { rules, shards, clock, share_if: _ } = settings;
+        let Settings { rules, shards, clock, share_if: _, executor } = settings;
         let fresh = Self::new(rules.clone());
-        Self { shards: *shards, clock: clock.clone(), ..fresh }
+        Self { shards: *shards, clock: clock.clone(), executor: executor.clone(), ..fresh }
     }
 }
 

@@ -51,8 +51,8 @@ use crate::sync::Arc;
 /// assert!(users.by_name.execute("nobody").unwrap_err().is_failed());
 /// ```
 pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
-    group: Group<K, V, E, S>,
-    load: StdArc<Load<K, V, E>>,
+    pub(crate) group: Group<K, V, E, S>,
+    pub(crate) load: StdArc<Load<K, V, E>>,
 }
 
 /// The function of a coalescer.

@@ -29,12 +29,13 @@ use crate::sync::Arc;
 pub enum Error<E> {
     /// The function returned this error. Leader and followers hold the same one.
     Failed(Arc<E>),
-    /// The leader's function panicked. The leader itself unwinds; its followers get this.
+    /// The leader's function panicked. The leader itself unwinds; its followers get this, and its
+    /// ticket, if it was submitted.
     LeaderPanicked {
         /// The panic's message, if it was text.
         message: Option<StdArc<str>>,
     },
-    /// The execution went away without an outcome.
+    /// The execution went away without an outcome: an executor dropped the job.
     Abandoned,
     /// The deadline came before the outcome. The execution goes on for the others.
     TimedOut,
@@ -43,7 +44,7 @@ pub enum Error<E> {
     /// The wait would never have ended: it would wait for its own thread, directly or over a chain
     /// of threads that lead one flight and wait for another.
     WouldDeadlock,
-    /// The executor did not take the job.
+    /// The executor did not take the job; from `submit`, or from a ticket that would have taken over.
     Rejected,
 }
 

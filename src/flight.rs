@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
 use crate::outcome::{Outcome, Role};
+use crate::own::Answer;
 use crate::policy::ShareWith;
 use crate::ran::Ran;
 use crate::slot::{Ending, Key};
@@ -173,23 +174,9 @@ where
     /// rule that says with whom its value is shared.
     #[inline]
     fn run<W: Work<K, V, E>>(&self, work: W, key: Option<StdArc<K>>) -> Ran<V, E> {
-        let attempt = || {
-            let result = match (W::TAKES_KEY, &key) {
-                (true, None) => work.run(Some(&self.call.key.to_key())),
-                (_, key) => work.run(key.as_deref()),
-            };
-            match result {
-                Ok(value) => match self.share_if.map(|share_with| share_with(&value)) {
-                    None | Some(ShareWith::Everyone) => Ran::Value(Arc::new(value)),
-                    Some(ShareWith::Followers) => Ran::Unkept(Arc::new(value)),
-                    Some(ShareWith::Nobody) => Ran::Unshared(Arc::new(value)),
-                },
-                Err(error) => Ran::Failed(Arc::new(error)),
-            }
-        };
-        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|payload| {
-            let message = message(&*payload);
-            Ran::Panicked(payload, message)
+        attempt(self.share_if, || match (W::TAKES_KEY, &key) {
+            (true, None) => work.run(Some(&self.call.key.to_key())),
+            (_, key) => work.run(key.as_deref()),
         })
     }
 
@@ -219,21 +206,50 @@ where
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
         let waited = self.table.clock.now().saturating_sub(since);
-        match ending {
-            Ending::Value(value) => {
-                Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited))
+        ending.answer(callers, waited).unwrap_or_else(|| self.run_alone(work, waited))
+    }
+}
+
+impl<V, E> Ending<V, E> {
+    /// What a follower gets, unless it is to run its own function.
+    pub(crate) fn answer(&self, callers: usize, waited: Nanos) -> Option<Answer<V, E>> {
+        match self {
+            Self::Value(value) => {
+                Some(Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited)))
             }
-            Ending::Failed(error) => Err(Error::Failed(Arc::clone(error))),
-            Ending::Panicked(message) => Err(Error::LeaderPanicked { message: message.clone() }),
-            Ending::Abandoned => Err(Error::Abandoned),
-            Ending::Unshared => self.run_alone(work, waited),
+            Self::Failed(error) => Some(Err(Error::Failed(Arc::clone(error)))),
+            Self::Panicked(message) => {
+                Some(Err(Error::LeaderPanicked { message: message.clone() }))
+            }
+            Self::Abandoned => Some(Err(Error::Abandoned)),
+            Self::Unshared => None,
         }
     }
 }
 
+/// Calls the user's function, and the rule that says with whom its value is shared.
+#[inline]
+pub(crate) fn attempt<V, E>(
+    share_if: Option<&ShareIf<V>>,
+    function: impl FnOnce() -> Result<V, E>,
+) -> Ran<V, E> {
+    let attempt = || match function() {
+        Ok(value) => match share_if.map(|share_with| share_with(&value)) {
+            None | Some(ShareWith::Everyone) => Ran::Value(Arc::new(value)),
+            Some(ShareWith::Followers) => Ran::Unkept(Arc::new(value)),
+            Some(ShareWith::Nobody) => Ran::Unshared(Arc::new(value)),
+        },
+        Err(error) => Ran::Failed(Arc::new(error)),
+    };
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|payload| {
+        let message = message(&*payload);
+        Ran::Panicked(payload, message)
+    })
+}
+
 /// A result from within its window: nobody waited and nothing ran.
 #[inline]
-fn late<V, E>(served: Late<V, E>) -> Result<Outcome<V>, Error<E>> {
+pub(crate) fn late<V, E>(served: Late<V, E>) -> Result<Outcome<V>, Error<E>> {
     let outcome = |value| Outcome::new(value, Role::Late, served.callers as usize, 0);
     served.result.map(outcome).map_err(Error::Failed)
 }
@@ -241,7 +257,11 @@ fn late<V, E>(served: Late<V, E>) -> Result<Outcome<V>, Error<E>> {
 impl<V, E> Ran<V, E> {
     /// What the call that ran the function gets, whatever its followers do (S26).
     #[inline]
-    fn into_outcome(self, callers: usize, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
+    pub(crate) fn into_outcome(
+        self,
+        callers: usize,
+        waited: Nanos,
+    ) -> Result<Outcome<V>, Error<E>> {
         match self {
             Self::Value(value) | Self::Unkept(value) | Self::Unshared(value) => {
                 Ok(Outcome::new(value, Role::Leader, callers, waited))

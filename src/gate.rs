@@ -17,12 +17,17 @@
 //! with one call to the kernel. So a leader of a thousand followers returns in microseconds, and the
 //! last follower is back nearly as soon as if the leader had woken all of them.
 //!
+//! A submitted call counts as waiting here for as long as its ticket lives, with a thread or without.
+//! What waits without one is called by whoever closes the gate ([`Calls`]). A job has a gate of its
+//! own, where its ticket waits: that one's lock is taken without a shard's.
+//!
 //! The lock comes after the shard's and before the graph's. Fields are written under the shard's
 //! lock and the gate's together, so holding either is enough to read them; `waiting` goes by the
 //! gate's lock alone.
 
 use std::sync::Arc;
 
+use crate::calls::{Call, Calls};
 use crate::clock::{Alarm, Clock, FOREVER, Nanos};
 use crate::deadlock::{self, FlightId, ThreadToken};
 use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
@@ -65,6 +70,8 @@ pub(crate) struct State {
     pub(crate) next_start: Nanos,
     /// Whether the wait-for graph knows this flight.
     pub(crate) in_graph: bool,
+    /// What is called when it has closed.
+    pub(crate) calls: Calls,
 }
 
 /// Why a wait is over.
@@ -74,8 +81,16 @@ pub(crate) enum Woken {
     Closed { callers: usize },
     /// An execution may be begun by whoever claims it first.
     MayStart,
-    /// The deadline came first. The caller no longer counts as waiting.
+    /// The deadline came first. The caller no longer counts as waiting, unless it has a seat.
     TimedOut,
+}
+
+/// What a parked thread has seen, with the lock in its hands.
+enum Seen {
+    Closed,
+    MayStart,
+    /// The deadline, at this time.
+    Late(Nanos),
 }
 
 impl Gate {
@@ -91,7 +106,15 @@ impl Gate {
             youngest: start,
             next_start: next,
             in_graph: false,
+            calls: Calls::new(),
         })
+    }
+
+    /// A gate for one job, which no thread runs yet.
+    pub(crate) fn new_queued() -> Arc<Self> {
+        let gate = Self::new_pending(FOREVER);
+        gate.lock().phase = Phase::Running;
+        gate
     }
 
     /// A gate for a flight that nobody leads yet and that may be claimed at `next_start`.
@@ -106,6 +129,7 @@ impl Gate {
             youngest: FOREVER,
             next_start,
             in_graph: false,
+            calls: Calls::new(),
         })
     }
 
@@ -122,21 +146,48 @@ impl Gate {
     /// An outcome beats a deadline, and a deadline beats a chance to start (S33).
     pub(crate) fn wait(self: &Arc<Self>, clock: &Clock, deadline: Nanos) -> Woken {
         let mut state = self.state.lock();
+        match self.park(&mut state, clock, deadline) {
+            Seen::Closed => self.leave_closed(state),
+            Seen::MayStart => Woken::MayStart,
+            Seen::Late(now) => {
+                state.waiting -= 1;
+                self.leave_late(state, now)
+            }
+        }
+    }
+
+    /// The same for a call that counts as waiting for as long as its ticket lives.
+    pub(crate) fn wait_seated(self: &Arc<Self>, clock: &Clock, deadline: Nanos) -> Woken {
+        let mut state = self.state.lock();
+        match self.park(&mut state, clock, deadline) {
+            Seen::Closed => self.leave_closed(state),
+            Seen::MayStart => Woken::MayStart,
+            Seen::Late(now) => self.leave_late(state, now),
+        }
+    }
+
+    #[inline]
+    fn park(
+        self: &Arc<Self>,
+        state: &mut GateGuard<'_, State>,
+        clock: &Clock,
+        deadline: Nanos,
+    ) -> Seen {
         loop {
             if state.phase == Phase::Closed {
-                return self.leave_closed(state);
+                return Seen::Closed;
             }
             let until = deadline.min(state.next_start);
             if until != FOREVER {
                 let now = clock.now();
                 if deadline <= now {
-                    return self.leave_late(state, now);
+                    return Seen::Late(now);
                 }
                 if state.next_start <= now {
-                    return Woken::MayStart;
+                    return Seen::MayStart;
                 }
             }
-            clock.wait(until, self, &self.wake, &mut state);
+            clock.wait(until, self, &self.wake, state);
         }
     }
 
@@ -153,8 +204,7 @@ impl Gate {
 
     /// Whoever leaves at its deadline may have been the one that was told to start: it tells
     /// another.
-    fn leave_late(&self, mut state: GateGuard<'_, State>, now: Nanos) -> Woken {
-        state.waiting -= 1;
+    fn leave_late(&self, state: GateGuard<'_, State>, now: Nanos) -> Woken {
         let may_start = state.next_start <= now;
         drop(state);
         if may_start {
@@ -244,6 +294,72 @@ impl Gate {
         }
     }
 
+    /// Enters that `me` waits here, unless the gate has closed.
+    pub(crate) fn enter_wait(
+        &self,
+        me: ThreadToken,
+    ) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed {
+            return Ok(None);
+        }
+        if !state.in_graph {
+            deadlock::enter(self.id, &state.leaders, None);
+            state.in_graph = true;
+        }
+        deadlock::wait(me, self.id).map(Some)
+    }
+
+    /// A queued execution begins on this thread.
+    pub(crate) fn begin_job(&self, leader: ThreadToken) {
+        let mut state = self.state.lock();
+        state.leaders.push(leader);
+        if state.in_graph {
+            deadlock::add_leader(self.id, leader);
+        }
+    }
+
+    /// An execution leaves this thread for the executor.
+    pub(crate) fn lose_leader(&self, leader: ThreadToken) {
+        let mut state = self.state.lock();
+        state.take_leader(leader);
+        if state.in_graph {
+            deadlock::remove_leader(self.id, leader);
+        }
+    }
+
+    /// The one job has ended. Hands out what is to be called.
+    pub(crate) fn close_own(&self) -> Calls {
+        let mut state = self.state.lock();
+        state.phase = Phase::Closed;
+        self.leave_graph(&state);
+        std::mem::take(&mut state.calls)
+    }
+
+    /// A call stops waiting, and what was to be called for it is handed out. Under the shard's lock,
+    /// so that the flight does not end meanwhile.
+    #[must_use = "it is dropped when the locks have been let go"]
+    pub(crate) fn leave(&self, number: u64) -> Option<Call> {
+        let mut state = self.state.lock();
+        state.waiting -= 1;
+        state.calls.take(number)
+    }
+
+    /// Has this called when the gate has closed, off its lock. Hands it back if that was before.
+    pub(crate) fn call_when_closed(
+        &self,
+        number: u64,
+        call: impl FnOnce() + Send + 'static,
+    ) -> Option<Call> {
+        let call = Box::new(call);
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed {
+            return Some(call);
+        }
+        state.calls.push(number, call);
+        None
+    }
+
     /// Wakes one waiter: to leave a closed gate, and wake the others then, or to claim the execution
     /// that may now start. Called after the gate's lock is let go.
     pub(crate) fn wake_one(&self) {
@@ -262,6 +378,10 @@ impl State {
     /// An execution has returned. Its thread leads this flight no more.
     pub(crate) fn end_execution(&mut self, leader: ThreadToken) {
         self.running -= 1;
+        self.take_leader(leader);
+    }
+
+    fn take_leader(&mut self, leader: ThreadToken) {
         if let Some(place) = self.leaders.iter().position(|thread| *thread == leader) {
             self.leaders.remove(place);
         }

@@ -11,6 +11,7 @@ use crate::admission::{Call, Manner};
 use crate::builder::{Builder, ForGroup};
 use crate::clock::{Clock, FOREVER, Nanos, nanos};
 use crate::error::Error;
+use crate::executor::Chosen;
 use crate::flight::{Caller, ShareIf, WithoutKey, Work};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
@@ -44,20 +45,25 @@ use crate::table::Table;
 /// assert_eq!(*length, 6);
 /// ```
 pub struct Group<K, V, E, S = DefaultHashBuilder> {
-    core: StdArc<Core<K, V, E, S>>,
+    pub(crate) core: StdArc<Core<K, V, E, S>>,
 }
 
-pub(crate) struct Core<K, V, E, S> {
+pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) table: Table<K, V, E>,
-    pub(crate) hasher: S,
     pub(crate) share_if: Option<StdArc<ShareIf<V>>>,
     pub(crate) name: Option<StdArc<str>>,
+    pub(crate) executor: Option<Chosen>,
+    /// Last, so that a ticket can do without its type: see [`AnyCore`].
+    pub(crate) hasher: S,
 }
+
+/// A core as tickets and jobs hold it, which hash nothing and so need not know the hasher.
+pub(crate) type AnyCore<K, V, E> = Core<K, V, E, dyn Send + Sync>;
 
 impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
     /// Both halves of the key's hash go into the short one.
     #[inline]
-    fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
+    pub(crate) fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
         let hash = self.hasher.hash_one(key);
         (hash ^ (hash >> 32)) as ShortHash
     }
@@ -73,7 +79,7 @@ pub(crate) enum Patience {
 
 impl Patience {
     #[inline]
-    fn deadline(self, clock: &Clock, entry: Nanos, max_wait: Nanos) -> Nanos {
+    pub(crate) fn deadline(self, clock: &Clock, entry: Nanos, max_wait: Nanos) -> Nanos {
         if matches!(self, Self::Endless) && max_wait == FOREVER {
             return FOREVER;
         }

@@ -49,7 +49,9 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(follower.hash).lock();
         let gate = &follower.room.gate;
         let execution = self.claim(&mut shard, gate, follower.at, follower.hash, || now)?;
-        gate.lock().waiting -= 1;
+        let call = gate.leave(follower.call);
+        drop(shard);
+        drop(call);
         Some(execution)
     }
 
@@ -82,7 +84,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// The flight's room; the first call that needs one makes it.
-    fn room_of(&self, shard: &mut Locked<'_, K, V, E>, at: At) -> StdArc<Room<V, E>> {
+    pub(crate) fn room_of(&self, shard: &mut Locked<'_, K, V, E>, at: At) -> StdArc<Room<V, E>> {
         let started = shard.slot(at).started;
         let flight = shard.flight(at);
         let leader = flight.leader;
@@ -108,8 +110,9 @@ impl<K, V, E> Table<K, V, E> {
         room.gate.lock().waiting += 1;
         let slot = shard.slot_mut(at);
         slot.admitted = slot.admitted.saturating_add(1);
+        let started = slot.started;
         shard.tally.count_call();
-        Admission::Follow(Follower { at, hash, room, wait })
+        Admission::Follow(Follower { at, hash, room, started, call: 0, wait })
     }
 
     /// A fresh call on a running flight waits for the one after it, with every other fresh call

@@ -48,6 +48,7 @@
 //! | nothing that was computed before now | [`execute_fresh`](Coalescer::execute_fresh) |
 //! | to know how the value came about | [`execute_outcome`](Coalescer::execute_outcome) |
 //! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
+//! | a pool to run the function, and to wait later, or for several at once | [`submit`](Coalescer::submit), which gives a [`Ticket`] |
 //! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
 //! | a function whose every call is coalesced | the attribute `#[coalesce]`, with the feature `macros` |
 //! | coalescers by function or by name, and the sum of their counters | a [`Manager`] |
@@ -60,13 +61,15 @@
 //! | the function panics | the leader unwinds as if the library were not there, followers get [`Error::LeaderPanicked`], the next call executes |
 //! | the function never returns | followers wait for their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout) one of them takes over |
 //! | a call would wait for its own thread, directly or over other threads and keys | it gets [`Error::WouldDeadlock`] at once, or runs alone ([`OnDeadlock::Bypass`]) |
+//! | an executor drops a job, or does not take it | its ticket and its followers get [`Error::Abandoned`], the submitter [`Error::Rejected`] |
+//! | a ticket is dropped | nothing happens to anybody else; a leader's job runs on |
 //! | `forget` while the function runs | those who wait get the outcome; no call that begins afterwards does, and it is not kept |
 //! | a value is not for everyone | [`share_if`](Builder::share_if): followers run their own, all at the same time |
 //! | a value is for those who wait and not for later | [`share_with`](Builder::share_with) keeps it for nobody |
 //! | keys come from all over | [`max_retained`](Builder::max_retained) bounds what is kept; what has expired is dropped as work goes on, a little with each execution |
 //!
 //! No lock of the library is held while user code runs: not the function, not `Clone` or `Drop` of
-//! keys and values, not a hook. The one exception is `Eq` of keys, which a look-up needs.
+//! keys and values, not a hook, not an executor. The one exception is `Eq` of keys, which a look-up needs.
 //!
 //! # Questions
 //!
@@ -99,15 +102,18 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`] and [`Role`] |
+//! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!` |
 //! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
 //! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
 
 mod admission;
 mod builder;
+mod calls;
 mod clock;
 mod coalescer;
 mod deadlock;
 mod error;
+mod executor;
 #[doc(hidden)]
 pub mod expanded;
 mod flight;
@@ -117,24 +123,32 @@ mod group;
 #[cfg(feature = "http")]
 pub mod http;
 mod in_flight;
+mod job;
 mod join;
 mod key;
 mod manager;
 mod named;
 mod outcome;
+mod own;
 mod policy;
 mod publish;
+mod queued;
 mod ran;
+#[cfg(feature = "channel")]
+mod receiver;
 mod registry;
 mod retention;
 mod rules;
+mod seat;
 mod settings;
 mod shard;
 mod slab;
 mod slot;
 mod stats;
+mod submit;
 mod sync;
 mod table;
+mod ticket;
 
 use std::time::Duration;
 
@@ -144,6 +158,7 @@ pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
 pub use error::Error;
+pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
 #[doc(no_inline)]
 pub use hashbrown::DefaultHashBuilder;
@@ -155,6 +170,7 @@ pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;
 pub use stats::Stats;
+pub use ticket::Ticket;
 
 /// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
 ///

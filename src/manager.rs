@@ -269,8 +269,9 @@ impl Manager {
 
     /// As [`named`](Self::named), with settings of its own.
     ///
-    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if) and a
-    /// [`hasher`](Builder::hasher) only the types can be compared.
+    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if), a
+    /// [`hasher`](Builder::hasher) and an [`executor`](Builder::executor) only the types can be
+    /// compared.
     ///
     /// # Errors
     ///

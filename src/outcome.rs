@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::sync::Arc;
 
-/// A value, and how the call came by it; from `execute_outcome`.
+/// A value, and how the call came by it; from `execute_outcome` and
+/// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).
 ///
 /// # Examples
 ///
@@ -35,7 +36,7 @@ pub struct Outcome<V> {
     /// waited. Late calls come afterwards and are not in it.
     pub callers: usize,
     /// How long the call waited for another call's execution. Zero for a leader that led from the
-    /// start and for a late call.
+    /// start and for a late call. For a ticket: how long its waits took.
     pub waited: Duration,
 }
 
@@ -52,7 +53,7 @@ pub struct Outcome<V> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Role {
-    /// It ran the function itself, on its own thread.
+    /// It ran the function itself, on its own thread, or by a job of its own.
     Leader,
     /// It waited for an execution that was under way.
     Follower,

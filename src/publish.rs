@@ -4,10 +4,11 @@
 //! runs any more (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock.
 //! The followers are woken after it has been let go.
 
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::sync::Arc as StdArc;
 
 use crate::admission::Execution;
+use crate::calls::Calls;
 use crate::ran::Ran;
 use crate::slab::At;
 use crate::slot::{Kind, Room, Slot};
@@ -82,13 +83,15 @@ impl<K, V, E> Table<K, V, E> {
         kept: Option<Kind>,
     ) -> usize {
         let mut leaving = Leaving::new();
-        let followers = self.end_in(&mut shard, execution, room, ran, kept, &mut leaving);
+        let (followers, calls) = self.end_in(&mut shard, execution, room, ran, kept, &mut leaving);
         drop(shard);
         leaving.wake();
+        calls.make();
         followers
     }
 
-    /// What the shard and the flight's gate make of that end. Says how many followers it answered.
+    /// What the shard and the flight's gate make of that end. Says how many followers it answered,
+    /// and what is to be called when the locks have been let go.
     fn end_in(
         &self,
         shard: &mut Locked<'_, K, V, E>,
@@ -97,7 +100,7 @@ impl<K, V, E> Table<K, V, E> {
         ran: &Ran<V, E>,
         kept: Option<Kind>,
         leaving: &mut Leaving<K, V, E>,
-    ) -> usize {
+    ) -> (usize, Calls) {
         let mut state = room.gate.lock();
         state.end_execution(execution.leader);
         let (decides, others) = (state.decides(ran.is_success()), state.running > 0);
@@ -107,13 +110,14 @@ impl<K, V, E> Table<K, V, E> {
             room.set_ending(ran.ending());
         }
         room.gate.close_or_lose(&mut state, execution.leader, decides);
+        let calls = if decides { mem::take(&mut state.calls) } else { Calls::new() };
         drop(state);
         if !decides {
             self.retention.unreserve(kept);
             if !others {
                 leaving.push(shard.remove(execution.at));
             }
-            return 0;
+            return (0, calls);
         }
         leaving.closed = Some(StdArc::clone(room));
         shard.tally.count_followers(followers, ran);
@@ -123,7 +127,7 @@ impl<K, V, E> Table<K, V, E> {
             (None, true) => self.settle_beside(shard, execution, ran, kept, followers + 1),
             (Some(heir), _) => self.hand_over(shard, execution.at, heir, others, kept, leaving),
         }
-        followers
+        (followers, calls)
     }
 
     /// The flight has ended and nothing of it runs: its slot keeps the result, or goes.

@@ -3,27 +3,33 @@
 use std::any::TypeId;
 
 use crate::builder::ClockChoice;
+use crate::executor::Chosen;
 use crate::rules::Rules;
 
 /// Everything that a builder says of a coalescer but its name and its hasher.
 ///
 /// A hasher cannot be compared, but its type is a part of the coalescer's. Of a function that says
-/// what may be shared, only the type can be.
+/// what may be shared, and of an executor, only the type can be.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) shards: usize,
     pub(crate) clock: ClockChoice,
     pub(crate) share_if: Option<TypeId>,
+    pub(crate) executor: Option<Chosen>,
 }
 
 impl Settings {
     /// The first setting in which the two differ, by the name of its method.
     pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
         // Taken apart without `..`, so that a new setting is not forgotten here.
-        let Self { rules, shards, clock, share_if } = self;
-        let others =
-            [("shards", *shards == other.shards), ("share_if", *share_if == other.share_if)];
+        let Self { rules, shards, clock, share_if, executor } = self;
+        let type_of = |executor: &Option<Chosen>| executor.as_ref().map(|chosen| chosen.ty);
+        let others = [
+            ("shards", *shards == other.shards),
+            ("share_if", *share_if == other.share_if),
+            ("executor", type_of(executor) == type_of(&other.executor)),
+        ];
         let differing = others.into_iter().find(|(_, is_same)| !is_same);
         differs_in(rules, &other.rules)
             .or_else(|| clock.differs_in(&other.clock))

@@ -17,15 +17,15 @@ use crate::ran::Ran;
 /// | counter | moves when |
 /// |---|---|
 /// | `total_requests` | a call is admitted |
-/// | `executed_requests` | a call has run the function itself: as leader, by take-over, or alone because it could not share the outcome or wait for it |
-/// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment |
+/// | `executed_requests` | a call has run the function itself, or its job has: as leader, by take-over, or alone because it could not share the outcome or wait for it |
+/// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment; or its ticket is dropped before |
 /// | `late` | a call is served by the result that the window kept |
 /// | `coalesced_requests` | always `followers + late` |
-/// | `timed_out` | a follower's deadline comes first |
-/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected` |
+/// | `timed_out` | a follower's deadline comes first; or its ticket is dropped when a wait has timed out |
+/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; a job goes away without having run; or a ticket is dropped when a wait has been refused |
 /// | `failed`, `panicked` | an execution returns `Err`, or panics; it counts as executed as well |
 /// | `takeovers` | an execution begins on a flight whose youngest is `leader_timeout` old |
-/// | `in_flight` | the number of executions under way now; the only one that goes down |
+/// | `in_flight` | the number of executions under way or queued now; the only one that goes down |
 ///
 /// When nothing is under way, `total_requests` is the sum of `executed_requests`,
 /// `coalesced_requests`, `timed_out` and `refused`. While calls are under way it is larger by those
@@ -73,7 +73,7 @@ pub struct Stats {
     pub refused: u64,
     /// Executions that were begun beside one that had been running for too long.
     pub takeovers: u64,
-    /// Executions under way at this moment.
+    /// Executions under way or queued at this moment.
     pub in_flight: u64,
 }
 
@@ -162,6 +162,19 @@ impl Sum for Stats {
     }
 }
 
+/// How a ticket leaves a flight that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Nobody wants the outcome.
+    Dropped,
+    /// The last wait for it timed out.
+    TimedOut,
+    /// The last wait for it was refused.
+    Refused,
+    /// It runs its own function (`Bypass`).
+    Alone,
+}
+
 /// The counters of one shard but for the late calls, moved under its lock.
 #[derive(Debug, Default)]
 #[repr(C)] // What every lead moves comes first; see `Shard`.
@@ -204,7 +217,22 @@ impl Tally {
         match ran {
             Ran::Failed(_) => self.failed += 1,
             Ran::Panicked(..) => self.panicked += 1,
-            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) | Ran::Abandoned => {}
+            // It never ran. Nobody sees the counter between, as the shard is locked.
+            Ran::Abandoned => {
+                self.executed -= 1;
+                self.refused += 1;
+            }
+            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) => {}
+        }
+    }
+
+    /// A ticket has gone before its flight has ended.
+    pub(crate) fn count_parting(&mut self, parting: Parting) {
+        match parting {
+            Parting::Dropped => self.followers += 1,
+            Parting::TimedOut => self.timed_out += 1,
+            Parting::Refused => self.refused += 1,
+            Parting::Alone => self.running += 1,
         }
     }
 

@@ -160,16 +160,22 @@ pub(crate) fn unique_number() -> u64 {
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// What this thread is to the library: a number of its own, and how many flights it leads now.
+/// What this thread is to the library: a number of its own, how many flights it leads now, and
+/// whether it hands a job over.
 #[derive(Debug)]
 pub(crate) struct ThisThread {
     token: std::cell::Cell<u64>,
     leading: std::cell::Cell<u64>,
+    spawning: std::cell::Cell<u64>,
 }
 
 impl ThisThread {
     const fn new() -> Self {
-        Self { token: std::cell::Cell::new(0), leading: std::cell::Cell::new(0) }
+        Self {
+            token: std::cell::Cell::new(0),
+            leading: std::cell::Cell::new(0),
+            spawning: std::cell::Cell::new(0),
+        }
     }
 
     /// This thread's number: never zero, and never given to another thread.
@@ -198,6 +204,15 @@ impl ThisThread {
     #[inline]
     pub(crate) fn set_leading(&self, leading: u64) {
         self.leading.set(leading);
+    }
+
+    /// How many executors this thread is inside of, one inside the other.
+    pub(crate) fn spawning(&self) -> u64 {
+        self.spawning.get()
+    }
+
+    pub(crate) fn set_spawning(&self, spawning: u64) {
+        self.spawning.set(spawning);
     }
 }
 

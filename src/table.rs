@@ -125,12 +125,13 @@ impl<K, V, E> Table<K, V, E> {
     /// The result of this slot, if it may be handed to a call that did not wait for it (S8, S13).
     #[inline(always)]
     fn late<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Late<V, E>> {
+        let started = slot.started;
         let (result, callers, window) = match &slot.state {
             State::Value(value, callers) => (Ok(value), *callers, self.rules.window),
             State::Error(error, callers) => (Err(error), *callers, self.rules.error_window),
             State::Flight(_) => return None,
         };
-        let serves = self.clock.is_before(call.entry, slot.started.saturating_add(window))
+        let serves = self.clock.is_before(call.entry, started.saturating_add(window))
             && slot.admitted < self.rules.max_requests
             && call.manner != Manner::Fresh;
         if !serves {
@@ -140,7 +141,7 @@ impl<K, V, E> Table<K, V, E> {
         if self.rules.max_requests != u32::MAX {
             slot.admitted += 1;
         }
-        Some(Late { result, callers })
+        Some(Late { result, callers, started })
     }
 
     #[inline(never)]
@@ -190,7 +191,11 @@ impl<K, V, E> Table<K, V, E> {
         spare: &mut Spare<K>,
         leaving: &mut Leaving<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        let me = deadlock::leading_thread();
+        // Who submits does not wait here; the ticket does, on whatever thread.
+        let me = match call.manner {
+            Manner::Submit => None,
+            _ => deadlock::leading_thread(),
+        };
         let now = spare.start.unwrap_or(call.entry);
         if me.is_some_and(|me| shard.flight(at).is_led_by(me)) {
             return self.refuse_to_wait(shard);
@@ -201,7 +206,7 @@ impl<K, V, E> Table<K, V, E> {
         match call.manner {
             Manner::Try => refuse(shard, Refusal::WouldBlock),
             Manner::Fresh => self.follow_successor(shard, at, call, spare, me, leaving),
-            Manner::Ordinary => self.follow(shard, at, call.hash, me, None),
+            Manner::Ordinary | Manner::Submit => self.follow(shard, at, call.hash, me, None),
         }
     }
 

@@ -69,6 +69,7 @@ mod settings;
 /// | `name`, else the function's path | `name = "users"` |
 /// | `shards`; `hasher`, a type that is `Default` | `hasher = std::hash::RandomState` |
 /// | `precise_clock`; `clock`, for tests | `precise_clock` |
+/// | `executor`, for `submit` by way of the `Group` | `executor = \|job: Job\| pool.run(job)` |
 /// | `crate`, where the library is not `::coalescer` | `crate = my_crate::coalescer` |
 ///
 /// A duration is text, read when the program is built: whole numbers with the units `ns`, `us` (or

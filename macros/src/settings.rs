@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, and how it is used.
-const WORDS: [(&str, &str); 21] = [
+const WORDS: [(&str, &str); 22] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -29,6 +29,7 @@ const WORDS: [(&str, &str); 21] = [
     ("name", "name = \"users\""),
     ("clock", "clock = CLOCK.clone()"),
     ("precise_clock", "precise_clock"),
+    ("executor", "executor = |job: Job| job.run()"),
     ("key", "key = id"),
     ("skip", "skip(connection)"),
     ("group", "group = self.users"),

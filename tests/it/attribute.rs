@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, OnDeadlock, ShareWith};
+use coalescer::{Error, Group, Job, ManualClock, OnDeadlock, ShareWith};
 use coalescer_macros::coalesce;
 
 use crate::support::{MS, NS, text, wait_until, watched};
@@ -559,6 +559,7 @@ fn every_setting_reaches_the_builder() {
         on_deadlock = OnDeadlock::Bypass,
         hasher = RandomState,
         clock = CLOCK.clone(),
+        executor = |job: Job| job.run(),
     )]
     fn all_of_them(key: u64) -> Result<u64, u64> {
         RUNS.next();
@@ -583,6 +584,8 @@ fn every_setting_reaches_the_builder() {
         assert_eq!([runs(0), runs(0)], [1, 1], "share_if");
         assert_eq!(runs(9), 2, "on_deadlock");
         assert_eq!([runs(2), runs(3), runs(2), runs(1)], [1, 1, 0, 1], "max_retained");
+        let ticket = group.submit(&4, || Ok(40)).unwrap();
+        assert_eq!((*ticket.wait().unwrap(), *all_of_them(4).unwrap()), (40, 40), "executor");
     });
 }
 

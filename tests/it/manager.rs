@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Manager, ManagerStats, ManualClock, NameError, OnDeadlock, Role};
+use coalescer::{Coalescer, Job, Manager, ManagerStats, ManualClock, NameError, OnDeadlock, Role};
 
 use crate::support::{MS, text, watched};
 
@@ -237,6 +237,7 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
             clock(ManualClock::new()),
             precise_clock(),
             share_if(|length: &usize| *length > 3),
+            executor(|job: Job| job.run()),
         );
     });
 }
@@ -250,6 +251,7 @@ fn a_name_with_the_same_settings_is_the_same() {
         let named = |shards| {
             let all = |settings: coalescer::Builder<_>| {
                 let settings = settings.window(MS).max_requests(2).shards(shards);
+                let settings = settings.executor(|job: Job| job.run());
                 settings.clock(clock.clone()).share_if(|length: &usize| *length > 3)
             };
             manager.named_with("lengths", all, length)
@@ -306,6 +308,18 @@ fn the_defaults_are_where_new_coalescers_begin() {
             manager.stats().coalescers.iter().map(|one| one.stats.executed_requests).collect();
         // Two for "four" each; three calls for "five!" cost one, and two where two share one.
         assert_eq!(executions, [3, 4]);
+    });
+}
+
+#[test]
+fn the_executor_is_a_default_too() {
+    // S51
+    watched(|| {
+        let defaults = Coalescer::builder().executor(|job: Job| job.run());
+        let manager = Manager::with_defaults(defaults);
+        let by_function = manager.coalescer(length).submit("four").unwrap();
+        let by_name = manager.named("lengths", length).unwrap().submit("five!").unwrap();
+        assert_eq!((*by_function.wait().unwrap(), *by_name.wait().unwrap()), (4, 5));
     });
 }
 

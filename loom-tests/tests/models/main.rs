@@ -17,6 +17,7 @@ mod limits;
 mod manager;
 mod sharing;
 mod takeover;
+mod tickets;
 mod waiting;
 mod waking;
 mod window;

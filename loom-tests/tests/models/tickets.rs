@@ -1,0 +1,306 @@
+//! Tickets and their jobs: what waits without a thread is told as well, and once.
+//!
+//! The main thread submits, so jobs and tickets are there when the others begin.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use coalescer::{Builder, Error, ForGroup, Job, Role, SharePolicy, Ticket};
+use coalescer_loom_tests::checker::thread;
+use coalescer_loom_tests::{Hash, Model, Stage, TICK};
+
+type NumberTicket = Ticket<u8, u64, &'static str>;
+
+/// Jobs in their order, for a model to hand to its threads.
+#[derive(Clone, Default)]
+struct Jobs(Arc<Mutex<VecDeque<Job>>>);
+
+impl Jobs {
+    fn push(&self, job: Job) {
+        self.0.lock().expect("no model panics here").push_back(job);
+    }
+
+    fn next(&self) -> Job {
+        self.0.lock().expect("no model panics here").pop_front().expect("a job was submitted")
+    }
+}
+
+/// A stage whose jobs are queued.
+fn queued<P: SharePolicy<u64>>(
+    with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P>,
+) -> (Stage, Jobs) {
+    let jobs = Jobs::default();
+    let queue = jobs.clone();
+    let executor = move |job: Job| queue.push(job);
+    (Stage::new(|builder| with(builder.executor(executor))), jobs)
+}
+
+fn submit(stage: &Stage, key: u8) -> NumberTicket {
+    let inner = stage.clone();
+    stage.group.submit(&key, move || inner.run()).expect("the queue takes every job")
+}
+
+/// S1, S6, S46: the leader's ticket, a follower's and a call all get what the job makes, or what the
+/// call does, if it comes too late.
+#[test]
+fn a_job_answers_everyone_who_waits() {
+    let endings = ["a call followed", "a call led"];
+    Model::new("a job, 2 tickets, a call", endings).explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let (leader, follower) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let waits = [leader, follower].map(|ticket| stage.spawn(|_| ticket.wait()));
+        let runs = stage.spawn(|_| job.run());
+        let called = stage.call(1);
+        runs.join().expect("no panic");
+        let values = waits.map(|wait| *wait.join().expect("no panic").expect("nothing fails"));
+        assert_eq!(values, [1, 1]);
+        seen.note(endings[usize::from(called.value == 2)]);
+        stage.is_at_rest();
+    });
+}
+
+/// The same without the call, without a bound.
+#[test]
+fn a_job_wakes_its_tickets() {
+    Model::new("a job, 2 tickets", ["answered"]).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let (leader, follower) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let wait = stage.spawn(|_| leader.wait());
+        let runs = stage.spawn(|_| job.run());
+        assert_eq!(*follower.wait().expect("nothing fails"), 1);
+        assert_eq!(*wait.join().expect("no panic").expect("nothing fails"), 1);
+        runs.join().expect("no panic");
+        seen.note("answered");
+        stage.is_at_rest();
+    });
+}
+
+/// S25, S6: a job that is dropped tells both tickets, and a call that has followed it.
+#[test]
+fn a_dropped_job_is_told_to_everyone_who_waits() {
+    let endings = ["a call was told", "a call led"];
+    Model::new("a job is dropped", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let ticket = submit(&stage, 1);
+        let job = jobs.next();
+        let wait = stage.spawn(|_| ticket.wait());
+        let drops = stage.spawn(|_| drop(job));
+        let called = stage.ask(|stage| stage.group.execute(&1, || stage.run()));
+        drops.join().expect("no panic");
+        let told = wait.join().expect("no panic").expect_err("nobody ran it");
+        assert!(told.is_abandoned(), "{told:?}");
+        match called {
+            Ok(_) => seen.note("a call led"),
+            Err(Error::Abandoned) => seen.note("a call was told"),
+            Err(other) => panic!("a dropped job ended as {other:?}"),
+        }
+        assert_eq!(stage.group.stats().refused, 1, "a job that never ran is a refused call");
+        stage.is_at_rest();
+    });
+}
+
+/// S48: a follower's ticket that is dropped is counted once, before the end or by it.
+#[test]
+fn a_dropped_ticket_is_counted_once() {
+    let endings = ["dropped before the end", "dropped after it"];
+    Model::new("a ticket is dropped", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let (leader, dropped) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let runs = stage.spawn(|_| job.run());
+        let is_over = dropped.is_finished();
+        drop(dropped);
+        runs.join().expect("no panic");
+        assert_eq!(*leader.wait().expect("nothing fails"), 1);
+        assert_eq!(stage.group.stats().followers, 1, "counted once");
+        seen.note(endings[usize::from(is_over)]);
+        stage.is_at_rest();
+    });
+}
+
+/// S40, S48: one of two followers' tickets is dropped while their flight ends with a value that is not for them.
+/// Its own function runs if the end came first, and not if the drop did.
+#[test]
+fn a_dropped_ticket_is_released_or_not() {
+    let endings = ["released", "not released"];
+    Model::new("a ticket is dropped, unshareable", endings).exhaustive().explore(move |seen| {
+        let inline = |builder: Builder<ForGroup, Hash>| {
+            builder.executor(|job: Job| job.run()).share_if(|_: &u64| false)
+        };
+        let stage = Stage::new(inline);
+        let (mut drops, mut other) = (None, None);
+        let value = stage.group.execute(&1, || {
+            let ticket = submit(&stage, 1);
+            other = Some(submit(&stage, 1));
+            drops = Some(stage.spawn(|_| drop(ticket)));
+            stage.run()
+        });
+        assert_eq!(*value.expect("nothing fails"), 1);
+        drops.expect("it was spawned").join().expect("no panic");
+        let own = other.expect("it was submitted").wait_outcome().expect("nothing fails");
+        assert_eq!(own.role, Role::Leader, "the value is not for others");
+        let stats = stage.group.stats();
+        assert_eq!(stats.executed_requests + stats.followers, 3, "{stats}");
+        seen.note(if stats.followers == 1 { "not released" } else { "released" });
+        stage.is_at_rest();
+    });
+}
+
+/// S6, S46: what is registered while the flight ends is called, once, by whoever comes last.
+#[test]
+fn a_receiver_loses_no_message() {
+    let endings = ["called at once", "called by the job"];
+    Model::new("a receiver against the end", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let (leader, follower) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let calls = Arc::new(AtomicU64::new(0));
+        let is_by_job = Arc::new(AtomicBool::new(false));
+        let runs = stage.spawn(|_| {
+            job.run();
+            thread::current().id()
+        });
+        for ticket in [leader, follower] {
+            let (calls, is_by_job) = (Arc::clone(&calls), Arc::clone(&is_by_job));
+            let here = thread::current().id();
+            ticket.when_done(move |value| {
+                assert_eq!(*value.expect("nothing fails"), 1);
+                calls.fetch_add(1, Ordering::Relaxed);
+                is_by_job.fetch_or(thread::current().id() != here, Ordering::Relaxed);
+            });
+        }
+        runs.join().expect("no panic");
+        assert_eq!(calls.load(Ordering::Relaxed), 2, "a message was lost");
+        seen.note(endings[usize::from(is_by_job.load(Ordering::Relaxed))]);
+        stage.is_at_rest();
+    });
+}
+
+/// S36, S37: of two threads that wait with tickets one takes over, by a job of its own.
+#[test]
+fn a_ticket_takes_over_from_a_stuck_job() {
+    Model::new("take-over by a ticket", ["one took over"]).explore(|seen| {
+        let stuck = Jobs::default();
+        let (queue, is_first) = (stuck.clone(), AtomicBool::new(true));
+        // The first job is stuck in a queue, and the others run where they are handed over.
+        let executor = move |job: Job| match is_first.swap(false, Ordering::Relaxed) {
+            true => queue.push(job),
+            false => job.run(),
+        };
+        let stage = Stage::new(|builder| {
+            builder.executor(executor).window(Duration::MAX).leader_timeout(TICK).max_leaders(3)
+        });
+        let leader = submit(&stage, 1);
+        let waits = [submit(&stage, 1), submit(&stage, 1)]
+            .map(|ticket| stage.spawn(|_| ticket.wait_outcome()));
+        stage.clock.advance(TICK);
+        let outcomes = waits.map(|wait| wait.join().expect("no panic").expect("nothing fails"));
+        assert_eq!(outcomes.each_ref().map(|outcome| *outcome.value), [1, 1], "one for both");
+        assert_eq!(stage.group.stats().takeovers, 1);
+        stuck.next().run();
+        assert_eq!(*leader.wait().expect("nothing fails"), 2, "a leader gets its own result");
+        seen.note("one took over");
+        stage.is_at_rest();
+    });
+}
+
+/// S33: a deadline of a ticket against the end of its flight. The ticket stays good.
+#[test]
+fn a_ticket_that_timed_out_can_wait_again() {
+    let endings = ["answered", "timed out"];
+    Model::new("time-out of a ticket", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let (leader, mut follower) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let wait = stage.spawn(move |_| {
+            let first = follower.wait_timeout(TICK);
+            (first.is_ok(), *follower.wait().expect("nothing fails"))
+        });
+        let runs = stage.spawn(|_| job.run());
+        stage.clock.advance(TICK);
+        runs.join().expect("no panic");
+        let (was_answered, value) = wait.join().expect("no panic");
+        assert_eq!((value, *leader.wait().expect("nothing fails")), (1, 1));
+        assert_eq!(stage.group.stats().followers, 1);
+        seen.note(endings[usize::from(!was_answered)]);
+        stage.is_at_rest();
+    });
+}
+
+/// What came of a cycle: a thread leads 1 and waits for a ticket of 2, whose job calls 1.
+fn cycle_over(stage: &Stage, jobs: &Jobs, waits_as_follower: bool) -> &'static str {
+    let inner = stage.clone();
+    let refused = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&refused);
+    let own = stage.group.submit(&2, move || {
+        if let Err(error) = inner.group.execute(&1, || inner.run()) {
+            assert!(error.would_deadlock(), "{error:?}");
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        inner.run()
+    });
+    let own = own.expect("the queue takes every job");
+    let ticket = if waits_as_follower { submit(stage, 2) } else { own };
+    let job = jobs.next();
+    let runs = stage.spawn(|_| job.run());
+    let mut is_refused = false;
+    let outer = stage.group.execute(&1, || {
+        is_refused = ticket.wait().is_err_and(|error| error.would_deadlock());
+        stage.run()
+    });
+    outer.expect("no outer call closes a cycle");
+    runs.join().expect("no panic");
+    match (is_refused, refused.load(Ordering::Relaxed)) {
+        (true, 0) => "the ticket was refused",
+        (false, 1) => "the job's call was refused",
+        (false, 0) => "no cycle",
+        both => panic!("both were refused, and one would do: {both:?}"),
+    }
+}
+
+/// S42: also when the job begins only after the wait did.
+#[test]
+fn a_cycle_over_a_ticket_is_refused() {
+    let endings = ["the ticket was refused", "the job's call was refused", "no cycle"];
+    Model::new("cycle over a leader's ticket", endings).exhaustive().explore(|seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        seen.note(cycle_over(&stage, &jobs, false));
+        stage.is_at_rest();
+    });
+}
+
+/// The same with a ticket that waits for another's job.
+#[test]
+fn a_cycle_over_a_followers_ticket_is_refused() {
+    let endings = ["the ticket was refused", "the job's call was refused", "no cycle"];
+    Model::new("cycle over a follower's ticket", endings).exhaustive().explore(|seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        seen.note(cycle_over(&stage, &jobs, true));
+        stage.is_at_rest();
+    });
+}
+
+/// S43: who has submitted leads nothing by that, and may wait for the job as others do.
+#[test]
+fn a_submitter_does_not_lead_its_job() {
+    let endings = ["waited", "led"];
+    Model::new("no false alarm: a submitted job", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        drop(submit(&stage, 2));
+        let job = jobs.next();
+        let runs = stage.spawn(|_| job.run());
+        let outer = stage.group.execute(&1, || {
+            let inner = stage.group.execute(&2, || stage.run());
+            assert!(inner.is_ok(), "a false alarm: {inner:?}");
+            stage.run()
+        });
+        assert!(outer.is_ok(), "{outer:?}");
+        runs.join().expect("no panic");
+        seen.note(if stage.group.stats().followers > 0 { "waited" } else { "led" });
+        stage.is_at_rest();
+    });
+}

@@ -1,0 +1,126 @@
+//! What a job is made of: a function, and the duty to tell what came of it.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc as StdArc;
+
+use crate::coalescer::Load;
+use crate::deadlock;
+use crate::error::Error;
+use crate::executor::{Job, Rejected, Run, spawn_unwinds};
+use crate::flight::attempt;
+use crate::group::AnyCore;
+use crate::outcome::{Outcome, Role};
+use crate::own::{Answer, Own};
+use crate::queued::Queued;
+use crate::ran::Ran;
+use crate::slot::ShortHash;
+use crate::sync::this_thread;
+
+/// A function that can go to another thread.
+pub(crate) enum Function<K, V, E> {
+    /// A coalescer's, which all its calls share.
+    Shared(StdArc<Load<K, V, E>>),
+    /// A group's, from one call.
+    Once(Box<dyn FnOnce() -> Result<V, E> + Send>),
+}
+
+/// A job that has not ended. Dropped without having run, it tells so.
+pub(crate) struct Task<K, V, E> {
+    pub(crate) core: StdArc<AnyCore<K, V, E>>,
+    pub(crate) key: StdArc<K>,
+    pub(crate) function: Option<Function<K, V, E>>,
+    pub(crate) duty: Duty<V, E>,
+    pub(crate) own: StdArc<Own<V, E>>,
+}
+
+/// What must be ended, beside the ticket's wait.
+pub(crate) enum Duty<V, E> {
+    /// An execution of a flight.
+    Flight(Queued<V, E>),
+    /// A call that shares nothing.
+    Alone(ShortHash),
+    Done,
+}
+
+impl<K, V, E> Task<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Hands it to the executor, under no lock.
+    pub(crate) fn submit(self) -> Result<(), Rejected> {
+        let core = StdArc::clone(&self.core);
+        core.executor.as_ref().expect("only what has an executor submits").spawn(Job::new(self))
+    }
+}
+
+impl<K, V, E> Run for Task<K, V, E> {
+    fn run(mut self: Box<Self>) {
+        let me = this_thread(|me| me.token());
+        let leading = deadlock::lead();
+        if let Duty::Flight(queued) = &mut self.duty {
+            queued.begin(&self.core.table, me);
+        }
+        self.own.begin(me);
+        let function = self.function.take().expect("a job runs once");
+        let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
+        drop(leading);
+        self.end(ran);
+    }
+}
+
+impl<K, V, E> Task<K, V, E> {
+    /// Ends the execution, and then the ticket's wait, also if a destructor of what the table drops
+    /// panics: the outcome is published by then (S24).
+    fn end(&mut self, ran: Ran<V, E>) {
+        let duty = mem::replace(&mut self.duty, Duty::Done);
+        let end = || match duty {
+            Duty::Flight(queued) => queued.end(&self.core.table, &ran),
+            Duty::Alone(hash) => {
+                self.core.table.end_alone(hash, &ran);
+                1
+            }
+            Duty::Done => unreachable!("a job ends once"),
+        };
+        let callers = catch_unwind(AssertUnwindSafe(end)).unwrap_or(1);
+        self.own.close(ran.into_answer(callers));
+    }
+}
+
+impl<K, V, E> Drop for Task<K, V, E> {
+    fn drop(&mut self) {
+        if matches!(self.duty, Duty::Done) {
+            return;
+        }
+        let ran = match spawn_unwinds() {
+            true => Ran::Panicked(Box::new(()), None),
+            false => Ran::Abandoned,
+        };
+        self.end(ran);
+    }
+}
+
+impl<K, V, E> Function<K, V, E> {
+    pub(crate) fn run(self, key: &K) -> Result<V, E> {
+        match self {
+            Self::Shared(load) => load(key),
+            Self::Once(function) => function(),
+        }
+    }
+}
+
+impl<V, E> Ran<V, E> {
+    /// What the ticket gets of a job's run. A panic has gone no further than the job.
+    fn into_answer(self, callers: usize) -> Answer<V, E> {
+        match self {
+            Self::Value(value) | Self::Unkept(value) | Self::Unshared(value) => {
+                Ok(Outcome::new(value, Role::Leader, callers, 0))
+            }
+            Self::Failed(error) => Err(Error::Failed(error)),
+            Self::Panicked(_, message) => Err(Error::LeaderPanicked { message }),
+            Self::Abandoned => Err(Error::Abandoned),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `submit`: a call that hands its function to an executor, and waits by a ticket.
+//!
+//! It is admitted as every other call is. One that leads hands a job over; one that follows takes a
+//! seat; one that is late has its answer at once. None of them waits.
+
+use std::hash::BuildHasher;
+use std::sync::Arc as StdArc;
+
+use crate::admission::{Admission, Call, Execution, Manner, Spare};
+use crate::coalescer::Coalescer;
+use crate::error::Error;
+use crate::flight::late;
+use crate::group::{AnyCore, Core, Group};
+use crate::job::{Duty, Function, Task};
+use crate::key::ToKey;
+use crate::own::Own;
+use crate::seat::Seat;
+use crate::slot::Key;
+use crate::ticket::{Place, State, Ticket};
+
+impl<K, V, E, S> Group<K, V, E, S>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Has `f` run by the executor if this call leads, and gives a [`Ticket`] to wait with.
+    ///
+    /// As [`execute`](Self::execute), but the leader's function runs where the builder's
+    /// [`executor`](crate::Builder::executor) runs it, and nothing waits here: a follower's ticket waits,
+    /// when and where you like. Calls of both kinds share flights. This returns as soon as the
+    /// executor has the job, which may take as long as the job where the executor runs it at once.
+    ///
+    /// The flight starts now. Time in the executor's queue counts as the function's own, for the
+    /// window and for [`leader_timeout`](crate::Builder::leader_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](Error::Rejected) if the executor does not take the job. Whatever else there is
+    /// to tell, the ticket tells.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no executor. Panics of the key's `Hash`, `Eq` and [`ToKey`], and of
+    /// the executor, go on through this call.
+    ///
+    /// # Deadlocks
+    ///
+    /// A function that waits for the ticket of a job, while every thread of the pool does, waits
+    /// for ever: see [`max_wait`](crate::Builder::max_wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, Job};
+    ///
+    /// let group: Group<String, usize, ()> = Group::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build();
+    /// let page = String::from("<html>");
+    /// let ticket = group.submit("/", move || Ok(page.len()))?;
+    /// assert_eq!(*ticket.wait()?, 6);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    #[track_caller]
+    pub fn submit<Q, F>(&self, key: &Q, f: F) -> Result<Ticket<K, V, E>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E> + Send + 'static,
+    {
+        self.assert_executor();
+        submit(&self.core, key, Function::Once(Box::new(f)))
+    }
+
+    #[track_caller]
+    fn assert_executor(&self) {
+        assert!(
+            self.core.executor.is_some(),
+            "submit: there is no executor to run the function; give the builder one, as in \
+             `.executor(|job: Job| rayon::spawn(|| job.run()))`, or call execute"
+        );
+    }
+}
+
+impl<K, V, E, S> Coalescer<K, V, E, S>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Has the function run by the executor if this call leads, and gives a [`Ticket`] to wait with.
+    ///
+    /// As [`execute`](Self::execute), but the leader's function runs where the builder's
+    /// [`executor`](crate::Builder::executor) runs it, and nothing waits here: a follower's ticket waits,
+    /// when and where you like. Calls of both kinds share flights. This returns as soon as the
+    /// executor has the job, which may take as long as the job where the executor runs it at once.
+    ///
+    /// The flight starts now. Time in the executor's queue counts as the function's own, for the
+    /// window and for [`leader_timeout`](crate::Builder::leader_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](Error::Rejected) if the executor does not take the job. Whatever else there is
+    /// to tell, the ticket tells.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no executor. Panics of the key's `Hash`, `Eq` and [`ToKey`], and of
+    /// the executor, go on through this call.
+    ///
+    /// # Deadlocks
+    ///
+    /// A function that waits for the ticket of a job, while every thread of the pool does, waits
+    /// for ever: see [`max_wait`](crate::Builder::max_wait).
+    ///
+    /// # Examples
+    ///
+    /// Several keys at once, each on a thread of its own:
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build(|n: &u64| Ok::<u64, std::convert::Infallible>(n * n));
+    /// let tickets: Vec<_> = (1..4).map(|n| squares.submit(&n)).collect::<Result<_, _>>()?;
+    /// let mut sum = 0;
+    /// for ticket in tickets {
+    ///     sum += *ticket.wait()?;
+    /// }
+    /// assert_eq!(sum, 14);
+    /// # Ok::<(), coalescer::Error<std::convert::Infallible>>(())
+    /// ```
+    #[track_caller]
+    pub fn submit<Q>(&self, key: &Q) -> Result<Ticket<K, V, E>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.assert_executor();
+        submit(&self.group.core, key, Function::Shared(StdArc::clone(&self.load)))
+    }
+}
+
+fn submit<K, V, E, S, Q>(
+    core: &StdArc<Core<K, V, E, S>>,
+    key: &Q,
+    function: Function<K, V, E>,
+) -> Result<Ticket<K, V, E>, Error<E>>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: ?Sized + ToKey<K>,
+{
+    let table = &core.table;
+    let call =
+        Call { key, hash: core.hash(key), entry: table.clock.glance(), manner: Manner::Submit };
+    // The ticket shows it and the job may run with it, so it is made in any case.
+    let owned = StdArc::new(key.to_key());
+    let start = table.start_at(table.clock.glance());
+    let mut spare = Spare::new(Key::Shared(StdArc::clone(&owned)), Some(start));
+    let any = || StdArc::clone(core) as StdArc<AnyCore<K, V, E>>;
+    let found = match table.look_up(&call) {
+        Ok(served) => {
+            let (started, callers) = (served.started, served.callers as usize);
+            let place = Place::Window { callers };
+            return Ok(Ticket::new(any(), owned, started, place, State::Done(late(served))));
+        }
+        Err(found) => found,
+    };
+    match table.admit(found, &call, &mut spare) {
+        Admission::Lead(execution) => lead(any(), owned, execution, function),
+        Admission::Follow(follower) => {
+            let (started, room) = (follower.started, StdArc::clone(&follower.room));
+            let seated = Seat::take(any(), StdArc::clone(&owned), follower, function);
+            let state = State::Seated(seated);
+            Ok(Ticket::new(any(), owned, started, Place::Flight(room), state))
+        }
+        Admission::Alone | Admission::Refused(_) | Admission::Vacant => {
+            unreachable!("a call with a key of its own that waits for nothing is not refused")
+        }
+    }
+}
+
+/// Hands the job over. Whatever becomes of it, it ends its execution.
+fn lead<K, V, E>(
+    core: StdArc<AnyCore<K, V, E>>,
+    key: StdArc<K>,
+    execution: Execution<'_, K, V, E>,
+    function: Function<K, V, E>,
+) -> Result<Ticket<K, V, E>, Error<E>>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    let started = execution.start;
+    let queued = execution.queue();
+    let (own, room) = (Own::new(), StdArc::clone(&queued.room));
+    let task = Task {
+        core: StdArc::clone(&core),
+        key: StdArc::clone(&key),
+        function: Some(function),
+        duty: Duty::Flight(queued),
+        own: StdArc::clone(&own),
+    };
+    task.submit().map_err(|_| Error::Rejected)?;
+    Ok(Ticket::new(core, key, started, Place::Flight(room), State::Own(own)))
+}

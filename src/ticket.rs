@@ -1,0 +1,569 @@
+//! [`Ticket`]: what a submitted call waits with.
+//!
+//! ```text
+//!                 ┌── takes over, or the value is not for it ──┐
+//!             ┌───┴────┐     the flight has ended              ▼
+//! follows ───▶│ Seated │──────────────────┐               ┌─────────┐
+//!             └────────┘                  ▼               │   Own   │◀─── leads
+//!                                     ┌──────┐  its job   └────┬────┘
+//! is late ───────────────────────────▶│ Done │◀────────────────┘
+//!                                     └──────┘   has ended
+//! ```
+//!
+//! A seated ticket waits at its flight's gate, as followers do; one with a job of its own waits at
+//! that job's. A ticket goes from one state to the next when somebody looks at it. Nothing hangs on
+//! that but the ticket: what must happen in time is done by whoever ends a flight or a job.
+
+use std::fmt;
+use std::sync::Arc as StdArc;
+use std::time::{Duration, Instant};
+
+use crate::clock::Nanos;
+use crate::deadlock;
+use crate::error::Error;
+use crate::flight::attempt;
+use crate::gate::Woken;
+use crate::group::{AnyCore, Patience};
+use crate::job::{Duty, Task};
+use crate::outcome::Outcome;
+use crate::own::{Answer, Own};
+use crate::rules::OnDeadlock;
+use crate::seat::{Ended, Seated};
+use crate::slot::Room;
+use crate::stats::Parting;
+use crate::sync::{Arc, unique_number};
+
+/// A submitted call, to be waited for on any thread and at any time; from
+/// [`Coalescer::submit`](crate::Coalescer::submit) and [`Group::submit`](crate::Group::submit).
+///
+/// A ticket is a call like any other. It counts among its flight's callers from `submit` on, takes
+/// part in [`max_requests`](crate::Builder::max_requests), and gets what its flight's followers get, or,
+/// if it led, what its own function came to.
+///
+/// | to | use |
+/// |---|---|
+/// | wait as long as it takes | [`wait`](Self::wait), [`wait_outcome`](Self::wait_outcome) |
+/// | wait for so long, and keep the ticket | [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline) |
+/// | look without waiting | [`try_get`](Self::try_get) |
+/// | wait for one of several things | [`into_receiver`](Self::into_receiver), for crossbeam-channel's `select!` |
+/// | be called, or hand the outcome to a channel of another kind | [`when_done`](Self::when_done) |
+/// | see how it stands | [`key`](Self::key), [`callers`](Self::callers), [`age`](Self::age), [`is_finished`](Self::is_finished), [`is_failed`](Self::is_failed) |
+///
+/// # Dropping it
+///
+/// Nobody is harmed. A leader's job runs on, for its followers and for the window. A follower gives
+/// its seat up; its call is counted as coalesced, or as timed out or refused if that is what its
+/// last wait was.
+///
+/// # Take-over
+///
+/// Where the builder has a [`leader_timeout`](crate::Builder::leader_timeout), a thread that waits with a
+/// follower's ticket may take over from a stuck execution: it hands a job of its own to the
+/// executor. A ticket that nobody waits with takes over from nobody. If the value turns out not to
+/// be for everyone ([`share_if`](crate::Builder::share_if)), every follower's own job is handed to the
+/// executor by the thread that ended the flight, whether somebody waits or not.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, Job};
+///
+/// let reports = Coalescer::builder()
+///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+///     .build(|id: &u32| Ok::<String, std::io::Error>(format!("report {id}")));
+///
+/// let mut ticket = reports.submit(&7)?;
+/// // .. something else meanwhile ..
+/// match ticket.wait_timeout(Duration::from_secs(5)) {
+///     Ok(report) => assert_eq!(*report, "report 7"),
+///     Err(error) if error.is_timeout() => println!("it takes a while; ask again later"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok::<(), coalescer::Error<std::io::Error>>(())
+/// ```
+#[must_use = "a call that nobody waits for need not have a ticket: drop it, to say so"]
+pub struct Ticket<K, V, E> {
+    core: StdArc<AnyCore<K, V, E>>,
+    key: StdArc<K>,
+    started: Nanos,
+    place: Place<V, E>,
+    /// How long it has waited for executions of others.
+    waited: Nanos,
+    state: State<K, V, E>,
+}
+
+/// What answers a ticket.
+pub(crate) enum Place<V, E> {
+    /// A result that so many calls had waited for.
+    Window {
+        callers: usize,
+    },
+    Flight(StdArc<Room<V, E>>),
+}
+
+pub(crate) enum State<K, V, E> {
+    Seated(Seated<K, V, E>),
+    Own(StdArc<Own<V, E>>),
+    Done(Answer<V, E>),
+}
+
+impl<K, V, E> Ticket<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Blocks until the outcome is there, at most for the builder's
+    /// [`max_wait`](crate::Builder::max_wait).
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`](Error::Failed) with the function's error, the same for everyone;
+    /// [`LeaderPanicked`](Error::LeaderPanicked), also for the leader's own ticket;
+    /// [`Abandoned`](Error::Abandoned) if the executor dropped the job;
+    /// [`Rejected`](Error::Rejected) if it did not take this ticket's take-over;
+    /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
+    ///
+    /// # Panics
+    ///
+    /// As the executor does, if this wait takes over; and as the function does, if it would have
+    /// deadlocked and runs the function itself
+    /// ([`OnDeadlock::Bypass`]).
+    ///
+    /// # Deadlocks
+    ///
+    /// A thread that leads what the outcome hangs on, directly or over other threads, is refused
+    /// with `WouldDeadlock`. A job that waits in the queue of a pool all of whose threads wait is
+    /// not seen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(*squares.submit(&3)?.wait()?, 9);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn wait(self) -> Result<Arc<V>, Error<E>> {
+        self.wait_outcome().map(|outcome| outcome.value)
+    }
+
+    /// As [`wait`](Self::wait), and says how the call came by its value.
+    ///
+    /// A leader's role says that the function was run for this very call, on whatever thread. The
+    /// time waited is that of this ticket's waits for executions of others.
+    ///
+    /// # Errors
+    ///
+    /// As `wait`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job, Role};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| job.run())
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(squares.submit(&3)?.wait_outcome()?.role, Role::Leader);
+    /// assert_eq!(squares.submit(&3)?.wait_outcome()?.role, Role::Late);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn wait_outcome(mut self) -> Result<Outcome<V>, Error<E>> {
+        self.wait_for(Patience::Endless)
+    }
+
+    /// As [`wait`](Self::wait), at most for `timeout`; the ticket can be waited with again.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](Error::TimedOut) at the deadline; an outcome that is there by then wins.
+    /// Otherwise as `wait`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let (queue, jobs) = channel();
+    /// let squares = Coalescer::builder()
+    ///     .executor(move |job: Job| queue.send(job))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let mut ticket = squares.submit(&3)?;
+    /// assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// jobs.recv().unwrap().run();
+    /// assert_eq!(*ticket.wait_timeout(Duration::from_millis(1))?, 9);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Arc<V>, Error<E>> {
+        self.wait_for(Patience::For(timeout)).map(|outcome| outcome.value)
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), with a point in time.
+    ///
+    /// # Errors
+    ///
+    /// As `wait_timeout`.
+    ///
+    /// # Examples
+    ///
+    /// One deadline for several tickets:
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let deadline = Instant::now() + Duration::from_secs(5);
+    /// for mut ticket in [squares.submit(&2)?, squares.submit(&3)?] {
+    ///     ticket.wait_deadline(deadline)?;
+    /// }
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Arc<V>, Error<E>> {
+        self.wait_for(Patience::Until(deadline)).map(|outcome| outcome.value)
+    }
+
+    /// The outcome, if it is there. Never waits, and never takes over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let (queue, jobs) = channel();
+    /// let squares = Coalescer::builder()
+    ///     .executor(move |job: Job| queue.send(job))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let mut ticket = squares.submit(&3)?;
+    /// assert!(ticket.try_get().is_none());
+    /// jobs.recv().unwrap().run();
+    /// assert_eq!(*ticket.try_get().unwrap()?, 9);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn try_get(&mut self) -> Option<Result<Arc<V>, Error<E>>> {
+        self.settle().map(|answer| answer.map(|outcome| outcome.value))
+    }
+
+    /// Calls `f` with the outcome: at once if it is there, and otherwise as soon as it is, on the
+    /// thread that ends the flight or the ticket's own job.
+    ///
+    /// It is called under no lock, after the waiting threads have been woken. Keep it short: that
+    /// thread has work of its own. A panic of `f` changes nobody's outcome, and goes no further if
+    /// it is called later. There is no deadline to it, and no take-over by it.
+    ///
+    /// # Examples
+    ///
+    /// The outcome goes to a channel, together with the key:
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let (sender, results) = channel();
+    /// for n in 1..4 {
+    ///     let sender = sender.clone();
+    ///     squares.submit(&n)?.when_done(move |square| { sender.send((n, square)).ok(); });
+    /// }
+    /// drop(sender);
+    /// for (n, square) in results {
+    ///     assert_eq!(*square?, n * n);
+    /// }
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn when_done(mut self, f: impl FnOnce(Result<Arc<V>, Error<E>>) + Send + 'static) {
+        if let Some(answer) = self.settle() {
+            return f(answer.map(|outcome| outcome.value));
+        }
+        let gate = StdArc::clone(match &self.state {
+            State::Seated(seated) => &seated.seat.follower.room.gate,
+            State::Own(own) => &own.gate,
+            State::Done(_) => unreachable!("there was no answer"),
+        });
+        // From here on the gate has the ticket, and its seat with it.
+        if let Some(call) = gate.call_when_closed(unique_number(), move || self.when_done(f)) {
+            call();
+        }
+    }
+
+    fn wait_for(&mut self, patience: Patience) -> Answer<V, E> {
+        let core = StdArc::clone(&self.core);
+        let clock = &core.table.clock;
+        let deadline = patience.deadline(clock, clock.glance(), core.table.rules.max_wait);
+        loop {
+            if let Some(answer) = self.settle() {
+                return answer;
+            }
+            match &self.state {
+                State::Seated(_) => self.wait_in_seat(&core, deadline)?,
+                State::Own(own) => wait_for_own(own, &core, deadline)?,
+                State::Done(answer) => return answer.clone(),
+            }
+        }
+    }
+
+    /// Waits with the others of the flight, until something has come of it. An error is that of
+    /// this wait: the call goes on.
+    fn wait_in_seat(
+        &mut self,
+        core: &StdArc<AnyCore<K, V, E>>,
+        deadline: Nanos,
+    ) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        let Ok(wait) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
+        let clock = &core.table.clock;
+        let since = clock.now();
+        let woken = seated.seat.follower.room.gate.wait_seated(clock, deadline);
+        drop(wait);
+        self.waited += clock.now().saturating_sub(since);
+        match woken {
+            Woken::Closed { .. } => Ok(()),
+            Woken::MayStart => self.take_over(core),
+            Woken::TimedOut => {
+                seated.parting = Parting::TimedOut;
+                Err(Error::TimedOut)
+            }
+        }
+    }
+
+    /// The wait would never end (S42). With `Bypass` the call runs its own function here and now.
+    fn refuse_to_wait(&mut self) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        if self.core.table.rules.on_deadlock == OnDeadlock::Refuse {
+            seated.parting = Parting::Refused;
+            return Err(Error::WouldDeadlock);
+        }
+        if !seated.give_up(Parting::Alone) {
+            return Ok(());
+        }
+        let (function, hash) = (seated.seat.take_function(), seated.seat.follower.hash);
+        let function = function.expect("nobody else takes it while the flight goes on");
+        // This is what stays if the function panics, and the panic goes on from here.
+        self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
+        let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
+        self.core.table.end_alone(hash, &ran);
+        self.state = State::Done(ran.into_outcome(1, self.waited));
+        Ok(())
+    }
+
+    /// One more execution may begin: if this call is the first to claim it, it hands its job over
+    /// (S36).
+    fn take_over(&mut self, core: &StdArc<AnyCore<K, V, E>>) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        let claimed = core.table.claim_as_follower(&seated.seat.follower);
+        let Some(execution) = claimed else { return Ok(()) };
+        let function = seated.seat.take_function();
+        let own = Own::new();
+        let task = Task {
+            core: StdArc::clone(core),
+            key: StdArc::clone(&self.key),
+            function: Some(function.expect("nobody else takes it while the flight goes on")),
+            duty: Duty::Flight(execution.queue()),
+            own: StdArc::clone(&own),
+        };
+        seated.has_claimed();
+        self.state = State::Own(own);
+        if task.submit().is_err() {
+            self.state = State::Done(Err(Error::Rejected));
+        }
+        Ok(())
+    }
+}
+
+impl<K, V, E> Ticket<K, V, E> {
+    pub(crate) fn new(
+        core: StdArc<AnyCore<K, V, E>>,
+        key: StdArc<K>,
+        started: Nanos,
+        place: Place<V, E>,
+        state: State<K, V, E>,
+    ) -> Self {
+        Self { core, key, started, place, waited: 0, state }
+    }
+
+    /// The key that was submitted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let lengths = Coalescer::builder()
+    ///     .executor(|job: Job| job.run())
+    ///     .build(|word: &String| Ok::<usize, ()>(word.len()));
+    /// assert_eq!(lengths.submit("four").unwrap().key(), "four");
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// How many calls have a part in the flight: those that run the function and those that wait
+    /// for it, this one among them. Once it has ended, how many it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let (queue, jobs) = channel();
+    /// let squares = Coalescer::builder()
+    ///     .executor(move |job: Job| queue.send(job))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let first = squares.submit(&3).unwrap();
+    /// let second = squares.submit(&3).unwrap();
+    /// assert_eq!((first.callers(), second.callers()), (2, 2));
+    /// drop(second);
+    /// assert_eq!(first.callers(), 1);
+    /// # drop(jobs);
+    /// ```
+    #[must_use]
+    pub fn callers(&self) -> usize {
+        match &self.place {
+            Place::Window { callers } => *callers,
+            Place::Flight(room) => {
+                let state = room.gate.lock();
+                state.waiting + state.begun
+            }
+        }
+    }
+
+    /// How long ago its flight started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, Job, ManualClock};
+    ///
+    /// let clock = ManualClock::new();
+    /// let squares = Coalescer::builder()
+    ///     .clock(clock.clone())
+    ///     .executor(|job: Job| job.run())
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&3).unwrap();
+    /// clock.advance(Duration::from_millis(20));
+    /// assert_eq!(squares.submit(&3).unwrap().age(), Duration::from_millis(20));
+    /// ```
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        Duration::from_nanos(self.core.table.clock.now().saturating_sub(self.started))
+    }
+
+    /// Whether the outcome is there, whatever it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let (queue, jobs) = channel();
+    /// let squares = Coalescer::builder()
+    ///     .executor(move |job: Job| queue.send(job))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let ticket = squares.submit(&3).unwrap();
+    /// assert!(!ticket.is_finished());
+    /// jobs.recv().unwrap().run();
+    /// assert!(ticket.is_finished());
+    /// ```
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.look().is_some()
+    }
+
+    /// Whether the outcome is there, and is no value: an error, a panic, or an abandonment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let halves = Coalescer::builder()
+    ///     .executor(|job: Job| job.run())
+    ///     .build(|n: &u64| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") });
+    /// assert!(halves.submit(&3).unwrap().is_failed());
+    /// assert!(!halves.submit(&4).unwrap().is_failed());
+    /// ```
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.look().is_some_and(|answer| answer.is_err())
+    }
+
+    /// The outcome, if it is there. The ticket goes as far as it can towards it.
+    fn settle(&mut self) -> Option<Answer<V, E>> {
+        if let State::Seated(seated) = &self.state
+            && let Some(ended) = seated.seat.ended(self.waited)
+        {
+            self.state = match ended {
+                Ended::Answered(answer) => State::Done(answer),
+                Ended::Released(own) => State::Own(StdArc::clone(own)),
+            };
+        }
+        if let State::Own(own) = &self.state {
+            self.state = State::Done(self.own_answer(own)?);
+        }
+        match &self.state {
+            State::Done(answer) => Some(answer.clone()),
+            State::Seated(_) | State::Own(_) => None,
+        }
+    }
+
+    /// The same without a change of the ticket.
+    fn look(&self) -> Option<Answer<V, E>> {
+        match &self.state {
+            State::Done(answer) => Some(answer.clone()),
+            State::Own(own) => self.own_answer(own),
+            State::Seated(seated) => match seated.seat.ended(self.waited)? {
+                Ended::Answered(answer) => Some(answer),
+                Ended::Released(own) => self.own_answer(own),
+            },
+        }
+    }
+
+    fn own_answer(&self, own: &Own<V, E>) -> Option<Answer<V, E>> {
+        let waited = Duration::from_nanos(self.waited);
+        own.answer().map(|answer| answer.map(|outcome| Outcome { waited, ..outcome }))
+    }
+}
+
+fn wait_for_own<K, V, E>(
+    own: &Own<V, E>,
+    core: &AnyCore<K, V, E>,
+    deadline: Nanos,
+) -> Result<(), Error<E>> {
+    let wait = match deadlock::leading_thread() {
+        Some(me) => own.gate.enter_wait(me).map_err(|_| Error::WouldDeadlock)?,
+        None => None,
+    };
+    let woken = own.gate.wait_seated(&core.table.clock, deadline);
+    drop(wait);
+    match woken {
+        Woken::TimedOut => Err(Error::TimedOut),
+        Woken::Closed { .. } | Woken::MayStart => Ok(()),
+    }
+}
+
+impl<K: fmt::Debug, V, E> fmt::Debug for Ticket<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("key", &self.key)
+            .field("callers", &self.callers())
+            .field("age", &self.age())
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}
