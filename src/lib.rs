@@ -88,6 +88,9 @@
 //! **Can it be used from async code?** From a blocking section, such as `spawn_blocking`. A
 //! follower blocks its thread.
 //!
+//! **What is it called here?** What Go's singleflight, moka, quick_cache and others call otherwise, and
+//! what behaves differently, is told in [Coming from](coming_from/index.html).
+//!
 //! # What it cannot do
 //!
 //! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
@@ -186,3 +189,8 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 #[cfg(all(doctest, feature = "http", feature = "macros"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+// Only a page of the documentation. Its examples are compiled and run as the README's are.
+#[cfg(all(any(doc, doctest), feature = "http", feature = "macros"))]
+#[doc = include_str!("../docs/coming-from.md")]
+pub mod coming_from {}

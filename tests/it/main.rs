@@ -7,6 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod attribute;
+mod attribute_keys;
+mod attribute_methods;
+mod attribute_settings;
 mod bad_input;
 mod coalescer;
 mod counters;

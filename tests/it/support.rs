@@ -1,54 +1,22 @@
 //! What the tests share: a watchdog, and calls whose functions end when a test says so.
 
+#[path = "../support/watchdog.rs"]
+mod watchdog;
+
 use std::hash::{BuildHasher, Hasher};
-use std::io::Write;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coalescer::{Error, Group, Outcome};
-
-/// Far longer than any test takes, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) use watchdog::{wait_until, watched};
 
 /// A group as most tests need it.
 pub(crate) type Numbers = Group<String, u32, String>;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const NS: Duration = Duration::from_nanos(1);
-
-/// Runs a test on a thread of its own. If it hangs, says so by name and ends the process.
-pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
-    let name = thread::current().name().unwrap_or("a test").to_owned();
-    let (done, is_done) = channel::<()>();
-    let body = move || {
-        // Dropped when the test returns and when it panics.
-        let _done = done;
-        test();
-    };
-    let running = thread::Builder::new().name(name.clone()).spawn(body).unwrap();
-    if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
-        // Written past the capture of the test harness, which an abort would lose.
-        let report =
-            format!("{name} hangs; run it alone with --nocapture to see how far it gets\n");
-        std::io::stderr().write_all(report.as_bytes()).ok();
-        std::process::abort();
-    }
-    if let Err(panic) = running.join() {
-        resume_unwind(panic);
-    }
-}
-
-/// Waits for what another thread is about to do.
-#[track_caller]
-pub(crate) fn wait_until(happened: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !happened() {
-        assert!(begin.elapsed() < LIMIT / 2, "what the test waits for does not happen");
-        thread::yield_now();
-    }
-}
 
 /// The function of a call.
 pub(crate) type Function<V, E> = Box<dyn FnOnce() -> Result<V, E> + Send>;

@@ -19,7 +19,7 @@ pub mod rows;
 pub mod run;
 pub mod scenarios;
 pub mod stats;
-mod svg;
+mod style;
 pub mod table;
 pub mod threads;
 

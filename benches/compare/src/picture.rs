@@ -7,8 +7,9 @@ use crate::contender::{Contender, FLOOR, GO};
 use crate::contenders::{ByGroup, Coalescer};
 use crate::raw::Raw;
 use crate::rows::{self, Row};
-use crate::svg::{Anchor, Svg};
+use crate::style::STYLE;
 use crate::table::{number, short};
+use svg::{Anchor, Svg};
 
 const COLUMNS: usize = 3;
 const WIDTH: f64 = 1080.0;
@@ -29,7 +30,8 @@ pub fn draw(raw: &Raw) -> String {
         rows::ALL.iter().filter(|row| row.is_drawn && row.own(raw).is_some()).collect();
     let lines = panels.chunks(COLUMNS).map(|line| height(line, raw));
     let heights: Vec<_> = lines.collect();
-    let mut svg = Svg::new(WIDTH, HEAD + heights.iter().sum::<f64>() + 8.0, &summary(&panels, raw));
+    let mut svg =
+        Svg::new(WIDTH, HEAD + heights.iter().sum::<f64>() + 8.0, STYLE, &summary(&panels, raw));
     title(&mut svg, raw);
     let mut top = HEAD;
     for (line, height) in panels.chunks(COLUMNS).zip(heights) {
@@ -49,13 +51,12 @@ fn title(svg: &mut Svg, raw: &Raw) {
                    better. The floor is the bare operation, without any coalescing.";
     svg.text(
         "title",
+        (MARGIN, 28.0),
         Anchor::Start,
-        MARGIN,
-        28.0,
         "coalescer, its peers and the floors, in one run",
     );
-    svg.text("note", Anchor::Start, MARGIN, 46.0, reading);
-    svg.text("note", Anchor::Start, MARGIN, 61.0, &about);
+    svg.text("note", (MARGIN, 46.0), Anchor::Start, reading);
+    svg.text("note", (MARGIN, 61.0), Anchor::Start, &about);
 }
 
 /// What a reader hears who cannot see it.
@@ -96,18 +97,18 @@ fn panel(svg: &mut Svg, row: &Row, raw: &Raw, left: f64, top: f64) {
     let bars = bars(row, raw);
     let scale = Scale::new(bars.iter().map(|bar| bar.times), left + NAMES, PANEL - NAMES - FIGURE);
     let (first, last) = (top + HEADING, top + HEADING + bars.len() as f64 * STEP);
-    svg.text("heading", Anchor::Start, left, top + 16.0, &row.full_title());
+    svg.text("heading", (left, top + 16.0), Anchor::Start, &row.full_title());
     for times in scale.ticks() {
-        svg.upright("grid", scale.at(times), first - 4.0, last);
-        svg.text("value", Anchor::Middle, scale.at(times), first - 8.0, &format!("{times}x"));
+        svg.line("grid", (scale.at(times), first - 4.0), (scale.at(times), last));
+        svg.text("value", (scale.at(times), first - 8.0), Anchor::Middle, &format!("{times}x"));
     }
     for (i, bar) in bars.iter().enumerate() {
         let y = first + i as f64 * STEP;
         let end = scale.at(bar.times).max(scale.left + 2.0);
         let (name, class) = classes(bar.name);
-        svg.text(name, Anchor::End, scale.left - 6.0, y + BAR - 1.5, short(bar.name));
-        svg.rectangle(class, scale.left, y, end - scale.left, BAR);
-        svg.text("value", Anchor::Start, end + 4.0, y + BAR - 1.5, &number(bar.figure));
+        svg.text(name, (scale.left - 6.0, y + BAR - 1.5), Anchor::End, short(bar.name));
+        svg.rectangle(class, (scale.left, y), (end - scale.left, BAR));
+        svg.text("value", (end + 4.0, y + BAR - 1.5), Anchor::Start, &number(bar.figure));
     }
 }
 

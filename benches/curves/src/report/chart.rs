@@ -3,8 +3,9 @@
 use crate::curve::{Curve, Look, Panel};
 use crate::raw::Measured;
 use crate::report::scale::Scale;
-use crate::report::svg::{Anchor, Svg};
+use crate::report::style::STYLE;
 use crate::units::Unit;
+use svg::{Anchor, Svg};
 
 const WIDTH: f64 = 1020.0;
 const COLUMNS: usize = 3;
@@ -31,7 +32,7 @@ pub(crate) fn draw(curves: Vec<(&'static Curve, &Measured)>, facts: &str) -> Str
         .flat_map(|(curve, measured)| curve.panels.iter().map(move |it| (*curve, *measured, it)))
         .collect();
     let rows = panels.len().div_ceil(COLUMNS);
-    let mut svg = Svg::new(WIDTH, HEAD + DOWN * rows as f64 + 8.0, &summary(&curves));
+    let mut svg = Svg::new(WIDTH, HEAD + DOWN * rows as f64 + 8.0, STYLE, &summary(&curves));
     let title = "How the cost of coalescer grows";
     svg.text("title", (20.0, 32.0), Anchor::Start, title);
     for (number, line) in wrap(facts.trim_end()).iter().enumerate() {

@@ -4,7 +4,7 @@ mod chart;
 pub(crate) mod page;
 mod scale;
 mod steps;
-mod svg;
+mod style;
 mod table;
 
 pub(crate) use table::markdown;

@@ -4,11 +4,12 @@
 //! looked at anywhere.
 
 mod scale;
-mod svg;
+mod style;
 
 use crate::report::{Phase, Point, Report};
 use crate::units;
 use scale::Scale;
+use style::STYLE;
 use svg::{Anchor, Svg};
 
 const WIDTH: f64 = 960.0;
@@ -29,16 +30,15 @@ const HEAD: f64 = 56.0;
 /// Draws all of a run.
 pub(crate) fn draw(report: &Report) -> String {
     let time = Time::new(&report.phases);
-    let mut svg = Svg::new(WIDTH, HEIGHT, &summary(report));
+    let mut svg = Svg::new(WIDTH, HEIGHT, STYLE, &summary(report));
     svg.text(
-        LEFT,
-        34.0,
         "title",
+        (LEFT, 34.0),
         Anchor::Start,
         "A stampede on a database, coalescing off, on, off",
     );
-    svg.text(LEFT, 56.0, "note", Anchor::Start, &setting(report));
-    svg.text(LEFT, 74.0, "note", Anchor::Start, &load(report));
+    svg.text("note", (LEFT, 56.0), Anchor::Start, &setting(report));
+    svg.text("note", (LEFT, 74.0), Anchor::Start, &load(report));
     shade(&mut svg, report, &time);
     for (n, panel) in panels(report).iter().enumerate() {
         panel.draw(&mut svg, report, &time, TOP + STEP * n as f64);
@@ -89,9 +89,9 @@ fn shade(svg: &mut Svg, report: &Report, time: &Time) {
     for (phase, start) in report.phases.iter().zip(&time.starts) {
         let (from, to) = (time.scale.at(*start), time.scale.at(start + phase.seconds));
         let class = if phase.coalescing { "phase on" } else { "phase off" };
-        svg.rectangle(class, from, TOP - HEAD, to - from, bottom - TOP + HEAD);
+        svg.rectangle(class, (from, TOP - HEAD), (to - from, bottom - TOP + HEAD));
         let label = format!("coalescing {}", phase.mode());
-        svg.text((from + to) / 2.0, TOP - HEAD + 18.0, "phase-name", Anchor::Middle, &label);
+        svg.text("phase-name", ((from + to) / 2.0, TOP - HEAD + 18.0), Anchor::Middle, &label);
     }
 }
 
@@ -116,10 +116,10 @@ impl Time {
         let bottom = TOP + 2.0 * STEP + PANEL;
         for tick in self.scale.ticks(16) {
             let x = self.scale.at(tick);
-            svg.line("axis", x, bottom, x, bottom + 5.0);
-            svg.text(x, bottom + 20.0, "tick", Anchor::Middle, &scale::label(tick));
+            svg.line("axis", (x, bottom), (x, bottom + 5.0));
+            svg.text("tick", (x, bottom + 20.0), Anchor::Middle, &scale::label(tick));
         }
-        svg.text((LEFT + RIGHT) / 2.0, bottom + 42.0, "note", Anchor::Middle, "time in seconds");
+        svg.text("note", ((LEFT + RIGHT) / 2.0, bottom + 42.0), Anchor::Middle, "time in seconds");
     }
 }
 
@@ -190,10 +190,10 @@ fn savings(phase: &Phase) -> String {
 impl Panel {
     fn draw(&self, svg: &mut Svg, report: &Report, time: &Time, top: f64) {
         let scale = self.scale(report, top);
-        svg.text(LEFT, top - 8.0, "heading", Anchor::Start, self.heading);
+        svg.text("heading", (LEFT, top - 8.0), Anchor::Start, self.heading);
         self.draw_axis(svg, &scale, top);
         if let Some((value, _)) = &self.mark {
-            svg.line("mark", LEFT, scale.at(*value), RIGHT, scale.at(*value));
+            svg.line("mark", (LEFT, scale.at(*value)), (RIGHT, scale.at(*value)));
         }
         self.draw_legend(svg, top - 12.0);
         for curve in &self.curves {
@@ -202,8 +202,8 @@ impl Panel {
         for (phase, start) in report.phases.iter().zip(&time.starts) {
             let middle = time.scale.at(start + phase.seconds / 2.0);
             let (whole, also) = (self.whole)(phase);
-            svg.text(middle, top + 18.0, "whole", Anchor::Middle, &whole);
-            svg.text(middle, top + 34.0, "note", Anchor::Middle, &also);
+            svg.text("whole", (middle, top + 18.0), Anchor::Middle, &whole);
+            svg.text("note", (middle, top + 34.0), Anchor::Middle, &also);
         }
     }
 
@@ -212,11 +212,11 @@ impl Panel {
         let named = self.curves.iter().rev().filter(|curve| !curve.name.is_empty());
         for (n, curve) in named.enumerate() {
             let x = RIGHT - 6.0 - 72.0 * n as f64;
-            svg.text(x, y + 4.0, "tick", Anchor::End, curve.name);
+            svg.text("tick", (x, y + 4.0), Anchor::End, curve.name);
             svg.curve(curve.class, &[(x - 54.0, y), (x - 28.0, y)]);
         }
         if let Some((_, name)) = &self.mark {
-            svg.text(RIGHT - 6.0, y + 4.0, "tick", Anchor::End, &format!("- - {name}"));
+            svg.text("tick", (RIGHT - 6.0, y + 4.0), Anchor::End, &format!("- - {name}"));
         }
     }
 
@@ -238,11 +238,11 @@ impl Panel {
         for tick in scale.ticks(5) {
             let y = scale.at(tick);
             let label = if self.is_log { power_of_ten(tick) } else { scale::label(tick) };
-            svg.line("grid", LEFT, y, RIGHT, y);
-            svg.text(LEFT - 8.0, y + 4.0, "tick", Anchor::End, &label);
+            svg.line("grid", (LEFT, y), (RIGHT, y));
+            svg.text("tick", (LEFT - 8.0, y + 4.0), Anchor::End, &label);
         }
-        svg.line("axis", LEFT, top, LEFT, top + PANEL);
-        svg.line("axis", LEFT, top + PANEL, RIGHT, top + PANEL);
+        svg.line("axis", (LEFT, top), (LEFT, top + PANEL));
+        svg.line("axis", (LEFT, top + PANEL), (RIGHT, top + PANEL));
     }
 }
 

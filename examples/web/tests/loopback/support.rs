@@ -1,49 +1,23 @@
-//! Servers and clients for the tests, and a watchdog.
+//! Servers and clients for the tests.
+
+#[path = "../../../../tests/support/watchdog.rs"]
+mod watchdog;
 
 use std::convert::Infallible;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coalescer::http::{Body, CoalesceLayer, LayerStats};
 use http::{Request, Response};
 use ureq::Agent;
+pub(crate) use watchdog::{wait_until, watched};
 
-/// Far longer than any test takes, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Runs a test on a thread of its own. If it hangs, says so by name and ends the process.
-pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
-    let name = thread::current().name().unwrap_or("a test").to_owned();
-    let (done, is_done) = channel::<()>();
-    let running = thread::spawn(move || {
-        // Dropped when the test returns and when it panics.
-        let _done = done;
-        test();
-    });
-    if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
-        let report = format!("{name} hangs\n");
-        std::io::stderr().write_all(report.as_bytes()).ok();
-        std::process::abort();
-    }
-    if let Err(panic) = running.join() {
-        resume_unwind(panic);
-    }
-}
-
-/// Waits for what another thread is about to do.
-#[track_caller]
-pub(crate) fn wait_until(happened: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !happened() {
-        assert!(begin.elapsed() < LIMIT / 2, "what the test waits for does not happen");
-        thread::yield_now();
-    }
-}
+/// How long a client waits for its answer: far longer than any takes, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A layer on the network, as seen by its own handler and by the test.
 #[derive(Clone, Default)]
@@ -122,7 +96,7 @@ pub(crate) fn client() -> Agent {
         .http_status_as_error(false)
         .proxy(None)
         .max_redirects(0)
-        .timeout_global(Some(LIMIT / 2))
+        .timeout_global(Some(PATIENCE))
         .build();
     config.into()
 }

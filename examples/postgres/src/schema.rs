@@ -1,0 +1,60 @@
+//! The tables, in a schema of their own that is dropped with the [`Schema`].
+
+use anyhow::{Context, Result};
+use postgres::{Client, Config, NoTls};
+
+const CREATE: &str = "
+    DROP SCHEMA IF EXISTS coalescer_example CASCADE;
+    CREATE SCHEMA coalescer_example;
+    CREATE TABLE orders (customer bigint, cents bigint);
+    CREATE VIEW totals AS
+        SELECT customer, count(*) AS orders, sum(cents)::bigint AS cents
+        FROM orders GROUP BY customer;
+    CREATE SEQUENCE queries;
+";
+
+/// There is no index on `customer`, so a total takes the database some milliseconds.
+const FILL: &str = "
+    INSERT INTO orders SELECT id % 100, id % 1000 FROM generate_series(1::bigint, $1) AS id
+";
+
+/// The connection that made the tables.
+pub(crate) struct Schema {
+    config: Config,
+    client: Client,
+}
+
+impl Schema {
+    /// Makes empty tables. What a run that was broken off has left is dropped.
+    pub(crate) fn create(mut config: Config) -> Result<Self> {
+        config.options("-c search_path=coalescer_example -c client_min_messages=warning");
+        let mut client = config.connect(NoTls).context("cannot connect to the database")?;
+        client.batch_execute(CREATE).context("cannot make the tables")?;
+        Ok(Self { config, client })
+    }
+
+    /// Puts so many orders of a hundred customers into them.
+    pub(crate) fn fill(&mut self, orders: i64) -> Result<()> {
+        self.client.execute(FILL, &[&orders]).context("cannot fill the table")?;
+        Ok(())
+    }
+
+    /// How to connect to them.
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// How many queries have read a total.
+    pub(crate) fn queries(&mut self) -> Result<i64> {
+        // A sequence that has not been used says 1 as well.
+        let text = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM queries";
+        Ok(self.client.query_one(text, &[])?.try_get(0)?)
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        // If it fails the server is gone, or the next run drops what this one leaves.
+        self.client.batch_execute("DROP SCHEMA IF EXISTS coalescer_example CASCADE").ok();
+    }
+}
