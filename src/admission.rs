@@ -60,6 +60,8 @@ pub(crate) struct Found<'t, K, V, E> {
 pub(crate) enum Admission<'t, K, V, E> {
     /// It runs the function and publishes.
     Lead(Execution<'t, K, V, E>),
+    /// It begins an execution of a flight that was there, and may be slow.
+    Claim(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.
     Follow(Follower<V, E>),
     /// It runs the function for itself alone.

@@ -353,6 +353,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.in_flight()
     }
 
+    /// The same of any key, without it.
+    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
+        self.group.in_flight_without_keys()
+    }
+
     /// The name that the builder gave it.
     ///
     /// # Examples

@@ -5,6 +5,7 @@
 //! admit ─▶ Lead ── run the function ── publish ─▶ its own result
 //!       ─▶ Follow ── wait ─┬─ closed ───────────▶ the flight's outcome
 //!                          ├─ may start: claim it, and lead
+//!                          ├─ slow: tell of it, and wait on
 //!                          ├─ unshared: run alone
 //!                          └─ deadline ─────────▶ TimedOut
 //! ```
@@ -24,6 +25,7 @@ use crate::deadlock;
 use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
+use crate::observe::Noticed;
 use crate::outcome::{Outcome, Role};
 use crate::policy::ShareWith;
 use crate::ran::Ran;
@@ -141,8 +143,20 @@ where
             Admission::Lead(execution) => self.lead(execution, work, key, 0),
             Admission::Follow(follower) => self.follow(follower, work),
             Admission::Alone => self.run_alone(work, 0),
-            Admission::Refused(Refusal::WouldBlock) => Err(Error::WouldBlock),
-            Admission::Refused(Refusal::WouldDeadlock) => Err(Error::WouldDeadlock),
+            Admission::Claim(execution) => {
+                // To its own hook, this thread leads the flight already (S41).
+                let leading = deadlock::lead();
+                self.tell_if_slow();
+                drop(leading);
+                self.lead(execution, work, key, 0)
+            }
+            Admission::Refused(refusal) => {
+                self.tell_if_slow();
+                Err(match refusal {
+                    Refusal::WouldBlock => Error::WouldBlock,
+                    Refusal::WouldDeadlock => Error::WouldDeadlock,
+                })
+            }
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
         }
     }
@@ -158,8 +172,34 @@ where
         let leading = deadlock::lead();
         let ran = self.run(work, key);
         drop(leading);
-        let callers = execution.end(&ran);
+        let callers = match self.table.tells_slow() {
+            true => self.end_watched(execution, &ran),
+            false => execution.end(&ran),
+        };
         ran.into_outcome(callers, waited)
+    }
+
+    /// Ends an execution that may have been slow. It is told of afterwards, so that nobody waits for
+    /// that.
+    #[cold]
+    fn end_watched(&self, execution: Execution<'_, K, V, E>, ran: &Ran<V, E>) -> usize {
+        let noticed = self.table.notice_at_end(&execution);
+        let callers = execution.end(ran);
+        self.tell(noticed);
+        callers
+    }
+
+    /// Tells of the flight that this call met and does not wait for, if that is slow.
+    fn tell_if_slow(&self) {
+        if self.table.tells_slow() {
+            self.tell(self.table.notice_on_arrival(&self.call));
+        }
+    }
+
+    fn tell(&self, noticed: Option<Noticed<K>>) {
+        if let Some(noticed) = noticed {
+            self.table.observer.tell_slow(&noticed);
+        }
     }
 
     /// Runs the function for this call only: what it would wait for cannot be shared with it.
@@ -207,6 +247,7 @@ where
                     self.table.time_out(&follower);
                     return Err(Error::TimedOut);
                 }
+                Woken::Slow => self.tell(self.table.notice_as_follower(&follower)),
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);

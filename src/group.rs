@@ -417,7 +417,12 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         K: Clone,
     {
-        self.core.table.in_flight()
+        self.core.table.in_flight(K::clone)
+    }
+
+    /// The same of any key, without it.
+    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
+        self.core.table.in_flight(|_| ())
     }
 
     /// The name that the builder gave it.

@@ -98,7 +98,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`] and [`Role`] |
+//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`SlowFlight`] and [`Role`] |
 //! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
 //! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
 
@@ -121,6 +121,7 @@ mod join;
 mod key;
 mod manager;
 mod named;
+mod observe;
 mod outcome;
 mod policy;
 mod publish;
@@ -150,7 +151,8 @@ pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
 pub use manager::Manager;
-pub use named::{ManagerStats, NameError, NamedStats};
+pub use named::{ManagerStats, NameError, NamedInFlight, NamedStats};
+pub use observe::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;

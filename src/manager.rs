@@ -19,7 +19,8 @@ use crate::builder::{Builder, ForCoalescer};
 use crate::coalescer::Coalescer;
 use crate::error::Error;
 use crate::key::ToKey;
-use crate::named::{Managed, ManagerStats, NameError, Named, Names, TypeOf};
+use crate::named::{Managed, ManagerStats, NameError, Named, NamedInFlight, Names, TypeOf};
+use crate::observe::SlowPolicy;
 use crate::policy::SharePolicy;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -131,7 +132,7 @@ impl Manager {
     #[must_use]
     pub fn with_defaults(defaults: Builder<ForCoalescer>) -> Self {
         let shared = Shared {
-            defaults: defaults.without_name().settings::<()>(),
+            defaults: defaults.without_name().settings::<(), ()>(),
             functions: Registry::new(),
             names: Names::new(),
         };
@@ -269,8 +270,8 @@ impl Manager {
 
     /// As [`named`](Self::named), with settings of its own.
     ///
-    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if) and a
-    /// [`hasher`](Builder::hasher) only the types can be compared.
+    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if), an
+    /// [`on_slow`](Builder::on_slow) and a [`hasher`](Builder::hasher) only the types can be compared.
     ///
     /// # Errors
     ///
@@ -295,10 +296,10 @@ impl Manager {
     /// assert!(matches!(other, Err(NameError::OtherSettings { setting: "window", .. })));
     /// # Ok::<(), NameError>(())
     /// ```
-    pub fn named_with<K, V, E, S, F, P>(
+    pub fn named_with<K, V, E, S, F, P, H>(
         &self,
         name: &str,
-        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P>,
+        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P, H>,
         load: F,
     ) -> Result<Coalescer<K, V, E, S>, NameError>
     where
@@ -308,6 +309,7 @@ impl Manager {
         E: Send + Sync + 'static,
         S: BuildHasher + Send + Sync + 'static,
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         let builder = settings(Builder::with_settings(&self.shared.defaults)).without_name();
         let (function, settings) = (TypeOf::of::<F>(), builder.settings());
@@ -372,6 +374,39 @@ impl Manager {
         self.for_each(|coalescer| coalescers.push(coalescer.stats()));
         coalescers.sort_by(|one, other| one.name.cmp(&other.name));
         ManagerStats { total: coalescers.iter().map(|one| one.stats).sum(), coalescers }
+    }
+
+    /// Every flight under way, of all coalescers, the oldest first.
+    ///
+    /// Meant for a status page; it costs what [`Coalescer::in_flight`] costs, for each of them. With the
+    /// feature `serde` it is JSON as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "serde")] {
+    /// let manager = coalescer::Manager::new();
+    /// let handle = manager.clone();
+    /// let page = manager.named("pages", move |_: &u64| {
+    ///     // {"flights":[{"name":"pages","age_seconds":0.0,"followers":0,"executions":1,
+    ///     //   "leader":"main"}],"stats":{"total":{"total_requests":1, ..
+    ///     let status = serde_json::json!({
+    ///         "flights": handle.in_flight(),
+    ///         "stats": handle.stats(),
+    ///     });
+    ///     Ok::<_, ()>(status)
+    /// });
+    /// let status = page.unwrap().execute(&1).unwrap();
+    /// assert_eq!(status["flights"][0]["name"], "pages");
+    /// assert_eq!(status["stats"]["total"]["in_flight"], 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<NamedInFlight> {
+        let mut flights = Vec::new();
+        self.for_each(|coalescer| flights.append(&mut coalescer.in_flight()));
+        flights.sort_by(|one, other| other.age.cmp(&one.age).then(one.name.cmp(&other.name)));
+        flights
     }
 
     /// Forgets every key of every coalescer, and says how many flights and results there were.

@@ -22,6 +22,7 @@ mod max_requests;
 mod memory;
 mod panics;
 mod sharing;
+mod slow;
 mod source_rules;
 mod support;
 mod take_over;
