@@ -25,7 +25,7 @@ use crate::deadlock;
 use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
-use crate::observe::Noticed;
+use crate::observe::{Noticed, WaitEnd};
 use crate::outcome::{Outcome, Role};
 use crate::policy::ShareWith;
 use crate::ran::Ran;
@@ -170,12 +170,15 @@ where
         waited: Nanos,
     ) -> Result<Outcome<V>, Error<E>> {
         let leading = deadlock::lead();
+        let run = self.table.watch_run(Some(&execution));
         let ran = self.run(work, key);
+        let run = run.end(|| ran.word());
         drop(leading);
         let callers = match self.table.tells_slow() {
             true => self.end_watched(execution, &ran),
             false => execution.end(&ran),
         };
+        run.tell(callers);
         ran.into_outcome(callers, waited)
     }
 
@@ -204,8 +207,11 @@ where
 
     /// Runs the function for this call only: what it would wait for cannot be shared with it.
     fn run_alone<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
+        let run = self.table.watch_run(None);
         let ran = self.run(work, None);
+        let run = run.end(|| ran.word());
         self.table.end_alone(self.call.hash, &ran);
+        run.tell(1);
         ran.into_outcome(1, waited)
     }
 
@@ -239,12 +245,15 @@ where
         work: W,
     ) -> Result<Outcome<V>, Error<E>> {
         let since = self.table.clock.precise(self.call.entry);
+        let waited = || self.table.clock.now().saturating_sub(since);
+        let wait = self.table.watch_wait(&follower);
         let callers = loop {
             match follower.room.gate.wait(&self.table.clock, self.deadline) {
                 Woken::Closed { callers } => break callers,
                 Woken::TimedOut => {
                     drop(follower.wait.take());
                     self.table.time_out(&follower);
+                    wait.end(WaitEnd::TimedOut, waited);
                     return Err(Error::TimedOut);
                 }
                 Woken::Slow => self.tell(self.table.notice_as_follower(&follower)),
@@ -252,6 +261,7 @@ where
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
                         let waited = execution.start.saturating_sub(since);
+                        wait.end(WaitEnd::Led, || waited);
                         return self.lead(execution, work, None, waited);
                     }
                 }
@@ -259,7 +269,8 @@ where
         };
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
-        let waited = self.table.clock.now().saturating_sub(since);
+        let waited = waited();
+        wait.end(WaitEnd::Answered, || waited);
         match ending {
             Ending::Value(value) => {
                 Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited))

@@ -68,6 +68,9 @@ pub(crate) struct State {
     pub(crate) slow_at: Nanos,
     /// Whether the wait-for graph knows this flight.
     pub(crate) in_graph: bool,
+    /// The spans of its executions, for those who wait for them.
+    #[cfg(feature = "tracing")]
+    pub(crate) spans: Vec<tracing::Span>,
 }
 
 /// Why a wait is over.
@@ -102,6 +105,8 @@ impl Gate {
             next_start: next,
             slow_at,
             in_graph: false,
+            #[cfg(feature = "tracing")]
+            spans: Vec::new(),
         })
     }
 
@@ -118,6 +123,8 @@ impl Gate {
             next_start,
             slow_at,
             in_graph: false,
+            #[cfg(feature = "tracing")]
+            spans: Vec::new(),
         })
     }
 

@@ -67,6 +67,15 @@ pub struct InFlight<K> {
     pub leader: Option<Thread>,
 }
 
+/// What a thread is called: its name, or its number where it has none.
+#[cfg(any(feature = "serde", feature = "tracing"))]
+pub(crate) fn called(thread: &Thread) -> String {
+    match thread.name() {
+        Some(name) => name.to_owned(),
+        None => format!("{:?}", thread.id()),
+    }
+}
+
 #[cfg(feature = "serde")]
 pub(crate) mod serialize {
     use std::time::Duration;
@@ -80,11 +89,7 @@ pub(crate) mod serialize {
     }
 
     pub(crate) fn thread<S: Serializer>(leader: &Option<Thread>, to: S) -> Result<S::Ok, S::Error> {
-        let name = |thread: &Thread| match thread.name() {
-            Some(name) => name.to_owned(),
-            None => format!("{:?}", thread.id()),
-        };
-        leader.as_ref().map(name).serialize(to)
+        leader.as_ref().map(super::called).serialize(to)
     }
 }
 

@@ -426,6 +426,21 @@ impl Manager {
         forgotten
     }
 
+    /// Adds to the metrics what has happened since the last time, of all coalescers; see
+    /// [`metrics`](crate::metrics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// manager.named("squares", |n: &u64| Ok::<u64, ()>(n * n)).unwrap().execute(&7).unwrap();
+    /// manager.publish_metrics(); // coalescer_calls_total{name="squares",role="leader"} 1
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.for_each(Managed::publish_metrics);
+    }
+
     /// Calls `f` with every coalescer, under no lock.
     fn for_each(&self, mut f: impl FnMut(&dyn Managed)) {
         self.shared.functions.values().for_each(|coalescer| f(&**coalescer));

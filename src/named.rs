@@ -21,6 +21,8 @@ pub(crate) trait Managed: Any + Send + Sync {
     fn stats(&self) -> NamedStats;
     fn in_flight(&self) -> Vec<NamedInFlight>;
     fn forget_all(&self) -> usize;
+    #[cfg(feature = "metrics")]
+    fn publish_metrics(&self);
 }
 
 impl<K, V, E, S> Managed for Coalescer<K, V, E, S>
@@ -42,6 +44,11 @@ where
 
     fn forget_all(&self) -> usize {
         self.forget_all()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn publish_metrics(&self) {
+        self.publish_metrics();
     }
 }
 
