@@ -172,13 +172,13 @@ where
         let leading = deadlock::lead();
         let run = self.table.watch_run(Some(&execution));
         let ran = self.run(work, key);
-        let run = run.end(|| ran.word());
+        let run = self.table.end_run(run, || ran.word());
         drop(leading);
         let callers = match self.table.tells_slow() {
             true => self.end_watched(execution, &ran),
             false => execution.end(&ran),
         };
-        run.tell(callers);
+        self.table.tell_run(run, callers);
         ran.into_outcome(callers, waited)
     }
 
@@ -209,9 +209,9 @@ where
     fn run_alone<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
         let run = self.table.watch_run(None);
         let ran = self.run(work, None);
-        let run = run.end(|| ran.word());
+        let run = self.table.end_run(run, || ran.word());
         self.table.end_alone(self.call.hash, &ran);
-        run.tell(1);
+        self.table.tell_run(run, 1);
         ran.into_outcome(1, waited)
     }
 
@@ -253,7 +253,7 @@ where
                 Woken::TimedOut => {
                     drop(follower.wait.take());
                     self.table.time_out(&follower);
-                    wait.end(WaitEnd::TimedOut, waited);
+                    self.table.tell_wait(wait, WaitEnd::TimedOut, waited);
                     return Err(Error::TimedOut);
                 }
                 Woken::Slow => self.tell(self.table.notice_as_follower(&follower)),
@@ -261,7 +261,10 @@ where
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
                         let waited = execution.start.saturating_sub(since);
-                        wait.end(WaitEnd::Led, || waited);
+                        // To whoever listens, this thread leads the flight already (S41).
+                        let leading = deadlock::lead();
+                        self.table.tell_wait(wait, WaitEnd::Led, || waited);
+                        drop(leading);
                         return self.lead(execution, work, None, waited);
                     }
                 }
@@ -270,7 +273,7 @@ where
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
         let waited = waited();
-        wait.end(WaitEnd::Answered, || waited);
+        self.table.tell_wait(wait, WaitEnd::Answered, || waited);
         match ending {
             Ending::Value(value) => {
                 Ok(Outcome::new(Arc::clone(value), Role::Follower, callers, waited))

@@ -130,6 +130,14 @@ impl Meters {
         self.move_in_flight(before.in_flight, now.in_flight);
     }
 
+    /// A wait has ended.
+    #[inline]
+    pub(super) fn tell_wait(&self, waited: impl FnOnce() -> Nanos) {
+        if ENABLED.get().is_some() {
+            record(&self.wait, waited());
+        }
+    }
+
     fn count_calls(&self, before: &Stats, now: &Stats) {
         let roles = [
             ("leader", now.executed_requests - before.executed_requests),
@@ -178,46 +186,27 @@ impl Drop for Meters {
     }
 }
 
-/// Measures one run of the function, if that is wanted.
-pub(super) struct Timer<'a> {
-    begun: Option<(&'a Meters, &'a Clock, Nanos)>,
-}
+/// The beginning of a run, or how long it took, if that is wanted.
+pub(super) struct Timer(Option<Nanos>);
 
-impl<'a> Timer<'a> {
+impl Timer {
     #[inline]
-    pub(super) fn start(meters: &'a Meters, clock: &'a Clock) -> Self {
-        Self { begun: ENABLED.get().map(|()| (meters, clock, clock.now())) }
+    pub(super) fn start(clock: &Clock) -> Self {
+        Self(ENABLED.get().map(|()| clock.now()))
     }
 
     /// The function has returned.
     #[inline]
-    pub(super) fn stop(self) -> Stopped<'a> {
-        let stopped = |(meters, clock, begun): (_, &Clock, Nanos)| {
-            (meters, clock.now().saturating_sub(begun))
-        };
-        Stopped { ran: self.begun.map(stopped) }
+    pub(super) fn stop(self, clock: &Clock) -> Self {
+        Self(self.0.map(|begun| clock.now().saturating_sub(begun)))
     }
-}
 
-/// How long a run took. It is told when its outcome has been published.
-pub(super) struct Stopped<'a> {
-    ran: Option<(&'a Meters, Nanos)>,
-}
-
-impl Stopped<'_> {
+    /// What the function has returned is published.
     #[inline]
-    pub(super) fn tell(self) {
-        if let Some((meters, ran)) = self.ran {
+    pub(super) fn tell(self, meters: &Meters) {
+        if let Some(ran) = self.0 {
             record(&meters.execution, ran);
         }
-    }
-}
-
-/// A wait has ended.
-#[inline]
-pub(super) fn tell_wait(meters: &Meters, waited: impl FnOnce() -> Nanos) {
-    if ENABLED.get().is_some() {
-        record(&meters.wait, waited());
     }
 }
 

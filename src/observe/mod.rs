@@ -19,7 +19,6 @@ mod slow;
 #[cfg(feature = "tracing")]
 mod spans;
 
-use std::marker::PhantomData;
 use std::sync::Arc as StdArc;
 
 pub(crate) use slow::{Hook, Noticed};
@@ -66,28 +65,56 @@ pub(crate) enum WaitEnd {
 impl<K, V, E> Table<K, V, E> {
     /// The function is about to run, as this execution of a flight or alone.
     #[inline]
-    pub(crate) fn watch_run(&self, execution: Option<&Execution<'_, K, V, E>>) -> Run<'_> {
+    pub(crate) fn watch_run(&self, execution: Option<&Execution<'_, K, V, E>>) -> Run {
         let _ = execution;
         Run {
             #[cfg(feature = "metrics")]
-            timer: metrics::Timer::start(&self.observer.meters, &self.clock),
+            timer: metrics::Timer::start(&self.clock),
             #[cfg(feature = "tracing")]
             span: self.run_span(execution),
-            table: PhantomData,
         }
+    }
+
+    /// The function has returned, and its outcome is to be published.
+    #[inline]
+    pub(crate) fn end_run(&self, run: Run, result: impl FnOnce() -> &'static str) -> EndedRun {
+        let _ = (&run, &result);
+        EndedRun {
+            #[cfg(feature = "metrics")]
+            timer: run.timer.stop(&self.clock),
+            #[cfg(feature = "tracing")]
+            span: run.span.exit(result),
+        }
+    }
+
+    /// Its outcome has been published, for so many calls.
+    #[inline]
+    pub(crate) fn tell_run(&self, run: EndedRun, callers: usize) {
+        let _ = (&run, callers);
+        #[cfg(feature = "metrics")]
+        run.timer.tell(&self.observer.meters);
+        #[cfg(feature = "tracing")]
+        run.span.close(callers);
     }
 
     /// A call is about to wait.
     #[inline]
-    pub(crate) fn watch_wait(&self, follower: &Follower<V, E>) -> Wait<'_> {
+    pub(crate) fn watch_wait(&self, follower: &Follower<V, E>) -> Wait {
         let _ = follower;
         Wait {
-            #[cfg(feature = "metrics")]
-            meters: &self.observer.meters,
             #[cfg(feature = "tracing")]
             span: self.wait_span(follower),
-            table: PhantomData,
         }
+    }
+
+    /// It waits no more.
+    #[inline]
+    pub(crate) fn tell_wait(&self, wait: Wait, how: WaitEnd, waited: impl Fn() -> Nanos) {
+        let _ = (&wait, how, &waited);
+        #[cfg(feature = "metrics")]
+        self.observer.meters.tell_wait(&waited);
+        #[cfg(feature = "tracing")]
+        wait.span.end(how, &waited);
     }
 
     /// Adds to the recorder's counters what is new since the last time.
@@ -98,65 +125,23 @@ impl<K, V, E> Table<K, V, E> {
 }
 
 /// A run of the function that is looked at.
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     #[cfg(feature = "metrics")]
-    timer: metrics::Timer<'a>,
+    timer: metrics::Timer,
     #[cfg(feature = "tracing")]
     span: spans::RunSpan,
-    table: PhantomData<&'a ()>,
-}
-
-impl<'a> Run<'a> {
-    /// The function has returned, and its outcome is to be published.
-    #[inline]
-    pub(crate) fn end(self, result: impl FnOnce() -> &'static str) -> Ended<'a> {
-        let _ = &result;
-        Ended {
-            #[cfg(feature = "metrics")]
-            timer: self.timer.stop(),
-            #[cfg(feature = "tracing")]
-            span: self.span.exit(result),
-            table: self.table,
-        }
-    }
 }
 
 /// A run that is to be told of when its outcome has been published.
-pub(crate) struct Ended<'a> {
+pub(crate) struct EndedRun {
     #[cfg(feature = "metrics")]
-    timer: metrics::Stopped<'a>,
+    timer: metrics::Timer,
     #[cfg(feature = "tracing")]
     span: spans::EndedSpan,
-    table: PhantomData<&'a ()>,
-}
-
-impl Ended<'_> {
-    #[inline]
-    pub(crate) fn tell(self, callers: usize) {
-        let _ = (callers, self.table);
-        #[cfg(feature = "metrics")]
-        self.timer.tell();
-        #[cfg(feature = "tracing")]
-        self.span.close(callers);
-    }
 }
 
 /// A wait that is looked at.
-pub(crate) struct Wait<'a> {
-    #[cfg(feature = "metrics")]
-    meters: &'a metrics::Meters,
+pub(crate) struct Wait {
     #[cfg(feature = "tracing")]
     span: spans::WaitSpan,
-    table: PhantomData<&'a ()>,
-}
-
-impl Wait<'_> {
-    #[inline]
-    pub(crate) fn end(self, how: WaitEnd, waited: impl Fn() -> Nanos) {
-        let _ = (how, &waited, self.table);
-        #[cfg(feature = "metrics")]
-        metrics::tell_wait(self.meters, &waited);
-        #[cfg(feature = "tracing")]
-        self.span.end(how, &waited);
-    }
 }

@@ -33,7 +33,7 @@ impl<K, V, E> Table<K, V, E> {
     #[inline]
     pub(super) fn run_span(&self, execution: Option<&Execution<'_, K, V, E>>) -> RunSpan {
         let is_on = span_enabled!(target: TARGET, Level::DEBUG, "coalescer.run");
-        RunSpan(is_on.then(|| self.open_run(execution)))
+        RunSpan(is_on.then(|| Box::new(self.open_run(execution))))
     }
 
     #[cold]
@@ -63,7 +63,7 @@ impl<K, V, E> Table<K, V, E> {
     #[inline]
     pub(super) fn wait_span(&self, follower: &Follower<V, E>) -> WaitSpan {
         let is_on = span_enabled!(target: TARGET, Level::DEBUG, "coalescer.wait");
-        WaitSpan(is_on.then(|| self.open_wait(follower)))
+        WaitSpan(is_on.then(|| Box::new(self.open_wait(follower))))
     }
 
     #[cold]
@@ -117,8 +117,8 @@ fn runs(state: &State) -> Vec<Id> {
     state.spans.iter().filter_map(Span::id).collect()
 }
 
-/// The span of a run, while the function runs.
-pub(super) struct RunSpan(Option<EnteredSpan>);
+/// The span of a run, while the function runs. In a box, so that no span is next to nothing.
+pub(super) struct RunSpan(Option<Box<EnteredSpan>>);
 
 impl RunSpan {
     /// The function has returned.
@@ -126,13 +126,13 @@ impl RunSpan {
     pub(super) fn exit(self, result: impl FnOnce() -> &'static str) -> EndedSpan {
         EndedSpan(self.0.map(|span| {
             span.record("result", result());
-            span.exit()
+            Box::new(span.exit())
         }))
     }
 }
 
 /// The span of a run whose outcome is being published.
-pub(super) struct EndedSpan(Option<Span>);
+pub(super) struct EndedSpan(Option<Box<Span>>);
 
 impl EndedSpan {
     #[inline]
@@ -144,7 +144,7 @@ impl EndedSpan {
 }
 
 /// The span of a wait.
-pub(super) struct WaitSpan(Option<OpenWait>);
+pub(super) struct WaitSpan(Option<Box<OpenWait>>);
 
 struct OpenWait {
     span: EnteredSpan,
