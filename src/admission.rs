@@ -63,6 +63,8 @@ pub(crate) struct Found<'t, K, V, E> {
 pub(crate) enum Admission<'t, K, V, E> {
     /// It runs the function and publishes.
     Lead(Execution<'t, K, V, E>),
+    /// It begins an execution of a flight that was there, and may be slow.
+    Claim(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.
     Follow(Follower<V, E>),
     /// It runs the function for itself alone.
@@ -91,6 +93,20 @@ pub(crate) struct Follower<V, E> {
     pub(crate) call: u64,
     /// Its wait in the graph, if its thread leads something.
     pub(crate) wait: Option<deadlock::Wait>,
+}
+
+/// Where the flight of an execution is, as long as that has not ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Whereabouts {
+    pub(crate) at: At,
+    pub(crate) hash: ShortHash,
+}
+
+impl<K, V, E> Execution<'_, K, V, E> {
+    #[inline]
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { at: self.at, hash: self.hash }
+    }
 }
 
 /// The right, and the duty, to end one execution. Dropped without an ending it is abandoned.

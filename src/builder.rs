@@ -11,6 +11,7 @@ use crate::clock::{Clock, ManualClock, nanos};
 use crate::coalescer::Coalescer;
 use crate::executor::{Chosen, Executor};
 use crate::group::{Core, Group};
+use crate::observe::{NoHook, Observer, OnSlowFn, SlowFlight, SlowPolicy};
 use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
 use crate::rules::{OnDeadlock, Rules};
 use crate::settings::Settings;
@@ -28,7 +29,8 @@ const MOST_SHARDS: usize = 1 << 16;
 /// Every setting has a default, which is what its method's text says it is without it. A value
 /// that makes no sense is refused at once, by a panic that names the setting and the way out.
 ///
-/// `T` says what will be built, `S` is the hasher, and `P` says which values may be shared.
+/// `T` says what will be built, `S` is the hasher, `P` says which values may be shared, and `H` who is
+/// told of slow flights.
 ///
 /// # Examples
 ///
@@ -47,7 +49,7 @@ const MOST_SHARDS: usize = 1 << 16;
 /// assert_eq!(*reports.execute(&7).unwrap(), "report 7");
 /// ```
 #[must_use = "a builder does nothing until build is called"]
-pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {
+pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll, H = NoHook> {
     rules: Rules,
     shards: usize,
     name: Option<Arc<str>>,
@@ -55,6 +57,7 @@ pub struct Builder<T, S = DefaultHashBuilder, P = ShareAll> {
     executor: Option<Chosen>,
     hasher: S,
     policy: P,
+    on_slow: H,
     product: PhantomData<T>,
 }
 
@@ -84,12 +87,13 @@ impl<T> Builder<T> {
             executor: None,
             hasher: DefaultHashBuilder::default(),
             policy: ShareAll,
+            on_slow: NoHook,
             product: PhantomData,
         }
     }
 }
 
-impl<T, S, P> Builder<T, S, P> {
+impl<T, S, P, H> Builder<T, S, P, H> {
     /// How long after its start a success is served to calls that did not wait for it.
     ///
     /// Without it: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) for a [`Coalescer`], zero for a
@@ -390,7 +394,7 @@ impl<T, S, P> Builder<T, S, P> {
     ///     Group::builder().hasher(RandomState::new()).build();
     /// # drop(group);
     /// ```
-    pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, S2, P> {
+    pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, S2, P, H> {
         Builder {
             rules: self.rules,
             shards: self.shards,
@@ -399,6 +403,7 @@ impl<T, S, P> Builder<T, S, P> {
             executor: self.executor,
             hasher,
             policy: self.policy,
+            on_slow: self.on_slow,
             product: PhantomData,
         }
     }
@@ -423,7 +428,7 @@ impl<T, S, P> Builder<T, S, P> {
     pub fn share_if<V>(
         self,
         may_share: impl Fn(&V) -> bool + Send + Sync + 'static,
-    ) -> Builder<T, S, ShareIfFn<V>> {
+    ) -> Builder<T, S, ShareIfFn<V>, H> {
         self.share_with(move |value| match may_share(value) {
             true => ShareWith::Everyone,
             false => ShareWith::Nobody,
@@ -456,7 +461,7 @@ impl<T, S, P> Builder<T, S, P> {
     pub fn share_with<V>(
         self,
         share_with: impl Fn(&V) -> ShareWith + Send + Sync + 'static,
-    ) -> Builder<T, S, ShareIfFn<V>> {
+    ) -> Builder<T, S, ShareIfFn<V>, H> {
         Builder {
             rules: self.rules,
             shards: self.shards,
@@ -465,6 +470,65 @@ impl<T, S, P> Builder<T, S, P> {
             executor: self.executor,
             hasher: self.hasher,
             policy: ShareIfFn::new(share_with),
+            on_slow: self.on_slow,
+            product: PhantomData,
+        }
+    }
+
+    /// Calls a function for each flight that has been under way for so long.
+    ///
+    /// Without it: nobody is told. It is for logs and alarms, and changes nothing: the flight goes on.
+    /// See [`SlowFlight`] for what it is given.
+    ///
+    /// **Once a flight**, however many executions it comes to have, by whoever notices first. The
+    /// library has no thread that would look, so that is a follower, which wakes for it at that time,
+    /// a call that comes and does not wait, or the leader itself when its function has returned. A
+    /// call that runs the function for itself alone ([`share_if`](Self::share_if),
+    /// [`OnDeadlock::Bypass`]) is no flight.
+    ///
+    /// **On that call's thread**, under no lock. So it delays that call and no other: a leader has
+    /// published its outcome by then, and a follower's deadline is looked at again when the hook has
+    /// returned. The hook may call any coalescer. A panic in it ends there, with the report that the
+    /// panic hook makes, and no call has a part in it.
+    ///
+    /// # Panics
+    ///
+    /// If the time is zero: every flight would be slow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, SlowFlight};
+    ///
+    /// let group: Group<u64, String, std::io::Error> = Group::builder()
+    ///     .name("users")
+    ///     .on_slow(Duration::from_secs(5), |slow: &SlowFlight<'_, u64>| {
+    ///         eprintln!("user {} takes {:?}, {} wait", slow.key, slow.age, slow.followers);
+    ///     })
+    ///     .build();
+    /// # drop(group);
+    /// ```
+    #[track_caller]
+    pub fn on_slow<K>(
+        self,
+        after: Duration,
+        hook: impl Fn(&SlowFlight<'_, K>) + Send + Sync + 'static,
+    ) -> Builder<T, S, P, OnSlowFn<K>> {
+        assert!(
+            !after.is_zero(),
+            "on_slow(0): every flight would be slow; \
+             use a time that none should take, or leave on_slow unset to tell nobody"
+        );
+        Builder {
+            rules: Rules { slow_after: nanos(after), ..self.rules },
+            shards: self.shards,
+            name: self.name,
+            clock: self.clock,
+            executor: self.executor,
+            hasher: self.hasher,
+            policy: self.policy,
+            on_slow: OnSlowFn::new(hook),
             product: PhantomData,
         }
     }
@@ -515,14 +579,16 @@ impl<T, S, P> Builder<T, S, P> {
     where
         S: BuildHasher,
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         let clock = match self.clock {
             ClockChoice::System => Clock::system(),
             ClockChoice::PreciseSystem => Clock::precise_system(),
             ClockChoice::Manual(clock) => Clock::Manual(clock),
         };
+        let observer = Observer::new(self.name.clone(), self.on_slow.into_hook(Token));
         Group::from_core(Core {
-            table: Table::new(self.rules, clock, self.shards),
+            table: Table::new(self.rules, clock, self.shards, observer),
             share_if: self.policy.into_policy(Token),
             name: self.name,
             executor: self.executor,
@@ -531,7 +597,7 @@ impl<T, S, P> Builder<T, S, P> {
     }
 }
 
-impl<S: BuildHasher, P> Builder<ForGroup, S, P> {
+impl<S: BuildHasher, P, H> Builder<ForGroup, S, P, H> {
     /// Makes the group.
     ///
     /// # Examples
@@ -544,12 +610,13 @@ impl<S: BuildHasher, P> Builder<ForGroup, S, P> {
     pub fn build<K, V, E>(self) -> Group<K, V, E, S>
     where
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         self.into_group()
     }
 }
 
-impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
+impl<S: BuildHasher, P, H> Builder<ForCoalescer, S, P, H> {
     /// Makes the coalescer of `load`.
     ///
     /// # Examples
@@ -562,14 +629,16 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
     where
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         Coalescer::from_parts(self.into_group(), Arc::new(load))
     }
 
     /// What a manager compares.
-    pub(crate) fn settings<V>(&self) -> Settings
+    pub(crate) fn settings<K, V>(&self) -> Settings
     where
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         Settings {
             rules: self.rules.clone(),
@@ -577,6 +646,7 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
             clock: self.clock.clone(),
             share_if: self.policy.function(Token),
             executor: self.executor.clone(),
+            on_slow: self.on_slow.function(Token),
         }
     }
 
@@ -595,13 +665,13 @@ impl<S: BuildHasher, P> Builder<ForCoalescer, S, P> {
 impl Builder<ForCoalescer> {
     /// A builder with a hasher of its own.
     pub(crate) fn with_settings(settings: &Settings) -> Self {
-        let Settings { rules, shards, clock, share_if: _, executor } = settings;
+        let Settings { rules, shards, clock, share_if: _, on_slow: _, executor } = settings;
         let fresh = Self::new(rules.clone());
         Self { shards: *shards, clock: clock.clone(), executor: executor.clone(), ..fresh }
     }
 }
 
-impl<T, S, P> fmt::Debug for Builder<T, S, P> {
+impl<T, S, P, H> fmt::Debug for Builder<T, S, P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("rules", &self.rules)

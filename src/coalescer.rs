@@ -353,6 +353,30 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.in_flight()
     }
 
+    /// The same of any key, without it.
+    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
+        self.group.in_flight_without_keys()
+    }
+
+    /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
+    ///
+    /// Meant for whoever answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
+    /// the recorder is called while no lock is held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::builder().name("squares").build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// squares.publish_metrics(); // coalescer_calls_total{name="squares",role="leader"} 1
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.group.publish_metrics();
+    }
+
     /// The name that the builder gave it.
     ///
     /// # Examples

@@ -5,6 +5,7 @@
 //! admit ─▶ Lead ── run the function ── publish ─▶ its own result
 //!       ─▶ Follow ── wait ─┬─ closed ───────────▶ the flight's outcome
 //!                          ├─ may start: claim it, and lead
+//!                          ├─ slow: tell of it, and wait on
 //!                          ├─ unshared: run alone
 //!                          └─ deadline ─────────▶ TimedOut
 //! ```
@@ -24,6 +25,7 @@ use crate::deadlock;
 use crate::error::Error;
 use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
+use crate::observe::WaitEnd;
 use crate::outcome::{Outcome, Role};
 use crate::own::Answer;
 use crate::policy::ShareWith;
@@ -142,8 +144,20 @@ where
             Admission::Lead(execution) => self.lead(execution, work, key, 0),
             Admission::Follow(follower) => self.follow(follower, work),
             Admission::Alone => self.run_alone(work, 0),
-            Admission::Refused(Refusal::WouldBlock) => Err(Error::WouldBlock),
-            Admission::Refused(Refusal::WouldDeadlock) => Err(Error::WouldDeadlock),
+            Admission::Claim(execution) => {
+                // To its own hook, this thread leads the flight already (S41).
+                let leading = deadlock::lead();
+                self.table.tell_on_arrival(&self.call);
+                drop(leading);
+                self.lead(execution, work, key, 0)
+            }
+            Admission::Refused(refusal) => {
+                self.table.tell_on_arrival(&self.call);
+                Err(match refusal {
+                    Refusal::WouldBlock => Error::WouldBlock,
+                    Refusal::WouldDeadlock => Error::WouldDeadlock,
+                })
+            }
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
         }
     }
@@ -157,16 +171,35 @@ where
         waited: Nanos,
     ) -> Result<Outcome<V>, Error<E>> {
         let leading = deadlock::lead();
+        let run = self.table.watch_run(Some(execution.whereabouts()));
         let ran = self.run(work, key);
+        let run = self.table.end_run(run, || ran.word());
         drop(leading);
-        let callers = execution.end(&ran);
+        let callers = match self.table.tells_slow() {
+            true => self.end_watched(execution, &ran),
+            false => execution.end(&ran),
+        };
+        self.table.tell_run(run, callers);
         ran.into_outcome(callers, waited)
+    }
+
+    /// Ends an execution that may have been slow. It is told of afterwards, so that nobody waits for
+    /// that.
+    #[cold]
+    fn end_watched(&self, execution: Execution<'_, K, V, E>, ran: &Ran<V, E>) -> usize {
+        let noticed = self.table.notice_at_end(execution.whereabouts(), execution.leader);
+        let callers = execution.end(ran);
+        self.table.tell(noticed);
+        callers
     }
 
     /// Runs the function for this call only: what it would wait for cannot be shared with it.
     fn run_alone<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Result<Outcome<V>, Error<E>> {
+        let run = self.table.watch_run(None);
         let ran = self.run(work, None);
+        let run = self.table.end_run(run, || ran.word());
         self.table.end_alone(self.call.hash, &ran);
+        self.table.tell_run(run, 1);
         ran.into_outcome(1, waited)
     }
 
@@ -186,18 +219,26 @@ where
         work: W,
     ) -> Result<Outcome<V>, Error<E>> {
         let since = self.table.clock.precise(self.call.entry);
+        let waited = || self.table.clock.now().saturating_sub(since);
+        let wait = self.table.watch_wait(&follower);
         let callers = loop {
             match follower.room.gate.wait(&self.table.clock, self.deadline) {
                 Woken::Closed { callers } => break callers,
                 Woken::TimedOut => {
                     drop(follower.wait.take());
                     self.table.time_out(&follower);
+                    self.table.tell_wait(wait, WaitEnd::TimedOut, waited);
                     return Err(Error::TimedOut);
                 }
+                Woken::Slow => self.table.tell_as_follower(&follower),
                 Woken::MayStart => {
                     if let Some(execution) = self.table.claim_as_follower(&follower) {
                         drop(follower);
                         let waited = execution.start.saturating_sub(since);
+                        // To whoever listens, this thread leads the flight already (S41).
+                        let leading = deadlock::lead();
+                        self.table.tell_wait(wait, WaitEnd::Led, || waited);
+                        drop(leading);
                         return self.lead(execution, work, None, waited);
                     }
                 }
@@ -205,7 +246,8 @@ where
         };
         drop(follower.wait.take());
         let ending = follower.room.ending.get().expect("it is set before the gate is closed");
-        let waited = self.table.clock.now().saturating_sub(since);
+        let waited = waited();
+        self.table.tell_wait(wait, WaitEnd::Answered, || waited);
         ending.answer(callers, waited).unwrap_or_else(|| self.run_alone(work, waited))
     }
 }

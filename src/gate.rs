@@ -68,10 +68,16 @@ pub(crate) struct State {
     pub(crate) youngest: Nanos,
     /// From when on a call may begin one more execution; [`FOREVER`] if none may.
     pub(crate) next_start: Nanos,
+    /// From when on this flight is slow, or while it waits the one before it; [`FOREVER`] if nobody
+    /// is to be told of that, or has been.
+    pub(crate) slow_at: Nanos,
     /// Whether the wait-for graph knows this flight.
     pub(crate) in_graph: bool,
     /// What is called when it has closed.
     pub(crate) calls: Calls,
+    /// The spans of its executions, for those who wait for them.
+    #[cfg(feature = "tracing")]
+    pub(crate) spans: Vec<tracing::Span>,
 }
 
 /// Why a wait is over.
@@ -81,6 +87,8 @@ pub(crate) enum Woken {
     Closed { callers: usize },
     /// An execution may be begun by whoever claims it first.
     MayStart,
+    /// Somebody is to be told that the flight is slow, by whoever takes that on first.
+    Slow,
     /// The deadline came first. The caller no longer counts as waiting, unless it has a seat.
     TimedOut,
 }
@@ -89,13 +97,19 @@ pub(crate) enum Woken {
 enum Seen {
     Closed,
     MayStart,
+    Slow,
     /// The deadline, at this time.
     Late(Nanos),
 }
 
 impl Gate {
     /// A gate for a flight that one thread leads since `start`.
-    pub(crate) fn new_running(leader: ThreadToken, start: Nanos, next: Nanos) -> Arc<Self> {
+    pub(crate) fn new_running(
+        leader: ThreadToken,
+        start: Nanos,
+        next: Nanos,
+        slow_at: Nanos,
+    ) -> Arc<Self> {
         Self::new(State {
             phase: Phase::Running,
             waiting: 0,
@@ -105,20 +119,23 @@ impl Gate {
             leaders: vec![leader],
             youngest: start,
             next_start: next,
+            slow_at,
             in_graph: false,
             calls: Calls::new(),
+            #[cfg(feature = "tracing")]
+            spans: Vec::new(),
         })
     }
 
     /// A gate for one job, which no thread runs yet.
     pub(crate) fn new_queued() -> Arc<Self> {
-        let gate = Self::new_pending(FOREVER);
+        let gate = Self::new_pending(FOREVER, FOREVER);
         gate.lock().phase = Phase::Running;
         gate
     }
 
     /// A gate for a flight that nobody leads yet and that may be claimed at `next_start`.
-    pub(crate) fn new_pending(next_start: Nanos) -> Arc<Self> {
+    pub(crate) fn new_pending(next_start: Nanos, slow_at: Nanos) -> Arc<Self> {
         Self::new(State {
             phase: Phase::Pending,
             waiting: 0,
@@ -128,8 +145,11 @@ impl Gate {
             leaders: Vec::new(),
             youngest: FOREVER,
             next_start,
+            slow_at,
             in_graph: false,
             calls: Calls::new(),
+            #[cfg(feature = "tracing")]
+            spans: Vec::new(),
         })
     }
 
@@ -141,14 +161,16 @@ impl Gate {
         self.state.lock()
     }
 
-    /// Parks the caller, who already counts as waiting, until one of three things is so.
+    /// Parks the caller, who already counts as waiting, until one of four things is so.
     ///
-    /// An outcome beats a deadline, and a deadline beats a chance to start (S33).
+    /// An outcome beats a deadline, and a deadline beats a chance to start (S33). That the flight is
+    /// slow comes before both, as it changes nothing: the caller comes back to wait on.
     pub(crate) fn wait(self: &Arc<Self>, clock: &Clock, deadline: Nanos) -> Woken {
         let mut state = self.state.lock();
         match self.park(&mut state, clock, deadline) {
             Seen::Closed => self.leave_closed(state),
             Seen::MayStart => Woken::MayStart,
+            Seen::Slow => Woken::Slow,
             Seen::Late(now) => {
                 state.waiting -= 1;
                 self.leave_late(state, now)
@@ -162,6 +184,7 @@ impl Gate {
         match self.park(&mut state, clock, deadline) {
             Seen::Closed => self.leave_closed(state),
             Seen::MayStart => Woken::MayStart,
+            Seen::Slow => Woken::Slow,
             Seen::Late(now) => self.leave_late(state, now),
         }
     }
@@ -177,9 +200,12 @@ impl Gate {
             if state.phase == Phase::Closed {
                 return Seen::Closed;
             }
-            let until = deadline.min(state.next_start);
+            let until = deadline.min(state.next_start).min(state.slow_at);
             if until != FOREVER {
                 let now = clock.now();
+                if state.slow_at <= now {
+                    return Seen::Slow;
+                }
                 if deadline <= now {
                     return Seen::Late(now);
                 }
@@ -239,6 +265,18 @@ impl Gate {
             deadlock::add_leader(self.id, me);
         }
         Some((state.begun, now))
+    }
+
+    /// The first execution has begun: from then on the flight is slow. Those who wait look again, as
+    /// that is later than what they were told before.
+    pub(crate) fn watch(&self, slow_at: Nanos) {
+        let mut state = self.state.lock();
+        state.slow_at = slow_at;
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.wake.notify_all();
+        }
     }
 
     /// The result of `leader`'s execution closes the flight, or only takes that leader out of it.

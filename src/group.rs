@@ -423,7 +423,30 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         K: Clone,
     {
-        self.core.table.in_flight()
+        self.core.table.in_flight(K::clone)
+    }
+
+    /// The same of any key, without it.
+    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
+        self.core.table.in_flight(|_| ())
+    }
+
+    /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
+    ///
+    /// Meant for whoever answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
+    /// the recorder is called while no lock is held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u32, u32, ()> =
+    ///     coalescer::Group::builder().name("prices").build();
+    /// group.execute(&1, || Ok(1)).unwrap();
+    /// group.publish_metrics(); // coalescer_calls_total{name="prices",role="leader"} 1
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.core.table.publish_metrics();
     }
 
     /// The name that the builder gave it.

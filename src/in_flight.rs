@@ -30,15 +30,32 @@ use crate::table::Table;
 /// });
 /// assert!(group.in_flight().is_empty());
 /// ```
+///
+/// With the feature `serde` it is a line of a status page, if the key can be one:
+///
+/// ```
+/// # #[cfg(feature = "serde")] {
+/// let group: coalescer::Group<String, u32, ()> = coalescer::Group::new();
+/// group.execute("report", || {
+///     let page = serde_json::to_string(&group.in_flight()).unwrap();
+///     // [{"key":"report","age_seconds":0.0,"followers":0,"executions":1,"leader":"main"}]
+///     assert!(page.starts_with(r#"[{"key":"report","age_seconds":"#));
+///     Ok(1)
+/// }).unwrap();
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct InFlight<K> {
     /// The key that was asked for.
     pub key: K,
-    /// How long ago the flight started. As JSON: seconds. With neither a window nor a rule about
-    /// age, that is known to within one tick of the kernel only, some milliseconds.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
+    /// How long ago the flight started. As JSON: `age_seconds`. With neither a window nor a rule
+    /// about age, that is known to within one tick of the kernel only, some milliseconds.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "age_seconds", serialize_with = "serialize::seconds")
+    )]
     pub age: Duration,
     /// How many calls wait for it now.
     pub followers: usize,
@@ -50,24 +67,29 @@ pub struct InFlight<K> {
     pub leader: Option<Thread>,
 }
 
+/// What a thread is called: its name, or its number where it has none.
+#[cfg(any(feature = "serde", feature = "tracing"))]
+pub(crate) fn called(thread: &Thread) -> String {
+    match thread.name() {
+        Some(name) => name.to_owned(),
+        None => format!("{:?}", thread.id()),
+    }
+}
+
 #[cfg(feature = "serde")]
-mod serialize {
+pub(crate) mod serialize {
     use std::time::Duration;
 
     use serde::{Serialize, Serializer};
 
     use crate::sync::Thread;
 
-    pub(super) fn seconds<S: Serializer>(age: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn seconds<S: Serializer>(age: &Duration, to: S) -> Result<S::Ok, S::Error> {
         age.as_secs_f64().serialize(to)
     }
 
-    pub(super) fn thread<S: Serializer>(leader: &Option<Thread>, to: S) -> Result<S::Ok, S::Error> {
-        let name = |thread: &Thread| match thread.name() {
-            Some(name) => name.to_owned(),
-            None => format!("{:?}", thread.id()),
-        };
-        leader.as_ref().map(name).serialize(to)
+    pub(crate) fn thread<S: Serializer>(leader: &Option<Thread>, to: S) -> Result<S::Ok, S::Error> {
+        leader.as_ref().map(super::called).serialize(to)
     }
 }
 
@@ -80,16 +102,16 @@ struct Seen<K> {
     leader: Option<ThreadToken>,
 }
 
-impl<K: Clone, V, E> Table<K, V, E> {
-    /// Every flight under way, the oldest first.
-    pub(crate) fn in_flight(&self) -> Vec<InFlight<K>> {
+impl<K, V, E> Table<K, V, E> {
+    /// Every flight under way, the oldest first, with what `show` makes of its key outside all locks.
+    pub(crate) fn in_flight<T>(&self, show: impl Fn(&K) -> T) -> Vec<InFlight<T>> {
         let mut seen = Vec::new();
         for shard in self.shards() {
             seen.extend(shard.lock().slots_mut().filter_map(look));
         }
         seen.sort_by_key(|flight| flight.started);
         let now = self.clock.now();
-        seen.into_iter().map(|flight| flight.describe(now)).collect()
+        seen.into_iter().map(|flight| flight.describe(now, &show)).collect()
     }
 }
 
@@ -113,10 +135,10 @@ fn look<K, V, E>(slot: &mut Slot<K, V, E>) -> Option<Seen<K>> {
     })
 }
 
-impl<K: Clone> Seen<K> {
-    fn describe(self, now: Nanos) -> InFlight<K> {
+impl<K> Seen<K> {
+    fn describe<T>(self, now: Nanos, show: &impl Fn(&K) -> T) -> InFlight<T> {
         InFlight {
-            key: (*self.key).clone(),
+            key: show(&self.key),
             age: Duration::from_nanos(now.saturating_sub(self.started)),
             followers: self.followers,
             executions: self.executions,

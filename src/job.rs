@@ -4,12 +4,14 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
+use crate::admission::Whereabouts;
 use crate::coalescer::Load;
 use crate::deadlock;
 use crate::error::Error;
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
 use crate::flight::attempt;
 use crate::group::AnyCore;
+use crate::observe::Noticed;
 use crate::outcome::{Outcome, Role};
 use crate::own::{Answer, Own};
 use crate::queued::Queued;
@@ -64,17 +66,22 @@ impl<K, V, E> Run for Task<K, V, E> {
             queued.begin(&self.core.table, me);
         }
         self.own.begin(me);
+        let table = &self.core.table;
+        let run = table.watch_run(self.duty.whereabouts());
         let function = self.function.take().expect("a job runs once");
         let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
+        let run = table.end_run(run, || ran.word());
         drop(leading);
-        self.end(ran);
+        let callers = self.end(ran);
+        self.core.table.tell_run(run, callers);
     }
 }
 
 impl<K, V, E> Task<K, V, E> {
     /// Ends the execution, and then the ticket's wait, also if a destructor of what the table drops
     /// panics: the outcome is published by then (S24).
-    fn end(&mut self, ran: Ran<V, E>) {
+    fn end(&mut self, ran: Ran<V, E>) -> usize {
+        let noticed = self.notice();
         let duty = mem::replace(&mut self.duty, Duty::Done);
         let end = || match duty {
             Duty::Flight(queued) => queued.end(&self.core.table, &ran),
@@ -86,6 +93,30 @@ impl<K, V, E> Task<K, V, E> {
         };
         let callers = catch_unwind(AssertUnwindSafe(end)).unwrap_or(1);
         self.own.close(ran.into_answer(callers));
+        self.core.table.tell(noticed);
+        callers
+    }
+
+    /// Whether its flight is slow and nobody has been told. It is told of when everybody has the
+    /// outcome.
+    fn notice(&self) -> Option<Noticed<K>> {
+        let table = &self.core.table;
+        match &self.duty {
+            Duty::Flight(queued) if table.tells_slow() => {
+                table.notice_at_end(queued.whereabouts(), queued.leader())
+            }
+            Duty::Flight(_) | Duty::Alone(_) | Duty::Done => None,
+        }
+    }
+}
+
+impl<V, E> Duty<V, E> {
+    /// Where the flight is that it is an execution of.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        match self {
+            Self::Flight(queued) => Some(queued.whereabouts()),
+            Self::Alone(_) | Self::Done => None,
+        }
     }
 }
 

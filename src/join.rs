@@ -71,6 +71,9 @@ impl<K, V, E> Table<K, V, E> {
         } else {
             shard.slot_mut(at).started = now;
             shard.overtake(at);
+            if self.tells_slow() {
+                gate.watch(self.slow_at(now));
+            }
         }
         Some(Execution { table: self, at, hash, start: now, leader })
     }
@@ -89,7 +92,8 @@ impl<K, V, E> Table<K, V, E> {
         let flight = shard.flight(at);
         let leader = flight.leader;
         let room = flight.room.get_or_insert_with(|| {
-            Room::new(Gate::new_running(leader, started, self.next_start(started, 1)))
+            let (next, slow_at) = (self.next_start(started, 1), self.slow_at(started));
+            Room::new(Gate::new_running(leader, started, next, slow_at))
         });
         StdArc::clone(room)
     }
@@ -134,8 +138,10 @@ impl<K, V, E> Table<K, V, E> {
             };
         }
         let Some(key) = spare.key.take() else { return Admission::Vacant };
-        let stuck_at = before.gate.lock().youngest.saturating_add(self.rules.leader_timeout);
-        let room = Room::new(Gate::new_pending(stuck_at));
+        let state = before.gate.lock();
+        let stuck_at = state.youngest.saturating_add(self.rules.leader_timeout);
+        let room = Room::new(Gate::new_pending(stuck_at, state.slow_at));
+        drop(state);
         let flight = Flight { leader: 0, room: Some(StdArc::clone(&room)), linked: false };
         let (hash, started) = (call.hash, spare.start.unwrap_or(call.entry));
         let state = State::Flight(flight);

@@ -71,6 +71,31 @@
 //! No lock of the library is held while user code runs: not the function, not `Clone` or `Drop` of
 //! keys and values, not a hook, not an executor. The one exception is `Eq` of keys, which a look-up needs.
 //!
+//! # What operators see
+//!
+//! | question | answer |
+//! |---|---|
+//! | how much does it save, does it fail? | [`stats`](Coalescer::stats), [`Manager::stats`] |
+//! | what runs now, for how long, and how many wait for it? | [`in_flight`](Coalescer::in_flight), [`Manager::in_flight`] |
+//! | tell me when something takes too long | [`on_slow`](Builder::on_slow): a hook, once a flight |
+//! | rates and durations, in Prometheus or elsewhere | the module `metrics`, with the feature of that name |
+//! | who am I waiting for? | a span for each run and each wait, with the feature `tracing` |
+//!
+//! The first two are JSON with the feature `serde`.
+//!
+//! **Spans**, of the target `coalescer` and the level `debug`, are filtered by these as any other. A
+//! late call has none.
+//!
+//! | span | on the thread of | fields |
+//! |---|---|---|
+//! | `coalescer.run` | a leader, or a call that runs alone, while the function runs | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (how many it answered) |
+//! | `coalescer.wait` | a follower, while it waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
+//!
+//! A wait follows from (`follows_from`) the run that it waits for, and from the run that took over from
+//! that. `flight` is a number that all spans of a flight have in common. The library tells no key, as
+//! keys may be secrets; the field is there for a function that says
+//! `Span::current().record("key", ..)`. A run's span is closed when the last of its followers is back.
+//!
 //! # Questions
 //!
 //! **Is it a cache?** No. It keeps a result for the window, 100 ms by default, so that a burst
@@ -104,10 +129,14 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`] and [`Role`] |
+//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`SlowFlight`] and [`Role`] |
 //! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!` |
 //! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
+//! | `metrics` | the module `metrics`: counters, and histograms of executions and waits, for the recorder of the `metrics` facade |
+//! | `tracing` | a span for each run and each wait |
+//! | `coarse-clock` (default) | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
 //! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
+//! | `full` | all of these |
 
 mod admission;
 mod builder;
@@ -131,6 +160,7 @@ mod join;
 mod key;
 mod manager;
 mod named;
+mod observe;
 mod outcome;
 mod own;
 mod policy;
@@ -168,7 +198,10 @@ pub use hashbrown::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Equivalent, ToKey};
 pub use manager::Manager;
-pub use named::{ManagerStats, NameError, NamedStats};
+pub use named::{ManagerStats, NameError, NamedInFlight, NamedStats};
+#[cfg(feature = "metrics")]
+pub use observe::metrics;
+pub use observe::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use rules::OnDeadlock;

@@ -19,7 +19,8 @@ use crate::builder::{Builder, ForCoalescer};
 use crate::coalescer::Coalescer;
 use crate::error::Error;
 use crate::key::ToKey;
-use crate::named::{Managed, ManagerStats, NameError, Named, Names, TypeOf};
+use crate::named::{Managed, ManagerStats, NameError, Named, NamedInFlight, Names, TypeOf};
+use crate::observe::SlowPolicy;
 use crate::policy::SharePolicy;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -131,7 +132,7 @@ impl Manager {
     #[must_use]
     pub fn with_defaults(defaults: Builder<ForCoalescer>) -> Self {
         let shared = Shared {
-            defaults: defaults.without_name().settings::<()>(),
+            defaults: defaults.without_name().settings::<(), ()>(),
             functions: Registry::new(),
             names: Names::new(),
         };
@@ -269,9 +270,9 @@ impl Manager {
 
     /// As [`named`](Self::named), with settings of its own.
     ///
-    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if), a
-    /// [`hasher`](Builder::hasher) and an [`executor`](Builder::executor) only the types can be
-    /// compared.
+    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if), an
+    /// [`on_slow`](Builder::on_slow), a [`hasher`](Builder::hasher) and an
+    /// [`executor`](Builder::executor) only the types can be compared.
     ///
     /// # Errors
     ///
@@ -296,10 +297,10 @@ impl Manager {
     /// assert!(matches!(other, Err(NameError::OtherSettings { setting: "window", .. })));
     /// # Ok::<(), NameError>(())
     /// ```
-    pub fn named_with<K, V, E, S, F, P>(
+    pub fn named_with<K, V, E, S, F, P, H>(
         &self,
         name: &str,
-        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P>,
+        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P, H>,
         load: F,
     ) -> Result<Coalescer<K, V, E, S>, NameError>
     where
@@ -309,6 +310,7 @@ impl Manager {
         E: Send + Sync + 'static,
         S: BuildHasher + Send + Sync + 'static,
         P: SharePolicy<V>,
+        H: SlowPolicy<K>,
     {
         let builder = settings(Builder::with_settings(&self.shared.defaults)).without_name();
         let (function, settings) = (TypeOf::of::<F>(), builder.settings());
@@ -375,6 +377,39 @@ impl Manager {
         ManagerStats { total: coalescers.iter().map(|one| one.stats).sum(), coalescers }
     }
 
+    /// Every flight under way, of all coalescers, the oldest first.
+    ///
+    /// Meant for a status page; it costs what [`Coalescer::in_flight`] costs, for each of them. With the
+    /// feature `serde` it is JSON as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "serde")] {
+    /// let manager = coalescer::Manager::new();
+    /// let handle = manager.clone();
+    /// let page = manager.named("pages", move |_: &u64| {
+    ///     // {"flights":[{"name":"pages","age_seconds":0.0,"followers":0,"executions":1,
+    ///     //   "leader":"main"}],"stats":{"total":{"total_requests":1, ..
+    ///     let status = serde_json::json!({
+    ///         "flights": handle.in_flight(),
+    ///         "stats": handle.stats(),
+    ///     });
+    ///     Ok::<_, ()>(status)
+    /// });
+    /// let status = page.unwrap().execute(&1).unwrap();
+    /// assert_eq!(status["flights"][0]["name"], "pages");
+    /// assert_eq!(status["stats"]["total"]["in_flight"], 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<NamedInFlight> {
+        let mut flights = Vec::new();
+        self.for_each(|coalescer| flights.append(&mut coalescer.in_flight()));
+        flights.sort_by(|one, other| other.age.cmp(&one.age).then(one.name.cmp(&other.name)));
+        flights
+    }
+
     /// Forgets every key of every coalescer, and says how many flights and results there were.
     ///
     /// See [`Coalescer::forget_all`].
@@ -390,6 +425,21 @@ impl Manager {
         let mut forgotten = 0;
         self.for_each(|coalescer| forgotten += coalescer.forget_all());
         forgotten
+    }
+
+    /// Adds to the metrics what has happened since the last time, of all coalescers; see
+    /// [`metrics`](crate::metrics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// manager.named("squares", |n: &u64| Ok::<u64, ()>(n * n)).unwrap().execute(&7).unwrap();
+    /// manager.publish_metrics(); // coalescer_calls_total{name="squares",role="leader"} 1
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.for_each(Managed::publish_metrics);
     }
 
     /// Calls `f` with every coalescer, under no lock.

@@ -6,16 +6,23 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc as StdArc;
+use std::time::Duration;
 
 use crate::coalescer::Coalescer;
+use crate::in_flight::InFlight;
+#[cfg(feature = "serde")]
+use crate::in_flight::serialize;
 use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Thread};
 
 /// What a manager knows of a coalescer without knowing its types.
 pub(crate) trait Managed: Any + Send + Sync {
     fn stats(&self) -> NamedStats;
+    fn in_flight(&self) -> Vec<NamedInFlight>;
     fn forget_all(&self) -> usize;
+    #[cfg(feature = "metrics")]
+    fn publish_metrics(&self);
 }
 
 impl<K, V, E, S> Managed for Coalescer<K, V, E, S>
@@ -29,8 +36,19 @@ where
         NamedStats { name: self.name().unwrap_or_default().into(), stats: self.stats() }
     }
 
+    fn in_flight(&self) -> Vec<NamedInFlight> {
+        let name = self.name().unwrap_or_default();
+        let flights = self.in_flight_without_keys().into_iter();
+        flights.map(|flight| NamedInFlight::new(name, flight)).collect()
+    }
+
     fn forget_all(&self) -> usize {
         self.forget_all()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn publish_metrics(&self) {
+        self.publish_metrics();
     }
 }
 
@@ -80,6 +98,55 @@ pub struct NamedStats {
     pub name: String,
     /// Its counters.
     pub stats: Stats,
+}
+
+/// A flight of one coalescer of a [`Manager`](crate::Manager), as
+/// [`in_flight`](crate::Manager::in_flight) lists it.
+///
+/// It has no key: keys of different coalescers are of different types, and not every type can be
+/// shown. The coalescer itself lists its flights with their keys.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::Manager;
+///
+/// let manager = Manager::new();
+/// let handle = manager.clone();
+/// let squares = manager.named("squares", move |n: &u64| {
+///     let flight = &handle.in_flight()[0];
+///     assert_eq!((flight.name.as_str(), flight.followers), ("squares", 0));
+///     Ok::<u64, ()>(n * n)
+/// });
+/// squares.unwrap().execute(&7).unwrap();
+/// assert!(manager.in_flight().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct NamedInFlight {
+    /// The name that was given, or the path of the function.
+    pub name: String,
+    /// As [`InFlight::age`]. As JSON: `age_seconds`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "age_seconds", serialize_with = "serialize::seconds")
+    )]
+    pub age: Duration,
+    /// As [`InFlight::followers`].
+    pub followers: usize,
+    /// As [`InFlight::executions`].
+    pub executions: usize,
+    /// As [`InFlight::leader`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
+    pub leader: Option<Thread>,
+}
+
+impl NamedInFlight {
+    fn new(name: &str, flight: InFlight<()>) -> Self {
+        let InFlight { key: (), age, followers, executions, leader } = flight;
+        Self { name: name.to_owned(), age, followers, executions, leader }
+    }
 }
 
 /// Why a [`Manager`](crate::Manager) has no such coalescer under this name.

@@ -12,7 +12,7 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Execution, Follower};
+use crate::admission::{Execution, Follower, Whereabouts};
 use crate::clock::Nanos;
 use crate::deadlock::ThreadToken;
 use crate::gate::Phase;
@@ -55,6 +55,14 @@ impl<V, E> Queued<V, E> {
         self.leader = leader;
         self.room.gate.begin_job(leader);
         drop(shard);
+    }
+
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { at: self.at, hash: self.hash }
+    }
+
+    pub(crate) fn leader(&self) -> ThreadToken {
+        self.leader
     }
 
     /// Ends it, as [`Execution::end`] does.

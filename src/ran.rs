@@ -25,6 +25,16 @@ impl<V, E> Ran<V, E> {
         matches!(self, Self::Value(_) | Self::Unkept(_) | Self::Unshared(_))
     }
 
+    /// How the run ended, for whoever reads a log.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Value(_) | Self::Unkept(_) | Self::Unshared(_) => "ok",
+            Self::Failed(_) => "error",
+            Self::Panicked(..) => "panic",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
     /// What followers see of it.
     pub(crate) fn ending(&self) -> Ending<V, E> {
         match self {

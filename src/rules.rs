@@ -44,6 +44,8 @@ pub(crate) struct Rules {
     /// [`FOREVER`] where nobody takes over.
     pub(crate) leader_timeout: Nanos,
     pub(crate) max_leaders: usize,
+    /// [`FOREVER`] where nobody is told of slow flights.
+    pub(crate) slow_after: Nanos,
     pub(crate) max_wait: Nanos,
     pub(crate) max_retained: Option<u64>,
     pub(crate) on_deadlock: OnDeadlock,
@@ -59,6 +61,7 @@ impl Default for Rules {
             max_join_age: FOREVER,
             leader_timeout: FOREVER,
             max_leaders: 2,
+            slow_after: FOREVER,
             max_wait: FOREVER,
             max_retained: None,
             on_deadlock: OnDeadlock::Refuse,
@@ -75,9 +78,11 @@ impl Rules {
 
     /// Whether anything is decided by how long ago a flight started. If not, its start is only
     /// shown to operators.
-    #[inline]
     pub(crate) fn counts_from_start(&self) -> bool {
-        self.keeps_any() || self.leader_timeout != FOREVER || self.max_join_age != FOREVER
+        self.keeps_any()
+            || self.leader_timeout != FOREVER
+            || self.max_join_age != FOREVER
+            || self.slow_after != FOREVER
     }
 
     #[inline]

@@ -9,13 +9,14 @@ use crate::rules::Rules;
 /// Everything that a builder says of a coalescer but its name and its hasher.
 ///
 /// A hasher cannot be compared, but its type is a part of the coalescer's. Of a function that says
-/// what may be shared, and of an executor, only the type can be.
+/// what may be shared, or is told what is slow, and of an executor, only the type can be.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) shards: usize,
     pub(crate) clock: ClockChoice,
     pub(crate) share_if: Option<TypeId>,
+    pub(crate) on_slow: Option<TypeId>,
     pub(crate) executor: Option<Chosen>,
 }
 
@@ -23,11 +24,12 @@ impl Settings {
     /// The first setting in which the two differ, by the name of its method.
     pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
         // Taken apart without `..`, so that a new setting is not forgotten here.
-        let Self { rules, shards, clock, share_if, executor } = self;
+        let Self { rules, shards, clock, share_if, on_slow, executor } = self;
         let type_of = |executor: &Option<Chosen>| executor.as_ref().map(|chosen| chosen.ty);
         let others = [
             ("shards", *shards == other.shards),
             ("share_if", *share_if == other.share_if),
+            ("on_slow", *on_slow == other.on_slow),
             ("executor", type_of(executor) == type_of(&other.executor)),
         ];
         let differing = others.into_iter().find(|(_, is_same)| !is_same);
@@ -56,6 +58,7 @@ fn differs_in(one: &Rules, other: &Rules) -> Option<&'static str> {
         max_join_age,
         leader_timeout,
         max_leaders,
+        slow_after,
         max_wait,
         max_retained,
         on_deadlock,
@@ -67,6 +70,7 @@ fn differs_in(one: &Rules, other: &Rules) -> Option<&'static str> {
         ("max_join_age", *max_join_age == other.max_join_age),
         ("leader_timeout", *leader_timeout == other.leader_timeout),
         ("max_leaders", *max_leaders == other.max_leaders),
+        ("on_slow", *slow_after == other.slow_after),
         ("max_wait", *max_wait == other.max_wait),
         ("max_retained", *max_retained == other.max_retained),
         ("on_deadlock", *on_deadlock == other.on_deadlock),

@@ -193,16 +193,20 @@ impl<K, V, E> Shard<K, V, E> {
     /// A flight that waited for another to end has begun before that: it is the younger one, so
     /// calls are to find it and no longer the other, which seems to be stuck.
     pub(crate) fn overtake(&mut self, at: At) {
-        let Some(room) = &self.flight(at).room else { return };
-        let (before, gate) = (room.predecessor(), room.gate.id);
-        let waited_for = self.slots.try_get(before).and_then(Slot::flight);
-        let is_found = waited_for.is_some_and(|flight| {
-            flight.linked && flight.room.as_ref().is_some_and(|room| room.successor() == (at, gate))
-        });
-        if is_found {
+        if let Some(before) = self.predecessor_of(at)
+            && self.slot(before).is_linked()
+        {
             self.unlink(before);
             self.link(at);
         }
+    }
+
+    /// The flight that this one waits for, if that is under way.
+    pub(crate) fn predecessor_of(&self, at: At) -> Option<At> {
+        let room = self.slot(at).flight()?.room.as_ref()?;
+        let (before, gate) = (room.predecessor(), room.gate.id);
+        let its = self.slots.try_get(before)?.flight()?.room.as_ref()?;
+        (its.successor() == (at, gate)).then_some(before)
     }
 
     /// A second slot for the key of this one, as yet without anything to it.
@@ -254,7 +258,7 @@ mod tests {
     type Numbers = Shard<u32, u32, ()>;
 
     fn take_in(shard: &mut Numbers, key: u32) -> (At, Arc<Room<u32, ()>>) {
-        let room = Room::new(Gate::new_pending(0));
+        let room = Room::new(Gate::new_pending(0, 0));
         let flight = Flight { leader: 0, room: Some(Arc::clone(&room)), linked: false };
         let (key, state) = (Key::Own(key), State::Flight(flight));
         (shard.insert_with(|| Slot { key, hash: 7, admitted: 0, started: 0, state }), room)

@@ -8,6 +8,7 @@ use std::sync::Arc as StdArc;
 
 use crate::admission::{Admission, Call, Execution, Manner, Spare};
 use crate::coalescer::Coalescer;
+use crate::deadlock;
 use crate::error::Error;
 use crate::flight::late;
 use crate::group::{AnyCore, Core, Group};
@@ -173,7 +174,16 @@ where
     };
     match table.admit(found, &call, &mut spare) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
+        Admission::Claim(execution) => {
+            // To its own hook, this thread leads the flight already (S41).
+            let leading = deadlock::lead();
+            table.tell_on_arrival(&call);
+            drop(leading);
+            lead(any(), owned, execution, function)
+        }
         Admission::Follow(follower) => {
+            // It does not wait now, and its ticket may never.
+            table.tell_on_arrival(&call);
             let (started, room) = (follower.started, StdArc::clone(&follower.room));
             let seated = Seat::take(any(), StdArc::clone(&owned), follower, function);
             let state = State::Seated(seated);

@@ -19,6 +19,7 @@ use crate::admission::{Admission, Call, Execution, Found, Late, Manner, Refusal,
 use crate::clock::{Clock, Nanos};
 use crate::deadlock::{self, ThreadToken};
 use crate::gate::Phase;
+use crate::observe::Observer;
 use crate::ran::Ran;
 use crate::retention::Retention;
 use crate::rules::{OnDeadlock, Rules};
@@ -32,6 +33,9 @@ pub(crate) struct Table<K, V, E> {
     pub(crate) retention: Retention,
     pub(crate) rules: Rules,
     pub(crate) clock: Clock,
+    pub(crate) observer: Observer<K>,
+    /// What the rules say of this, at hand for every flight that starts.
+    counts_from_start: bool,
 }
 
 type PaddedShard<K, V, E> = Padded<Mutex<Shard<K, V, E>>>;
@@ -46,14 +50,16 @@ pub(crate) struct Leaving<K, V, E> {
 }
 
 impl<K, V, E> Table<K, V, E> {
-    pub(crate) fn new(rules: Rules, clock: Clock, shards: usize) -> Self {
+    pub(crate) fn new(rules: Rules, clock: Clock, shards: usize, observer: Observer<K>) -> Self {
         let shards = shards.next_power_of_two();
         let shard = |_| Padded(Mutex::new(Shard::new()));
         Self {
             shards: (0..shards).map(shard).collect(),
             retention: Retention::new(&rules, shards),
+            counts_from_start: rules.counts_from_start(),
             rules,
             clock,
+            observer,
         }
     }
 
@@ -80,7 +86,7 @@ impl<K, V, E> Table<K, V, E> {
     /// When a flight starts, for a glance at the clock just before.
     #[inline]
     pub(crate) fn start_at(&self, glance: Nanos) -> Nanos {
-        if self.rules.counts_from_start() { self.clock.precise(glance) } else { glance }
+        if self.counts_from_start { self.clock.precise(glance) } else { glance }
     }
 
     /// A result that answers the call at once, or where to go on with [`admit`](Self::admit).
@@ -158,7 +164,7 @@ impl<K, V, E> Table<K, V, E> {
             Some(at) => self.meet_flight(&mut shard, at, call, spare, &mut leaving),
             None => self.start_flight(&mut shard, found, call, spare, &mut leaving),
         };
-        let leads = matches!(admission, Admission::Lead(_));
+        let leads = matches!(admission, Admission::Lead(_) | Admission::Claim(_));
         let neighbour = if leads && self.rules.keeps_any() {
             shard.next_neighbour(self.place(call.hash), self.shards.len())
         } else {
@@ -201,7 +207,10 @@ impl<K, V, E> Table<K, V, E> {
             return self.refuse_to_wait(shard);
         }
         if let Some(execution) = self.claim_on_arrival(shard, at, call.hash, now) {
-            return Admission::Lead(execution);
+            return match self.tells_slow() {
+                true => Admission::Claim(execution),
+                false => Admission::Lead(execution),
+            };
         }
         match call.manner {
             Manner::Try => refuse(shard, Refusal::WouldBlock),

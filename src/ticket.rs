@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
+use crate::admission::Execution;
 use crate::clock::Nanos;
 use crate::deadlock;
 use crate::error::Error;
@@ -25,6 +26,7 @@ use crate::flight::attempt;
 use crate::gate::Woken;
 use crate::group::{AnyCore, Patience};
 use crate::job::{Duty, Task};
+use crate::observe::WaitEnd;
 use crate::outcome::Outcome;
 use crate::own::{Answer, Own};
 use crate::rules::OnDeadlock;
@@ -323,18 +325,34 @@ where
     ) -> Result<(), Error<E>> {
         let State::Seated(seated) = &mut self.state else { return Ok(()) };
         let Ok(wait) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
-        let clock = &core.table.clock;
-        let since = clock.now();
-        let woken = seated.seat.follower.room.gate.wait_seated(clock, deadline);
-        drop(wait);
-        self.waited += clock.now().saturating_sub(since);
-        match woken {
-            Woken::Closed { .. } => Ok(()),
-            Woken::MayStart => self.take_over(core),
-            Woken::TimedOut => {
-                seated.parting = Parting::TimedOut;
-                Err(Error::TimedOut)
+        let (table, follower) = (&core.table, &seated.seat.follower);
+        let since = table.clock.now();
+        let watched = table.watch_wait(follower);
+        let (end, claimed) = loop {
+            match follower.room.gate.wait_seated(&table.clock, deadline) {
+                Woken::Closed { .. } => break (WaitEnd::Answered, None),
+                Woken::TimedOut => break (WaitEnd::TimedOut, None),
+                Woken::Slow => table.tell_as_follower(follower),
+                Woken::MayStart => {
+                    if let Some(execution) = table.claim_as_follower(follower) {
+                        break (WaitEnd::Led, Some(execution));
+                    }
+                }
             }
+        };
+        drop(wait);
+        let waited = table.clock.now().saturating_sub(since);
+        self.waited += waited;
+        if let WaitEnd::TimedOut = end {
+            seated.parting = Parting::TimedOut;
+        }
+        if let Some(execution) = claimed {
+            self.take_over(core, execution);
+        }
+        table.tell_wait(watched, end, || waited);
+        match end {
+            WaitEnd::TimedOut => Err(Error::TimedOut),
+            WaitEnd::Answered | WaitEnd::Led => Ok(()),
         }
     }
 
@@ -352,18 +370,21 @@ where
         let function = function.expect("nobody else takes it while the flight goes on");
         // This is what stays if the function panics, and the panic goes on from here.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
+        let table = &self.core.table;
+        let run = table.watch_run(None);
         let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
-        self.core.table.end_alone(hash, &ran);
+        let run = table.end_run(run, || ran.word());
+        table.end_alone(hash, &ran);
+        table.tell_run(run, 1);
         self.state = State::Done(ran.into_outcome(1, self.waited));
         Ok(())
     }
 
-    /// One more execution may begin: if this call is the first to claim it, it hands its job over
-    /// (S36).
-    fn take_over(&mut self, core: &StdArc<AnyCore<K, V, E>>) -> Result<(), Error<E>> {
-        let State::Seated(seated) = &mut self.state else { return Ok(()) };
-        let claimed = core.table.claim_as_follower(&seated.seat.follower);
-        let Some(execution) = claimed else { return Ok(()) };
+    /// This call was the first to claim one more execution, and hands its job over (S36).
+    fn take_over(&mut self, core: &StdArc<AnyCore<K, V, E>>, execution: Execution<'_, K, V, E>) {
+        let State::Seated(seated) = &mut self.state else {
+            unreachable!("only a call with a seat claims")
+        };
         let function = seated.seat.take_function();
         let own = Own::new();
         let task = Task {
@@ -378,7 +399,6 @@ where
         if task.submit().is_err() {
             self.state = State::Done(Err(Error::Rejected));
         }
-        Ok(())
     }
 }
 
@@ -553,7 +573,7 @@ fn wait_for_own<K, V, E>(
     drop(wait);
     match woken {
         Woken::TimedOut => Err(Error::TimedOut),
-        Woken::Closed { .. } | Woken::MayStart => Ok(()),
+        Woken::Closed { .. } | Woken::MayStart | Woken::Slow => Ok(()),
     }
 }
 

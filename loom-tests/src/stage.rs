@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, SharePolicy};
+use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, SharePolicy, SlowPolicy};
 
 use crate::checker::thread::{self, JoinHandle};
 
@@ -67,8 +67,8 @@ pub fn settings(clock: &ManualClock) -> Builder<ForGroup, Hash> {
 
 impl Stage {
     /// A group with these settings beside those that all models share.
-    pub fn new<P: SharePolicy<u64>>(
-        with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P>,
+    pub fn new<P: SharePolicy<u64>, H: SlowPolicy<u8>>(
+        with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P, H>,
     ) -> Self {
         let clock = ManualClock::new();
         Self {

@@ -298,7 +298,7 @@ impl Expansion<'_> {
     }
 
     fn write_build(&self) -> TokenStream {
-        let Settings { library, calls, sharing, hasher, name, .. } = self.settings;
+        let Settings { library, calls, sharing, on_slow, hasher, name, .. } = self.settings;
         let value = &self.output.value;
         let window = match self.settings.said("window") {
             Some(_) => TokenStream::new(),
@@ -308,12 +308,15 @@ impl Expansion<'_> {
             Some(name) => quote!(#name),
             None => self.path(),
         };
+        let key = self.key.ty();
+        let on_slow =
+            on_slow.iter().map(|(word, after, hook)| quote!(.#word::<#key>(#after, #hook)));
         let sharing = sharing.iter().map(|(word, rule)| quote!(.#word::<#value>(#rule)));
         let hasher = hasher.iter().map(
             |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
         );
         quote! {
-            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#sharing)* .build()
+            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* .build()
         }
     }
 

@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, and how it is used.
-const WORDS: [(&str, &str); 22] = [
+const WORDS: [(&str, &str); 23] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -20,6 +20,7 @@ const WORDS: [(&str, &str); 22] = [
     ("max_wait", "max_wait = \"10s\""),
     ("leader_timeout", "leader_timeout = \"2s\""),
     ("max_leaders", "max_leaders = 3"),
+    ("on_slow", "on_slow(\"5s\", warn)"),
     ("max_retained", "max_retained = 100_000"),
     ("shards", "shards = 256"),
     ("share_if", "share_if = |user: &User| user.is_public"),
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) calls: TokenStream,
     /// `share_if` or `share_with`, and its function.
     pub(crate) sharing: Option<(Ident, Expr)>,
+    /// `on_slow`, its time and its function.
+    pub(crate) on_slow: Option<(Ident, TokenStream, Expr)>,
     pub(crate) hasher: Option<Type>,
     pub(crate) name: Option<Expr>,
     pub(crate) key: Option<SaidKey>,
@@ -93,6 +96,7 @@ impl Settings {
                 return Ok(());
             }
             "skip" => return self.read_skip(input, &word),
+            "on_slow" => return self.read_on_slow(input, word, usage),
             "key" if input.peek(Token![:]) => return self.read_typed_key(input),
             _ => {}
         }
@@ -124,6 +128,22 @@ impl Settings {
         Ok(())
     }
 
+    fn read_on_slow(&mut self, input: ParseStream, word: Ident, usage: &str) -> Result<()> {
+        let needs = || format!("needs a time and a function, as in `{usage}`");
+        if !input.peek(syn::token::Paren) {
+            return Err(Error::new(word.span(), needs()));
+        }
+        let both;
+        parenthesized!(both in input);
+        let both = Punctuated::<Expr, Token![,]>::parse_terminated(&both)?;
+        let mut both = both.into_iter();
+        let (Some(after), Some(hook), None) = (both.next(), both.next(), both.next()) else {
+            return Err(Error::new(word.span(), needs()));
+        };
+        self.on_slow = Some((word, value("on_slow", usage, after)?, hook));
+        Ok(())
+    }
+
     fn read_skip(&mut self, input: ParseStream, word: &Ident) -> Result<()> {
         if !input.peek(syn::token::Paren) {
             let what = "needs the names of arguments, as in `skip(connection)`";
@@ -152,6 +172,7 @@ impl Parse for Settings {
             said: Vec::new(),
             calls: TokenStream::new(),
             sharing: None,
+            on_slow: None,
             hasher: None,
             name: None,
             key: None,
@@ -172,7 +193,8 @@ impl Parse for Settings {
 /// The value of a setting, checked where it is written out.
 fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
     let is_duration =
-        ["window", "error_window", "max_join_age", "max_wait", "leader_timeout"].contains(&word);
+        ["window", "error_window", "max_join_age", "max_wait", "leader_timeout", "on_slow"]
+            .contains(&word);
     let is_count = ["max_requests", "max_leaders", "max_retained", "shards"].contains(&word);
     match literal(&value) {
         Some(Lit::Str(text)) if is_duration => duration(word, text),
@@ -204,6 +226,10 @@ fn duration(word: &str, text: &LitStr) -> Result<TokenStream> {
     if word == "leader_timeout" && duration.is_zero() {
         let what = "with zero, every call would take over from the one before; leave \
                     `leader_timeout` out to never take over";
+        return Err(Error::new(text.span(), what));
+    }
+    if word == "on_slow" && duration.is_zero() {
+        let what = "with zero, every flight would be slow; leave `on_slow` out to tell nobody";
         return Err(Error::new(text.span(), what));
     }
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());

@@ -116,6 +116,14 @@ fn waiting_and_taking_over_are_settings_too() {
     fn taken_over() -> u64 {
         first_is_slow()
     }
+    static TOLD_OF: Count = Count::new();
+    #[coalesce(clock = CLOCK.clone(), max_wait = "0s", on_slow("1s", |slow| {
+        assert_eq!((slow.key, slow.age), (&(), Duration::from_secs(1)));
+        TOLD_OF.next();
+    }))]
+    fn told_of() -> u64 {
+        first_is_slow()
+    }
     #[coalesce(clock = CLOCK.clone(), max_join_age = "1s")]
     fn not_joined() -> u64 {
         first_is_slow()
@@ -138,6 +146,10 @@ fn waiting_and_taking_over_are_settings_too() {
         assert_eq!(*meet(not_joined).unwrap(), 4);
         assert!(meet(not_waited_for).unwrap_err().is_timeout());
         assert_eq!(taken_over::coalescer().stats().takeovers, 1);
+        // The call before left an odd number of runs.
+        RUNS.next();
+        assert!(meet(told_of).unwrap_err().is_timeout());
+        assert_eq!(TOLD_OF.get(), 1);
     });
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Group, ManualClock};
+use coalescer::{Coalescer, Group, ManualClock, SlowFlight};
 
 use crate::support::{MS, Numbers, follow, followers, lead, text, wait_until, watched};
 
@@ -20,12 +20,17 @@ fn a_setting_that_makes_no_sense_is_refused_by_name_and_with_a_way_out() {
     // S15 S35 S39
     watched(|| {
         let group = Group::builder;
-        let refusals: [(&str, &str, String); 5] = [
+        let refusals: [(&str, &str, String); 6] = [
             ("max_requests(0)", "max_requests unset", refusal(|| drop(group().max_requests(0)))),
             (
                 "leader_timeout(0)",
                 "leader_timeout unset",
                 refusal(|| drop(group().leader_timeout(Duration::ZERO))),
+            ),
+            (
+                "on_slow(0)",
+                "on_slow unset",
+                refusal(|| drop(group().on_slow(Duration::ZERO, |_: &SlowFlight<'_, u32>| ()))),
             ),
             ("max_leaders(0)", "use 1", refusal(|| drop(group().max_leaders(0)))),
             ("shards(0)", "use 1", refusal(|| drop(group().shards(0)))),

@@ -28,6 +28,7 @@ mod panics;
 #[cfg(feature = "channel")]
 mod receivers;
 mod sharing;
+mod slow;
 mod source_rules;
 mod support;
 mod take_over;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Job, Manager, ManagerStats, ManualClock, NameError, OnDeadlock, Role};
+use coalescer::{
+    Coalescer, Job, Manager, ManagerStats, ManualClock, NameError, OnDeadlock, Role, SlowFlight,
+};
 
 use crate::support::{MS, text, watched};
 
@@ -209,14 +211,14 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
     // S51: each setting counts, and the same ones do not.
     watched(|| {
         macro_rules! differ {
-            ($($setting:ident($($value:expr)?)),* $(,)?) => {$(
+            ($($setting:ident($($value:expr),*)),* $(,)?) => {$(
                 let manager = Manager::new();
                 manager.named("lengths", length).unwrap();
-                let set = manager.named_with("lengths", |s| s.$setting($($value)?), length);
+                let set = manager.named_with("lengths", |s| s.$setting($($value),*), length);
                 let setting = stringify!($setting);
                 assert_eq!(set.unwrap_err(), other_settings(setting));
 
-                manager.named_with("set", |s| s.$setting($($value)?), length).unwrap();
+                manager.named_with("set", |s| s.$setting($($value),*), length).unwrap();
                 manager.named("set", length).expect_err(setting);
             )*};
         }
@@ -238,6 +240,7 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
             precise_clock(),
             share_if(|length: &usize| *length > 3),
             executor(|job: Job| job.run()),
+            on_slow(MS, |_: &SlowFlight<'_, String>| ()),
         );
     });
 }
@@ -477,5 +480,69 @@ fn a_manager_goes_when_its_last_handle_has_gone() {
         assert_eq!(Arc::strong_count(&kept), 3);
         drop(coalescer);
         assert_eq!(Arc::strong_count(&kept), 1);
+    });
+}
+
+#[test]
+fn the_same_hook_of_another_time_is_another_setting() {
+    // S51 S53
+    watched(|| {
+        fn tell(_: &SlowFlight<'_, String>) {}
+        let manager = Manager::new();
+        let named = |time| manager.named_with("lengths", |s| s.on_slow(time, tell), length);
+        named(MS).unwrap().execute("four").unwrap();
+        assert_eq!(named(MS).unwrap().stats().total_requests, 1);
+        assert_eq!(named(2 * MS).unwrap_err().to_string().matches("another on_slow").count(), 1);
+    });
+}
+
+#[test]
+fn it_lists_the_flights_of_all_its_coalescers_the_oldest_first() {
+    // S50 S51
+    watched(|| {
+        let clock = ManualClock::new();
+        let manager = Manager::with_defaults(Coalescer::builder().clock(clock.clone()));
+        let (inner, passed) = (manager.clone(), clock.clone());
+        let sums = move |n: &u64| {
+            passed.advance(500 * MS);
+            Ok::<u64, ()>(inner.in_flight().len() as u64 + n)
+        };
+        let sums = manager.named("sums", sums).unwrap();
+        let (outer, passed) = (manager.clone(), clock.clone());
+        let pages = move |page: &String| {
+            passed.advance(1000 * MS);
+            assert_eq!(*sums.execute(&40).unwrap(), 42);
+            let flights = outer.in_flight();
+            assert_eq!((flights.len(), flights[0].age), (1, 1500 * MS));
+            Ok::<String, ()>(format!("{page}: {flights:?}"))
+        };
+        let pages = manager.named("pages", pages).unwrap();
+        assert!(pages.execute("k").unwrap().contains("\"pages\""));
+        assert!(manager.in_flight().is_empty());
+    });
+}
+
+#[test]
+#[cfg(feature = "serde")]
+fn what_it_knows_is_read_as_json() {
+    // S50 S51: as a whole status page would print it.
+    watched(|| {
+        let clock = ManualClock::new();
+        let manager = Manager::with_defaults(Coalescer::builder().clock(clock.clone()));
+        let (inner, passed) = (manager.clone(), clock.clone());
+        let page = move |_: &u8| {
+            passed.advance(250 * MS);
+            let flights = serde_json::to_string(&inner.in_flight()).unwrap();
+            Ok::<_, ()>((flights, serde_json::to_string(&inner.stats()).unwrap()))
+        };
+        let pages = manager.named("pages", page).unwrap();
+        let named = thread::Builder::new().name("worker".into());
+        let page = named.spawn(move || pages.execute(&7).unwrap()).unwrap().join().unwrap();
+        let flights = r#"[{"name":"pages","age_seconds":0.25,"followers":0,"executions":1,"leader":"worker"}]"#;
+        let counters = r#"{"total_requests":1,"executed_requests":0,"coalesced_requests":0,"followers":0,"late":0,"failed":0,"panicked":0,"timed_out":0,"refused":0,"takeovers":0,"in_flight":1}"#;
+        let stats = format!(
+            r#"{{"total":{counters},"coalescers":[{{"name":"pages","stats":{counters}}}]}}"#
+        );
+        assert_eq!(*page, (flights.to_owned(), stats));
     });
 }

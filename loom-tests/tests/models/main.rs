@@ -16,6 +16,7 @@ mod fresh;
 mod limits;
 mod manager;
 mod sharing;
+mod slow;
 mod takeover;
 mod tickets;
 mod waiting;

@@ -60,4 +60,24 @@ fn shared_by_two_rules(id: u64) -> u64 {
     id
 }
 
+#[coalesce(on_slow = "5s")]
+fn told_to_nobody(id: u64) -> u64 {
+    id
+}
+
+#[coalesce(on_slow("5s"))]
+fn told_to_nobody_either(id: u64) -> u64 {
+    id
+}
+
+#[coalesce(on_slow("0s", |_| ()))]
+fn always_told_of(id: u64) -> u64 {
+    id
+}
+
+#[coalesce(on_slow(5, |_| ()))]
+fn of_no_unit(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

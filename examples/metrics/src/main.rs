@@ -1,0 +1,34 @@
+//! Lets eight threads ask for three reports, and prints what Prometheus would scrape.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use coalescer::Manager;
+
+/// A report that takes its time.
+fn report(id: &u32) -> Result<String, Infallible> {
+    thread::sleep(Duration::from_millis(20));
+    Ok(format!("report {id}"))
+}
+
+fn main() -> ExitCode {
+    let exporter = match metrics_example::install() {
+        Ok(exporter) => exporter,
+        Err(error) => {
+            eprintln!("metrics-example: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let coalescers = Manager::new();
+    let ask = || {
+        for id in 0..3 {
+            let Err(error) = coalescers.execute(report, &id) else { continue };
+            eprintln!("report {id}: {error}");
+        }
+    };
+    thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(ask))));
+    print!("{}", metrics_example::answer(&exporter, &coalescers));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,148 @@
+//! The hook for flights that are slow, and what it is told.
+
+use std::any::TypeId;
+use std::fmt;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc as StdArc;
+use std::time::Duration;
+
+use crate::clock::Nanos;
+use crate::deadlock::ThreadToken;
+use crate::policy::Token;
+use crate::sync::{Thread, thread_of};
+
+/// A flight that has been under way for too long; see [`on_slow`](crate::Builder::on_slow).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, SlowFlight};
+///
+/// fn warn(slow: &SlowFlight<'_, String>) {
+///     let state = if slow.ended { "took" } else { "has been running for" };
+///     eprintln!(
+///         "{}: {:?} {state} {:?}, {} wait, led by {:?}",
+///         slow.name.unwrap_or("unnamed"), slow.key, slow.age, slow.followers, slow.leader,
+///     );
+/// }
+///
+/// let pages = Coalescer::builder()
+///     .name("pages")
+///     .on_slow(Duration::from_secs(5), warn)
+///     .build(|path: &String| Ok::<usize, std::io::Error>(path.len()));
+/// assert_eq!(*pages.execute("/").unwrap(), 1);
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SlowFlight<'a, K> {
+    /// The name of the coalescer, if it has one.
+    pub name: Option<&'a str>,
+    /// The key that was asked for.
+    pub key: &'a K,
+    /// How long ago the flight's first execution began. As JSON: `age_seconds`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "age_seconds", serialize_with = "crate::in_flight::serialize::seconds")
+    )]
+    pub age: Duration,
+    /// How many calls wait for it now.
+    pub followers: usize,
+    /// The thread that runs the oldest of its executions. As JSON: its name, or its number where it
+    /// has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::in_flight::serialize::thread"))]
+    pub leader: Option<Thread>,
+    /// Whether that execution has just returned: nobody else came by in time to notice.
+    pub ended: bool,
+}
+
+/// The function that is called with slow flights.
+pub(crate) type Hook<K> = dyn Fn(&SlowFlight<'_, K>) + Send + Sync;
+
+/// What was read of a slow flight under its locks, by the one call that is to tell of it.
+pub(crate) struct Noticed<K> {
+    pub(crate) key: StdArc<K>,
+    pub(crate) age: Nanos,
+    pub(crate) followers: usize,
+    pub(crate) leader: Option<ThreadToken>,
+    pub(crate) ended: bool,
+}
+
+impl<K> Noticed<K> {
+    /// Calls the hook. A panic of it ends here: it has been reported by the panic hook, and neither
+    /// the flight nor the call that happened to notice has a part in it (S24, S54).
+    pub(super) fn tell(&self, hook: &Hook<K>, name: Option<&str>) {
+        let slow = SlowFlight {
+            name,
+            key: &*self.key,
+            age: Duration::from_nanos(self.age),
+            followers: self.followers,
+            leader: self.leader.and_then(thread_of),
+            ended: self.ended,
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&slow))) {
+            // The payload is the user's as well, and so may be a second one from its destructor.
+            mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+        }
+    }
+}
+
+/// Nobody is told of slow flights: a builder without [`on_slow`](crate::Builder::on_slow).
+#[derive(Debug, Default)]
+pub struct NoHook;
+
+/// A function is told of slow flights: a builder with [`on_slow`](crate::Builder::on_slow).
+pub struct OnSlowFn<K> {
+    hook: StdArc<Hook<K>>,
+    /// The type of the function, which is all that tells two of them apart.
+    function: TypeId,
+}
+
+impl<K> OnSlowFn<K> {
+    pub(crate) fn new<F: Fn(&SlowFlight<'_, K>) + Send + Sync + 'static>(hook: F) -> Self {
+        Self { hook: StdArc::new(hook), function: TypeId::of::<F>() }
+    }
+}
+
+impl<K> fmt::Debug for OnSlowFn<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnSlowFn")
+    }
+}
+
+/// Who is told of slow flights of keys of type `K`; implemented by [`NoHook`] and [`OnSlowFn`] only.
+pub trait SlowPolicy<K>: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>>;
+
+    #[doc(hidden)]
+    fn function(&self, _: Token) -> Option<TypeId>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::NoHook {}
+    impl<K> Sealed for super::OnSlowFn<K> {}
+}
+
+impl<K> SlowPolicy<K> for NoHook {
+    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>> {
+        None
+    }
+
+    fn function(&self, _: Token) -> Option<TypeId> {
+        None
+    }
+}
+
+impl<K> SlowPolicy<K> for OnSlowFn<K> {
+    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>> {
+        Some(self.hook)
+    }
+
+    fn function(&self, _: Token) -> Option<TypeId> {
+        Some(self.function)
+    }
+}
