@@ -27,7 +27,8 @@ so in herds it is never the bold one.
 
 The floors: an `Arc`, put into a map and taken out, each under an uncontended lock of one's own (lead);
 a look-up and an `Arc`'s clone under a lock, 64 locks for 1024 keys and two threads, no clock (late
-hit); a bare futex that wakes all (herd); a look at the clock alone (beside leads); no coalescing (zipf).
+hit); a bare futex that wakes all (herd); a map of 64 locks into which one thread puts new keys and takes
+old ones out (beside leads); no coalescing (zipf).
 ";
 
 /// All rows that there are lines for, and in words where a peer is ahead.

@@ -6,15 +6,12 @@
 //! With a window shorter than the lane, the clock runs for several windows, and results are made
 //! anew as they expire.
 
-use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hashbrown::{DefaultHashBuilder, HashMap};
-use parking_lot::Mutex;
-
+use super::locked::Locked;
 use super::{Figures, Size};
 use crate::contender::{Contender, LONG, Peer, Setup};
 use crate::threads::race;
@@ -53,7 +50,7 @@ impl Hit {
         }
         let locks = if self.threads > 1 && self.keys > 1 { 64 } else { 1 };
         let map = Locked::new(locks, self.keys);
-        Some(self.time(size, |key| *map.get(key)))
+        Some(self.time(size, |key| *map.get(key).expect("all keys are there")))
     }
 
     /// Nanoseconds of one call, where a call answers with its key.
@@ -89,43 +86,5 @@ impl Hit {
             wrong |= call(key) ^ key;
         }
         assert_eq!(wrong, 0, "every call has the value of its key");
-    }
-}
-
-/// A map in parts, each under a lock of its own.
-struct Locked {
-    parts: Vec<Part>,
-    hasher: DefaultHashBuilder,
-}
-
-#[derive(Default)]
-#[repr(align(128))]
-struct Part(Mutex<HashMap<u64, Arc<u64>>>);
-
-impl Locked {
-    fn new(parts: usize, keys: u64) -> Self {
-        let map = Self {
-            parts: (0..parts).map(|_| Part::default()).collect(),
-            hasher: DefaultHashBuilder::default(),
-        };
-        for key in 0..keys {
-            map.part(key).lock().insert(key, Arc::new(key));
-        }
-        map
-    }
-
-    /// One part needs no hash of its own; the map makes one anyway.
-    #[inline]
-    fn part(&self, key: u64) -> &Mutex<HashMap<u64, Arc<u64>>> {
-        if self.parts.len() == 1 {
-            return &self.parts[0].0;
-        }
-        let hash = self.hasher.hash_one(key) >> 32;
-        &self.parts[hash as usize & (self.parts.len() - 1)].0
-    }
-
-    #[inline]
-    fn get(&self, key: u64) -> Arc<u64> {
-        self.part(key).lock().get(&key).expect("all keys are there").clone()
     }
 }

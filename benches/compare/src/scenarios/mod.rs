@@ -3,6 +3,7 @@
 mod herd;
 mod hit;
 mod lead;
+mod locked;
 mod memory;
 mod tail;
 mod zipf;
