@@ -13,9 +13,11 @@
 //! knows no keys and no values, so clocks and the wait-for graph can hold it whatever they are.
 //!
 //! **The followers wake each other.** Whoever closes the gate lets its lock go and wakes one waiter,
-//! and is free. *The first that leaves the closed gate*, however it was woken, wakes all the others
-//! with one call to the kernel. So a leader of a thousand followers returns in microseconds, and the
-//! last follower is back nearly as soon as if the leader had woken all of them.
+//! and is free. *Whoever leaves the closed gate*, however it was woken, wakes a share of the others
+//! before it goes, and another share, until none is left; those that leave meanwhile do the same. So
+//! a leader of a thousand followers returns in microseconds, and as many processors as there are
+//! followers awake take part in waking the rest. If one of them loses its processor, the others go
+//! on.
 //!
 //! A submitted call counts as waiting here for as long as its ticket lives, with a thread or without.
 //! What waits without one is called by whoever closes the gate ([`Calls`]). A job has a gate of its
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use crate::calls::{Call, Calls};
 use crate::clock::{Alarm, Clock, FOREVER, Nanos};
 use crate::deadlock::{self, FlightId, ThreadToken};
-use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
+use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
 
 /// A start that is due at any time.
 const RELEASED: Nanos = 0;
@@ -57,8 +59,8 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// Calls that wait here. After closing: how many there were.
     pub(crate) waiting: usize,
-    /// Closed, and the others are to be woken by the first that leaves.
-    others_asleep: bool,
+    /// Closed: so many may still be asleep, for those that leave to wake.
+    asleep: usize,
     /// Executions begun, and of those the ones that have not returned.
     pub(crate) begun: usize,
     pub(crate) running: usize,
@@ -113,7 +115,7 @@ impl Gate {
         Self::new(State {
             phase: Phase::Running,
             waiting: 0,
-            others_asleep: false,
+            asleep: 0,
             begun: 1,
             running: 1,
             leaders: vec![leader],
@@ -139,7 +141,7 @@ impl Gate {
         Self::new(State {
             phase: Phase::Pending,
             waiting: 0,
-            others_asleep: false,
+            asleep: 0,
             begun: 0,
             running: 0,
             leaders: Vec::new(),
@@ -217,15 +219,25 @@ impl Gate {
         }
     }
 
-    /// The first that leaves a closed gate wakes the others.
-    fn leave_closed(&self, mut state: GateGuard<'_, State>) -> Woken {
+    /// Whoever leaves a closed gate wakes others, a share at a time, until nobody is left to wake.
+    fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, State>) -> Woken {
         let callers = state.waiting + 1;
-        let others_asleep = std::mem::take(&mut state.others_asleep);
-        drop(state);
-        if others_asleep {
-            self.wake.notify_all();
+        while state.asleep > 0 {
+            let is_last = state.asleep <= WAKE_SHARE;
+            state.asleep = state.asleep.saturating_sub(WAKE_SHARE);
+            drop(state);
+            self.wake_share(is_last);
+            state = self.state.lock();
         }
         Woken::Closed { callers }
+    }
+
+    /// The last share is woken with one call to the kernel, whatever is left.
+    fn wake_share(&self, is_last: bool) {
+        match is_last {
+            true => self.wake.notify_all(),
+            false => (0..WAKE_SHARE).for_each(|_| self.wake.notify_one()),
+        }
     }
 
     /// Whoever leaves at its deadline may have been the one that was told to start: it tells
@@ -284,7 +296,7 @@ impl Gate {
         if decides {
             state.phase = Phase::Closed;
             state.next_start = FOREVER;
-            state.others_asleep = state.waiting > 1;
+            state.asleep = state.waiting.saturating_sub(1);
         }
         match (state.in_graph, decides) {
             (true, true) => deadlock::leave(self.id),

@@ -329,6 +329,10 @@ mod imp {
 
     use super::ThisThread;
 
+    /// How many others a follower wakes before it looks whether somebody has helped (DESIGN.md,
+    /// Profile).
+    pub(crate) const WAKE_SHARE: usize = 32;
+
     #[derive(Debug)]
     pub(crate) struct LockedWord(AtomicU64);
 
@@ -413,6 +417,9 @@ mod imp {
     use super::ThisThread;
 
     pub(crate) use super::monitor::{GateGuard as MutexGuard, GateMutex as Mutex};
+
+    /// So that the few threads of a model have several shares to wake.
+    pub(crate) const WAKE_SHARE: usize = 1;
 
     /// A cell that is set once. The flag carries the ordering, so the checker sees it.
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Waking many by two notifications: of the leader, and of the first follower that leaves.
+//! Waking many, where the leader wakes one, and each follower that leaves a share of the others.
 //!
 //! The main thread leads, and its function makes the followers. So their order of arrival is
 //! explored, and only that.
@@ -6,12 +6,12 @@
 use coalescer::Error;
 use coalescer_loom_tests::{Model, Stage, TICK};
 
-/// S6, S46: the leader wakes one of three that wait at its gate. The other two are woken by the
-/// first that leaves.
+/// S6, S46: the leader wakes one of three that wait at its gate. The other two are woken by those
+/// that leave, one at a time in a model, so that two may take part.
 #[test]
-fn the_first_that_leaves_a_closed_gate_wakes_the_others() {
+fn whoever_leaves_a_closed_gate_wakes_others() {
     let endings = ["nobody waited", "one waited", "two waited", "all waited"];
-    Model::new("the first wakes the others", endings).explore(move |seen| {
+    Model::new("those that leave wake the others", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let mut others = Vec::new();
         let run = || {
@@ -29,7 +29,7 @@ fn the_first_that_leaves_a_closed_gate_wakes_the_others() {
 #[test]
 fn whoever_leaves_at_its_deadline_wakes_the_others() {
     let endings = ["answered", "timed out", "led"];
-    Model::new("the first may be late", endings).explore(move |seen| {
+    Model::new("who leaves may be late", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let deadline = stage.clock.now() + TICK;
         let (mut hasty, mut others) = (None, Vec::new());
