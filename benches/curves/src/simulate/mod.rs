@@ -47,7 +47,7 @@ fn herds() -> String {
         "cores",
         "broadcast: last back",
         "leader back",
-        "relay: last back",
+        "together: last back",
         "leader back",
         "cascade of two: last back",
         "leader back",
@@ -57,15 +57,15 @@ fn herds() -> String {
     let sizes = sizes.flat_map(|followers| [2, 16, 64].map(|cores| (followers, cores)));
     let rows = sizes.map(|(followers, cores)| {
         let wake = |by| wake::simulate(followers, cores, by, &Costs::USUAL);
-        let [broadcast, relay, cascade] =
-            [Waking::Broadcast, Waking::Relay, Waking::Cascade(2)].map(wake);
+        let [broadcast, together, cascade] =
+            [Waking::Broadcast, Waking::Together, Waking::Cascade(2)].map(wake);
         row([
             count(followers),
             cores.to_string(),
             time(broadcast.last),
             time(broadcast.leader),
-            time(relay.last),
-            time(relay.leader),
+            time(together.last),
+            time(together.leader),
             time(cascade.last),
             time(cascade.leader),
             cascade.depth.to_string(),
@@ -76,7 +76,7 @@ fn herds() -> String {
 
 /// One herd on one machine, with other costs of waking.
 fn wake_costs() -> String {
-    let header = ["a notification", "under the lock", "relay", "cascade of two", "of eight"];
+    let header = ["a notification", "under the lock", "together", "cascade of two", "of eight"];
     let costs = [(500.0, 100.0), (1e3, 100.0), (2e3, 100.0), (2e3, 1000.0), (8e3, 100.0)];
     let rows = costs.map(|(notify, locked)| {
         let costs = Costs { notify, locked, ..Costs::USUAL };
@@ -85,7 +85,7 @@ fn wake_costs() -> String {
         row([
             time(notify),
             time(locked),
-            last(Waking::Relay),
+            last(Waking::Together),
             last(Waking::Cascade(2)),
             last(Waking::Cascade(8)),
         ])

@@ -19,8 +19,9 @@ use std::collections::{BinaryHeap, VecDeque};
 pub(crate) enum Waking {
     /// The leader notifies everyone.
     Broadcast,
-    /// The leader notifies one follower, and that one all the others: what the library does.
-    Relay,
+    /// The leader notifies one follower, and every follower notifies others until nobody sleeps: what
+    /// the library does, which takes shares of them for each look at the gate.
+    Together,
     /// The leader and every follower notify so many.
     Cascade(usize),
 }
@@ -142,9 +143,9 @@ impl Simulated {
 
     fn notifications(&self, depth: usize) -> usize {
         match (self.waking, depth) {
-            (Waking::Relay, 0) => 1,
-            (Waking::Broadcast, 0) | (Waking::Relay, 1) => usize::MAX,
-            (Waking::Broadcast | Waking::Relay, _) => 0,
+            (Waking::Together, 0) => 1,
+            (Waking::Broadcast, 0) | (Waking::Together, _) => usize::MAX,
+            (Waking::Broadcast, _) => 0,
             (Waking::Cascade(each), _) => each,
         }
     }
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn one_core_does_all_the_work_one_after_the_other() {
-        for waking in [Waking::Broadcast, Waking::Relay, Waking::Cascade(2)] {
+        for waking in [Waking::Broadcast, Waking::Together, Waking::Cascade(2)] {
             let waked = simulate(1000, 1, waking, &COSTS);
             // But for the start of the first one or two, it has always something to do.
             let work = 1000.0 * (2.0 + 5.0);
@@ -241,10 +242,12 @@ mod tests {
         let broadcast = simulate(1000, 64, Waking::Broadcast, &COSTS);
         assert_eq!((broadcast.leader, broadcast.depth), (2000.0, 1));
         assert_eq!(simulate(1000, 64, Waking::Cascade(2), &COSTS).leader, 4.0);
-        let relay = simulate(1000, 64, Waking::Relay, &COSTS);
-        assert_eq!((relay.leader, relay.depth), (2.0, 2));
-        // The one that notifies the others has been woken itself before, and not by itself.
-        assert_eq!(relay.last, broadcast.last + (3.0 + 5.0));
+        let together = simulate(1000, 64, Waking::Together, &COSTS);
+        assert_eq!(together.leader, 2.0);
+        // The more are awake, the more notify: it grows by the same factor in the same time.
+        assert!(together.last < 0.1 * broadcast.last, "{together:?}");
+        // On one core the first that is back has everyone to wake.
+        assert_eq!(simulate(1000, 1, Waking::Together, &COSTS).depth, 2);
     }
 
     #[test]
