@@ -37,6 +37,9 @@ use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
 /// A start that is due at any time.
 const RELEASED: Nanos = 0;
 
+/// Into how many shares a large herd is divided.
+const WAKE_SHARES: usize = 16;
+
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) id: FlightId,
@@ -223,20 +226,21 @@ impl Gate {
     fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, State>) -> Woken {
         let callers = state.waiting + 1;
         while state.asleep > 0 {
-            let is_last = state.asleep <= WAKE_SHARE;
-            state.asleep = state.asleep.saturating_sub(WAKE_SHARE);
+            let share = WAKE_SHARE.max(state.asleep / WAKE_SHARES);
+            let is_last = state.asleep <= share;
+            state.asleep = state.asleep.saturating_sub(share);
             drop(state);
-            self.wake_share(is_last);
+            self.wake_share((!is_last).then_some(share));
             state = self.state.lock();
         }
         Woken::Closed { callers }
     }
 
     /// The last share is woken with one call to the kernel, whatever is left.
-    fn wake_share(&self, is_last: bool) {
-        match is_last {
-            true => self.wake.notify_all(),
-            false => (0..WAKE_SHARE).for_each(|_| self.wake.notify_one()),
+    fn wake_share(&self, share: Option<usize>) {
+        match share {
+            None => self.wake.notify_all(),
+            Some(share) => (0..share).for_each(|_| self.wake.notify_one()),
         }
     }
 
