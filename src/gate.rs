@@ -37,8 +37,8 @@ use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
 /// A start that is due at any time.
 const RELEASED: Nanos = 0;
 
-/// Into how many shares a large herd is divided.
-const WAKE_SHARES: usize = 16;
+/// In a large herd a share is this part of those that still sleep.
+const WAKE_PART: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -226,7 +226,7 @@ impl Gate {
     fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, State>) -> Woken {
         let callers = state.waiting + 1;
         while state.asleep > 0 {
-            let share = WAKE_SHARE.max(state.asleep / WAKE_SHARES);
+            let share = WAKE_SHARE.max(state.asleep / WAKE_PART);
             let is_last = state.asleep <= share;
             state.asleep = state.asleep.saturating_sub(share);
             drop(state);
