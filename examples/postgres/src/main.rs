@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Many threads ask for the total of one customer, over eight connections. Each for itself they are as
-//! many queries as calls, and wait for connections. Through [`Totals`](totals::Totals) they are a
+//! many queries as calls, and wait for connections. Through [`Totals`] they are a
 //! handful, which the database itself counts. Then somebody writes, and nobody sees the old total.
 //!
 //! `totals.rs` is what to copy: the coalescer before the pool, an error of the database that all who
