@@ -70,10 +70,39 @@ pub(crate) enum ClockChoice {
 }
 
 /// The builder makes a [`Coalescer`].
+///
+/// # Examples
+///
+/// Settings that several coalescers have in common:
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Builder, Coalescer, ForCoalescer};
+///
+/// fn settings() -> Builder<ForCoalescer> {
+///     Coalescer::builder().window(Duration::from_millis(20)).max_wait(Duration::from_secs(5))
+/// }
+///
+/// let squares = settings().build(|n: &u64| Ok::<u64, ()>(n * n));
+/// assert_eq!(*squares.execute(&7).unwrap(), 49);
+/// ```
 #[derive(Debug)]
 pub enum ForCoalescer {}
 
 /// The builder makes a [`Group`].
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::{Builder, ForGroup, Group};
+///
+/// fn settings() -> Builder<ForGroup> {
+///     Group::builder().max_requests(1_000)
+/// }
+///
+/// let group: Group<u64, u64, ()> = settings().build();
+/// assert_eq!(*group.execute(&7, || Ok(49)).unwrap(), 49);
+/// ```
 #[derive(Debug)]
 pub enum ForGroup {}
 
@@ -190,9 +219,12 @@ impl<T, S, P, H> Builder<T, S, P, H> {
         self
     }
 
-    /// How long a follower of this coalescer waits at most, whatever its call says.
+    /// How long a follower of this coalescer waits at most, whatever its call says; then it gets
+    /// [`TimedOut`](crate::Error::TimedOut).
     ///
-    /// Without it: as long as the flight runs. It bounds what deadlock detection cannot see.
+    /// Without it: as long as the flight runs. It bounds what deadlock detection cannot see, and each
+    /// wait with a [`Ticket`](crate::Ticket) as well, one for its own job too. It bounds no function
+    /// that a call runs on its own thread, and no receiver made of a ticket.
     ///
     /// # Examples
     ///
@@ -213,7 +245,8 @@ impl<T, S, P, H> Builder<T, S, P, H> {
     /// Without it: nobody does. With it, when the youngest execution of a flight is that old,
     /// exactly one call, a waiting or a new one, runs its function beside it, and the first success
     /// of either goes to all. The stuck execution is not interrupted; its leader gets its own
-    /// result when it comes. See [`max_leaders`](Self::max_leaders).
+    /// result when it comes. See [`max_leaders`](Self::max_leaders), and [`Ticket`](crate::Ticket) for
+    /// calls that were submitted.
     ///
     /// # Panics
     ///
@@ -310,7 +343,9 @@ impl<T, S, P, H> Builder<T, S, P, H> {
         self
     }
 
-    /// A name, for people who read logs and status pages.
+    /// A name, for people who read logs and status pages; metrics and spans go by it, too.
+    ///
+    /// Without it: none, and metrics say `unnamed`.
     ///
     /// # Examples
     ///
@@ -358,8 +393,8 @@ impl<T, S, P, H> Builder<T, S, P, H> {
 
     /// Where the functions of `submit` run; see [`Executor`].
     ///
-    /// Without it: there is no [`submit`](crate::Coalescer::submit), and every other call runs the
-    /// function on its own thread, as it does with it.
+    /// Without it: [`submit`](crate::Coalescer::submit) panics. Every other call runs the function on
+    /// its own thread, with an executor or without.
     ///
     /// # Examples
     ///
@@ -408,11 +443,11 @@ impl<T, S, P, H> Builder<T, S, P, H> {
         }
     }
 
-    /// Which values may be shared; asked once for each value, on the leader's thread.
+    /// Which values may be shared; asked once for each value, on the thread that computed it.
     ///
     /// Without it: all. If the function says no, the leader keeps its value, and every follower is
-    /// released at once to run its own function, all at the same time. Nothing is kept. A panic
-    /// here counts as the leader's.
+    /// released at once to run its own function, all at the same time; those of tickets are handed to
+    /// the executor. Nothing is kept. A panic here counts as the leader's.
     ///
     /// # Examples
     ///
@@ -435,7 +470,7 @@ impl<T, S, P, H> Builder<T, S, P, H> {
         })
     }
 
-    /// With whom a value is shared; asked once for each value, on the leader's thread.
+    /// With whom a value is shared; asked once for each value, on the thread that computed it.
     ///
     /// As [`share_if`](Self::share_if), with one answer more: a value that those who waited for it
     /// may have, and nobody who comes later ([`ShareWith::Followers`]). Of the two settings the one
@@ -483,13 +518,14 @@ impl<T, S, P, H> Builder<T, S, P, H> {
     /// **Once a flight**, however many executions it comes to have, by whoever notices first. The
     /// library has no thread that would look, so that is a follower, which wakes for it at that time,
     /// a call that comes and does not wait, or the leader itself when its function has returned. A
+    /// follower's ticket notices while a thread waits with it, and a submitted leader is its job. A
     /// call that runs the function for itself alone ([`share_if`](Self::share_if),
     /// [`OnDeadlock::Bypass`]) is no flight.
     ///
     /// **On that call's thread**, under no lock. So it delays that call and no other: a leader has
     /// published its outcome by then, and a follower's deadline is looked at again when the hook has
-    /// returned. The hook may call any coalescer. A panic in it ends there, with the report that the
-    /// panic hook makes, and no call has a part in it.
+    /// returned. The hook may call any coalescer, and then waits as any other caller does. A panic in
+    /// it ends there, with the report that the panic hook makes, and no call has a part in it.
     ///
     /// # Panics
     ///

@@ -203,7 +203,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// Never waits for another call: a value from the window, or this call leads.
     ///
-    /// A call that leads runs the function to its end, however long that takes.
+    /// A call that leads runs the function to its end, however long that takes. A key that this thread leads
+    /// itself is refused with `WouldDeadlock` here too, as trying again would not help.
     ///
     /// # Errors
     ///
@@ -231,7 +232,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
     /// it. So any number of fresh calls cost a key one execution at a time, unless the flight they
     /// would share is full ([`max_requests`](Builder::max_requests)) or the one they wait for is stuck
-    /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end.
+    /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end. All that
+    /// a call waits for others is bounded by [`max_wait`](Builder::max_wait).
     ///
     /// # Errors
     ///

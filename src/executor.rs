@@ -26,7 +26,9 @@ use crate::sync::{is_panicking, this_thread};
 ///
 /// An executor is called with no lock of the library held. It may block, and then `submit` does; it
 /// may run the job at once. What it must not do is keep a job for ever: drop the job instead, and
-/// everyone who waits for it is told [`Abandoned`](crate::Error::Abandoned).
+/// everyone who waits for it is told [`Abandoned`](crate::Error::Abandoned). It is called by `submit`,
+/// by a thread that waits with a ticket and takes over, and by whoever ends a flight whose value is
+/// not for its followers; see [`Ticket`](crate::Ticket).
 ///
 /// # Examples
 ///
@@ -60,8 +62,10 @@ pub trait Executor {
     ///
     /// # Panics
     ///
-    /// A panic goes on through the call that handed the job over, and counts as the leader's: its
-    /// followers are told so.
+    /// A panic goes on through the `submit` that handed the job over, or through the ticket's wait that
+    /// takes over, and counts as the leader's: its followers are told so. A ticket whose own job is
+    /// handed over at the end of a flight ([`share_if`](crate::Builder::share_if)) is told
+    /// [`LeaderPanicked`](crate::Error::LeaderPanicked), and the panic ends there.
     ///
     /// # Examples
     ///
@@ -94,7 +98,8 @@ where
     }
 }
 
-/// What a closure that is an [`Executor`] returns: nothing, or a `Result`.
+/// What a closure that is an [`Executor`] returns: nothing, or a `Result<(), _>` whose error says that
+/// the job was not taken. Implemented for these two only.
 ///
 /// # Examples
 ///

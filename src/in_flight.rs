@@ -62,7 +62,8 @@ pub struct InFlight<K> {
     /// How many executions of it are under way or queued: one, or more after a take-over; none while it
     /// waits for the flight before it to end (`execute_fresh`).
     pub executions: usize,
-    /// The thread that runs the oldest of them; none while it is queued as a job. As JSON: its name, or its number where it has none.
+    /// The thread that runs the oldest of them; none while it is queued as a job. As JSON: its name,
+    /// or its number where it has none.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
     pub leader: Option<Thread>,
 }

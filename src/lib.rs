@@ -23,8 +23,9 @@
 //! # Words
 //!
 //! A **flight** is what the calls of one key share while it is under way. Its **leader** runs the
-//! function on its own thread. **Followers** wait for it. For the length of the **window** after
-//! the flight's *start*, a **late** call is served by the result at once.
+//! function on its own thread, or has an **executor** run it as a **job**, and then has a **ticket** to
+//! wait with. **Followers** wait for it. For the length of the **window** after the flight's *start*, a
+//! **late** call is served by the result at once.
 //!
 //! ```text
 //!  leader    ├── runs the function ──┤
@@ -34,9 +35,11 @@
 //!            start ──────────── window ─────────▶│
 //! ```
 //!
-//! Since the window counts from the start, nobody who did not wait for a value is ever handed one
-//! whose computation began longer ago than the window. That is a bound on staleness that a time to
-//! live, counted from the end of a slow query, cannot give.
+//! Since the window counts from the start, nobody who did not wait for a value is handed one whose
+//! computation began longer ago than the window. That is a bound on staleness that a time to live,
+//! counted from the end of a slow query, cannot give. (On Linux it is kept exactly as long as the
+//! kernel's timer tick is less than three ticks late; [`precise_clock`](Builder::precise_clock) keeps it
+//! in any case.)
 //!
 //! # Which verb
 //!
@@ -58,10 +61,11 @@
 //! | when | then |
 //! |---|---|
 //! | the function returns an error | everyone who waited gets the same `Arc<E>`; nothing is retried, nothing is kept unless [`error_window`](Builder::error_window) says so |
-//! | the function panics | the leader unwinds as if the library were not there, followers get [`Error::LeaderPanicked`], the next call executes |
+//! | the function panics | the leader unwinds as if the library were not there, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic goes no further than the job |
 //! | the function never returns | followers wait for their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout) one of them takes over |
 //! | a call would wait for its own thread, directly or over other threads and keys | it gets [`Error::WouldDeadlock`] at once, or runs alone ([`OnDeadlock::Bypass`]) |
-//! | an executor drops a job, or does not take it | its ticket and its followers get [`Error::Abandoned`], the submitter [`Error::Rejected`] |
+//! | an executor drops a job | its ticket and its followers get [`Error::Abandoned`] |
+//! | an executor does not take a job | `submit` gets [`Error::Rejected`], and those who follow already get [`Error::Abandoned`] |
 //! | a ticket is dropped | nothing happens to anybody else; a leader's job runs on |
 //! | `forget` while the function runs | those who wait get the outcome; no call that begins afterwards does, and it is not kept |
 //! | a value is not for everyone | [`share_if`](Builder::share_if): followers run their own, all at the same time |
@@ -77,19 +81,19 @@
 //! |---|---|
 //! | how much does it save, does it fail? | [`stats`](Coalescer::stats), [`Manager::stats`] |
 //! | what runs now, for how long, and how many wait for it? | [`in_flight`](Coalescer::in_flight), [`Manager::in_flight`] |
-//! | tell me when something takes too long | [`on_slow`](Builder::on_slow): a hook, once a flight |
-//! | rates and durations, in Prometheus or elsewhere | the module `metrics`, with the feature of that name |
+//! | does something take too long? | [`on_slow`](Builder::on_slow): a hook, called once for each such flight |
+//! | what are the rates and durations, in Prometheus or elsewhere? | the module `metrics`, with the feature of that name |
 //! | who am I waiting for? | a span for each run and each wait, with the feature `tracing` |
 //!
-//! The first two are JSON with the feature `serde`.
+//! What the first three give is JSON with the feature `serde`, for keys that can be.
 //!
 //! **Spans**, of the target `coalescer` and the level `debug`, are filtered by these as any other. A
 //! late call has none.
 //!
 //! | span | on the thread of | fields |
 //! |---|---|---|
-//! | `coalescer.run` | a leader, or a call that runs alone, while the function runs | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (how many it answered) |
-//! | `coalescer.wait` | a follower, while it waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
+//! | `coalescer.run` | a leader, a job, or a call that runs alone, while the function runs | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (how many it answered) |
+//! | `coalescer.wait` | a follower, or who waits with a follower's ticket, while it waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
 //!
 //! A wait follows from (`follows_from`) the run that it waits for, and from the run that took over from
 //! that. `flight` is a number that all spans of a flight have in common. The library tells no key, as
@@ -110,8 +114,9 @@
 //! **How do I test code that uses it?** Give the builder a [`ManualClock`], and say in the test
 //! what time it is.
 //!
-//! **Can it be used from async code?** From a blocking section, such as `spawn_blocking`. A
-//! follower blocks its thread.
+//! **Can it be used from async code?** From a blocking section, such as `spawn_blocking`: a follower
+//! blocks its thread. Or with [`submit`](Coalescer::submit), which waits for nobody, and
+//! [`Ticket::when_done`], which hands the outcome on to whatever you wait with.
 //!
 //! **What is it called here?** What Go's singleflight, moka, quick_cache and others call otherwise, and
 //! what behaves differently, is told in [Coming from](coming_from/index.html).
@@ -123,19 +128,22 @@
 //! - It cannot see a deadlock that does not go through flights alone: a mutex that a follower holds
 //!   and the leader's function wants, or a job that the leader waits for while every thread of the
 //!   pool follows. [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`].
+//! - It has no thread of its own. So a receiver made of a ticket, or a function given to
+//!   [`when_done`](Ticket::when_done), has no deadline, takes over from nobody, and is not seen to wait;
+//!   and a slow flight is told of by a call that comes by, waits, or ends it.
 //! - With `panic = "abort"` a panic ends the process, and nobody is told.
 //!
 //! # Features
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`SlowFlight`] and [`Role`] |
-//! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!` |
-//! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
-//! | `metrics` | the module `metrics`: counters, and histograms of executions and waits, for the recorder of the `metrics` facade |
-//! | `tracing` | a span for each run and each wait |
+//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
+//! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; a ticket itself needs no feature |
 //! | `coarse-clock` (default) | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
+//! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
 //! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
+//! | `metrics` | the module `metrics`: counters, and histograms of executions and waits, for the recorder of the `metrics` facade |
+//! | `tracing` | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | all of these |
 
 mod admission;

@@ -42,11 +42,35 @@ pub enum ShareWith {
 }
 
 /// Every value is shared: a builder without a rule.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::{Builder, Coalescer, DefaultHashBuilder, ForCoalescer, ShareAll};
+///
+/// let settings: Builder<ForCoalescer, DefaultHashBuilder, ShareAll> = Coalescer::builder();
+/// # drop(settings);
+/// ```
 #[derive(Debug, Default)]
 pub struct ShareAll;
 
 /// A function says of each value with whom it is shared: a builder with
 /// [`share_if`](crate::Builder::share_if) or [`share_with`](crate::Builder::share_with).
+///
+/// # Examples
+///
+/// A function that returns such a builder says for values of which type it is:
+///
+/// ```
+/// use coalescer::{Builder, Coalescer, DefaultHashBuilder, ForCoalescer, ShareIfFn};
+///
+/// fn settings() -> Builder<ForCoalescer, DefaultHashBuilder, ShareIfFn<String>> {
+///     Coalescer::builder().share_if(|page: &String| !page.is_empty())
+/// }
+///
+/// let pages = settings().build(|path: &String| Ok::<String, ()>(path.clone()));
+/// assert_eq!(*pages.execute("/").unwrap(), "/");
+/// ```
 pub struct ShareIfFn<V> {
     share_with: Arc<ShareIf<V>>,
     /// The type of the function, which is all that tells two of them apart.
@@ -60,6 +84,23 @@ impl<V> ShareIfFn<V> {
 }
 
 /// With whom values of type `V` are shared; implemented by [`ShareAll`] and [`ShareIfFn`] only.
+///
+/// # Examples
+///
+/// A function that takes any builder:
+///
+/// ```
+/// use coalescer::{Builder, DefaultHashBuilder, ForGroup, Group, SharePolicy};
+///
+/// fn squares<P>(settings: Builder<ForGroup, DefaultHashBuilder, P>) -> Group<u64, u64, ()>
+/// where
+///     P: SharePolicy<u64>,
+/// {
+///     settings.name("squares").build()
+/// }
+///
+/// assert_eq!(squares(Group::builder().share_if(|n| *n > 0)).name(), Some("squares"));
+/// ```
 pub trait SharePolicy<V>: sealed::Sealed {
     #[doc(hidden)]
     fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;

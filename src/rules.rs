@@ -29,7 +29,9 @@ pub enum OnDeadlock {
     Refuse,
     /// The call runs its own function on its own thread, and shares nothing.
     ///
-    /// A function that always asks for its own key then recurses until the stack ends.
+    /// A function that always asks for its own key then recurses until the stack ends. A
+    /// [`Ticket`](crate::Ticket) that leads has handed its function over, so its waits are refused
+    /// all the same.
     Bypass,
 }
 

@@ -40,7 +40,8 @@ use crate::sync::{Arc, unique_number};
 ///
 /// A ticket is a call like any other. It counts among its flight's callers from `submit` on, takes
 /// part in [`max_requests`](crate::Builder::max_requests), and gets what its flight's followers get, or,
-/// if it led, what its own function came to.
+/// if it led, what its own function came to. Once the outcome is there, every wait and every look
+/// gives it again.
 ///
 /// | to | use |
 /// |---|---|
@@ -129,15 +130,14 @@ where
     ///
     /// # Panics
     ///
-    /// As the executor does, if this wait takes over; and as the function does, if it would have
-    /// deadlocked and runs the function itself
-    /// ([`OnDeadlock::Bypass`]).
+    /// As the executor does, if this wait takes over; and as the function does, if a follower's
+    /// ticket would have deadlocked and runs the function itself ([`OnDeadlock::Bypass`]).
     ///
     /// # Deadlocks
     ///
     /// A thread that leads what the outcome hangs on, directly or over other threads, is refused
-    /// with `WouldDeadlock`. A job that waits in the queue of a pool all of whose threads wait is
-    /// not seen.
+    /// with `WouldDeadlock`, at once; a leader's ticket also with `Bypass`, as its job has the
+    /// function. A job that waits in the queue of a pool all of whose threads wait is not seen.
     ///
     /// # Examples
     ///
@@ -180,6 +180,9 @@ where
     }
 
     /// As [`wait`](Self::wait), at most for `timeout`; the ticket can be waited with again.
+    ///
+    /// The time counts from the begin of this wait. A ticket that timed out keeps its place in the
+    /// flight.
     ///
     /// # Errors
     ///
@@ -236,6 +239,11 @@ where
 
     /// The outcome, if it is there. Never waits, and never takes over.
     ///
+    /// # Errors
+    ///
+    /// An outcome that is no value: as [`wait`](Self::wait), but for `TimedOut` and `WouldDeadlock`,
+    /// which are those of a wait.
+    ///
     /// # Examples
     ///
     /// ```
@@ -260,8 +268,13 @@ where
     /// thread that ends the flight or the ticket's own job.
     ///
     /// It is called under no lock, after the waiting threads have been woken. Keep it short: that
-    /// thread has work of its own. A panic of `f` changes nobody's outcome, and goes no further if
-    /// it is called later. There is no deadline to it, and no take-over by it.
+    /// thread has work of its own. There is no deadline to it and no take-over by it, and a deadlock
+    /// over it is not found.
+    ///
+    /// # Panics
+    ///
+    /// As `f` does, if it is called at once. If it is called later its panic goes no further, and in
+    /// neither case does it change anybody's outcome.
     ///
     /// # Examples
     ///
@@ -431,7 +444,8 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 
     /// How many calls have a part in the flight: those that run the function and those that wait
-    /// for it, this one among them. Once it has ended, how many it was.
+    /// for it, this one among them. Once it has ended, how many it was; for a ticket that was late,
+    /// how many that were without it.
     ///
     /// # Examples
     ///
@@ -461,7 +475,7 @@ impl<K, V, E> Ticket<K, V, E> {
         }
     }
 
-    /// How long ago its flight started.
+    /// How long ago its flight started, whether or not that has ended.
     ///
     /// # Examples
     ///
@@ -505,7 +519,8 @@ impl<K, V, E> Ticket<K, V, E> {
         self.look().is_some()
     }
 
-    /// Whether the outcome is there, and is no value: an error, a panic, or an abandonment.
+    /// Whether the outcome is there, and is no value: an error, a panic, an abandonment, or a
+    /// take-over that the executor did not take.
     ///
     /// # Examples
     ///

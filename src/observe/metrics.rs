@@ -6,9 +6,9 @@
 //! | `coalescer_calls_total` | counter | `name`, `role` | calls that have been answered, by what they were: `leader` (ran the function, also by take-over or alone), `follower`, `late`, `timed_out`, `refused` |
 //! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function, by how they ended: `ok`, `error`, `panic` |
 //! | `coalescer_takeovers_total` | counter | `name` | executions begun beside one that had been running for too long |
-//! | `coalescer_in_flight` | gauge | `name` | executions under way |
+//! | `coalescer_in_flight` | gauge | `name` | executions under way, or queued as jobs |
 //! | `coalescer_execution_seconds` | histogram | `name` | how long the function ran, each time |
-//! | `coalescer_wait_seconds` | histogram | `name` | how long a call waited for another's execution, whatever ended the wait |
+//! | `coalescer_wait_seconds` | histogram | `name` | how long a call waited for another's execution, whatever ended the wait; for a ticket each wait for itself |
 //!
 //! The label `name` is the coalescer's; those without a name share `unnamed`, and so do their counts.
 //! Several of one name add up, too. The counters are those of [`Stats`], so
@@ -27,6 +27,9 @@
 //! [`Manager`](crate::Manager::publish_metrics): where `/metrics` is answered, or from a timer if the
 //! exporter pushes. The library counts exactly in any case, and publishing adds what is new since the
 //! last time. So a late call, which takes some 26 ns, costs nothing more.
+//!
+//! The layer of the feature `http` has its histograms here, by its name; its counters are in its own
+//! `stats()`, with the reasons why something was not shared.
 //!
 //! # Examples
 //!
@@ -68,7 +71,8 @@ static METADATA: Metadata<'static> = Metadata::new("coalescer", Level::INFO, Som
 /// Describes all metrics to the recorder that is installed, and has durations recorded from now on.
 ///
 /// Call it once, after the recorder has been installed; whether coalescers were made before does not
-/// matter. Publishing does the same if it comes first. Called again, it describes again.
+/// matter. Publishing does the same if it comes first. Called again, it describes again. The recorder
+/// runs on this thread, under no lock.
 ///
 /// # Examples
 ///

@@ -50,8 +50,8 @@ pub struct SlowFlight<'a, K> {
     pub age: Duration,
     /// How many calls wait for it now.
     pub followers: usize,
-    /// The thread that runs the oldest of its executions. As JSON: its name, or its number where it
-    /// has none.
+    /// The thread that runs the oldest of its executions; none while that is queued as a job. As
+    /// JSON: its name, or its number where it has none.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::in_flight::serialize::thread"))]
     pub leader: Option<Thread>,
     /// Whether that execution has just returned: nobody else came by in time to notice.
@@ -90,10 +90,40 @@ impl<K> Noticed<K> {
 }
 
 /// Nobody is told of slow flights: a builder without [`on_slow`](crate::Builder::on_slow).
+///
+/// # Examples
+///
+/// It is the default, and so has to be named by nobody:
+///
+/// ```
+/// use coalescer::{Builder, Coalescer, DefaultHashBuilder, ForCoalescer, NoHook, ShareAll};
+///
+/// let settings: Builder<ForCoalescer, DefaultHashBuilder, ShareAll, NoHook> = Coalescer::builder();
+/// let same: Builder<ForCoalescer> = settings;
+/// # drop(same);
+/// ```
 #[derive(Debug, Default)]
 pub struct NoHook;
 
 /// A function is told of slow flights: a builder with [`on_slow`](crate::Builder::on_slow).
+///
+/// # Examples
+///
+/// A function that returns such a builder says for keys of which type it is:
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Builder, DefaultHashBuilder, ForGroup, Group, OnSlowFn, ShareAll, SlowFlight};
+///
+/// fn settings() -> Builder<ForGroup, DefaultHashBuilder, ShareAll, OnSlowFn<u64>> {
+///     Group::builder().on_slow(Duration::from_secs(5), |slow: &SlowFlight<'_, u64>| {
+///         eprintln!("{} takes {:?}", slow.key, slow.age);
+///     })
+/// }
+///
+/// let group: Group<u64, u64, ()> = settings().build();
+/// assert_eq!(*group.execute(&7, || Ok(49)).unwrap(), 49);
+/// ```
 pub struct OnSlowFn<K> {
     hook: StdArc<Hook<K>>,
     /// The type of the function, which is all that tells two of them apart.
@@ -113,6 +143,23 @@ impl<K> fmt::Debug for OnSlowFn<K> {
 }
 
 /// Who is told of slow flights of keys of type `K`; implemented by [`NoHook`] and [`OnSlowFn`] only.
+///
+/// # Examples
+///
+/// A function that takes any builder:
+///
+/// ```
+/// use coalescer::{Builder, DefaultHashBuilder, ForGroup, Group, ShareAll, SlowPolicy};
+///
+/// fn squares<H>(settings: Builder<ForGroup, DefaultHashBuilder, ShareAll, H>) -> Group<u64, u64, ()>
+/// where
+///     H: SlowPolicy<u64>,
+/// {
+///     settings.name("squares").build()
+/// }
+///
+/// assert_eq!(squares(Group::builder()).name(), Some("squares"));
+/// ```
 pub trait SlowPolicy<K>: sealed::Sealed {
     #[doc(hidden)]
     fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>>;

@@ -29,6 +29,7 @@ mod panics;
 mod receivers;
 mod sharing;
 mod slow;
+mod slow_tickets;
 mod source_rules;
 mod support;
 mod take_over;

@@ -8,10 +8,11 @@ mod support;
 
 mod record;
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Group, ManualClock, OnDeadlock};
+use coalescer::{Group, Job, ManualClock, OnDeadlock};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -106,6 +107,31 @@ fn the_function_runs_within_its_span_and_may_say_the_key() {
         let spans = recorder.spans("own key");
         assert_eq!(spans[0].field("key"), Some("k"));
         assert_eq!((spans[1].name, spans[1].parent), ("inner", Some(spans[0].id)));
+    });
+}
+
+#[test]
+fn a_job_is_a_run_and_a_followers_ticket_waits_for_it() {
+    watched(|| {
+        let recorder = Recorder::installed();
+        let (queue, jobs) = channel();
+        let group: Numbers =
+            Group::builder().name("jobs").executor(move |job: Job| queue.send(job)).build();
+        let leader = group.submit("k", || Ok(1)).unwrap();
+        let follower = group.submit("k", || Ok(2)).unwrap();
+        let waits = thread::spawn(move || *follower.wait().unwrap());
+        wait_for_waits(&recorder, "jobs", 1);
+        jobs.recv().unwrap().run();
+        assert_eq!((waits.join().unwrap(), *leader.wait().unwrap()), (1, 1));
+
+        // A leader's ticket waits for its own job, which is no wait for another's execution.
+        let (runs, waits) = runs_and_waits(&recorder, "jobs");
+        assert_eq!((runs.len(), waits.len()), (1, 1));
+        assert_eq!((runs[0].field("result"), runs[0].field("callers")), (Some("ok"), Some("2")));
+        assert_eq!(waits[0].field("leader"), None, "it was queued when the wait began");
+        assert_eq!(waits[0].field("end"), Some("answered"));
+        assert_eq!(waits[0].field("flight"), runs[0].field("flight"));
+        assert_eq!(waits[0].follows, [runs[0].id]);
     });
 }
 
