@@ -102,13 +102,20 @@ mod tests {
 
     #[test]
     fn the_calls_of_all_threads_are_counted() {
-        let calls = [AtomicU64::new(0), AtomicU64::new(0)];
-        let call = |thread: u64, n: u64| {
-            assert_eq!(calls[thread as usize].fetch_add(1, Ordering::Relaxed), n);
-        };
-        let rate = calls_a_second(2, Duration::from_millis(5), &call);
-        let [one, other] = calls.map(AtomicU64::into_inner);
-        let counted = (one + other) as f64;
-        assert!(rate > 0.0 && rate * 0.005 <= counted, "what is counted has been called: {rate}");
+        // On a busy machine the threads may not get a processor in a slice as short as this.
+        let rates = std::iter::repeat_with(|| {
+            let calls = [AtomicU64::new(0), AtomicU64::new(0)];
+            let call = |thread: u64, n: u64| {
+                assert_eq!(calls[thread as usize].fetch_add(1, Ordering::Relaxed), n);
+            };
+            let rate = calls_a_second(2, Duration::from_millis(5), &call);
+            let [one, other] = calls.map(AtomicU64::into_inner);
+            assert!(
+                rate * 0.005 <= (one + other) as f64,
+                "what is counted has been called: {rate}"
+            );
+            rate
+        });
+        assert!(rates.take(1000).any(|rate| rate > 0.0));
     }
 }
