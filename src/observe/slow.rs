@@ -2,11 +2,10 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
+use crate::calls::contain;
 use crate::clock::Nanos;
 use crate::deadlock::ThreadToken;
 use crate::policy::Token;
@@ -82,10 +81,7 @@ impl<K> Noticed<K> {
             leader: self.leader.and_then(thread_of),
             ended: self.ended,
         };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&slow))) {
-            // The payload is the user's as well, and so may be a second one from its destructor.
-            mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
-        }
+        contain(|| hook(&slow));
     }
 }
 

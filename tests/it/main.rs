@@ -34,6 +34,7 @@ mod support;
 mod take_over;
 mod tickets;
 mod tickets_apart;
+mod tickets_trouble;
 mod unshareable;
 mod waiting;
 mod window;
