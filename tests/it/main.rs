@@ -24,11 +24,14 @@ mod keys;
 mod manager;
 mod max_requests;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metered;
 mod panics;
 #[cfg(feature = "channel")]
 mod receivers;
 mod sharing;
 mod slow;
+mod slow_tickets;
 mod source_rules;
 mod support;
 mod take_over;
