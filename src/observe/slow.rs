@@ -49,11 +49,12 @@ pub struct SlowFlight<'a, K> {
     pub age: Duration,
     /// How many calls wait for it now.
     pub followers: usize,
-    /// The thread that runs the oldest of its executions. As JSON: its name, or its number where it
+    /// The thread that runs the oldest of its executions; none while that is queued as a job, and if
+    /// nobody ran it. As JSON: its name, or its number where it
     /// has none.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::in_flight::serialize::thread"))]
     pub leader: Option<Thread>,
-    /// Whether that execution has just returned: nobody else came by in time to notice.
+    /// Whether that execution has just returned, or its job was dropped: nobody else came by in time to notice.
     pub ended: bool,
 }
 

@@ -1,5 +1,5 @@
 //! Tickets and jobs where user code does what it rarely does: it panics with a payload that panics,
-//! waits in a callback, or begins a job in the middle of a wait.
+//! waits in a callback, begins a job in the middle of a wait, or lets go of everything at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::mpsc::channel;
@@ -193,6 +193,79 @@ fn a_leader_that_submits_a_take_over_of_its_own_flight_still_leads_it() {
         assert_eq!(*waits.join().unwrap().unwrap(), 1);
         jobs.next().run();
         assert_eq!((group.stats().executed_requests, group.stats().takeovers), (2, 1));
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_ticket_outlives_its_coalescer_with_its_job_run_or_dropped() {
+    // S6 S25: ticket and job hold what they need.
+    watched(|| {
+        for runs in [true, false] {
+            let (group, jobs) = queued();
+            let tickets = [group.submit("k", || Ok(1)), group.submit("k", || Ok(0))];
+            drop(group);
+            let job = jobs.next();
+            let waits = tickets.map(|ticket| thread::spawn(|| ticket.unwrap().wait()));
+            if runs {
+                job.run();
+            } else {
+                drop(job);
+            }
+            for wait in waits {
+                assert_eq!(wait.join().unwrap().is_ok(), runs);
+            }
+        }
+    });
+}
+
+#[test]
+fn everything_forgotten_and_superseded_serves_its_tickets_callbacks_and_receivers() {
+    // S26 S27 S29: also calls that are made when the flight has ended, of a flight that is not found.
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let group: Numbers =
+            Group::builder().window(Duration::MAX).max_requests(2).executor(executor).build();
+        let (told, is_told) = channel();
+        for flight in 0..3 {
+            let leader = group.submit("k", move || Ok(flight)).unwrap();
+            let follower = group.submit("k", || Ok(9)).unwrap();
+            for ticket in [leader, follower] {
+                let told = told.clone();
+                ticket.when_done(move |value| told.send(*value.unwrap()).unwrap());
+            }
+        }
+        assert_eq!(group.forget_all(), 1, "two were superseded");
+        let alone = group.submit("k", || Ok(3)).unwrap();
+        let jobs: Vec<Job> = std::iter::from_fn(|| jobs.try_next()).collect();
+        jobs.into_iter().rev().for_each(Job::run);
+        assert_eq!(is_told.try_iter().collect::<Vec<u32>>(), [2, 2, 1, 1, 0, 0]);
+        assert_eq!((*alone.wait().unwrap(), group.stats().followers), (3, 3));
+        assert_eq!(
+            *group.execute("k", || Ok(4)).unwrap(),
+            3,
+            "the only one that was not forgotten"
+        );
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_ticket_that_is_dropped_by_its_own_job_is_no_trouble() {
+    // S48: the leader's, and a follower's of the same flight.
+    watched(|| {
+        let (group, jobs) = queued();
+        let tickets = Arc::new(Mutex::new(Vec::new()));
+        let own = Arc::clone(&tickets);
+        let function = move || {
+            own.lock().unwrap().clear();
+            Ok(1)
+        };
+        let leader = group.submit("k", function).unwrap();
+        let follower = group.submit("k", || Ok(0)).unwrap();
+        tickets.lock().unwrap().extend([leader, follower]);
+        jobs.next().run();
+        assert_eq!((group.stats().executed_requests, group.stats().followers), (1, 1));
         assert_at_rest(&group);
     });
 }
