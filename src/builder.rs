@@ -517,10 +517,10 @@ impl<T, S, P, H> Builder<T, S, P, H> {
     ///
     /// **Once a flight**, however many executions it comes to have, by whoever notices first. The
     /// library has no thread that would look, so that is a follower, which wakes for it at that time,
-    /// a call that comes and does not wait, or the leader itself when its function has returned. A
-    /// follower's ticket notices while a thread waits with it, and a submitted leader is its job. A
-    /// call that runs the function for itself alone ([`share_if`](Self::share_if),
-    /// [`OnDeadlock::Bypass`]) is no flight.
+    /// a call that comes and does not wait, or the leader itself when its function has returned. Of
+    /// submitted calls it is a thread that waits with a follower's ticket, a `submit` that comes, or the
+    /// job's thread when the job has ended, by whatever ([`Ticket`](crate::Ticket)). A call that runs
+    /// the function for itself alone ([`share_if`](Self::share_if), [`OnDeadlock::Bypass`]) is no flight.
     ///
     /// **On that call's thread**, under no lock. So it delays that call and no other: a leader has
     /// published its outcome by then, and a follower's deadline is looked at again when the hook has

@@ -5,6 +5,7 @@
 //! and made after the locks have been let go.
 
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Called once, under no lock.
@@ -34,8 +35,16 @@ impl Calls {
     /// outcome has been published (S24), and the hook has told of it.
     pub(crate) fn make(self) {
         for (_, call) in self.0 {
-            drop(catch_unwind(AssertUnwindSafe(call)));
+            contain(call);
         }
+    }
+}
+
+/// Runs code of the user's whose panic ends here, after the panic hook has told of it. The payload is
+/// the user's as well, and so may be a second one, from its destructor.
+pub(crate) fn contain(code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+        mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
     }
 }
 

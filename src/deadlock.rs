@@ -113,20 +113,30 @@ pub(crate) fn leave(flight: FlightId) {
     drop(node);
 }
 
-/// A thread starts to lead a flight that was entered. It no longer waits for anything.
+/// A thread starts to lead a flight that was entered. What it waits for stands: it may begin a job or
+/// take over within a hook, in the middle of a wait.
 pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
-    let mut graph = GRAPH.lock();
-    graph.waits.remove(&thread);
-    if let Some(node) = graph.flights.get_mut(&flight) {
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.leaders.push(thread);
         node.after = None;
     }
 }
 
-/// A thread's execution of a flight that was entered is over, and the flight goes on.
+/// A thread that waited for a flight leads it now, and waits for it no more.
+pub(crate) fn end_wait(thread: ThreadToken, flight: FlightId) {
+    let mut graph = GRAPH.lock();
+    if graph.waits.get(&thread) == Some(&flight) {
+        graph.waits.remove(&thread);
+    }
+}
+
+/// One execution of a flight that was entered leaves this thread, and the flight goes on. The thread
+/// may lead it by another one as well.
 pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
-    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
-        node.leaders.retain(|leader| *leader != thread);
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight)
+        && let Some(place) = node.leaders.iter().position(|leader| *leader == thread)
+    {
+        node.leaders.remove(place);
     }
 }
 

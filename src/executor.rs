@@ -13,9 +13,9 @@
 use std::any::TypeId;
 use std::error::Error as StdError;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
+use crate::calls::contain;
 use crate::sync::{is_panicking, this_thread};
 
 /// Runs jobs, now or later, on this thread or on another.
@@ -206,7 +206,7 @@ impl Job {
     /// ```
     pub fn run(self) {
         // What may still unwind is a destructor of the user's, and it is too late to tell of it.
-        drop(catch_unwind(AssertUnwindSafe(|| self.0.run())));
+        contain(|| self.0.run());
     }
 }
 

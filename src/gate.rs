@@ -390,6 +390,13 @@ impl Gate {
         std::mem::take(&mut state.calls)
     }
 
+    /// A follower that has claimed an execution leads now, and waits no more.
+    pub(crate) fn end_wait(&self, me: ThreadToken) {
+        if self.state.lock().in_graph {
+            deadlock::end_wait(me, self.id);
+        }
+    }
+
     /// A call stops waiting, and what was to be called for it is handed out. Under the shard's lock,
     /// so that the flight does not end meanwhile.
     #[must_use = "it is dropped when the locks have been let go"]

@@ -1,10 +1,10 @@
 //! What a job is made of: a function, and the duty to tell what came of it.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
 use crate::admission::Whereabouts;
+use crate::calls::{Calls, contain};
 use crate::coalescer::Load;
 use crate::deadlock;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::own::{Answer, Own};
 use crate::queued::Queued;
 use crate::ran::Ran;
 use crate::slot::ShortHash;
-use crate::sync::this_thread;
+use crate::sync::{Arc, this_thread};
 
 /// A function that can go to another thread.
 pub(crate) enum Function<K, V, E> {
@@ -78,22 +78,28 @@ impl<K, V, E> Run for Task<K, V, E> {
 }
 
 impl<K, V, E> Task<K, V, E> {
-    /// Ends the execution, and then the ticket's wait, also if a destructor of what the table drops
-    /// panics: the outcome is published by then (S24).
+    /// Ends the execution and the ticket's wait, and says how many calls it answered. What is the
+    /// user's comes after both: it may wait for the ticket, or panic (S24).
     fn end(&mut self, ran: Ran<V, E>) -> usize {
         let noticed = self.notice();
         let duty = mem::replace(&mut self.duty, Duty::Done);
-        let end = || match duty {
-            Duty::Flight(queued) => queued.end(&self.core.table, &ran),
+        let (table, own) = (&self.core.table, &self.own);
+        let (mut callers, mut calls) = (1, Calls::new());
+        let mut answered = |count| {
+            callers = count;
+            calls = own.close(ran.answer(count));
+        };
+        contain(|| match duty {
+            Duty::Flight(queued) => queued.end(table, &ran, answered),
             Duty::Alone(hash) => {
-                self.core.table.end_alone(hash, &ran);
-                1
+                table.end_alone(hash, &ran);
+                answered(1);
             }
             Duty::Done => unreachable!("a job ends once"),
-        };
-        let callers = catch_unwind(AssertUnwindSafe(end)).unwrap_or(1);
-        self.own.close(ran.into_answer(callers));
-        self.core.table.tell(noticed);
+        });
+        calls.make();
+        table.tell(noticed);
+        contain(|| drop(ran));
         callers
     }
 
@@ -144,13 +150,13 @@ impl<K, V, E> Function<K, V, E> {
 
 impl<V, E> Ran<V, E> {
     /// What the ticket gets of a job's run. A panic has gone no further than the job.
-    fn into_answer(self, callers: usize) -> Answer<V, E> {
+    fn answer(&self, callers: usize) -> Answer<V, E> {
         match self {
             Self::Value(value) | Self::Unkept(value) | Self::Unshared(value) => {
-                Ok(Outcome::new(value, Role::Leader, callers, 0))
+                Ok(Outcome::new(Arc::clone(value), Role::Leader, callers, 0))
             }
-            Self::Failed(error) => Err(Error::Failed(error)),
-            Self::Panicked(_, message) => Err(Error::LeaderPanicked { message }),
+            Self::Failed(error) => Err(Error::Failed(Arc::clone(error))),
+            Self::Panicked(_, message) => Err(Error::LeaderPanicked { message: message.clone() }),
             Self::Abandoned => Err(Error::Abandoned),
         }
     }

@@ -49,6 +49,7 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(follower.hash).lock();
         let gate = &follower.room.gate;
         let execution = self.claim(&mut shard, gate, follower.at, follower.hash, || now)?;
+        gate.end_wait(execution.leader);
         let call = gate.leave(follower.call);
         drop(shard);
         drop(call);

@@ -7,6 +7,7 @@
 
 use std::sync::Arc as StdArc;
 
+use crate::calls::Calls;
 use crate::deadlock::ThreadToken;
 use crate::error::Error;
 use crate::gate::Gate;
@@ -36,12 +37,13 @@ impl<V, E> Own<V, E> {
         self.answer.get().cloned()
     }
 
-    /// The job has ended. Called when no lock is held, as what is called then is the user's code.
-    pub(crate) fn close(&self, answer: Answer<V, E>) {
+    /// The job has ended. Hands out what is to be called when no lock is held.
+    #[must_use = "who waits without a thread is called by this"]
+    pub(crate) fn close(&self, answer: Answer<V, E>) -> Calls {
         let is_first = self.answer.set(answer).is_ok();
         debug_assert!(is_first, "a job ends once");
         let calls = self.gate.close_own();
         self.gate.wake_one();
-        calls.make();
+        calls
     }
 }

@@ -41,7 +41,7 @@ impl<K, V, E> Table<K, V, E> {
         shard.tally.count_execution(ran);
         if let Some(room) = &shard.flight(execution.at).room {
             let room = StdArc::clone(room);
-            return self.end_attended(shard, execution, &room, ran, kept) + 1;
+            return self.end_attended(shard, execution, &room, ran, kept, |_| ()) + 1;
         }
         // The key of a leader that stayed alone goes, unless its slot keeps the result.
         let is_kept = self.retain(&mut shard, execution, ran, kept, 1);
@@ -72,7 +72,24 @@ impl<K, V, E> Table<K, V, E> {
         true
     }
 
-    /// Ends an execution of a flight that has followers, had some, or has several leaders.
+    /// Ends the execution of a job, whose flight has a room in any case.
+    pub(crate) fn end_job(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        room: &StdArc<Room<V, E>>,
+        ran: &Ran<V, E>,
+        published: impl FnOnce(usize),
+    ) {
+        let mut evicted = Vec::new();
+        let kept = self.keep(execution, ran, &mut evicted);
+        let mut shard = self.shard(execution.hash).lock();
+        shard.tally.count_execution(ran);
+        self.end_attended(shard, execution, room, ran, kept, published);
+    }
+
+    /// Ends an execution of a flight that has followers, had some, or has several leaders. `published`
+    /// is told how many followers it answered when they have been woken, and before anything of the
+    /// user's is called or dropped.
     #[inline(never)]
     fn end_attended(
         &self,
@@ -81,11 +98,13 @@ impl<K, V, E> Table<K, V, E> {
         room: &StdArc<Room<V, E>>,
         ran: &Ran<V, E>,
         kept: Option<Kind>,
+        published: impl FnOnce(usize),
     ) -> usize {
         let mut leaving = Leaving::new();
         let (followers, calls) = self.end_in(&mut shard, execution, room, ran, kept, &mut leaving);
         drop(shard);
         leaving.wake();
+        published(followers);
         calls.make();
         followers
     }

@@ -65,10 +65,17 @@ impl<V, E> Queued<V, E> {
         self.leader
     }
 
-    /// Ends it, as [`Execution::end`] does.
-    pub(crate) fn end<K>(self, table: &Table<K, V, E>, ran: &Ran<V, E>) -> usize {
-        let Self { at, hash, start, leader, room: _ } = self;
-        Execution { table, at, hash, start, leader }.end(ran)
+    /// Ends it, as [`Execution::end`] does. `published` is told how many calls it answered, before
+    /// anything of the user's is called or dropped.
+    pub(crate) fn end<K>(
+        self,
+        table: &Table<K, V, E>,
+        ran: &Ran<V, E>,
+        published: impl FnOnce(usize),
+    ) {
+        let Self { at, hash, start, leader, room } = self;
+        let execution = ManuallyDrop::new(Execution { table, at, hash, start, leader });
+        table.end_job(&execution, &room, ran, |followers| published(followers + 1));
     }
 }
 

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::flight::attempt;
 use crate::gate::Woken;
 use crate::group::{AnyCore, Patience};
-use crate::job::{Duty, Task};
+use crate::job::{Duty, Function, Task};
 use crate::observe::WaitEnd;
 use crate::outcome::Outcome;
 use crate::own::{Answer, Own};
@@ -359,14 +359,30 @@ where
         if let WaitEnd::TimedOut = end {
             seated.parting = Parting::TimedOut;
         }
-        if let Some(execution) = claimed {
-            self.take_over(core, execution);
-        }
+        let function = claimed.is_some().then(|| self.leave_seat());
+        // To whoever listens, this thread leads the flight that it has claimed (S41).
+        let leading = claimed.is_some().then(deadlock::lead);
         table.tell_wait(watched, end, || waited);
+        drop(leading);
+        if let (Some(execution), Some(function)) = (claimed, function) {
+            self.take_over(core, execution, function);
+        }
         match end {
             WaitEnd::TimedOut => Err(Error::TimedOut),
             WaitEnd::Answered | WaitEnd::Led => Ok(()),
         }
+    }
+
+    /// The call has claimed an execution. Hands out the function for it.
+    fn leave_seat(&mut self) -> Function<K, V, E> {
+        let State::Seated(seated) = &mut self.state else {
+            unreachable!("only a call with a seat claims")
+        };
+        seated.has_claimed();
+        let function = seated.seat.take_function();
+        // This is what stays if whoever listens panics.
+        self.state = State::Done(Err(Error::Abandoned));
+        function.expect("nobody else takes it while the flight goes on")
     }
 
     /// The wait would never end (S42). With `Bypass` the call runs its own function here and now.
@@ -394,20 +410,20 @@ where
     }
 
     /// This call was the first to claim one more execution, and hands its job over (S36).
-    fn take_over(&mut self, core: &StdArc<AnyCore<K, V, E>>, execution: Execution<'_, K, V, E>) {
-        let State::Seated(seated) = &mut self.state else {
-            unreachable!("only a call with a seat claims")
-        };
-        let function = seated.seat.take_function();
+    fn take_over(
+        &mut self,
+        core: &StdArc<AnyCore<K, V, E>>,
+        execution: Execution<'_, K, V, E>,
+        function: Function<K, V, E>,
+    ) {
         let own = Own::new();
         let task = Task {
             core: StdArc::clone(core),
             key: StdArc::clone(&self.key),
-            function: Some(function.expect("nobody else takes it while the flight goes on")),
+            function: Some(function),
             duty: Duty::Flight(execution.queue()),
             own: StdArc::clone(&own),
         };
-        seated.has_claimed();
         self.state = State::Own(own);
         if task.submit().is_err() {
             self.state = State::Done(Err(Error::Rejected));

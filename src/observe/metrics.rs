@@ -4,9 +4,9 @@
 //! | metric | kind | labels | what it counts |
 //! |---|---|---|---|
 //! | `coalescer_calls_total` | counter | `name`, `role` | calls that have been answered, by what they were: `leader` (ran the function, also by take-over or alone), `follower`, `late`, `timed_out`, `refused` |
-//! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function, by how they ended: `ok`, `error`, `panic` |
+//! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function, by how they ended: `ok`, `error`, `panic`; a job that never ran is none |
 //! | `coalescer_takeovers_total` | counter | `name` | executions begun beside one that had been running for too long |
-//! | `coalescer_in_flight` | gauge | `name` | executions under way, or queued as jobs |
+//! | `coalescer_in_flight` | gauge | `name` | executions under way or queued |
 //! | `coalescer_execution_seconds` | histogram | `name` | how long the function ran, each time |
 //! | `coalescer_wait_seconds` | histogram | `name` | how long a call waited for another's execution, whatever ended the wait; for a ticket each wait for itself |
 //!
@@ -87,7 +87,7 @@ pub fn enable() {
         Unit::Count,
         "Executions begun beside one that had been running for too long"
     );
-    describe_gauge!("coalescer_in_flight", Unit::Count, "Executions under way");
+    describe_gauge!("coalescer_in_flight", Unit::Count, "Executions under way or queued");
     describe_histogram!("coalescer_execution_seconds", Unit::Seconds, "How long the function ran");
     describe_histogram!(
         "coalescer_wait_seconds",

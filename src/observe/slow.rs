@@ -2,11 +2,10 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
+use crate::calls::contain;
 use crate::clock::Nanos;
 use crate::deadlock::ThreadToken;
 use crate::policy::Token;
@@ -50,11 +49,12 @@ pub struct SlowFlight<'a, K> {
     pub age: Duration,
     /// How many calls wait for it now.
     pub followers: usize,
-    /// The thread that runs the oldest of its executions; none while that is queued as a job. As
-    /// JSON: its name, or its number where it has none.
+    /// The thread that runs the oldest of its executions; none while that is queued as a job, and if
+    /// nobody ran it. As JSON: its name, or its number where it has none.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::in_flight::serialize::thread"))]
     pub leader: Option<Thread>,
-    /// Whether that execution has just returned: nobody else came by in time to notice.
+    /// Whether that execution has just returned, or its job was dropped: nobody else came by in time to
+    /// notice.
     pub ended: bool,
 }
 
@@ -82,10 +82,7 @@ impl<K> Noticed<K> {
             leader: self.leader.and_then(thread_of),
             ended: self.ended,
         };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&slow))) {
-            // The payload is the user's as well, and so may be a second one from its destructor.
-            mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
-        }
+        contain(|| hook(&slow));
     }
 }
 

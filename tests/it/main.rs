@@ -24,6 +24,8 @@ mod keys;
 mod manager;
 mod max_requests;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metered;
 mod panics;
 #[cfg(feature = "channel")]
 mod receivers;
@@ -35,6 +37,7 @@ mod support;
 mod take_over;
 mod tickets;
 mod tickets_apart;
+mod tickets_trouble;
 mod unshareable;
 mod waiting;
 mod window;

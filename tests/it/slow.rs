@@ -13,27 +13,28 @@ use crate::support::{
     Call, MS, NS, Numbers, begin, follow, followers, lead, start, wait_until, watched,
 };
 
-const SLOW: Duration = Duration::from_millis(30);
+pub(crate) const SLOW: Duration = Duration::from_millis(30);
 
-type Hooked = Builder<ForGroup, coalescer::DefaultHashBuilder, ShareAll, OnSlowFn<String>>;
+pub(crate) type Hooked =
+    Builder<ForGroup, coalescer::DefaultHashBuilder, ShareAll, OnSlowFn<String>>;
 
 /// What a hook was told, and by whose thread.
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
-    key: String,
-    age: Duration,
-    followers: usize,
-    leader: Option<String>,
-    ended: bool,
-    by: Option<String>,
+pub(crate) struct Told {
+    pub(crate) key: String,
+    pub(crate) age: Duration,
+    pub(crate) followers: usize,
+    pub(crate) leader: Option<String>,
+    pub(crate) ended: bool,
+    pub(crate) by: Option<String>,
 }
 
 /// All that a hook was told.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Told>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<Told>>>);
 
 impl Log {
-    fn hook(&self) -> impl Fn(&SlowFlight<'_, String>) + Send + Sync + 'static {
+    pub(crate) fn hook(&self) -> impl Fn(&SlowFlight<'_, String>) + Send + Sync + 'static {
         let log = self.clone();
         move |slow| {
             assert_eq!(slow.name, Some("reports"));
@@ -48,18 +49,18 @@ impl Log {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 
-    fn only(&self) -> Told {
+    pub(crate) fn only(&self) -> Told {
         let told = self.0.lock().unwrap();
         assert_eq!(told.len(), 1, "{told:?}");
         told[0].clone()
     }
 }
 
-fn hooked(clock: &ManualClock, log: &Log) -> Hooked {
+pub(crate) fn hooked(clock: &ManualClock, log: &Log) -> Hooked {
     Group::builder().name("reports").clock(clock.clone()).on_slow(SLOW, log.hook())
 }
 
@@ -70,7 +71,7 @@ fn stage() -> (ManualClock, Log, Numbers) {
 }
 
 /// A call that leads, on a thread of this name.
-fn lead_as(group: &Numbers, name: &'static str, key: &'static str) -> Call<u32, String> {
+pub(crate) fn lead_as(group: &Numbers, name: &'static str, key: &'static str) -> Call<u32, String> {
     let group = group.clone();
     let call = start(move |function| {
         let named = thread::Builder::new().name(name.into());

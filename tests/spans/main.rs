@@ -218,6 +218,85 @@ fn who_waits_for_the_flight_after_is_linked_to_what_runs_and_to_its_own() {
 }
 
 #[test]
+fn a_tickets_wait_is_linked_to_the_run_of_the_job() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let recorder = Recorder::installed();
+        let (queue, jobs) = channel();
+        let group: Numbers = Group::builder()
+            .name("tickets")
+            .clock(clock.clone())
+            .executor(move |job: Job| queue.send(job))
+            .build();
+        let (end, told_to_end) = channel();
+        let function = move || told_to_end.recv().map_err(|error| error.to_string());
+        let leader = group.submit("k", function).unwrap();
+        let ticket = group.submit("k", || Ok(0)).unwrap();
+        assert!(recorder.spans("tickets").is_empty(), "nothing runs, and nobody waits");
+        let job: Job = jobs.recv().unwrap();
+        let worker = thread::Builder::new().name("worker".into()).spawn(|| job.run()).unwrap();
+        wait_until(|| runs_and_waits(&recorder, "tickets").0.iter().any(Recorded::is_entered));
+        let waiter = thread::spawn(|| ticket.wait());
+        wait_for_waits(&recorder, "tickets", 1);
+        let (runs, waits) = runs_and_waits(&recorder, "tickets");
+        assert_eq!((runs.len(), &waits[0].follows), (1, &vec![runs[0].id]));
+        assert_eq!(waits[0].field("flight"), runs[0].field("flight"));
+        assert_eq!(waits[0].field("leader"), Some("worker"));
+        clock.advance(250 * MS);
+        end.send(1).unwrap();
+        worker.join().unwrap();
+        assert_eq!((*waiter.join().unwrap().unwrap(), *leader.wait().unwrap()), (1, 1));
+        let (runs, waits) = runs_and_waits(&recorder, "tickets");
+        assert_eq!((runs[0].field("result"), runs[0].field("callers")), (Some("ok"), Some("2")));
+        assert_eq!(waits[0].field("waited_seconds"), Some("0.25"));
+        assert_eq!(waits[0].field("end"), Some("answered"));
+        assert_eq!(waits[0].follows, [runs[0].id], "linked once");
+        assert!(runs.iter().chain(&waits).all(|span| span.is_closed && !span.is_entered()));
+    });
+}
+
+#[test]
+fn a_ticket_that_takes_over_has_led_and_its_jobs_run_is_of_the_same_flight() {
+    // Wherever the job runs, also if the executor runs it at once: it is no part of the wait.
+    watched(|| {
+        for name in ["queued", "at once"] {
+            let clock = ManualClock::new();
+            let recorder = Recorder::installed();
+            let (queue, jobs) = channel();
+            let group: Numbers = Group::builder()
+                .name(name)
+                .leader_timeout(Duration::from_secs(1))
+                .clock(clock.clone())
+                .executor(move |job: Job| match name {
+                    "queued" => queue.send(job).unwrap(),
+                    _ => job.run(),
+                })
+                .build();
+            let stuck = lead(&group, "k");
+            let ticket = group.submit("k", || Ok(2)).unwrap();
+            let waiter = thread::spawn(|| ticket.wait());
+            wait_for_waits(&recorder, name, 1);
+            clock.advance(Duration::from_secs(1));
+            if name == "queued" {
+                jobs.recv().unwrap().run();
+            }
+            assert_eq!(*waiter.join().unwrap().unwrap(), 2);
+            stuck.returns(Ok(1)).unwrap();
+            let (runs, waits) = runs_and_waits(&recorder, name);
+            assert_eq!((runs.len(), waits.len()), (2, 1));
+            assert_eq!(runs[0].field("flight"), runs[1].field("flight"));
+            assert_eq!(
+                (waits[0].field("end"), &waits[0].follows),
+                (Some("led"), &vec![runs[0].id])
+            );
+            assert_eq!(waits[0].field("waited_seconds"), Some("1.0"));
+            assert_eq!((runs[0].parent, runs[1].parent), (None, None));
+            assert!(runs.iter().chain(&waits).all(|span| span.is_closed && !span.is_entered()));
+        }
+    });
+}
+
+#[test]
 fn a_run_for_one_call_alone_has_no_flight() {
     watched(|| {
         let recorder = Recorder::installed();

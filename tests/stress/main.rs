@@ -10,16 +10,23 @@
 //! round     64 threads on one group   counts    what the calls returned, against Stats
 //! worker    one of the threads        verdict   whether a call may get what it got
 //! watch     ends the process, and says why, when a call hangs
+//! tickets   submitted calls beside all others, in rounds of their own
 //! ```
 //!
 //! `COALESCER_STRESS_SECONDS` says how long it runs (10), and `COALESCER_STRESS_SEED` where it
 //! begins: each round's seed is the one before plus one, so a failed round can be run first.
+
+#[cfg(feature = "channel")]
+#[path = "../support/watchdog.rs"]
+mod watchdog;
 
 mod counts;
 mod plan;
 mod product;
 mod rng;
 mod round;
+#[cfg(feature = "channel")]
+mod tickets;
 mod verdict;
 mod watch;
 mod worker;

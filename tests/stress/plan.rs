@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer::{Group, OnDeadlock};
+use coalescer::{Builder, ForGroup, Group, OnDeadlock};
 
 use crate::product::{Key, Product, Sharing};
 use crate::rng::Rng;
@@ -84,29 +84,8 @@ impl Plan {
     }
 
     pub(crate) fn group(&self) -> Group<Key, Product, Product> {
-        let settings = &self.settings;
-        let mut builder = Group::builder()
-            .window(settings.window)
-            .error_window(settings.error_window)
-            .max_leaders(settings.max_leaders)
-            .on_deadlock(settings.on_deadlock)
-            .shards(settings.shards);
-        if let Some(max) = settings.max_requests {
-            builder = builder.max_requests(max);
-        }
-        if let Some(age) = settings.max_join_age {
-            builder = builder.max_join_age(age);
-        }
-        if let Some(timeout) = settings.leader_timeout {
-            builder = builder.leader_timeout(timeout);
-        }
-        if let Some(wait) = settings.max_wait {
-            builder = builder.max_wait(wait);
-        }
-        if let Some(max) = settings.max_retained {
-            builder = builder.max_retained(max);
-        }
-        match settings.has_rule {
+        let builder = self.settings.builder();
+        match self.settings.has_rule {
             true => builder.share_with(Sharing::of).build(),
             false => builder.build(),
         }
@@ -114,6 +93,32 @@ impl Plan {
 }
 
 impl Settings {
+    /// All of them but for the rule about sharing, which is about a type.
+    pub(crate) fn builder(&self) -> Builder<ForGroup> {
+        let mut builder = Group::builder()
+            .window(self.window)
+            .error_window(self.error_window)
+            .max_leaders(self.max_leaders)
+            .on_deadlock(self.on_deadlock)
+            .shards(self.shards);
+        if let Some(max) = self.max_requests {
+            builder = builder.max_requests(max);
+        }
+        if let Some(age) = self.max_join_age {
+            builder = builder.max_join_age(age);
+        }
+        if let Some(timeout) = self.leader_timeout {
+            builder = builder.leader_timeout(timeout);
+        }
+        if let Some(wait) = self.max_wait {
+            builder = builder.max_wait(wait);
+        }
+        if let Some(max) = self.max_retained {
+            builder = builder.max_retained(max);
+        }
+        builder
+    }
+
     fn random(rng: &Rng) -> Self {
         const ZERO: Duration = Duration::ZERO;
         let micros = Duration::from_micros;

@@ -109,14 +109,9 @@ impl Round {
     }
 
     fn check_snapshot(&self, before: &Stats, now: &Stats) {
-        let ends = now.executed_requests + now.coalesced_requests + now.timed_out + now.refused;
-        let is_sound = ends <= now.total_requests
-            && now.coalesced_requests == now.followers + now.late
-            && now.failed + now.panicked <= now.executed_requests
-            && now.takeovers <= now.executed_requests + now.in_flight;
-        self.check(is_sound, || format!("more ends than calls: {now:?}"));
-        let went_back = counters(before).into_iter().zip(counters(now)).any(|(b, n)| n < b);
-        self.check(!went_back, || format!("a counter went back: {before:?} and then {now:?}"));
+        if let Err(complaint) = check_snapshots(before, now) {
+            self.check(false, || complaint);
+        }
     }
 
     /// S47, S50: what is left when all calls have returned.
@@ -201,6 +196,22 @@ pub(crate) struct Running<'r> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.round.running[self.key].fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// S49: what holds of a snapshot, and of two of them. A take-over whose job never ran is refused.
+pub(crate) fn check_snapshots(before: &Stats, now: &Stats) -> Result<(), String> {
+    let ends = now.executed_requests + now.coalesced_requests + now.timed_out + now.refused;
+    let is_sound = ends <= now.total_requests
+        && now.coalesced_requests == now.followers + now.late
+        && now.failed + now.panicked <= now.executed_requests
+        && now.takeovers <= now.executed_requests + now.in_flight + now.refused;
+    if !is_sound {
+        return Err(format!("more ends than calls: {now:?}"));
+    }
+    match counters(before).into_iter().zip(counters(now)).any(|(b, n)| n < b) {
+        true => Err(format!("a counter went back: {before:?} and then {now:?}")),
+        false => Ok(()),
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
         let _done = done;
         test();
     };
-    let running = thread::Builder::new().name(name.clone()).spawn(body).unwrap();
+    let running =
+        thread::Builder::new().name(name.clone()).spawn(body).expect("a thread for the test");
     if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
         // Written past the capture of the test harness, which an abort would lose.
         let report =
