@@ -101,7 +101,7 @@ fn other_troubles_say_what_they_are() {
     watched(|| {
         let api = api(10);
         let (rates, _) = rates(&api);
-        let error = rates.of("XXX").unwrap_err();
+        let error = rates.of("ZZZ").unwrap_err();
         assert!(matches!(**error.failed().unwrap(), ApiError::Status(StatusCode::NOT_FOUND)));
         assert_eq!(error.to_string(), "the API says 404 Not Found");
 
