@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::DefaultHashBuilder;
-use crate::clock::{Clock, ManualClock, nanos};
 use crate::coalescer::Coalescer;
+use crate::engine::rules::{OnDeadlock, Rules};
+use crate::engine::table::Table;
 use crate::executor::{Chosen, Executor};
 use crate::group::{Core, Group};
 use crate::observe::{NoHook, Observer, OnSlowFn, SlowFlight, SlowPolicy};
 use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
-use crate::rules::{OnDeadlock, Rules};
 use crate::settings::Settings;
-use crate::table::Table;
+use crate::wait::clock::{Clock, ManualClock, nanos};
 
 /// Shards of a table unless the builder says otherwise. Twice as fast as one lock already with two
 /// threads on different keys, and 24 KiB a coalescer.

@@ -7,15 +7,15 @@ use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
-use crate::admission::Manner;
 use crate::builder::{Builder, ForCoalescer};
+use crate::engine::admit::Manner;
+use crate::engine::rules::Rules;
 use crate::error::Error;
-use crate::flight::WithKey;
+use crate::execute::WithKey;
 use crate::group::{Group, Patience};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
-use crate::rules::Rules;
 use crate::stats::Stats;
 use crate::sync::Arc;
 

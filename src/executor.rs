@@ -15,8 +15,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc as StdArc;
 
-use crate::calls::contain;
 use crate::sync::{is_panicking, this_thread};
+use crate::wait::callbacks::contain;
 
 /// Runs jobs, now or later, on this thread or on another.
 ///

@@ -7,20 +7,20 @@ use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
-use crate::admission::{Call, Manner};
 use crate::builder::{Builder, ForGroup};
-use crate::clock::{Clock, FOREVER, Nanos, nanos};
+use crate::engine::admit::{Call, Manner};
+use crate::engine::rules::Rules;
+use crate::engine::slot::ShortHash;
+use crate::engine::table::Table;
 use crate::error::Error;
+use crate::execute::{Caller, ShareIf, WithoutKey, Work};
 use crate::executor::Chosen;
-use crate::flight::{Caller, ShareIf, WithoutKey, Work};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
-use crate::rules::Rules;
-use crate::slot::ShortHash;
 use crate::stats::Stats;
 use crate::sync::Arc;
-use crate::table::Table;
+use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 
 /// Coalesces calls by key; each call brings the function that it would run.
 ///

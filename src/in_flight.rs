@@ -3,12 +3,12 @@
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use crate::clock::Nanos;
-use crate::deadlock::ThreadToken;
-use crate::gate::Phase;
-use crate::slot::Slot;
+use crate::engine::slot::Slot;
+use crate::engine::table::Table;
 use crate::sync::{Thread, thread_of};
-use crate::table::Table;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate::Phase;
 
 /// A flight that is under way: who leads it, for how long, and how many wait for it.
 ///

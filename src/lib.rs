@@ -146,58 +146,38 @@
 //! | `tracing` | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | all of these |
 
-mod admission;
 mod builder;
-mod calls;
-mod clock;
 mod coalescer;
-mod deadlock;
+mod engine;
 mod error;
+mod execute;
 mod executor;
 #[doc(hidden)]
 pub mod expanded;
-mod flight;
-mod forget;
-mod gate;
 mod group;
 #[cfg(feature = "http")]
 pub mod http;
 mod in_flight;
-mod job;
-mod join;
 mod key;
 mod manager;
 mod named;
 mod observe;
 mod outcome;
-mod own;
 mod policy;
-mod publish;
-mod queued;
-mod ran;
-#[cfg(feature = "channel")]
-mod receiver;
 mod registry;
-mod retention;
-mod rules;
-mod seat;
 mod settings;
-mod shard;
-mod slab;
-mod slot;
 mod stats;
 mod submit;
 mod sync;
-mod table;
-mod ticket;
+mod wait;
 
 use std::time::Duration;
 
 pub use builder::{Builder, ForCoalescer, ForGroup};
-pub use clock::ManualClock;
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
+pub use engine::rules::OnDeadlock;
 pub use error::Error;
 pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
@@ -212,9 +192,9 @@ pub use observe::metrics;
 pub use observe::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
-pub use rules::OnDeadlock;
 pub use stats::Stats;
-pub use ticket::Ticket;
+pub use submit::ticket::Ticket;
+pub use wait::clock::ManualClock;
 
 /// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
 ///

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::clock::Nanos;
 use crate::sync::Arc;
+use crate::wait::clock::Nanos;
 
 /// A value, and how the call came by it; from `execute_outcome` and
 /// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).

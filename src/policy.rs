@@ -7,7 +7,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::flight::ShareIf;
+use crate::execute::ShareIf;
 
 /// With whom the leader of a flight shares its value; see [`share_with`](crate::Builder::share_with).
 ///

@@ -3,8 +3,8 @@
 use std::any::TypeId;
 
 use crate::builder::ClockChoice;
+use crate::engine::rules::Rules;
 use crate::executor::Chosen;
-use crate::rules::Rules;
 
 /// Everything that a builder says of a coalescer but its name and its hasher.
 ///

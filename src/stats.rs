@@ -8,7 +8,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::AddAssign;
 
-use crate::ran::Ran;
+use crate::engine::completion::Ran;
 
 /// What has happened so far: a snapshot of the counters of one coalescer.
 ///

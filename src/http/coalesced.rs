@@ -7,7 +7,6 @@ use std::sync::Arc as StdArc;
 
 use http::{Request, Response};
 
-use crate::clock::Clock;
 use crate::http::body::Body;
 use crate::http::gates::Gates;
 use crate::http::key::Key;
@@ -16,6 +15,7 @@ use crate::http::page::Page;
 use crate::http::stats::{Counters, LayerStats};
 use crate::http::verdict::RequestVerdict;
 use crate::sync::Arc;
+use crate::wait::clock::Clock;
 use crate::{Error, Group, InFlight, Role};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](super::CoalesceLayer::layer).

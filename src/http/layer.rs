@@ -11,12 +11,12 @@ use http::uri::Scheme;
 use http::{Request, Response, StatusCode, request};
 
 use crate::builder::ForGroup;
-use crate::clock::Clock;
 use crate::http::body::Body;
 use crate::http::coalesced::Coalesced;
 use crate::http::gates::Gates;
 use crate::http::key::Key;
 use crate::http::page::Page;
+use crate::wait::clock::Clock;
 use crate::{Builder, DEFAULT_WINDOW, Error, Group, ManualClock, OnDeadlock};
 
 /// How many responses are kept at most unless the settings say otherwise: 256.

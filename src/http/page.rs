@@ -5,13 +5,13 @@ use http::header::{AGE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode, response};
 
 use crate::ShareWith;
-use crate::clock::Nanos;
 use crate::http::body::Body;
 use crate::http::cache_control::age;
 use crate::http::fields::remove_hop_by_hop;
 use crate::http::gates::Gates;
 use crate::http::key::Key;
 use crate::http::verdict::{ResponseVerdict, Unshared};
+use crate::wait::clock::Nanos;
 
 /// The value of a flight.
 #[derive(Debug)]

@@ -56,9 +56,9 @@ use ::metrics::{
     describe_histogram, gauge, with_recorder,
 };
 
-use crate::clock::{Clock, Nanos};
 use crate::stats::Stats;
 use crate::sync::{Mutex, OnceCell};
+use crate::wait::clock::{Clock, Nanos};
 
 /// The name of those that have none.
 const UNNAMED: &str = "unnamed";

@@ -14,7 +14,6 @@
 
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod notice;
 mod slow;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -24,9 +23,9 @@ use std::sync::Arc as StdArc;
 pub(crate) use slow::{Hook, Noticed};
 pub use slow::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 
-use crate::admission::{Follower, Whereabouts};
-use crate::clock::Nanos;
-use crate::table::Table;
+use crate::engine::admit::{Follower, Whereabouts};
+use crate::engine::table::Table;
+use crate::wait::clock::Nanos;
 
 /// Whom a table tells of its calls.
 pub(crate) struct Observer<K> {

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use crate::calls::contain;
-use crate::clock::Nanos;
-use crate::deadlock::ThreadToken;
 use crate::policy::Token;
 use crate::sync::{Thread, thread_of};
+use crate::wait::callbacks::contain;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock::ThreadToken;
 
 /// A flight that has been under way for too long; see [`on_slow`](crate::Builder::on_slow).
 ///

@@ -18,12 +18,12 @@ use tracing::span::{EnteredSpan, Id};
 use tracing::{Level, Span, field, span, span_enabled};
 
 use super::WaitEnd;
-use crate::admission::{Follower, Whereabouts};
-use crate::clock::Nanos;
-use crate::gate::{Gate, Phase, State};
+use crate::engine::admit::{Follower, Whereabouts};
+use crate::engine::table::Table;
 use crate::in_flight::called;
 use crate::sync::thread_of;
-use crate::table::Table;
+use crate::wait::clock::Nanos;
+use crate::wait::gate::{Gate, Phase, State};
 
 /// What all spans are filtered by.
 const TARGET: &str = "coalescer";

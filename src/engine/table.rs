@@ -2,8 +2,8 @@
 //!
 //! A call goes through [`Table::look_up`], where most are answered by a result, and then through
 //! [`Table::admit`], where it comes out as one of [`Admission`]; how it joins a flight is in
-//! [`join`](crate::join). A leader ends its [`Execution`] with what came of it; that is in
-//! [`publish`](crate::publish). Both take the lock of the key's shard, so publishing an outcome and
+//! [`join`](crate::engine::takeover). A leader ends its [`Execution`] with what came of it; that is in
+//! [`publish`](crate::engine::publish). Both take the lock of the key's shard, so publishing an outcome and
 //! unlinking its slot look like one step to every caller (S5).
 //!
 //! **Lock order:** shard, gate, wait-for graph. Never two shards and never two gates at once. Under
@@ -15,18 +15,18 @@ use std::sync::Arc as StdArc;
 
 use hashbrown::Equivalent;
 
-use crate::admission::{Admission, Call, Execution, Found, Late, Manner, Refusal, Spare};
-use crate::clock::{Clock, Nanos};
-use crate::deadlock::{self, ThreadToken};
-use crate::gate::Phase;
+use crate::engine::admit::{Admission, Call, Execution, Found, Late, Manner, Refusal, Spare};
+use crate::engine::capacity::Retention;
+use crate::engine::completion::Ran;
+use crate::engine::rules::{OnDeadlock, Rules};
+use crate::engine::shard::{Shard, stretch};
+use crate::engine::slab::At;
+use crate::engine::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::observe::Observer;
-use crate::ran::Ran;
-use crate::retention::Retention;
-use crate::rules::{OnDeadlock, Rules};
-use crate::shard::{Shard, stretch};
-use crate::slab::At;
-use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::sync::{Arc, Mutex, MutexGuard, Padded, this_thread};
+use crate::wait::clock::{Clock, Nanos};
+use crate::wait::deadlock::{self, ThreadToken};
+use crate::wait::gate::Phase;
 
 pub(crate) struct Table<K, V, E> {
     shards: Box<[PaddedShard<K, V, E>]>,

@@ -15,13 +15,13 @@ use std::hash::Hash;
 
 use hashbrown::Equivalent;
 
-use super::Noticed;
-use crate::admission::{Call, Follower, Whereabouts};
-use crate::clock::{FOREVER, Nanos};
-use crate::deadlock::ThreadToken;
-use crate::gate::Phase;
-use crate::slab::At;
-use crate::table::{Locked, Table};
+use crate::engine::admit::{Call, Follower, Whereabouts};
+use crate::engine::slab::At;
+use crate::engine::table::{Locked, Table};
+use crate::observe::Noticed;
+use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate::Phase;
 
 impl<K, V, E> Table<K, V, E> {
     /// Whether anyone is told of slow flights.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::clock::Nanos;
-use crate::deadlock::{self, ThreadToken};
-use crate::slab::At;
-use crate::slot::{Key, Room, ShortHash};
+use crate::engine::slab::At;
+use crate::engine::slot::{Key, Room, ShortHash};
+use crate::engine::table::{Locked, Table};
 use crate::sync::Arc;
-use crate::table::{Locked, Table};
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock::{self, ThreadToken};
 
 /// One call, as the table sees it.
 pub(crate) struct Call<'q, Q: ?Sized> {

@@ -29,10 +29,10 @@
 
 use std::sync::Arc;
 
-use crate::calls::{Call, Calls};
-use crate::clock::{Alarm, Clock, FOREVER, Nanos};
-use crate::deadlock::{self, FlightId, ThreadToken};
 use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
+use crate::wait::callbacks::{Call, Calls};
+use crate::wait::clock::{Alarm, Clock, FOREVER, Nanos};
+use crate::wait::deadlock::{self, FlightId, ThreadToken};
 
 /// A start that is due at any time.
 const RELEASED: Nanos = 0;

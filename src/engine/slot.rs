@@ -16,11 +16,11 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::clock::Nanos;
-use crate::deadlock::{FlightId, ThreadToken};
-use crate::gate::Gate;
-use crate::slab::At;
+use crate::engine::slab::At;
 use crate::sync::{Arc, LockedCell, OnceCell};
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock::{FlightId, ThreadToken};
+use crate::wait::gate::Gate;
 
 pub(crate) struct Slot<K, V, E> {
     pub(crate) key: Key<K>,

@@ -3,21 +3,28 @@
 //! It is admitted as every other call is. One that leads hands a job over; one that follows takes a
 //! seat; one that is late has its answer at once. None of them waits.
 
+pub(crate) mod job;
+pub(crate) mod own;
+#[cfg(feature = "channel")]
+pub(crate) mod receiver;
+pub(crate) mod seat;
+pub(crate) mod ticket;
+
 use std::hash::BuildHasher;
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Admission, Call, Execution, Manner, Spare};
 use crate::coalescer::Coalescer;
-use crate::deadlock;
+use crate::engine::admit::{Admission, Call, Execution, Manner, Spare};
+use crate::engine::slot::Key;
 use crate::error::Error;
-use crate::flight::late;
+use crate::execute::late;
 use crate::group::{AnyCore, Core, Group};
-use crate::job::{Duty, Function, Task};
 use crate::key::ToKey;
-use crate::own::Own;
-use crate::seat::Seat;
-use crate::slot::Key;
-use crate::ticket::{Place, State, Ticket};
+use crate::submit::job::{Duty, Function, Task};
+use crate::submit::own::Own;
+use crate::submit::seat::Seat;
+use crate::submit::ticket::{Place, State, Ticket};
+use crate::wait::deadlock;
 
 impl<K, V, E, S> Group<K, V, E, S>
 where

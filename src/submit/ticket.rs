@@ -18,22 +18,22 @@ use std::fmt;
 use std::sync::Arc as StdArc;
 use std::time::{Duration, Instant};
 
-use crate::admission::Execution;
-use crate::clock::Nanos;
-use crate::deadlock;
+use crate::engine::admit::Execution;
+use crate::engine::rules::OnDeadlock;
+use crate::engine::slot::Room;
 use crate::error::Error;
-use crate::flight::attempt;
-use crate::gate::Woken;
+use crate::execute::attempt;
 use crate::group::{AnyCore, Patience};
-use crate::job::{Duty, Function, Task};
 use crate::observe::WaitEnd;
 use crate::outcome::Outcome;
-use crate::own::{Answer, Own};
-use crate::rules::OnDeadlock;
-use crate::seat::{Ended, Seated};
-use crate::slot::Room;
 use crate::stats::Parting;
+use crate::submit::job::{Duty, Function, Task};
+use crate::submit::own::{Answer, Own};
+use crate::submit::seat::{Ended, Seated};
 use crate::sync::{Arc, unique_number};
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+use crate::wait::gate::Woken;
 
 /// A submitted call, to be waited for on any thread and at any time; from
 /// [`Coalescer::submit`](crate::Coalescer::submit) and [`Group::submit`](crate::Group::submit).

@@ -7,12 +7,12 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::calls::Calls;
-use crate::deadlock::ThreadToken;
 use crate::error::Error;
-use crate::gate::Gate;
 use crate::outcome::Outcome;
 use crate::sync::OnceCell;
+use crate::wait::callbacks::Calls;
+use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate::Gate;
 
 /// What a call gets in the end.
 pub(crate) type Answer<V, E> = Result<Outcome<V>, Error<E>>;

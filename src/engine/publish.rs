@@ -7,12 +7,12 @@
 use std::mem::{self, ManuallyDrop};
 use std::sync::Arc as StdArc;
 
-use crate::admission::Execution;
-use crate::calls::Calls;
-use crate::ran::Ran;
-use crate::slab::At;
-use crate::slot::{Kind, Room, Slot};
-use crate::table::{Leaving, Locked, Table};
+use crate::engine::admit::Execution;
+use crate::engine::completion::Ran;
+use crate::engine::slab::At;
+use crate::engine::slot::{Kind, Room, Slot};
+use crate::engine::table::{Leaving, Locked, Table};
+use crate::wait::callbacks::Calls;
 
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Ends the execution, and says how many calls its flight answered. The result goes to the

@@ -7,16 +7,16 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::admission::Follower;
-use crate::clock::Nanos;
-use crate::deadlock;
-use crate::gate::Phase;
+use crate::engine::admit::Follower;
+use crate::engine::slot::Ending;
 use crate::group::AnyCore;
-use crate::job::{Duty, Function, Task};
-use crate::own::{Answer, Own};
-use crate::slot::Ending;
 use crate::stats::Parting;
+use crate::submit::job::{Duty, Function, Task};
+use crate::submit::own::{Answer, Own};
 use crate::sync::{Mutex, unique_number};
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+use crate::wait::gate::Phase;
 
 pub(crate) struct Seat<K, V, E> {
     pub(crate) core: StdArc<AnyCore<K, V, E>>,

@@ -8,10 +8,10 @@
 //! The notes stand close together, since whoever makes room reads all of them: eight to a cache line
 //! are fewer lines to bring from other processors than one to a line would be.
 
-use crate::clock::{FOREVER, Nanos};
-use crate::rules::Rules;
-use crate::slot::Kind;
+use crate::engine::rules::Rules;
+use crate::engine::slot::Kind;
 use crate::sync::{AtomicU64, Ordering};
+use crate::wait::clock::{FOREVER, Nanos};
 
 #[derive(Debug)]
 pub(crate) struct Retention {

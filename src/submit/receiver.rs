@@ -3,8 +3,8 @@
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::error::Error;
+use crate::submit::ticket::Ticket;
 use crate::sync::Arc;
-use crate::ticket::Ticket;
 
 impl<K, V, E> Ticket<K, V, E>
 where

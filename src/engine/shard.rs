@@ -13,11 +13,11 @@ use std::hash::Hash;
 
 use hashbrown::{Equivalent, HashTable};
 
-use crate::clock::Nanos;
-use crate::gate::Phase;
-use crate::slab::{At, Queue, Slab};
-use crate::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
+use crate::engine::slab::{At, Queue, Slab};
+use crate::engine::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
 use crate::stats::{Stats, Tally};
+use crate::wait::clock::Nanos;
+use crate::wait::gate::Phase;
 
 // In this order, so that all that a late call reads and writes here is on one cache line, with the
 // lock before it, and what a leader without followers does is on that and the next: on a busy shard
@@ -253,7 +253,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::gate::Gate;
+    use crate::wait::gate::Gate;
 
     type Numbers = Shard<u32, u32, ()>;
 

@@ -1,7 +1,7 @@
 //! The settings of a table, in the form that decisions are made with.
 
-use crate::clock::{FOREVER, Nanos};
-use crate::slot::Kind;
+use crate::engine::slot::Kind;
+use crate::wait::clock::{FOREVER, Nanos};
 
 /// What a call does that would otherwise wait for itself, directly or over other threads.
 ///

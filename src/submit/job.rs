@@ -3,21 +3,21 @@
 use std::mem;
 use std::sync::Arc as StdArc;
 
-use crate::admission::Whereabouts;
-use crate::calls::{Calls, contain};
 use crate::coalescer::Load;
-use crate::deadlock;
+use crate::engine::admit::Whereabouts;
+use crate::engine::completion::Ran;
+use crate::engine::queued::Queued;
+use crate::engine::slot::ShortHash;
 use crate::error::Error;
+use crate::execute::attempt;
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
-use crate::flight::attempt;
 use crate::group::AnyCore;
 use crate::observe::Noticed;
 use crate::outcome::{Outcome, Role};
-use crate::own::{Answer, Own};
-use crate::queued::Queued;
-use crate::ran::Ran;
-use crate::slot::ShortHash;
+use crate::submit::own::{Answer, Own};
 use crate::sync::{Arc, this_thread};
+use crate::wait::callbacks::{Calls, contain};
+use crate::wait::deadlock;
 
 /// A function that can go to another thread.
 pub(crate) enum Function<K, V, E> {

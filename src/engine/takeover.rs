@@ -8,14 +8,14 @@
 
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Admission, Call, Execution, Follower, Spare};
-use crate::clock::{FOREVER, Nanos};
-use crate::deadlock::{self, ThreadToken};
-use crate::gate::Gate;
-use crate::slab::At;
-use crate::slot::{Flight, Room, ShortHash, Slot, State};
+use crate::engine::admit::{Admission, Call, Execution, Follower, Spare};
+use crate::engine::slab::At;
+use crate::engine::slot::{Flight, Room, ShortHash, Slot, State};
+use crate::engine::table::{Leaving, Locked, Table};
 use crate::sync::this_thread;
-use crate::table::{Leaving, Locked, Table};
+use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::deadlock::{self, ThreadToken};
+use crate::wait::gate::Gate;
 
 impl<K, V, E> Table<K, V, E> {
     /// A new arrival begins one more execution where one is due: a take-over (S36), or a successor

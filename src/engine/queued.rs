@@ -12,15 +12,15 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Execution, Follower, Whereabouts};
-use crate::clock::Nanos;
-use crate::deadlock::ThreadToken;
-use crate::gate::Phase;
-use crate::ran::Ran;
-use crate::slab::At;
-use crate::slot::{Room, ShortHash};
+use crate::engine::admit::{Execution, Follower, Whereabouts};
+use crate::engine::completion::Ran;
+use crate::engine::slab::At;
+use crate::engine::slot::{Room, ShortHash};
+use crate::engine::table::Table;
 use crate::stats::Parting;
-use crate::table::Table;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate::Phase;
 
 /// No thread has this token.
 const NOBODY: ThreadToken = 0;

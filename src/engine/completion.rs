@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc as StdArc;
 
-use crate::slot::{Ending, State};
+use crate::engine::slot::{Ending, State};
 use crate::sync::Arc;
 
 /// What came of running the function.

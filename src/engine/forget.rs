@@ -4,10 +4,10 @@ use std::hash::Hash;
 
 use hashbrown::Equivalent;
 
-use crate::clock::Nanos;
-use crate::slot::{ShortHash, Slot};
+use crate::engine::slot::{ShortHash, Slot};
+use crate::engine::table::{Leaving, Table};
 use crate::stats::Stats;
-use crate::table::{Leaving, Table};
+use crate::wait::clock::Nanos;
 
 impl<K, V, E> Table<K, V, E> {
     /// Takes the slot of a key out of the map (S27). A flight goes on for those that it has, and

@@ -19,20 +19,20 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc as StdArc;
 
-use crate::admission::{Admission, Call, Execution, Follower, Found, Late, Refusal, Spare};
-use crate::clock::Nanos;
-use crate::deadlock;
+use crate::engine::admit::{Admission, Call, Execution, Follower, Found, Late, Refusal, Spare};
+use crate::engine::completion::Ran;
+use crate::engine::slot::{Ending, Key};
+use crate::engine::table::Table;
 use crate::error::Error;
-use crate::gate::Woken;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::WaitEnd;
 use crate::outcome::{Outcome, Role};
-use crate::own::Answer;
 use crate::policy::ShareWith;
-use crate::ran::Ran;
-use crate::slot::{Ending, Key};
+use crate::submit::own::Answer;
 use crate::sync::Arc;
-use crate::table::Table;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+use crate::wait::gate::Woken;
 
 /// Says of a value with whom it is shared.
 pub(crate) type ShareIf<V> = dyn Fn(&V) -> ShareWith + Send + Sync;

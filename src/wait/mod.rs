@@ -1,0 +1,8 @@
+//! How threads sleep, are woken, and are refused a wait that would never end.
+//!
+//! This layer knows no keys and no values.
+
+pub(crate) mod callbacks;
+pub(crate) mod clock;
+pub(crate) mod deadlock;
+pub(crate) mod gate;
