@@ -16,6 +16,7 @@
 //! This is the only file of the crate that knows which build it is in, and the only one that
 //! names any of these; a test greps for it. So what the models check is the code that ships.
 
+pub(crate) use imp::Handle as Arc;
 pub(crate) use imp::*;
 pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 
@@ -320,7 +321,7 @@ mod monitor {
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
     use std::collections::HashMap;
-    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::Arc as Handle;
     pub(crate) use std::sync::OnceLock as OnceCell;
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
     pub(crate) use std::thread::Thread;
@@ -406,10 +407,10 @@ mod imp {
     use shuttle as checker;
 
     #[cfg(all(loom, coalescer_leaks))]
-    pub(crate) use checker::sync::Arc;
+    pub(crate) use checker::sync::Arc as Handle;
     pub(crate) use checker::sync::atomic::{AtomicU64, Ordering};
     #[cfg(not(all(loom, coalescer_leaks)))]
-    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::Arc as Handle;
     pub(crate) use std::thread::Thread;
 
     use checker::sync::atomic::AtomicBool;

@@ -75,7 +75,7 @@ impl Clock {
     /// The time, or one shortly before it; see [`is_before`](Self::is_before) and
     /// [`precise`](Self::precise) for what it can be used for.
     #[inline]
-    pub(crate) fn glance(&self) -> Nanos {
+    pub(crate) fn coarse_now(&self) -> Nanos {
         match self {
             Self::System { time, lag: 1.. } => time.rough(),
             _ => self.now(),
@@ -103,12 +103,12 @@ impl Clock {
 
     #[cold]
     fn is_just_before(&self, glance: Nanos, end: Nanos) -> bool {
-        glance < end && self.precise(glance) < end
+        glance < end && self.refine(glance) < end
     }
 
     /// The precise time for a glance: the glance itself, or what the time is now.
     #[inline]
-    pub(crate) fn precise(&self, glance: Nanos) -> Nanos {
+    pub(crate) fn refine(&self, glance: Nanos) -> Nanos {
         if self.lag() == 0 { glance } else { self.now() }
     }
 
@@ -351,7 +351,7 @@ mod tests {
         for step in 0..20_000_u64 {
             let end = clock.now() + reach - step * reach / 10_000;
             let before = clock.now();
-            let is_before = clock.is_before(clock.glance(), end);
+            let is_before = clock.is_before(clock.coarse_now(), end);
             let after = clock.now();
             let agrees = if is_before { before < end } else { after >= end };
             assert!(agrees, "{is_before} for the end {end} between {before} and {after}");
@@ -368,7 +368,7 @@ mod tests {
     fn a_glance_is_never_ahead_and_seldom_far_behind() {
         let clock = Clock::system();
         let far = (0..100_000).filter(|_| {
-            let glance = clock.glance();
+            let glance = clock.coarse_now();
             let now = clock.now();
             assert!(glance <= now, "{glance} is ahead of {now}");
             // Where nothing lags, a glance is precise, and `now` was merely read after it.
@@ -383,8 +383,8 @@ mod tests {
     fn a_precise_clock_does_not_glance() {
         let clock = Clock::precise_system();
         let before = clock.now();
-        assert!(clock.glance() >= before, "it may lag");
-        assert_eq!(clock.precise(before), before);
+        assert!(clock.coarse_now() >= before, "it may lag");
+        assert_eq!(clock.refine(before), before);
     }
 
     #[test]
@@ -392,7 +392,7 @@ mod tests {
         let manual = ManualClock::new();
         let clock = Clock::Manual(manual.clone());
         manual.advance(Duration::from_nanos(5));
-        assert_eq!((clock.glance(), clock.precise(5)), (5, 5));
+        assert_eq!((clock.coarse_now(), clock.refine(5)), (5, 5));
         assert!(clock.is_before(5, 6) && !clock.is_before(5, 5));
     }
 }
