@@ -15,19 +15,18 @@
 //! there (S21). Unwind safety is asserted, as the panic is not swallowed: code that could see a
 //! half-changed value sees the panic too.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, NewKey, Refusal, SlotRef};
-use crate::engine::completion::{Completion, RunResult};
+use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::publish::Execution;
 use crate::engine::slot::Key;
 use crate::engine::table::Table;
 use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
-use crate::observe::WaitEnd;
+use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
 use crate::policy::ShareWith;
 use crate::sync::Handle;
@@ -168,21 +167,16 @@ where
         waited: Nanos,
     ) -> Answer<V, E> {
         let leading = deadlock::lead();
-        let (slot, start) = (execution.slot, execution.start);
-        let (attempt, callers) = run_and_publish(
-            self.table,
-            Some(slot),
-            || self.run(work, key, start),
-            |attempt| {
-                drop(leading);
-                let callers = match self.table.reports_slow() {
-                    true => self.end_and_report(execution, &attempt.completion),
-                    false => execution.end(&attempt.completion),
-                };
-                ((attempt, callers), callers)
-            },
-        );
-        attempt.into_answer(callers, waited)
+        let slot = Some(execution.slot);
+        let (completion, run) =
+            run_observed(self.table, slot, || self.run(work, key, execution.start));
+        drop(leading);
+        let callers = match self.table.reports_slow() {
+            true => self.end_and_report(execution, &completion),
+            false => execution.end(&completion),
+        };
+        self.table.record_run(run, callers);
+        answer_to_leader(completion, callers, waited)
     }
 
     /// Ends an execution that may have been slow. The report comes afterwards, so that no call waits
@@ -202,23 +196,22 @@ where
     /// Runs the function for this call only: it cannot wait for the outcome, or not share it.
     fn bypass<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Answer<V, E> {
         let start = self.table.clock.coarse_now();
-        let attempt = run_and_publish(
-            self.table,
-            None,
-            || self.run(work, None, start),
-            |attempt| {
-                self.table.end_bypass(self.call.hash, &attempt.completion);
-                (attempt, 1)
-            },
-        );
-        attempt.into_answer(1, waited)
+        let (completion, run) = run_observed(self.table, None, || self.run(work, None, start));
+        let callers = self.table.end_bypass(self.call.hash, &completion);
+        self.table.record_run(run, callers);
+        answer_to_leader(completion, callers, waited)
     }
 
     /// Runs user code: the creation of the key if the function takes one, the function, and the rule
     /// that says with whom its value is shared.
     #[inline]
-    fn run<W: Work<K, V, E>>(&self, work: W, key: Option<Arc<K>>, start: Nanos) -> Attempt<V, E> {
-        Attempt::run(self.share_rule, start, || match (W::TAKES_KEY, &key) {
+    fn run<W: Work<K, V, E>>(
+        &self,
+        work: W,
+        key: Option<Arc<K>>,
+        start: Nanos,
+    ) -> Completion<V, E> {
+        attempt(self.share_rule, start, || match (W::TAKES_KEY, &key) {
             (true, None) => work.run(Some(&self.call.key.to_key())),
             (_, key) => work.run(key.as_deref()),
         })
@@ -290,58 +283,57 @@ pub(crate) fn await_flight<'t, K, V, E>(
     }
 }
 
-/// Runs a function and publishes its completion, observed: the one way for calls, jobs and tickets.
-/// `publish` returns how many calls the completion answers.
+/// Runs a function, observed: the one way for calls, jobs and tickets. The caller publishes the
+/// completion, and records the run afterwards.
 #[inline]
-pub(crate) fn run_and_publish<K, V, E, R>(
+pub(crate) fn run_observed<K, V, E>(
     table: &Table<K, V, E>,
     slot: Option<SlotRef>,
-    run: impl FnOnce() -> Attempt<V, E>,
-    publish: impl FnOnce(Attempt<V, E>) -> (R, usize),
-) -> R {
-    let observed = table.begin_run(slot);
-    let attempt = run();
-    let observed = table.end_run(observed, || attempt.completion.word());
-    let (published, callers) = publish(attempt);
-    table.record_run(observed, callers);
-    published
+    function: impl FnOnce() -> Completion<V, E>,
+) -> (Completion<V, E>, EndedRun) {
+    let run = table.begin_run(slot);
+    let completion = function();
+    let run = table.end_run(run, || completion.word());
+    (completion, run)
 }
 
-/// A function that has run, and the payload of its panic.
-pub(crate) struct Attempt<V, E> {
-    pub(crate) completion: Completion<V, E>,
-    pub(crate) panic: Option<Box<dyn Any + Send>>,
+/// Runs the user's function, and the rule that says with whom its value is shared.
+#[inline]
+pub(crate) fn attempt<V, E>(
+    share_rule: Option<&ShareRule<V>>,
+    start: Nanos,
+    function: impl FnOnce() -> Result<V, E>,
+) -> Completion<V, E> {
+    let run = || match function() {
+        Ok(value) => {
+            let share_with = share_rule.map_or(ShareWith::Everyone, |rule| rule(&value));
+            (RunResult::Value(Handle::new(value)), share_with)
+        }
+        Err(error) => (RunResult::Failed(Handle::new(error)), ShareWith::Everyone),
+    };
+    let (result, share_with) = catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), ShareWith::Everyone));
+    Completion { result, share_with, start }
 }
 
-impl<V, E> Attempt<V, E> {
-    /// Runs the user's function, and the rule that says with whom its value is shared.
-    #[inline]
-    pub(crate) fn run(
-        share_rule: Option<&ShareRule<V>>,
-        start: Nanos,
-        function: impl FnOnce() -> Result<V, E>,
-    ) -> Self {
-        let run = || match function() {
-            Ok(value) => {
-                let share_with = share_rule.map_or(ShareWith::Everyone, |rule| rule(&value));
-                RunResult::Value(Handle::new(value), share_with)
-            }
-            Err(error) => RunResult::Failed(Handle::new(error)),
-        };
-        let (result, panic) = match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(result) => (result, None),
-            Err(payload) => (RunResult::Panicked(message(&*payload)), Some(payload)),
-        };
-        Self { completion: Completion::new(result, start), panic }
-    }
-
-    /// The answer to the call that ran the function. A panic goes on from here.
-    #[inline]
-    pub(crate) fn into_answer(self, callers: usize, waited: Nanos) -> Answer<V, E> {
-        let panic = self.panic;
-        self.completion.into_answer(callers, waited, || {
-            resume_unwind(panic.expect("a run that panicked has its payload"))
-        })
+/// The answer to the call that ran the function, whatever its followers get (S26). A panic goes on
+/// from here.
+#[inline]
+pub(crate) fn answer_to_leader<V, E>(
+    completion: Completion<V, E>,
+    callers: usize,
+    waited: Nanos,
+) -> Answer<V, E> {
+    let Completion { result, start, .. } = completion;
+    match result {
+        RunResult::Value(value) => {
+            Ok(Answered { value, role: Role::Leader, callers, waited, start })
+        }
+        RunResult::Failed(error) => Err(Error::Failed(error)),
+        RunResult::Panicked(panic) => {
+            resume_unwind(panic.take_payload().expect("its leader takes it once"))
+        }
+        RunResult::Abandoned => unreachable!("the function has run"),
     }
 }
 
@@ -356,11 +348,4 @@ pub(crate) fn answer_of<V, E>(hit: Hit<V, E>) -> Answer<V, E> {
         }
         Err(error) => Err(Error::Failed(error)),
     }
-}
-
-/// The text of a panic, where it has one: `panic!` creates a `&str` or a `String`.
-fn message(payload: &(dyn Any + Send)) -> Option<Arc<str>> {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.map(Arc::from)
 }

@@ -84,22 +84,24 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
-        let mut deferred = Deferred::new();
-        let joined = found.filter(|id| self.may_join(shard.slot(*id), call.entry));
-        let admission = match joined {
-            Some(id) => self.meet_flight(&mut shard, id, call, new, &mut deferred),
-            None => self.start_flight(&mut shard, found, call, new, &mut deferred),
+        let mut neighbour = None;
+        let (admission, _leading) = {
+            // Dropped at the end of this block, after the lock is released.
+            let mut deferred = Deferred::new();
+            let joined = found.filter(|id| self.may_join(shard.slot(*id), call.entry));
+            let admission = match joined {
+                Some(id) => self.meet_flight(&mut shard, id, call, new, &mut deferred),
+                None => self.start_flight(&mut shard, found, call, new, &mut deferred),
+            };
+            let leads = matches!(admission, Admission::Lead(_) | Admission::Claim(_));
+            if leads && self.rules.keeps_any() {
+                let own = self.shard_index(call.hash);
+                neighbour = shard.next_neighbour(own, self.number_of_shards());
+            }
+            drop(shard);
+            // A destructor may call this group: to it, this thread leads the flight already (S41).
+            (admission, leads.then(deadlock::lead))
         };
-        let leads = matches!(admission, Admission::Lead(_) | Admission::Claim(_));
-        let neighbour = if leads && self.rules.keeps_any() {
-            shard.next_neighbour(self.shard_index(call.hash), self.number_of_shards())
-        } else {
-            None
-        };
-        drop(shard);
-        // A destructor may call this group: to it, this thread leads the flight already (S41).
-        let _leading = leads.then(deadlock::lead);
-        deferred.clear();
         if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.expire_in(neighbour, execution.start);
         }
@@ -213,11 +215,7 @@ impl<K, V, E> Table<K, V, E> {
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.token());
-        let id = shard.insert_with(|| {
-            let mut slot = Slot::new(key, hash, start, leader, None);
-            slot.admit_a_call(self.rules.max_requests);
-            slot
-        });
+        let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
         shard.link(id);
         shard.tally.count_call();
         shard.tally.running += 1;

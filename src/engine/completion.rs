@@ -9,6 +9,7 @@
 //!                     └─ to_state ─────▶ the slot, for the length of the window
 //! ```
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
@@ -16,29 +17,38 @@ use crate::engine::slot::{Kind, State};
 use crate::error::Error;
 use crate::outcome::Role;
 use crate::policy::ShareWith;
-use crate::sync::Handle;
+use crate::sync::{Handle, Mutex};
 use crate::wait::clock::Nanos;
 
 pub(crate) struct Completion<V, E> {
     pub(crate) result: RunResult<V, E>,
+    /// With whom the result is shared. A result that is no value is for all who waited.
+    pub(crate) share_with: ShareWith,
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
     pub(crate) start: Nanos,
 }
 
 pub(crate) enum RunResult<V, E> {
-    Value(Handle<V>, ShareWith),
+    Value(Handle<V>),
     Failed(Handle<E>),
-    /// With the panic's message, if it has one.
-    Panicked(Option<Arc<str>>),
+    Panicked(Arc<Panic>),
     /// The execution was dropped before it ended.
     Abandoned,
 }
 
+/// The panic of a function. Followers get its message; the payload goes to the leader alone.
+pub(crate) struct Panic {
+    message: Option<Arc<str>>,
+    payload: Mutex<Option<Payload>>,
+}
+
+/// The payload of a panic, as `catch_unwind` returns it.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
 impl<V, E> Completion<V, E> {
-    #[inline]
     pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
-        Self { result, start }
+        Self { result, share_with: ShareWith::Everyone, start }
     }
 
     pub(crate) fn abandoned(start: Nanos) -> Self {
@@ -48,18 +58,18 @@ impl<V, E> Completion<V, E> {
     /// Whether the function returned a value, shareable or not: that decides a flight at once.
     #[inline]
     pub(crate) fn is_success(&self) -> bool {
-        matches!(self.result, RunResult::Value(..))
+        matches!(self.result, RunResult::Value(_))
     }
 
     /// Whether followers must run their own function (S40).
     pub(crate) fn is_unshared(&self) -> bool {
-        matches!(self.result, RunResult::Value(_, ShareWith::Nobody))
+        matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
     }
 
     /// The result in one word, for logs and spans.
     pub(crate) fn word(&self) -> &'static str {
         match self.result {
-            RunResult::Value(..) => "ok",
+            RunResult::Value(_) => "ok",
             RunResult::Failed(_) => "error",
             RunResult::Panicked(_) => "panic",
             RunResult::Abandoned => "abandoned",
@@ -70,9 +80,9 @@ impl<V, E> Completion<V, E> {
     #[inline]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.result {
-            RunResult::Value(_, ShareWith::Everyone) => Some(Kind::Value),
+            RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
             RunResult::Failed(_) => Some(Kind::Error),
-            RunResult::Value(..) | RunResult::Panicked(_) | RunResult::Abandoned => None,
+            RunResult::Value(_) | RunResult::Panicked(_) | RunResult::Abandoned => None,
         }
     }
 
@@ -80,7 +90,7 @@ impl<V, E> Completion<V, E> {
     pub(crate) fn to_state(&self, callers: usize) -> State<V, E> {
         let callers = u32::try_from(callers).unwrap_or(u32::MAX);
         match &self.result {
-            RunResult::Value(value, _) => State::Value(Handle::clone(value), callers),
+            RunResult::Value(value) => State::Value(Handle::clone(value), callers),
             RunResult::Failed(error) => State::Error(Handle::clone(error), callers),
             RunResult::Panicked(_) | RunResult::Abandoned => {
                 unreachable!("no window keeps a call without a result")
@@ -92,48 +102,49 @@ impl<V, E> Completion<V, E> {
     #[inline]
     pub(crate) fn answer(&self, role: Role, callers: usize, waited: Nanos) -> Option<Answer<V, E>> {
         match &self.result {
-            RunResult::Value(_, ShareWith::Nobody) if role == Role::Follower => None,
-            RunResult::Value(value, _) => {
+            RunResult::Value(_) if role == Role::Follower && self.is_unshared() => None,
+            RunResult::Value(value) => {
                 let value = Handle::clone(value);
                 Some(Ok(Answered { value, role, callers, waited, start: self.start }))
             }
             RunResult::Failed(error) => Some(Err(Error::Failed(Handle::clone(error)))),
-            RunResult::Panicked(message) => {
-                Some(Err(Error::LeaderPanicked { message: message.clone() }))
+            RunResult::Panicked(panic) => {
+                Some(Err(Error::LeaderPanicked { message: panic.message.clone() }))
             }
             RunResult::Abandoned => Some(Err(Error::Abandoned)),
         }
     }
+}
 
-    /// The answer to the call that ran the function, whatever its followers get (S26). `panicked`
-    /// raises the panic again on this thread.
-    #[inline]
-    pub(crate) fn into_answer(
-        self,
-        callers: usize,
-        waited: Nanos,
-        panicked: impl FnOnce() -> Answer<V, E>,
-    ) -> Answer<V, E> {
-        let start = self.start;
-        match self.result {
-            RunResult::Value(value, _) => {
-                Ok(Answered { value, role: Role::Leader, callers, waited, start })
-            }
-            RunResult::Failed(error) => Err(Error::Failed(error)),
-            RunResult::Panicked(_) => panicked(),
-            RunResult::Abandoned => Err(Error::Abandoned),
-        }
+impl Panic {
+    /// The message is the payload's text, where it has one: `panic!` creates a `&str` or a `String`.
+    #[cold]
+    pub(crate) fn new(payload: Payload) -> Arc<Self> {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.map(Arc::from);
+        Arc::new(Self { message, payload: Mutex::new(Some(payload)) })
+    }
+
+    /// A panic that went on through another's code, which has its payload.
+    pub(crate) fn elsewhere() -> Arc<Self> {
+        Arc::new(Self { message: None, payload: Mutex::new(None) })
+    }
+
+    /// Takes the payload, for the one thread that resumes the panic or drops the payload.
+    pub(crate) fn take_payload(&self) -> Option<Payload> {
+        self.payload.lock().take()
     }
 }
 
 impl<V, E> Clone for Completion<V, E> {
     fn clone(&self) -> Self {
         let result = match &self.result {
-            RunResult::Value(value, share) => RunResult::Value(Handle::clone(value), *share),
+            RunResult::Value(value) => RunResult::Value(Handle::clone(value)),
             RunResult::Failed(error) => RunResult::Failed(Handle::clone(error)),
-            RunResult::Panicked(message) => RunResult::Panicked(message.clone()),
+            RunResult::Panicked(panic) => RunResult::Panicked(Arc::clone(panic)),
             RunResult::Abandoned => RunResult::Abandoned,
         };
-        Self { result, start: self.start }
+        Self { result, ..*self }
     }
 }

@@ -46,6 +46,9 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
         evicted: &mut Vec<Slot<K, V, E>>,
     ) -> Option<Kind> {
+        if !self.rules.keeps_any() {
+            return None;
+        }
         let kind = completion.kind()?;
         if self.rules.window_of(kind) == 0 {
             return None;

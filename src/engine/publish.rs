@@ -81,9 +81,10 @@ impl<K, V, E> Table<K, V, E> {
         self.end_attended(shard, execution, flight, completion, kept, published);
     }
 
-    /// Ends the run of a call for itself alone: counts it.
-    pub(crate) fn end_bypass(&self, hash: ShortHash, completion: &Completion<V, E>) {
+    /// Ends the run of a call for itself alone: counts it. Returns how many calls it answered.
+    pub(crate) fn end_bypass(&self, hash: ShortHash, completion: &Completion<V, E>) -> usize {
         self.shard(hash).lock().tally.count_execution(completion);
+        1
     }
 
     /// Ends an execution of a flight that has followers, had some, or has several leaders. Calls

@@ -88,9 +88,30 @@ impl<K> Key<K> {
 }
 
 impl<K, V, E> Slot<K, V, E> {
-    /// A slot of a flight that no call finds yet and that has admitted none.
+    /// A slot that calls do not find yet, whose leader is the one call that it has admitted.
     #[inline]
-    pub(crate) fn new(
+    pub(crate) fn led_by(leader: ThreadToken, key: Key<K>, hash: ShortHash, start: Nanos) -> Self {
+        Self { admitted: 1, ..Self::new(key, hash, start, leader, None) }
+    }
+
+    /// A slot of a successor, which no thread leads and which has admitted no call.
+    pub(crate) fn pending(
+        flight: Arc<Flight<V, E>>,
+        key: Key<K>,
+        hash: ShortHash,
+        start: Nanos,
+    ) -> Self {
+        Self::new(key, hash, start, 0, Some(flight))
+    }
+
+    /// A second slot for the same key, which holds nothing yet.
+    pub(crate) fn twin(&mut self) -> Self {
+        let key = Key::Shared(self.key.share());
+        Self { admitted: self.admitted, ..Self::new(key, self.hash, self.start, 0, None) }
+    }
+
+    #[inline]
+    fn new(
         key: Key<K>,
         hash: ShortHash,
         start: Nanos,
@@ -99,12 +120,6 @@ impl<K, V, E> Slot<K, V, E> {
     ) -> Self {
         let state = State::Running(Running { leader, flight, linked: false });
         Self { key, hash, admitted: 0, start, state }
-    }
-
-    /// A second slot for the same key, which holds nothing yet.
-    pub(crate) fn twin(&mut self) -> Self {
-        let key = Key::Shared(self.key.share());
-        Self { admitted: self.admitted, ..Self::new(key, self.hash, self.start, 0, None) }
     }
 
     /// Whether `max_requests` leaves room for one more call (S13).

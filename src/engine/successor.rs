@@ -47,7 +47,7 @@ impl<K, V, E> Table<K, V, E> {
         let flight = Flight::new(Gate::new_pending(stuck_at, state.slow_at));
         drop(state);
         let start = new.start.unwrap_or(call.entry);
-        let id = shard.insert_with(|| Slot::new(key, hash, start, 0, Some(Arc::clone(&flight))));
+        let id = shard.insert_with(|| Slot::pending(Arc::clone(&flight), key, hash, start));
         predecessor.set_successor(running, &flight, id);
         self.follow(shard, SlotRef { id, hash }, me, Some(predecessor.gate()))
     }
@@ -109,7 +109,7 @@ mod tests {
 
     fn insert(shard: &mut Numbers, key: u32) -> (SlotId, Arc<Flight<u32, ()>>) {
         let flight = Flight::new(Gate::new_pending(0, 0));
-        let slot = Slot::new(Key::Own(key), 7, 0, 0, Some(Arc::clone(&flight)));
+        let slot = Slot::pending(Arc::clone(&flight), Key::Own(key), 7, 0);
         (shard.insert_with(|| slot), flight)
     }
 

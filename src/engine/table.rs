@@ -120,7 +120,7 @@ impl<K, V, E> Table<K, V, E> {
 /// The work that a step leaves for after its locks: slots to drop, and flights to notify.
 pub(crate) struct Deferred<K, V, E> {
     slots: [Option<Slot<K, V, E>>; 4],
-    /// Slots beyond the four that the steps of today remove at most.
+    /// Slots beyond the four that one step removes at most.
     more_slots: Vec<Slot<K, V, E>>,
     /// A flight that has closed.
     pub(super) closed: Option<Arc<Flight<V, E>>>,
@@ -138,13 +138,6 @@ impl<K, V, E> Deferred<K, V, E> {
             Some(space) => *space = Some(slot),
             None => self.more_slots.push(slot),
         }
-    }
-
-    /// Drops everything in place: it is too much to move for that.
-    pub(super) fn clear(&mut self) {
-        self.slots.iter_mut().for_each(|slot| *slot = None);
-        self.more_slots.clear();
-        (self.closed, self.due) = (None, None);
     }
 
     /// Notifies the calls that wait for what has happened. Called after all locks are released.

@@ -62,7 +62,7 @@ impl Tally {
                 self.executed -= 1;
                 self.refused += 1;
             }
-            RunResult::Value(..) => {}
+            RunResult::Value(_) => {}
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::coalescer::Load;
 use crate::engine::call::SlotRef;
-use crate::engine::completion::{Completion, RunResult};
+use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::promise::Promise;
 use crate::engine::queued::Queued;
 use crate::engine::slot::ShortHash;
-use crate::execute::{Attempt, run_and_publish};
+use crate::execute::{attempt, run_observed};
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
 use crate::group::AnyCore;
 use crate::observe::SlowReport;
@@ -70,18 +70,19 @@ impl<K, V, E> Run for Task<K, V, E> {
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let function = self.function.take().expect("a job runs once");
         let key = Arc::clone(&self.key);
-        run_and_publish(
-            &core.table,
-            self.duty.slot(),
-            || Attempt::run(core.share_if.as_deref(), start, || function.run(&key)),
-            |attempt| {
-                drop(leading);
-                let callers = self.end(&attempt.completion);
-                // The payload of a panic is the user's.
-                contain(|| drop(attempt));
-                ((), callers)
-            },
-        );
+        let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
+            attempt(core.share_if.as_deref(), start, || function.run(&key))
+        });
+        drop(leading);
+        let callers = self.end(&completion);
+        // The value and the payload of a panic are the user's, and so are their destructors.
+        contain(|| {
+            if let RunResult::Panicked(panic) = &completion.result {
+                drop(panic.take_payload());
+            }
+            drop(completion);
+        });
+        core.table.record_run(run, callers);
     }
 }
 
@@ -101,10 +102,7 @@ impl<K, V, E> Task<K, V, E> {
         };
         contain(|| match duty {
             Duty::Flight(queued) => queued.end(table, completion, answer),
-            Duty::Bypass(hash) => {
-                table.end_bypass(hash, completion);
-                answer(1);
-            }
+            Duty::Bypass(hash) => answer(table.end_bypass(hash, completion)),
             Duty::Done => unreachable!("a job ends once"),
         });
         callbacks.run();
@@ -147,7 +145,7 @@ impl<K, V, E> Drop for Task<K, V, E> {
             return;
         }
         let result = match spawn_unwinds() {
-            true => RunResult::Panicked(None),
+            true => RunResult::Panicked(Panic::elsewhere()),
             false => RunResult::Abandoned,
         };
         let start = self.duty.start().unwrap_or_else(|| self.core.table.clock.coarse_now());

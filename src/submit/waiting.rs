@@ -22,7 +22,7 @@ use crate::engine::publish::Execution;
 use crate::engine::rules::OnDeadlock;
 use crate::engine::tally::Departure;
 use crate::error::Error;
-use crate::execute::{Attempt, Awaited, await_flight, run_and_publish};
+use crate::execute::{Awaited, answer_to_leader, attempt, await_flight, run_observed};
 use crate::group::{AnyCore, Patience};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
@@ -128,16 +128,11 @@ where
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
         let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
         let start = table.clock.coarse_now();
-        let attempt = run_and_publish(
-            table,
-            None,
-            || Attempt::run(share_rule, start, || function.run(&self.key)),
-            |attempt| {
-                table.end_bypass(hash, &attempt.completion);
-                (attempt, 1)
-            },
-        );
-        self.state = State::Done(attempt.into_answer(1, self.waited));
+        let (completion, run) =
+            run_observed(table, None, || attempt(share_rule, start, || function.run(&self.key)));
+        let callers = table.end_bypass(hash, &completion);
+        table.record_run(run, callers);
+        self.state = State::Done(answer_to_leader(completion, callers, self.waited));
         Ok(())
     }
 
