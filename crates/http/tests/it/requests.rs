@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer::http::{Gates, Key, PassThrough, RequestVerdict};
+use coalescer_http::{Gates, Key, PassThrough, RequestVerdict};
 use http::request::Builder;
 use http::uri::Scheme;
 use http::{Method, Request, Version};

@@ -10,12 +10,12 @@ use http::header::{CONNECTION, EXPIRES, HOST, SET_COOKIE, VARY};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::http::cache_control::{CacheControl, age};
-use crate::http::fields::{Malformed, elements};
-use crate::http::gates::Gates;
-use crate::http::key::Key;
-use crate::http::request::CREDENTIALS;
-use crate::http::verdict::{ResponseVerdict, Unkept, Unshared};
+use crate::gates::Gates;
+use crate::gates::cache_control::{CacheControl, age};
+use crate::gates::fields::{Malformed, elements};
+use crate::gates::request_gate::CREDENTIALS;
+use crate::key::Key;
+use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 impl Gates {
     /// With whom a response may be shared that was made for a request of this key.
@@ -26,7 +26,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
     ///
     /// let gates = Gates::new();
     /// let (request, ()) = http::Request::get("/").body(()).unwrap().into_parts();

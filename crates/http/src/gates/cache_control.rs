@@ -3,22 +3,22 @@
 use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, PRAGMA};
 
-use crate::http::fields::{Malformed, elements, lists, trim};
+use crate::gates::fields::{Malformed, elements, lists, trim};
 
 /// The directives that decide about sharing. All others are of no concern here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CacheControl {
-    pub(super) no_store: bool,
+pub(crate) struct CacheControl {
+    pub(crate) no_store: bool,
     /// Also by `Pragma`, and also where it is said of some fields only.
-    pub(super) no_cache: bool,
+    pub(crate) no_cache: bool,
     /// Also where it is said of some fields only.
-    pub(super) private: bool,
+    pub(crate) private: bool,
     /// The least of all `max-age` and `s-maxage`, in seconds; zero where one is no number.
-    pub(super) max_age: Option<u64>,
+    pub(crate) max_age: Option<u64>,
 }
 
 impl CacheControl {
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
         let mut said = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
         for element in elements(headers, CACHE_CONTROL)? {
             let (name, argument) = directive(element)?;
@@ -43,7 +43,7 @@ impl CacheControl {
 }
 
 /// How old the message was when it came here, in seconds; the most of all that it says.
-pub(super) fn age(headers: &HeaderMap) -> u64 {
+pub(crate) fn age(headers: &HeaderMap) -> u64 {
     let ages = headers.get_all(AGE).iter();
     ages.map(|age| seconds(trim(age.as_bytes())).unwrap_or(u64::MAX)).max().unwrap_or(0)
 }

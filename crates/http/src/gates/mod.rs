@@ -1,5 +1,10 @@
 //! [`Gates`]: what decides about sharing, as functions over the parts of a message.
 
+pub(crate) mod cache_control;
+pub(crate) mod fields;
+mod request_gate;
+mod response_gate;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +24,15 @@ const FORWARDED: [&str; 2] = ["x-forwarded-host", "x-forwarded-proto"];
 /// # Examples
 ///
 /// ```
-/// assert_eq!(coalescer::http::DEFAULT_MAX_BODY, 1 << 20);
+/// assert_eq!(coalescer_http::DEFAULT_MAX_BODY, 1 << 20);
 /// ```
 pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 
 /// The two gates: which requests may share a response, and with whom a response may be shared.
 ///
 /// Pure functions of their settings and the parts of a message, for servers whose requests are not
-/// answered by a handler that a [`CoalesceLayer`](super::CoalesceLayer) could go round. They know
-/// no threads and no flights: put a [`Group`](crate::Group) of [`Key`](super::Key)s with a keyed
+/// answered by a handler that a [`CoalesceLayer`](crate::CoalesceLayer) could go round. They know
+/// no threads and no flights: put a [`Group`](coalescer::Group) of [`Key`](crate::Key)s with a keyed
 /// hasher behind them.
 ///
 /// # Examples
@@ -36,7 +41,7 @@ pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 /// use std::convert::Infallible;
 /// use std::hash::RandomState;
 /// use coalescer::Group;
-/// use coalescer::http::{Gates, Key, RequestVerdict, ResponseVerdict};
+/// use coalescer_http::{Gates, Key, RequestVerdict, ResponseVerdict};
 /// use http::{Request, Response, request};
 ///
 /// struct Page { response: Response<String>, verdict: ResponseVerdict }
@@ -76,12 +81,12 @@ pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 #[derive(Clone)]
 #[must_use = "the gates do nothing until they are asked"]
 pub struct Gates {
-    pub(super) key_headers: Vec<HeaderName>,
-    pub(super) key_parts: Vec<KeyPart>,
-    pub(super) should_coalesce: Option<Predicate>,
-    pub(super) scheme: Scheme,
-    pub(super) max_body: u64,
-    pub(super) window: Duration,
+    pub(crate) key_headers: Vec<HeaderName>,
+    pub(crate) key_parts: Vec<KeyPart>,
+    pub(crate) should_coalesce: Option<Predicate>,
+    pub(crate) scheme: Scheme,
+    pub(crate) max_body: u64,
+    pub(crate) window: Duration,
 }
 
 type KeyPart = Arc<dyn Fn(&request::Parts) -> Option<String> + Send + Sync>;
@@ -93,7 +98,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// let gates = coalescer::http::Gates::new();
+    /// let gates = coalescer_http::Gates::new();
     /// # let _ = gates;
     /// ```
     pub fn new() -> Self {
@@ -104,7 +109,7 @@ impl Gates {
             should_coalesce: None,
             scheme: Scheme::HTTP,
             max_body: DEFAULT_MAX_BODY,
-            window: crate::DEFAULT_WINDOW,
+            window: coalescer::DEFAULT_WINDOW,
         }
     }
 
@@ -121,7 +126,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
     ///
     /// let request = || {
     ///     let request = http::Request::get("/").header("authorization", "Bearer 1");
@@ -154,7 +159,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Gates;
+    /// use coalescer_http::Gates;
     ///
     /// #[derive(Clone)]
     /// struct Tenant(String);
@@ -185,7 +190,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
     ///
     /// let gates = Gates::new().should_coalesce(|request| !request.uri.path().starts_with("/live"));
     /// let verdict = |path: &str| {
@@ -212,7 +217,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Gates;
+    /// use coalescer_http::Gates;
     /// use http::uri::Scheme;
     ///
     /// let gates = Gates::new().scheme(Scheme::HTTPS);
@@ -235,7 +240,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
     ///
     /// let gates = Gates::new().max_body(4);
     /// # let request = http::Request::get("/").body(()).unwrap();
@@ -251,14 +256,14 @@ impl Gates {
 
     /// The window that the group behind the gates has.
     ///
-    /// Without it: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW). What a message says in `max-age` is
+    /// Without it: [`DEFAULT_WINDOW`](coalescer::DEFAULT_WINDOW). What a message says in `max-age` is
     /// compared with it: a shorter one forbids the window to serve it.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
     ///
     /// let gates = Gates::new().window(Duration::from_secs(5));
     /// # let request = http::Request::get("/").body(()).unwrap();

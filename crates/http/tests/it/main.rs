@@ -11,7 +11,7 @@ mod requests;
 mod responses;
 mod secrets;
 mod stage;
-#[path = "../it/support.rs"]
+#[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
 mod trouble;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 ///
 /// ```
 /// use std::io::Read;
-/// use coalescer::http::Body;
+/// use coalescer_http::Body;
 ///
 /// let mut body = Body::from("hello");
 /// assert_eq!(body.len(), Some(5));
@@ -46,7 +46,7 @@ impl Body {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(coalescer::http::Body::empty().len(), Some(0));
+    /// assert_eq!(coalescer_http::Body::empty().len(), Some(0));
     /// ```
     #[must_use]
     pub fn empty() -> Self {
@@ -58,7 +58,7 @@ impl Body {
     /// # Examples
     ///
     /// ```
-    /// let body = coalescer::http::Body::stream(std::io::empty());
+    /// let body = coalescer_http::Body::stream(std::io::empty());
     /// assert_eq!(body.len(), None);
     /// ```
     #[must_use]
@@ -72,7 +72,7 @@ impl Body {
     ///
     /// ```
     /// use std::fs::File;
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// # fn main() -> std::io::Result<()> {
     /// let file = File::open("Cargo.toml")?;
@@ -92,7 +92,7 @@ impl Body {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert_eq!(Body::from("four").len(), Some(4));
     /// assert_eq!(Body::stream(std::io::empty()).len(), None);
@@ -110,7 +110,7 @@ impl Body {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert!(Body::empty().is_empty());
     /// assert!(!Body::stream(std::io::empty()).is_empty()); // nobody knows
@@ -130,7 +130,7 @@ impl Body {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert_eq!(Body::from("hello").into_bytes().unwrap(), "hello");
     /// assert!(Body::sized(std::io::empty(), 1).into_bytes().is_err());
@@ -140,7 +140,7 @@ impl Body {
     }
 
     /// The same, which gives back a body that reads as this one would have if it ends too soon.
-    pub(super) fn collect(self) -> Result<Bytes, (Self, io::Error)> {
+    pub(crate) fn collect(self) -> Result<Bytes, (Self, io::Error)> {
         let (mut reader, announced) = match self.0 {
             Kind::Bytes(bytes) => return Ok(bytes),
             Kind::Reader(reader, left) => (reader, left),

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::ShareWith;
-use crate::http::key::Key;
+use crate::key::Key;
+use coalescer::ShareWith;
 
-/// What is to be done with a request; from [`Gates::request`](super::Gates::request).
+/// What is to be done with a request; from [`Gates::request`](crate::Gates::request).
 ///
 /// # Examples
 ///
 /// ```
-/// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+/// use coalescer_http::{Gates, PassThrough, RequestVerdict};
 ///
 /// let verdict = |request: http::request::Builder| {
 ///     Gates::new().request(&request.body(()).unwrap().into_parts().0)
@@ -30,19 +30,19 @@ use crate::http::key::Key;
 pub enum RequestVerdict {
     /// Run the handler for this request alone.
     PassThrough(PassThrough),
-    /// Share only what is computed from now on: [`execute_fresh`](crate::Group::execute_fresh).
+    /// Share only what is computed from now on: [`execute_fresh`](coalescer::Group::execute_fresh).
     Fresh(Key),
-    /// Share: [`execute`](crate::Group::execute).
+    /// Share: [`execute`](coalescer::Group::execute).
     Shared(Key),
 }
 
-/// With whom a response may be shared; from [`Gates::response`](super::Gates::response).
+/// With whom a response may be shared; from [`Gates::response`](crate::Gates::response).
 ///
 /// # Examples
 ///
 /// ```
 /// use coalescer::ShareWith;
-/// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+/// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
 ///
 /// let gates = Gates::new();
 /// let request = http::Request::get("/").body(()).unwrap();
@@ -65,13 +65,13 @@ pub enum ResponseVerdict {
 }
 
 impl ResponseVerdict {
-    /// The same in the words of [`Builder::share_with`](crate::Builder::share_with).
+    /// The same in the words of [`Builder::share_with`](coalescer::Builder::share_with).
     ///
     /// # Examples
     ///
     /// ```
     /// use coalescer::ShareWith;
-    /// use coalescer::http::{ResponseVerdict, Unkept};
+    /// use coalescer_http::{ResponseVerdict, Unkept};
     ///
     /// assert_eq!(ResponseVerdict::Kept.share_with(), ShareWith::Everyone);
     /// let unkept = ResponseVerdict::Unkept(Unkept::ServerError);
@@ -99,7 +99,7 @@ macro_rules! reasons {
 
         impl $name {
             /// All of them, in the order of the tables.
-            pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
             fn text(self) -> &'static str {
                 match self {
@@ -123,7 +123,7 @@ reasons! {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::PassThrough;
+    /// use coalescer_http::PassThrough;
     ///
     /// assert_eq!(PassThrough::Credentials.to_string(), "credentials");
     /// ```
@@ -160,7 +160,7 @@ reasons! {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Unshared;
+    /// use coalescer_http::Unshared;
     ///
     /// assert_eq!(Unshared::SetCookie.to_string(), "set-cookie");
     /// ```
@@ -196,7 +196,7 @@ reasons! {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Unkept;
+    /// use coalescer_http::Unkept;
     ///
     /// assert_eq!(Unkept::ServerError.to_string(), "5xx");
     /// ```

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coalescer::ShareWith;
-use coalescer::http::{Gates, Key, RequestVerdict, ResponseVerdict, Unkept, Unshared};
+use coalescer_http::{Gates, Key, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 use http::response::Builder;
 use http::{Request, Response};
 

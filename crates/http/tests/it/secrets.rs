@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer};
+use coalescer_http::{Body, CoalesceLayer};
 use http::request::Builder;
 use http::{Request, Response};
 use proptest::prelude::*;
 
-use crate::stage::{Pages, call, follow, lead, pages, text};
+use crate::stage::{Pages, call, follow, lead, pages, text, with_window};
 use crate::support::watched;
 
 /// A request, and who makes it.
@@ -102,7 +102,7 @@ fn judge(visit: &Visit, number: usize, response: Response<Body>) {
 }
 
 fn layers() -> Vec<Pages> {
-    let layer = || CoalesceLayer::new().window(Duration::MAX);
+    let layer = || with_window(Duration::MAX);
     let by_all = ["cookie", "authorization", "proxy-authorization"];
     vec![
         pages(layer()),
@@ -172,7 +172,7 @@ fn a_cookie_that_is_set_reaches_one_client_of_many() {
     watched(|| {
         let visit = Visit { path: "/", credentials: vec![], other: vec![] };
         let said = vec![("set-cookie", "id=1")];
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, visit.request());
         let waiting = follow(&pages, || visit.request(), 8);
         judge(&visit, 0, leader.returns(Ok(page_for(&visit, 0, &said))).unwrap());

@@ -1,10 +1,10 @@
 //! The layer's counters: what the gates said, beside what the flights count.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Stats;
-use crate::http::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
-use crate::sync::{AtomicU64, Ordering};
+use crate::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
+use coalescer::Stats;
 
 /// What has happened so far at one layer: a snapshot of its counters.
 ///
@@ -25,7 +25,7 @@ use crate::sync::{AtomicU64, Ordering};
 ///
 /// ```
 /// use std::convert::Infallible;
-/// use coalescer::http::{CoalesceLayer, PassThrough};
+/// use coalescer_http::{CoalesceLayer, PassThrough};
 /// use http::{Request, Response};
 ///
 /// let pages = CoalesceLayer::new()
@@ -65,7 +65,7 @@ impl LayerStats {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(coalescer::http::LayerStats::default().total_requests(), 0);
+    /// assert_eq!(coalescer_http::LayerStats::default().total_requests(), 0);
     /// ```
     #[must_use]
     pub fn total_requests(&self) -> u64 {
@@ -77,7 +77,7 @@ impl LayerStats {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, PassThrough};
+    /// use coalescer_http::{LayerStats, PassThrough};
     ///
     /// assert_eq!(LayerStats::default().passed_through_for(PassThrough::Credentials), 0);
     /// ```
@@ -91,7 +91,7 @@ impl LayerStats {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, Unshared};
+    /// use coalescer_http::{LayerStats, Unshared};
     ///
     /// assert_eq!(LayerStats::default().unshared_for(Unshared::SetCookie), 0);
     /// ```
@@ -105,7 +105,7 @@ impl LayerStats {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, Unkept};
+    /// use coalescer_http::{LayerStats, Unkept};
     ///
     /// assert_eq!(LayerStats::default().unkept_for(Unkept::ServerError), 0);
     /// ```
@@ -142,7 +142,7 @@ fn named<R: fmt::Display>(
 /// # Examples
 ///
 /// ```
-/// let line = coalescer::http::LayerStats::default().to_string();
+/// let line = coalescer_http::LayerStats::default().to_string();
 /// assert!(line.starts_with("0 requests, 0 passed through; 0 calls, 0 executed"));
 /// ```
 impl fmt::Display for LayerStats {
@@ -178,10 +178,10 @@ impl serde::Serialize for LayerStats {
 
 /// The counters themselves.
 #[derive(Debug)]
-pub(super) struct Counters(ByReason<Box<[AtomicU64]>>);
+pub(crate) struct Counters(ByReason<Box<[AtomicU64]>>);
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(ByReason {
             passed_through: zeros(PassThrough::ALL),
             unshared: zeros(Unshared::ALL),
@@ -189,11 +189,11 @@ impl Counters {
         })
     }
 
-    pub(super) fn count_passed_through(&self, reason: PassThrough) {
+    pub(crate) fn count_passed_through(&self, reason: PassThrough) {
         count(&self.0.passed_through, PassThrough::ALL, reason);
     }
 
-    pub(super) fn count_response(&self, verdict: ResponseVerdict) {
+    pub(crate) fn count_response(&self, verdict: ResponseVerdict) {
         match verdict {
             ResponseVerdict::Unshared(reason) => count(&self.0.unshared, Unshared::ALL, reason),
             ResponseVerdict::Unkept(reason) => count(&self.0.unkept, Unkept::ALL, reason),
@@ -201,7 +201,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn snapshot(&self, flights: Stats) -> LayerStats {
+    pub(crate) fn snapshot(&self, flights: Stats) -> LayerStats {
         let by_reason = ByReason {
             passed_through: read(&self.0.passed_through),
             unshared: read(&self.0.unshared),

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::convert::Infallible;
-//! use coalescer::http::CoalesceLayer;
+//! use coalescer_http::CoalesceLayer;
 //! use http::{Request, Response};
 //!
 //! // Once: the handler, and the layer round it.
@@ -75,7 +75,7 @@
 //!
 //! ```
 //! # use std::convert::Infallible;
-//! # use coalescer::http::{Body, CoalesceLayer};
+//! # use coalescer_http::{Body, CoalesceLayer};
 //! # use http::{Request, Response, StatusCode};
 //! # fn is_allowed(request: &Request<()>) -> bool { request.uri().path() != "/secret" }
 //! # fn handler(_: Request<()>) -> Result<Response<&'static str>, Infallible> { Ok(Response::new("page")) }
@@ -102,7 +102,7 @@
 //!
 //! ```
 //! # use std::convert::Infallible;
-//! # use coalescer::http::CoalesceLayer;
+//! # use coalescer_http::CoalesceLayer;
 //! # use http::{Request, Response, header::COOKIE};
 //! # let pages = CoalesceLayer::new().layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("news")));
 //! let serve = |mut request: Request<()>| {
@@ -144,16 +144,18 @@
 //!
 //! The two tables are functions over the parts of a message: see [`Gates`].
 
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
-mod cache_control;
+mod clock;
 mod coalesced;
-mod fields;
+mod flights;
 mod gates;
 mod key;
 mod layer;
 mod page;
-mod request;
-mod response;
+mod settings;
 mod stats;
 mod verdict;
 
@@ -162,5 +164,6 @@ pub use coalesced::Coalesced;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED};
+pub use settings::Settings;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};

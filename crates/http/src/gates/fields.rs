@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName};
 
 /// A field that the gates must understand and cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// The elements of a list, over all lines of the field, without the white space round them.
-pub(super) fn elements(headers: &HeaderMap, name: HeaderName) -> Result<Vec<&[u8]>, Malformed> {
+pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> Result<Vec<&[u8]>, Malformed> {
     let mut elements = Vec::new();
     for line in headers.get_all(name) {
         split(line.as_bytes(), &mut elements)?;
@@ -38,7 +38,7 @@ fn split<'a>(line: &'a [u8], elements: &mut Vec<&'a [u8]>) -> Result<(), Malform
 }
 
 /// Without spaces and tabs at both ends.
-pub(super) fn trim(mut text: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }
@@ -46,7 +46,7 @@ pub(super) fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// Whether any element of the list is this word, in whatever case.
-pub(super) fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> Result<bool, Malformed> {
+pub(crate) fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> Result<bool, Malformed> {
     let elements = elements(headers, name)?;
     Ok(elements.iter().any(|element| element.eq_ignore_ascii_case(word.as_bytes())))
 }
@@ -54,7 +54,7 @@ pub(super) fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> Result
 /// Takes out what concerns one connection and not the message: the fields that RFC 9110 names in
 /// 7.6.1, those that the message itself names in `Connection`, and `Trailer`, as a body that is
 /// shared has none.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named = elements(headers, CONNECTION).unwrap_or_default();
     let named: Vec<_> =
         named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()).collect();

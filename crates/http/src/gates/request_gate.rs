@@ -19,21 +19,21 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, Method, Version};
 
-use crate::http::cache_control::CacheControl;
-use crate::http::fields::{Malformed, elements, trim};
-use crate::http::gates::Gates;
-use crate::http::key::{Key, KeyParts, Target};
-use crate::http::verdict::{PassThrough, RequestVerdict};
+use crate::gates::Gates;
+use crate::gates::cache_control::CacheControl;
+use crate::gates::fields::{Malformed, elements, trim};
+use crate::key::{Key, KeyParts, Target};
+use crate::verdict::{PassThrough, RequestVerdict};
 
 /// The fields by which a request says who asks.
-pub(super) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
 
 /// The fields by which a GET can ask to be taken for something else.
 const METHOD_OVERRIDES: [&str; 3] =
     ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// How the names of the fields of a conditional request begin.
-pub(super) const CONDITIONAL: &str = "if-";
+pub(crate) const CONDITIONAL: &str = "if-";
 
 impl Gates {
     /// What is to be done with a request.
@@ -44,7 +44,7 @@ impl Gates {
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict};
+    /// use coalescer_http::{Gates, RequestVerdict};
     ///
     /// let (request, body) = http::Request::get("/a?b=c").body(()).unwrap().into_parts();
     /// match Gates::new().request(&request) {
@@ -92,12 +92,12 @@ impl Gates {
     }
 
     /// Whether what may be this many seconds old may not come from the window.
-    pub(super) fn is_too_short(&self, seconds: u64) -> bool {
+    pub(crate) fn is_too_short(&self, seconds: u64) -> bool {
         seconds == 0 || Duration::from_secs(seconds) < self.window
     }
 
     /// Whether the field is one of those that every key has a place for.
-    pub(super) fn has_in_key(&self, name: &HeaderName) -> bool {
+    pub(crate) fn has_in_key(&self, name: &HeaderName) -> bool {
         name.as_str().starts_with(CONDITIONAL) || self.key_headers.contains(name)
     }
 

@@ -1,6 +1,8 @@
 //! A layer whose requests bring what the handler does with them.
 
-use coalescer::http::{Body, CoalesceLayer, Coalesced};
+use std::time::Duration;
+
+use coalescer_http::{Body, CoalesceLayer, Coalesced, Settings};
 use http::request::Builder;
 use http::{Request, Response};
 
@@ -19,6 +21,16 @@ pub(crate) type Answer = Result<Page, std::sync::Arc<String>>;
 
 fn handler(request: Scripted) -> Result<Page, String> {
     (request.into_body())()
+}
+
+/// A layer with these settings.
+pub(crate) fn with(settings: Settings) -> CoalesceLayer {
+    CoalesceLayer::new().settings(settings)
+}
+
+/// A layer with this window.
+pub(crate) fn with_window(window: Duration) -> CoalesceLayer {
+    with(Settings::new().window(window))
 }
 
 pub(crate) fn pages(layer: CoalesceLayer) -> Pages {

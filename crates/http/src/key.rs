@@ -8,7 +8,7 @@ use http::{HeaderName, Method};
 /// What two requests must have in common to share a response.
 ///
 /// Method, scheme, authority, path and query, and the values of the fields that the
-/// [`Gates`](super::Gates) name, each apart from the others: no text of one can pass for a text of
+/// [`Gates`](crate::Gates) name, each apart from the others: no text of one can pass for a text of
 /// another. A field that the request does not have is not the same as an empty one.
 ///
 /// A key is a cheap handle. It holds copies of its own, so it keeps no buffer of the server alive.
@@ -18,7 +18,7 @@ use http::{HeaderName, Method};
 /// # Examples
 ///
 /// ```
-/// use coalescer::http::{Gates, RequestVerdict};
+/// use coalescer_http::{Gates, RequestVerdict};
 ///
 /// let request = http::Request::get("http://Example.com:80/a?b=c").body(()).unwrap();
 /// let RequestVerdict::Shared(key) = Gates::new().request(&request.into_parts().0) else {
@@ -31,27 +31,27 @@ use http::{HeaderName, Method};
 pub struct Key(Arc<KeyParts>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct KeyParts {
-    pub(super) method: Method,
-    pub(super) target: Target,
+pub(crate) struct KeyParts {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
     /// In the order of the gates' names; the lines of one field in their own order.
-    pub(super) fields: Vec<(HeaderName, Box<[u8]>)>,
+    pub(crate) fields: Vec<(HeaderName, Box<[u8]>)>,
     /// What the user's own functions say, one for each function.
-    pub(super) added: Vec<Option<String>>,
-    pub(super) has_credentials: bool,
+    pub(crate) added: Vec<Option<String>>,
+    pub(crate) has_credentials: bool,
 }
 
 /// What the request is for.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Target {
-    pub(super) scheme: Box<str>,
+pub(crate) struct Target {
+    pub(crate) scheme: Box<str>,
     /// In lower case, without the scheme's default port; empty if the request names none.
-    pub(super) authority: Box<str>,
-    pub(super) path_and_query: Box<str>,
+    pub(crate) authority: Box<str>,
+    pub(crate) path_and_query: Box<str>,
 }
 
 impl Key {
-    pub(super) fn new(parts: KeyParts) -> Self {
+    pub(crate) fn new(parts: KeyParts) -> Self {
         Self(Arc::new(parts))
     }
 
@@ -60,7 +60,7 @@ impl Key {
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let request = http::Request::head("/").body(()).unwrap();
     /// match Gates::new().request(&request.into_parts().0) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.method(), http::Method::HEAD),
@@ -77,7 +77,7 @@ impl Key {
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let request = http::Request::get("/A%20b?Q").body(()).unwrap();
     /// match Gates::new().request(&request.into_parts().0) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.path_and_query(), "/A%20b?Q"),
@@ -95,7 +95,7 @@ impl Key {
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let gates = Gates::new().key_header("cookie");
     /// let key = |request: http::request::Builder| {
     ///     match gates.request(&request.body(()).unwrap().into_parts().0) {
