@@ -1,77 +1,129 @@
-//! Coalescing of HTTP requests, for servers whose handlers block.
+//! Request coalescing for blocking HTTP servers.
 //!
-//! A page is hot, and every thread of the server makes it at once. Put a [`CoalesceLayer`] round the
-//! handler: the first request runs it, and those that come meanwhile get the same response. The
-//! types are those of the [`http`](https://docs.rs/http) crate, so any server that has them, or that
-//! can be made to speak them, will do.
+//! When a page is slow and popular, every thread of a server runs the same handler for it at the same
+//! time. A [`CoalesceLayer`] around the handler runs it once. The other requests wait and get the same
+//! response.
+//!
+//! The layer uses the types of the [`http`](https://docs.rs/http) crate and blocks the calling thread.
+//! It works with every server that has these types or can convert to them, and needs no async
+//! runtime. The coalescing itself is done by the crate [`coalescer`].
 //!
 //! ```
 //! use std::convert::Infallible;
 //! use coalescer_http::CoalesceLayer;
 //! use http::{Request, Response};
 //!
-//! // Once: the handler, and the layer round it.
+//! // Once, when the server starts:
 //! let pages = CoalesceLayer::new().layer(|request: Request<()>| {
-//!     Ok::<_, Infallible>(Response::new(format!("a page that takes its time: {}", request.uri())))
+//!     Ok::<_, Infallible>(Response::new(format!("a slow page: {}", request.uri())))
 //! });
 //!
-//! // On each of the server's threads, for each request:
+//! // For each request, on the server's own threads:
 //! let response = pages.call(Request::get("/news").body(()).unwrap()).unwrap();
 //! assert_eq!(response.status(), 200);
 //! ```
 //!
-//! `examples/web` in the repository is a whole server.
+//! The repository has a complete server in `examples/web`.
 //!
-//! # Who gets what
+//! **Run access control before the layer.** A request that reaches the layer can get every response
+//! that has an equal key. See [Limitations](#limitations).
 //!
-//! | request | what it gets |
+//! # Terminology
+//!
+//! A **flight** is one group of requests with equal keys that share a run of the handler. The
+//! **window** is a time after the start of that run, 100 ms by default, during which later requests
+//! get the same response.
+//!
+//! | request | runs the handler | its response |
+//! |---|---|---|
+//! | **passed through** | yes | the handler's, as without a layer |
+//! | **leader** | yes | the handler's, unchanged |
+//! | **follower**: arrives while the leader runs | no, it waits | the leader's status, fields and body |
+//! | **follower** of a response that may not be shared | yes, when the leader returns | the handler's, for its own request |
+//! | **hit**: arrives within the window ([`Stats::late`](coalescer::Stats::late) counts it) | no | as a follower's, and an `Age` field |
+//!
+//! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
+//! and its extensions, because they belong to one connection or one request.
+//!
+//! # What is coalesced
+//!
+//! The layer passes a request through unless it has a reason to coalesce it. The first row that
+//! applies decides.
+//!
+//! | request | decision |
 //! |---|---|
-//! | passed through | what the handler makes of it, as if there were no layer |
-//! | leader | the handler's response as it is, with its version, hop-by-hop fields and extensions |
-//! | follower | a response of its own with the leader's status, fields and body, without those |
-//! | late, within the window | the same, and an `Age` |
-//! | follower of a response that may not be shared | what the handler makes of its own request |
-//!
-//! A client that goes away harms nobody: a leader's handler runs to its end on its own thread, and
-//! a follower that nobody listens to any more is one that waits in vain.
-//!
-//! # Which requests share
-//!
-//! Deny by default. The first row that matches decides.
-//!
-//! | request | what happens |
-//! |---|---|
-//! | not GET or HEAD; has a body; `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`; a field that the gate cannot read | passed through |
-//! | `Authorization`, `Proxy-Authorization`, `Cookie` | passed through, unless [`key_header`](CoalesceLayer::key_header) names what it has of them |
-//! | two `Host` fields, or one that differs from the target's authority | passed through |
-//! | [`should_coalesce`](CoalesceLayer::should_coalesce) says no | passed through |
-//! | `no-cache`, `max-age=0` or one shorter than the window, `Pragma: no-cache` | shares only with requests that came before the handler was called for it |
+//! | not GET or HEAD, has a body, `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
+//! | `Authorization`, `Proxy-Authorization` or `Cookie`, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
+//! | two `Host` fields, or a `Host` that differs from the target's authority | passed through |
+//! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
+//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request |
 //! | any other | shares with requests of an equal [`Key`] |
 //!
-//! The key is the method, scheme, authority (in lower case, without the default port), path and query
-//! as they are, and `Accept`, `Accept-Encoding`, `Accept-Language`, `Origin`, `Range`, `If-*`,
-//! `X-Forwarded-Host` and `X-Forwarded-Proto` as they are, and what
-//! [`key_header`](CoalesceLayer::key_header) and [`key_part`](CoalesceLayer::key_part) add.
+//! The key has the method, the scheme, the authority (in lower case, without the default port), the
+//! path and query, and the fields `Accept`, `Accept-Encoding`, `Accept-Language`, `Origin`, `Range`,
+//! `If-*`, `X-Forwarded-Host` and `X-Forwarded-Proto`. All but the authority are compared byte for byte.
+//! [`key_header`](CoalesceLayer::key_header) and [`key_part`](CoalesceLayer::key_part) add more parts.
 //!
-//! # Which responses are shared
+//! # What is never shared
 //!
-//! | response | those who waited | the window |
+//! The first row that applies decides who gets a response.
+//!
+//! | response | followers | the window |
 //! |---|---|---|
-//! | `no-store`, `Set-Cookie`, `Vary: *`, 1xx, a body longer than [`max_body`](CoalesceLayer::max_body) or of unknown end, a field that the gate cannot read | run the handler themselves, all at once | keeps nothing |
-//! | `private`, 401, 403, 407, 429, unless credentials are in the key | likewise | nothing |
-//! | `Vary` with a field outside the key | likewise | nothing |
-//! | `no-cache`, `max-age=0` or one shorter than the window, `Expires` without `max-age` | get it | nothing |
-//! | 5xx, an error of the handler | get it | nothing |
-//! | any other | get it | keeps it |
+//! | `no-store`, `Set-Cookie`, `Vary: *`, status 1xx, a body longer than [`max_body`](CoalesceLayer::max_body) or of unknown length, a field that cannot be parsed | run the handler, all at once | does not retain it |
+//! | `private`, status 401, 403, 407 or 429, unless the key has credentials | run the handler, all at once | does not retain it |
+//! | `Vary` with a field that is not in the key | run the handler, all at once | does not retain it |
+//! | `no-cache`, `max-age` of 0 or below the window, `Expires` without `max-age` | get it | does not retain it |
+//! | status 5xx, or an error of the handler | get it | does not retain it |
+//! | any other | get it | retains it |
 //!
-//! `Set-Cookie` never reaches a second client, and neither does a page for somebody's credentials,
-//! even if the handler forgets to say `private`: such requests are not in one flight.
+//! So `Set-Cookie` reaches only its own client. A response for one user's credentials reaches no other
+//! user, even if the handler forgets `private`, because their requests have different keys.
 //!
-//! # What you must see to
+//! # Configuration
 //!
-//! **Access control runs before the layer, for each request.** Whoever gets as far as the layer may
-//! be served any page that shares its key. So check who may see what outside; the layer goes between
-//! that and the handler:
+//! [`CoalesceLayer`] lists the settings of a layer, and [`Settings`] those of its flights:
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use std::time::Duration;
+//! use coalescer_http::{CoalesceLayer, Settings};
+//! # use http::{Request, Response};
+//! # fn handler(_: Request<()>) -> Result<Response<&'static str>, Infallible> { Ok(Response::new("page")) }
+//!
+//! let pages = CoalesceLayer::new()
+//!     .settings(
+//!         Settings::new()
+//!             .window(Duration::from_millis(250))
+//!             .max_wait(Duration::from_secs(20)) // then a follower gets status 503
+//!             .max_retained(1000),
+//!     )
+//!     .key_header("x-tenant")
+//!     .layer(handler);
+//! # assert_eq!(pages.call(Request::get("/").body(()).unwrap()).unwrap().status(), 200);
+//! ```
+//!
+//! These settings bound the memory of a layer:
+//!
+//! | memory | bound |
+//! |---|---|
+//! | number of retained responses | `max_retained`, by default [`DEFAULT_MAX_RETAINED`] |
+//! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
+//! | fields and key of each | the handler, and the server's limit on a request |
+//! | flights under way | the number of the server's threads |
+//!
+//! A body in memory is shared as [`Bytes`](bytes::Bytes), without a copy. `Bytes` that are a small part
+//! of a large buffer keep the whole buffer in memory.
+//!
+//! An error of the handler goes to the leader and its followers as the same `Arc`. If the handler
+//! panics, the leader unwinds and its followers get a response with status 500.
+//! [`error_response`](CoalesceLayer::error_response) replaces that response.
+//!
+//! A server that has no handler function can use the two tables on their own: see [`Gates`].
+//!
+//! # Limitations
+//!
+//! **The layer does no access control.** Check each request before the layer:
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -92,13 +144,17 @@
 //! # assert_eq!(serve(Request::get("/").body(()).unwrap()).unwrap().status(), 200);
 //! ```
 //!
-//! **Name what else the handler goes by.** A handler that reads another field, the client's address
-//! or an extension makes pages that differ where keys do not. Name such a field with
-//! [`key_header`](CoalesceLayer::key_header) (an API key is the first to think of), add other
-//! things with [`key_part`](CoalesceLayer::key_part), or let the response say `Vary` or `no-store`.
+//! **The layer does not see what a handler reads.** A handler may use a field outside the key (often
+//! an API key), the client's address or an extension. Add each of them with
+//! [`key_header`](CoalesceLayer::key_header) or [`key_part`](CoalesceLayer::key_part), or send `Vary` or
+//! `no-store` with the response.
 //!
-//! **Browsers send cookies with everything.** Requests with `Cookie` are passed through. For pages
-//! that no cookie changes, take the field out before the layer, so that the handler cannot see it:
+//! **Do not take a resource before the layer.** A database connection that a server takes from its pool
+//! for each request, before it calls the layer, is held while a follower waits. Take it inside the
+//! handler, which runs for the leader only.
+//!
+//! **Browsers send cookies with every request**, and such requests are passed through. If a page does
+//! not depend on cookies, remove the field before the layer. The handler then cannot see it:
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -117,32 +173,23 @@
 //! # assert_eq!(pages.stats().flights.executed_requests, 1);
 //! ```
 //!
-//! **Pages that are never shared wait for nothing.** If a page always sets a cookie, its followers
-//! wait for the leader's only to find that they must make their own. Take such paths out with
+//! **Followers of a page that is never shared wait for nothing.** If a page always sets a cookie, its
+//! followers wait for the leader and then run the handler themselves. Exclude such paths with
 //! [`should_coalesce`](CoalesceLayer::should_coalesce).
 //!
-//! # Memory
+//! **The layer cannot cancel a handler.** If a client disconnects, the leader's handler still runs to
+//! its end, and a follower still waits. The layer works in one process: ten servers may run a handler
+//! ten times.
 //!
-//! | what | bound |
+//! # Features
+//!
+//! | feature | effect |
 //! |---|---|
-//! | responses that are kept | [`max_retained`](CoalesceLayer::max_retained), 256 unless set |
-//! | the body of each | [`max_body`](CoalesceLayer::max_body), 1 MiB unless set |
-//! | its fields, and its key | the handler's, and what the server lets a request have |
-//! | flights under way | the server's threads |
+//! | `serde` (default) | `Serialize` for [`LayerStats`] and [`Key`], and for the counters and flights of `coalescer` |
+//! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
-//! Bodies in memory are shared, not copied: as [`Bytes`](bytes::Bytes), which the `http` crate brings
-//! along in any case. A `Bytes` that is a small part of a large buffer keeps the whole of it.
-//!
-//! # Panics and errors
-//!
-//! An error of the handler goes to everyone who waited, as the same `Arc`. A panic goes on through
-//! the leader's call, to the server; those who waited get a 500, and a 503 if their
-//! [`max_wait`](CoalesceLayer::max_wait) is over. [`error_response`](CoalesceLayer::error_response)
-//! makes other pages of these.
-//!
-//! # Servers without nested handlers
-//!
-//! The two tables are functions over the parts of a message: see [`Gates`].
+//! For metrics and spans of the flights, add `coalescer` to your dependencies with its feature
+//! `metrics` or `tracing`. [`name`](CoalesceLayer::name) sets the name that they show.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -167,3 +214,8 @@ pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED};
 pub use settings::Settings;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
+
+/// The README's example, which is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

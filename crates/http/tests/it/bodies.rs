@@ -1,4 +1,4 @@
-//! Bodies that are not in memory: which are read, and who gets what of them.
+//! Bodies behind a reader: which the layer reads, and which clients get them.
 
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the layer does with leaders, followers and late requests.
+//! Leaders, followers and hits of a layer.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
-//! The HTTP layer's promises: the two tables row by row, and what a layer does with them.
+//! Tests of the two tables, row by row, and of the layer that applies them.
 //!
-//! Run where the feature `http` is on, as `cargo test --workspace` has it. Nothing here sleeps, and
-//! what could hang runs under the watchdog.
+//! No test sleeps. A test that could hang runs under the watchdog.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 

@@ -1,4 +1,4 @@
-//! The table of requests, row by row, and what goes into a key.
+//! The table of requests, row by row, and the parts of a key.
 
 use std::time::Duration;
 

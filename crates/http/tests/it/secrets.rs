@@ -1,4 +1,4 @@
-//! Random requests and responses: nobody sees what is another one's.
+//! Random requests and responses: no client sees a response for another client.
 
 use std::time::Duration;
 
