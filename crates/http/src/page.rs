@@ -17,7 +17,7 @@ use crate::verdict::{ResponseVerdict, Unshared};
 /// The value of a flight.
 #[derive(Debug)]
 pub(crate) enum Page {
-    /// The response is its own request's alone. The flight shares this value with nobody.
+    /// The leader keeps its response. The flight shares this value with no other request.
     Own,
     Shared(SharedPage),
 }
@@ -69,7 +69,7 @@ impl Page {
     /// A response for one more request. A page that the window served has an `age`.
     pub(crate) fn response(&self, age: Option<Duration>) -> Response<Body> {
         let Self::Shared(page) = self else {
-            unreachable!("a flight shares its leader's own page with nobody")
+            unreachable!("a flight does not share the page that its leader keeps")
         };
         let mut response = page.response();
         if let Some(age) = age {

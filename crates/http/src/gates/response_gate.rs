@@ -111,7 +111,7 @@ fn sets_cookie(headers: &HeaderMap) -> bool {
     headers.contains_key(SET_COOKIE) || headers.contains_key("set-cookie2")
 }
 
-/// Whether the status is about who asks, or how often.
+/// Returns `true` if the status depends on the client, or on how often it asks.
 fn is_refusal(status: StatusCode) -> bool {
     let refusals = [
         StatusCode::UNAUTHORIZED,

@@ -25,7 +25,7 @@ fn requests_that_meet_are_one_run_of_the_handler() {
         }
         let flights = pages.stats().flights;
         assert_eq!((flights.executed_requests, flights.followers), (1, 5));
-        // The window is zero: nothing is kept.
+        // A window of zero retains nothing.
         assert_eq!(text(call(&pages, get("/"), page("again"))), "again");
     });
 }
@@ -159,7 +159,7 @@ fn a_response_that_may_not_be_shared_is_one_run_for_each_all_at_once() {
         let led = leader.returns(Ok(mine)).unwrap();
         assert_eq!(led.headers()["set-cookie"], "id=0");
         assert_eq!(text(led), "leader");
-        // All of them run before any of them returns.
+        // All followers run their handlers before one of them returns.
         let running: Vec<_> = waiting.into_iter().map(|follower| follower.begun()).collect();
         for (number, follower) in running.into_iter().enumerate() {
             let cookie = format!("id={}", number + 1);
@@ -168,7 +168,7 @@ fn a_response_that_may_not_be_shared_is_one_run_for_each_all_at_once() {
             assert_eq!(response.headers()["set-cookie"], cookie.as_str());
             assert_eq!(text(response), "follower");
         }
-        // What one of them could have shared is not kept either.
+        // The window retains no follower's page either.
         assert_eq!(text(call(&pages, get("/"), page("later"))), "later");
         let stats = pages.stats();
         assert_eq!((stats.unshared, stats.unshared_for(Unshared::SetCookie)), (4, 4));
@@ -203,7 +203,7 @@ fn a_fresh_request_gets_nothing_that_was_begun_before_it() {
         call(&pages, get("/"), page("1"));
         assert_eq!(text(call(&pages, no_cache(), page("2"))), "2");
         assert_eq!(text(call(&pages, get("/"), page("not run"))), "2");
-        // Those that come while the handler runs share the run after it.
+        // Fresh requests that arrive during a run share the next run.
         let leader = lead(&pages, get("/other"));
         let fresh = [(); 3].map(|()| {
             let request = get("/other").header("cache-control", "no-cache");
@@ -234,7 +234,7 @@ fn users_are_in_flights_of_their_own_if_the_key_has_their_credentials() {
         assert_eq!(text(ada.returns(Ok(private("for ada"))).unwrap()), "for ada");
         assert_eq!(text(ada_again.join_unrun().unwrap()), "for ada");
         assert_eq!(text(call(&pages, user("bob")(), page("not run"))), "for bob");
-        // And nobody's page is for those without a name.
+        // A request without credentials gets none of these pages.
         assert_eq!(text(call(&pages, get("/me"), page("who?"))), "who?");
     });
 }
@@ -308,7 +308,7 @@ fn a_stuck_handler_is_taken_over_from_by_as_many_as_are_allowed() {
         let waiting = follow(&pages, || get("/"), 1).remove(0);
         assert_eq!(text(third.returns(Ok(page("third"))).unwrap()), "third");
         assert_eq!(text(waiting.join_unrun().unwrap()), "third");
-        // A leader gets what its own handler made.
+        // Each leader gets the page of its own handler.
         assert_eq!(text(second.returns(Ok(page("second"))).unwrap()), "second");
         assert_eq!(text(stuck.returns(Ok(page("stuck"))).unwrap()), "stuck");
     });
@@ -317,7 +317,7 @@ fn a_stuck_handler_is_taken_over_from_by_as_many_as_are_allowed() {
 #[test]
 fn a_forgotten_page_is_made_anew() {
     watched(|| {
-        // The layer's own gates make the key: others would not know of the tenant.
+        // The key must come from this layer's gates, because they know the field of the tenant.
         let layer = with_window(Duration::MAX).key_header("x-tenant");
         let pages = pages(layer);
         let get = |path: &'static str| get(path).header("x-tenant", "acme");
