@@ -28,8 +28,8 @@
 //! exporter pushes. The library counts exactly in any case, and publishing adds what is new since the
 //! last time. So a late call, which takes some 26 ns, costs nothing more.
 //!
-//! The layer of the feature `http` has its histograms here, by its name; its counters are in its own
-//! `stats()`, with the reasons why something was not shared.
+//! The layer of the crate `coalescer-http` has its histograms here, by its name. Its counters are in its
+//! own `stats()`, with the reasons why a response was not shared.
 //!
 //! # Examples
 //!

@@ -1,24 +1,24 @@
-//! [`Key`]: what two requests must have in common to share a response.
+//! [`Key`]: the parts of a request that must be equal for two requests to share a response.
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-/// What two requests must have in common to share a response.
+/// The parts of a request that must be equal for two requests to share a response.
 ///
-/// Method, scheme, authority, path and query, and the values of the fields that the
-/// [`Gates`](super::Gates) name, each apart from the others: no text of one can pass for a text of
-/// another. A field that the request does not have is not the same as an empty one.
+/// A key has the method, scheme, authority, path and query, and the values of the fields that the
+/// [`Gates`](crate::Gates) name. Each part is stored on its own, so the text of one part never
+/// passes for the text of another. An absent field differs from an empty one.
 ///
-/// A key is a cheap handle. It holds copies of its own, so it keeps no buffer of the server alive.
-/// Its `Debug`, `Display` and JSON show the target with its query, and no value of a field, since
-/// that may be a password.
+/// A key is a handle: a clone is cheap. It holds copies, so it keeps no buffer of the server alive.
+/// `Debug`, `Display` and `Serialize` show the target with its query. They show no value of a field,
+/// because the value may be a secret.
 ///
 /// # Examples
 ///
 /// ```
-/// use coalescer::http::{Gates, RequestVerdict};
+/// use coalescer_http::{Gates, RequestVerdict};
 ///
 /// let request = http::Request::get("http://Example.com:80/a?b=c").body(()).unwrap();
 /// let RequestVerdict::Shared(key) = Gates::new().request(&request.into_parts().0) else {
@@ -31,36 +31,36 @@ use http::{HeaderName, Method};
 pub struct Key(Arc<KeyParts>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct KeyParts {
-    pub(super) method: Method,
-    pub(super) target: Target,
-    /// In the order of the gates' names; the lines of one field in their own order.
-    pub(super) fields: Vec<(HeaderName, Box<[u8]>)>,
-    /// What the user's own functions say, one for each function.
-    pub(super) added: Vec<Option<String>>,
-    pub(super) has_credentials: bool,
+pub(crate) struct KeyParts {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    /// The fields in the order of the gates' names, the lines of one field in their own order.
+    pub(crate) fields: Vec<(HeaderName, Box<[u8]>)>,
+    /// The results of the functions given to `key_part`, in their order.
+    pub(crate) added: Vec<Option<String>>,
+    pub(crate) has_credentials: bool,
 }
 
-/// What the request is for.
+/// The resource that a request asks for.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Target {
-    pub(super) scheme: Box<str>,
-    /// In lower case, without the scheme's default port; empty if the request names none.
-    pub(super) authority: Box<str>,
-    pub(super) path_and_query: Box<str>,
+pub(crate) struct Target {
+    pub(crate) scheme: Box<str>,
+    /// In lower case, without the scheme's default port. Empty if the request states none.
+    pub(crate) authority: Box<str>,
+    pub(crate) path_and_query: Box<str>,
 }
 
 impl Key {
-    pub(super) fn new(parts: KeyParts) -> Self {
+    pub(crate) fn new(parts: KeyParts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// The request's method.
+    /// Returns the method, which is GET or HEAD.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let request = http::Request::head("/").body(()).unwrap();
     /// match Gates::new().request(&request.into_parts().0) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.method(), http::Method::HEAD),
@@ -72,12 +72,12 @@ impl Key {
         &self.0.method
     }
 
-    /// The request's path and query, as the request has them.
+    /// Returns the path and query, unchanged.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let request = http::Request::get("/A%20b?Q").body(()).unwrap();
     /// match Gates::new().request(&request.into_parts().0) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.path_and_query(), "/A%20b?Q"),
@@ -89,13 +89,13 @@ impl Key {
         &self.0.target.path_and_query
     }
 
-    /// Whether the request had credentials (`Authorization`, `Proxy-Authorization` or `Cookie`), which
-    /// are then a part of the key.
+    /// Returns `true` if the request had credentials: `Authorization`, `Proxy-Authorization` or
+    /// `Cookie`. They are then in the key.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use coalescer::http::{Gates, RequestVerdict};
+    /// # use coalescer_http::{Gates, RequestVerdict};
     /// let gates = Gates::new().key_header("cookie");
     /// let key = |request: http::request::Builder| {
     ///     match gates.request(&request.body(()).unwrap().into_parts().0) {
@@ -112,7 +112,7 @@ impl Key {
     }
 }
 
-/// `GET http://example.com/a?b=c`.
+/// Shows method and target: `GET http://example.com/a?b=c`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Target { scheme, authority, path_and_query } = &self.0.target;
@@ -128,6 +128,7 @@ impl fmt::Debug for Key {
 }
 
 #[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl serde::Serialize for Key {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)

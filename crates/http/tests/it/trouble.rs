@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer::http::{Body, CoalesceLayer};
+use coalescer_http::{Body, CoalesceLayer, Settings};
 use http::Response;
 
-use crate::stage::{call, follow, get, lead, page, pages, scripted, text};
+use crate::stage::{call, follow, get, lead, page, pages, scripted, text, with, with_window};
 use crate::support::{MS, text as panic_text, watched};
 
 #[test]
 fn an_error_of_the_handler_goes_to_all_who_waited_and_is_not_kept() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let led = leader.returns(Err("down".into())).unwrap_err();
@@ -36,7 +36,7 @@ fn an_error_of_a_handler_that_is_passed_through_is_returned() {
 #[test]
 fn a_panic_goes_through_the_leader_and_the_others_get_a_500() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let panic = leader.panics(|| panic!("on purpose"));
@@ -55,8 +55,8 @@ fn a_panic_goes_through_the_leader_and_the_others_get_a_500() {
 fn a_request_that_has_waited_long_enough_gets_a_503_and_harms_nobody() {
     watched(|| {
         let clock = ManualClock::new();
-        let layer = CoalesceLayer::new().window(Duration::MAX).max_wait(MS).clock(clock.clone());
-        let pages = pages(layer);
+        let settings = Settings::new().window(Duration::MAX).max_wait(MS).clock(clock.clone());
+        let pages = pages(with(settings));
         let leader = lead(&pages, get("/"));
         let impatient = follow(&pages, || get("/"), 1).remove(0);
         clock.advance(MS);
@@ -75,7 +75,7 @@ fn a_request_that_has_waited_long_enough_gets_a_503_and_harms_nobody() {
 fn the_users_function_makes_the_pages_of_the_librarys_own_errors() {
     watched(|| {
         let clock = ManualClock::new();
-        let layer = CoalesceLayer::new().max_wait(MS).clock(clock.clone());
+        let layer = with(Settings::new().max_wait(MS).clock(clock.clone()));
         let pages = pages(layer.error_response(|error, key| {
             let text = format!("{}: {error}", key.path_and_query());
             Response::builder().status(599).body(Body::from(text)).unwrap()
@@ -95,7 +95,7 @@ fn the_users_function_makes_the_pages_of_the_librarys_own_errors() {
 #[test]
 fn a_panic_in_the_users_own_gates_harms_nobody() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX).key_part(|request| {
+        let layer = with_window(Duration::MAX).key_part(|request| {
             assert!(request.uri.path() != "/bad", "no such tenant");
             None
         });

@@ -1,32 +1,32 @@
-//! The response gate: with whom a response may be shared.
+//! The response gate: who may get a response.
 //!
 //! ```text
-//!  may another caller see it at all? ────────────── no ─▶ unshared: followers run their own
-//!  may one see it who comes after it was made? ──── no ─▶ unkept: to those who waited
-//!                                                  yes ─▶ kept for the window
+//!  may another request get it? ───────── no ──▶ unshared: followers run the handler themselves
+//!  may a later request get it? ───────── no ──▶ unkept: followers get it
+//!                                        yes ─▶ kept: followers and the window get it
 //! ```
 
 use http::header::{CONNECTION, EXPIRES, HOST, SET_COOKIE, VARY};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::http::cache_control::{CacheControl, age};
-use crate::http::fields::{Malformed, elements};
-use crate::http::gates::Gates;
-use crate::http::key::Key;
-use crate::http::request::CREDENTIALS;
-use crate::http::verdict::{ResponseVerdict, Unkept, Unshared};
+use crate::gates::Gates;
+use crate::gates::cache_control::{CacheControl, age};
+use crate::gates::fields::{Malformed, elements};
+use crate::gates::request_gate::CREDENTIALS;
+use crate::key::Key;
+use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 impl Gates {
-    /// With whom a response may be shared that was made for a request of this key.
+    /// Decides who may get the response that a handler made for a request of this key.
     ///
-    /// A pure function of the settings and its arguments. `body` is the body's length in bytes, or
-    /// `None` if it is not known where it ends.
+    /// `body` is the length of the body in bytes, or `None` if the length is unknown. The result
+    /// depends on the settings and the arguments only. Does not block and calls no user code.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
     ///
     /// let gates = Gates::new();
     /// let (request, ()) = http::Request::get("/").body(()).unwrap().into_parts();
@@ -40,17 +40,17 @@ impl Gates {
     /// assert_eq!(verdict, ResponseVerdict::Unkept(Unkept::ServerError));
     /// ```
     pub fn response(&self, key: &Key, response: &Parts, body: Option<u64>) -> ResponseVerdict {
-        let said = match self.check_shared(key, response, body) {
-            Ok(said) => said,
+        let control = match self.check_shared(key, response, body) {
+            Ok(control) => control,
             Err(reason) => return ResponseVerdict::Unshared(reason),
         };
-        match self.why_unkept(response, said) {
+        match self.why_unkept(response, control) {
             Some(reason) => ResponseVerdict::Unkept(reason),
             None => ResponseVerdict::Kept,
         }
     }
 
-    /// What `Cache-Control` says, if another caller may have the response at all.
+    /// Checks that another request may get the response. Returns its parsed `Cache-Control`.
     fn check_shared(
         &self,
         key: &Key,
@@ -58,34 +58,34 @@ impl Gates {
         body: Option<u64>,
     ) -> Result<CacheControl, Unshared> {
         let Parts { headers, status, .. } = response;
-        let said = CacheControl::of(headers)?;
+        let control = CacheControl::of(headers)?;
         let varies_by = elements(headers, VARY)?;
-        // It is taken apart later, when the hop-by-hop fields go.
+        // `remove_hop_by_hop` parses it later and cannot report an error.
         elements(headers, CONNECTION)?;
-        let is_private = !key.has_credentials();
+        let is_anonymous = !key.has_credentials();
         let why_not = [
-            (said.no_store, Unshared::NoStore),
+            (control.no_store, Unshared::NoStore),
             (sets_cookie(headers), Unshared::SetCookie),
             (varies_by.contains(&b"*".as_slice()), Unshared::VaryAny),
             (status.is_informational(), Unshared::Informational),
             (body.is_none(), Unshared::UnknownEnd),
             (body.is_some_and(|length| length > self.max_body), Unshared::TooLong),
-            (is_private && said.private, Unshared::Private),
-            (is_private && is_refusal(*status), Unshared::Refusal),
-            (varies_by.iter().any(|name| !self.decides(name)), Unshared::Vary),
+            (is_anonymous && control.private, Unshared::Private),
+            (is_anonymous && is_refusal(*status), Unshared::Refusal),
+            (varies_by.iter().any(|name| !self.is_fixed_by_key(name)), Unshared::Vary),
         ];
         match why_not.into_iter().find(|(holds, _)| *holds) {
             Some((_, reason)) => Err(reason),
-            None => Ok(said),
+            None => Ok(control),
         }
     }
 
-    /// Why a response that may be shared is not for those who come after it was made.
-    fn why_unkept(&self, response: &Parts, said: CacheControl) -> Option<Unkept> {
+    /// The reason not to retain a response that may be shared.
+    fn why_unkept(&self, response: &Parts, control: CacheControl) -> Option<Unkept> {
         let headers = &response.headers;
-        let lifetime = said.max_age.map(|max_age| max_age.saturating_sub(age(headers)));
+        let lifetime = control.max_age.map(|max_age| max_age.saturating_sub(age(headers)));
         let why_not = [
-            (said.no_cache, Unkept::NoCache),
+            (control.no_cache, Unkept::NoCache),
             (lifetime.is_some_and(|seconds| self.is_too_short(seconds)), Unkept::MaxAge),
             (lifetime.is_none() && headers.contains_key(EXPIRES), Unkept::Expires),
             (response.status.is_server_error(), Unkept::ServerError),
@@ -93,9 +93,9 @@ impl Gates {
         why_not.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
 
-    /// Whether all requests of one key agree in this field: it is in the key, or requests that have
-    /// it are passed through.
-    fn decides(&self, name: &[u8]) -> bool {
+    /// Returns `true` if all requests of one key have equal values of this field. The field is in the
+    /// key (`Host` as the authority), or a request that has it is passed through.
+    fn is_fixed_by_key(&self, name: &[u8]) -> bool {
         HeaderName::from_bytes(name)
             .is_ok_and(|name| self.has_in_key(&name) || name == HOST || CREDENTIALS.contains(&name))
     }
@@ -111,7 +111,7 @@ fn sets_cookie(headers: &HeaderMap) -> bool {
     headers.contains_key(SET_COOKIE) || headers.contains_key("set-cookie2")
 }
 
-/// Whether the status is about who asks, or how often.
+/// Returns `true` if the status depends on the client, or on how often it asks.
 fn is_refusal(status: StatusCode) -> bool {
     let refusals = [
         StatusCode::UNAUTHORIZED,

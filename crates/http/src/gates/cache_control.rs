@@ -1,33 +1,34 @@
-//! What the `Cache-Control`, `Pragma` and `Age` fields of a message say (RFC 9111, 5).
+//! [`CacheControl`]: the parsed `Cache-Control`, `Pragma` and `Age` fields (RFC 9111, 5).
 
 use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, PRAGMA};
 
-use crate::http::fields::{Malformed, elements, lists, trim};
+use crate::gates::fields::{Malformed, elements, lists, trim};
 
-/// The directives that decide about sharing. All others are of no concern here.
+/// The directives that decide about sharing. All other directives are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CacheControl {
-    pub(super) no_store: bool,
-    /// Also by `Pragma`, and also where it is said of some fields only.
-    pub(super) no_cache: bool,
-    /// Also where it is said of some fields only.
-    pub(super) private: bool,
-    /// The least of all `max-age` and `s-maxage`, in seconds; zero where one is no number.
-    pub(super) max_age: Option<u64>,
+pub(crate) struct CacheControl {
+    pub(crate) no_store: bool,
+    /// Set by `no-cache` with or without field names, and by `Pragma: no-cache`.
+    pub(crate) no_cache: bool,
+    /// Set by `private` with or without field names.
+    pub(crate) private: bool,
+    /// The smallest `max-age` or `s-maxage`, in seconds. A value that is no number counts as zero.
+    pub(crate) max_age: Option<u64>,
 }
 
 impl CacheControl {
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
-        let mut said = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
+    /// Parses the fields of a message.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
+        let mut control = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
         for element in elements(headers, CACHE_CONTROL)? {
             let (name, argument) = directive(element)?;
-            said.hear(name, argument.as_deref());
+            control.set(name, argument.as_deref());
         }
-        Ok(said)
+        Ok(control)
     }
 
-    fn hear(&mut self, name: &[u8], argument: Option<&[u8]>) {
+    fn set(&mut self, name: &[u8], argument: Option<&[u8]>) {
         let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
         if is("no-store") {
             self.no_store = true;
@@ -42,13 +43,14 @@ impl CacheControl {
     }
 }
 
-/// How old the message was when it came here, in seconds; the most of all that it says.
-pub(super) fn age(headers: &HeaderMap) -> u64 {
+/// The message's age when it arrived, in seconds: the largest `Age`. A value that is no number
+/// counts as the largest possible age.
+pub(crate) fn age(headers: &HeaderMap) -> u64 {
     let ages = headers.get_all(AGE).iter();
     ages.map(|age| seconds(trim(age.as_bytes())).unwrap_or(u64::MAX)).max().unwrap_or(0)
 }
 
-/// A directive's name and argument: `token`, `token=token` or `token="quoted string"`.
+/// Splits a directive into name and argument: `token`, `token=token` or `token="quoted string"`.
 fn directive(element: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), Malformed> {
     let Some(equals) = element.iter().position(|byte| *byte == b'=') else {
         return Ok((token(element)?, None));
@@ -66,7 +68,7 @@ fn token(text: &[u8]) -> Result<&[u8], Malformed> {
     if !text.is_empty() && text.iter().all(is_token) { Ok(text) } else { Err(Malformed) }
 }
 
-/// The text of a quoted string, from what stands between its quotes.
+/// The value of a quoted string. `quoted` is the text between the quotes.
 fn unquoted(quoted: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut text = Vec::with_capacity(quoted.len());
     let mut bytes = quoted.iter();
@@ -80,7 +82,7 @@ fn unquoted(quoted: &[u8]) -> Result<Vec<u8>, Malformed> {
     Ok(text)
 }
 
-/// A number of seconds; one that is too large to count is as good as endless.
+/// Parses a number of seconds. A number that is too large becomes `u64::MAX`.
 fn seconds(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,43 +1,55 @@
-//! A layer whose requests bring what the handler does with them.
+//! A layer whose requests carry the function that its handler runs.
 
-use coalescer::http::{Body, CoalesceLayer, Coalesced};
+use std::time::Duration;
+
+use coalescer_http::{Body, CoalesceLayer, Coalesced, Settings};
 use http::request::Builder;
 use http::{Request, Response};
 
 use crate::support::{Call, Function, start, wait_until};
 
-/// What a handler makes of a request.
+/// The response of the handler.
 pub(crate) type Page = Response<Body>;
 
-/// The request's body is what the handler does.
+/// A request whose body is the function that the handler runs.
 pub(crate) type Scripted = Request<Function<Page, String>>;
 
 pub(crate) type Pages = Coalesced<fn(Scripted) -> Result<Page, String>, String>;
 
-/// What a call of the layer gives.
+/// The result of a call of the layer.
 pub(crate) type Answer = Result<Page, std::sync::Arc<String>>;
 
 fn handler(request: Scripted) -> Result<Page, String> {
     (request.into_body())()
 }
 
+/// A layer with these settings.
+pub(crate) fn with(settings: Settings) -> CoalesceLayer {
+    CoalesceLayer::new().settings(settings)
+}
+
+/// A layer with this window.
+pub(crate) fn with_window(window: Duration) -> CoalesceLayer {
+    with(Settings::new().window(window))
+}
+
 pub(crate) fn pages(layer: CoalesceLayer) -> Pages {
     layer.layer(handler as fn(Scripted) -> _)
 }
 
-/// A call that runs the handler: it is handed out when the handler has begun.
+/// Starts a call that runs the handler, and returns it when the handler has begun.
 #[track_caller]
 pub(crate) fn lead(pages: &Pages, request: Builder) -> Call<Page, String, Answer> {
     begin(pages, request).begun()
 }
 
-/// A call of which is not known yet what it will be.
+/// Starts a call, which may become a leader, a follower or a hit.
 pub(crate) fn begin(pages: &Pages, request: Builder) -> Call<Page, String, Answer> {
     let pages = pages.clone();
     start(move |function| pages.call(request.body(function).unwrap()))
 }
 
-/// Calls that follow: they are handed out when that many more wait than before.
+/// Starts `count` calls that follow, and returns them when all of them wait.
 #[track_caller]
 pub(crate) fn follow(
     pages: &Pages,
@@ -54,12 +66,12 @@ pub(crate) fn followers(pages: &Pages) -> usize {
     pages.in_flight().iter().map(|flight| flight.followers).sum()
 }
 
-/// A call whose handler returns this at once.
+/// Makes a call whose handler returns `page` at once.
 pub(crate) fn call(pages: &Pages, request: Builder, page: Page) -> Page {
     pages.call(scripted(request, || Ok(page))).unwrap()
 }
 
-/// A request whose handler does this.
+/// A request whose handler runs `function`.
 pub(crate) fn scripted(
     request: Builder,
     function: impl FnOnce() -> Result<Page, String> + Send + 'static,

@@ -1,31 +1,30 @@
-//! The layer's counters: what the gates said, beside what the flights count.
+//! [`LayerStats`]: the counters of the gates and of the flights.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Stats;
-use crate::http::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
-use crate::sync::{AtomicU64, Ordering};
+use crate::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
+use coalescer::Stats;
 
-/// What has happened so far at one layer: a snapshot of its counters.
+/// A snapshot of a layer's counters.
 ///
-/// # The rules by which counters move
-///
-/// | counter | moves when |
+/// | counter | counts |
 /// |---|---|
-/// | `passed_through` | the request gate passes a request through |
-/// | `unshared` | a handler's response to a request that could have shared is its own client's alone |
-/// | `unkept` | a handler's response goes to those who wait and is not kept |
-/// | `flights` | as [`Stats`] says; its calls are the requests that were not passed through |
+/// | `passed_through` | requests that the request gate passed through |
+/// | `unshared` | responses that only their own request got, of requests that were not passed through |
+/// | `unkept` | responses that followers could get and the window did not retain |
+/// | `flights` | see [`Stats`]; each request that was not passed through is one call |
 ///
-/// Each reason has a count of its own: see [`passed_through_for`](Self::passed_through_for) and its
-/// sisters. They answer the question why so little is coalesced. Snapshots of counters that move
-/// meanwhile may be off by those requests that are just being counted.
+/// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
+/// [`unshared_for`](Self::unshared_for) and [`unkept_for`](Self::unkept_for). Read them to find out why
+/// a layer coalesces few requests. The counters are read one after the other, so a snapshot may
+/// miss a part of a request that is counted at that moment.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::convert::Infallible;
-/// use coalescer::http::{CoalesceLayer, PassThrough};
+/// use coalescer_http::{CoalesceLayer, PassThrough};
 /// use http::{Request, Response};
 ///
 /// let pages = CoalesceLayer::new()
@@ -40,18 +39,18 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerStats {
-    /// Requests that were passed through, over all reasons.
+    /// Requests that were passed through, for all reasons.
     pub passed_through: u64,
-    /// Responses that were their own client's alone, over all reasons.
+    /// Responses that only their own request got, for all reasons.
     pub unshared: u64,
-    /// Responses that went to those who waited and were not kept, over all reasons.
+    /// Responses that followers could get and the window did not retain, for all reasons.
     pub unkept: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
 }
 
-/// Counts by reason, in the order of the reasons.
+/// Counts by reason, each list in the order of its enum's `ALL`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ByReason<C> {
     passed_through: C,
@@ -60,24 +59,24 @@ struct ByReason<C> {
 }
 
 impl LayerStats {
-    /// All requests that the layer was called with: passed through, or counted by the flights.
+    /// Returns the number of all requests: those passed through and those of the flights.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(coalescer::http::LayerStats::default().total_requests(), 0);
+    /// assert_eq!(coalescer_http::LayerStats::default().total_requests(), 0);
     /// ```
     #[must_use]
     pub fn total_requests(&self) -> u64 {
         self.passed_through + self.flights.total_requests
     }
 
-    /// Requests that were passed through for this reason.
+    /// Returns the number of requests that were passed through for a reason.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, PassThrough};
+    /// use coalescer_http::{LayerStats, PassThrough};
     ///
     /// assert_eq!(LayerStats::default().passed_through_for(PassThrough::Credentials), 0);
     /// ```
@@ -86,12 +85,12 @@ impl LayerStats {
         count_of(&self.by_reason.passed_through, PassThrough::ALL, reason)
     }
 
-    /// Responses that were their own client's alone for this reason.
+    /// Returns the number of responses that only their own request got, for a reason.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, Unshared};
+    /// use coalescer_http::{LayerStats, Unshared};
     ///
     /// assert_eq!(LayerStats::default().unshared_for(Unshared::SetCookie), 0);
     /// ```
@@ -100,12 +99,12 @@ impl LayerStats {
         count_of(&self.by_reason.unshared, Unshared::ALL, reason)
     }
 
-    /// Responses that were not kept for this reason.
+    /// Returns the number of responses that the window did not retain, for a reason.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{LayerStats, Unkept};
+    /// use coalescer_http::{LayerStats, Unkept};
     ///
     /// assert_eq!(LayerStats::default().unkept_for(Unkept::ServerError), 0);
     /// ```
@@ -114,7 +113,7 @@ impl LayerStats {
         count_of(&self.by_reason.unkept, Unkept::ALL, reason)
     }
 
-    /// All reasons that have occurred, with their counts, in the tables' order.
+    /// Returns the reasons with a count above zero, in the order of the tables.
     fn reasons(&self) -> impl Iterator<Item = (&'static str, String, u64)> {
         let passed = named("passed through", PassThrough::ALL, &self.by_reason.passed_through);
         let unshared = named("unshared", Unshared::ALL, &self.by_reason.unshared);
@@ -124,8 +123,8 @@ impl LayerStats {
 }
 
 fn count_of<R: PartialEq>(counts: &[u64], all: &[R], reason: R) -> u64 {
-    let place = all.iter().position(|one| *one == reason);
-    place.and_then(|place| counts.get(place)).copied().unwrap_or(0)
+    let index = all.iter().position(|one| *one == reason);
+    index.and_then(|index| counts.get(index)).copied().unwrap_or(0)
 }
 
 fn named<R: fmt::Display>(
@@ -137,12 +136,12 @@ fn named<R: fmt::Display>(
     counted.map(move |(reason, count)| (kind, reason.to_string(), *count))
 }
 
-/// As a line for a log: the flights' line, and every reason that has occurred.
+/// Shows one line for a log: the counters, and each reason with a count above zero.
 ///
 /// # Examples
 ///
 /// ```
-/// let line = coalescer::http::LayerStats::default().to_string();
+/// let line = coalescer_http::LayerStats::default().to_string();
 /// assert!(line.starts_with("0 requests, 0 passed through; 0 calls, 0 executed"));
 /// ```
 impl fmt::Display for LayerStats {
@@ -156,8 +155,9 @@ impl fmt::Display for LayerStats {
     }
 }
 
-/// As JSON: the fields, and an object `reasons` with a count for each that has occurred.
+/// Serializes the fields, and a map `reasons` with each count above zero.
 #[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl serde::Serialize for LayerStats {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
@@ -176,12 +176,12 @@ impl serde::Serialize for LayerStats {
     }
 }
 
-/// The counters themselves.
+/// The live counters of a layer.
 #[derive(Debug)]
-pub(super) struct Counters(ByReason<Box<[AtomicU64]>>);
+pub(crate) struct Counters(ByReason<Box<[AtomicU64]>>);
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(ByReason {
             passed_through: zeros(PassThrough::ALL),
             unshared: zeros(Unshared::ALL),
@@ -189,11 +189,11 @@ impl Counters {
         })
     }
 
-    pub(super) fn count_passed_through(&self, reason: PassThrough) {
+    pub(crate) fn count_passed_through(&self, reason: PassThrough) {
         count(&self.0.passed_through, PassThrough::ALL, reason);
     }
 
-    pub(super) fn count_response(&self, verdict: ResponseVerdict) {
+    pub(crate) fn count_response(&self, verdict: ResponseVerdict) {
         match verdict {
             ResponseVerdict::Unshared(reason) => count(&self.0.unshared, Unshared::ALL, reason),
             ResponseVerdict::Unkept(reason) => count(&self.0.unkept, Unkept::ALL, reason),
@@ -201,7 +201,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn snapshot(&self, flights: Stats) -> LayerStats {
+    pub(crate) fn snapshot(&self, flights: Stats) -> LayerStats {
         let by_reason = ByReason {
             passed_through: read(&self.0.passed_through),
             unshared: read(&self.0.unshared),
@@ -222,8 +222,8 @@ fn zeros<R>(all: &[R]) -> Box<[AtomicU64]> {
 }
 
 fn count<R: PartialEq>(counters: &[AtomicU64], all: &[R], reason: R) {
-    if let Some(place) = all.iter().position(|one| *one == reason) {
-        counters[place].fetch_add(1, Ordering::Relaxed);
+    if let Some(index) = all.iter().position(|one| *one == reason) {
+        counters[index].fetch_add(1, Ordering::Relaxed);
     }
 }
 

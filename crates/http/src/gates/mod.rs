@@ -1,4 +1,19 @@
-//! [`Gates`]: what decides about sharing, as functions over the parts of a message.
+//! [`Gates`]: the decisions about sharing, as functions over the parts of a message.
+//!
+//! ```text
+//! request  ──▶ request_gate ──▶ passed through, or a key
+//! response ──▶ response_gate ─▶ unshared, unkept or kept
+//!                   │
+//!                   └─▶ cache_control ─▶ fields      parse header fields
+//! ```
+//!
+//! The gates know no flights and no threads. They call no user code but the functions given to
+//! [`Gates::key_part`] and [`Gates::should_coalesce`].
+
+pub(crate) mod cache_control;
+pub(crate) mod fields;
+mod request_gate;
+mod response_gate;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,27 +23,30 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ORIGIN, RANGE};
 use http::uri::Scheme;
 use http::{HeaderName, request};
 
-/// The fields that are a part of every key.
+/// Fields that are in every key.
 const KEY_HEADERS: [HeaderName; 5] = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ORIGIN, RANGE];
 
-/// What a proxy in front says of the scheme and authority that it was asked for.
+/// Fields by which a proxy states the scheme and authority of the client's request. They are in
+/// every key too.
 const FORWARDED: [&str; 2] = ["x-forwarded-host", "x-forwarded-proto"];
 
-/// The longest body that is shared unless the settings say otherwise: 1 MiB.
+/// The length of the longest body that is shared if [`Gates::max_body`] is not set: 1 MiB.
 ///
 /// # Examples
 ///
 /// ```
-/// assert_eq!(coalescer::http::DEFAULT_MAX_BODY, 1 << 20);
+/// assert_eq!(coalescer_http::DEFAULT_MAX_BODY, 1 << 20);
 /// ```
 pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 
-/// The two gates: which requests may share a response, and with whom a response may be shared.
+/// The two gates: which requests may share a response, and who may get a response.
 ///
-/// Pure functions of their settings and the parts of a message, for servers whose requests are not
-/// answered by a handler that a [`CoalesceLayer`](super::CoalesceLayer) could go round. They know
-/// no threads and no flights: put a [`Group`](crate::Group) of [`Key`](super::Key)s with a keyed
-/// hasher behind them.
+/// The gates are pure functions of their settings and the parts of a message. Use them for a server
+/// that has no handler function for a [`CoalesceLayer`](crate::CoalesceLayer). Put a
+/// [`Group`](coalescer::Group) of [`Key`](crate::Key)s with a keyed hasher behind them.
+///
+/// A shared response must not contain the fields of one connection. Remove the fields that
+/// `Connection` names and those of RFC 9110, 7.6.1, as the layer does.
 ///
 /// # Examples
 ///
@@ -36,7 +54,7 @@ pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 /// use std::convert::Infallible;
 /// use std::hash::RandomState;
 /// use coalescer::Group;
-/// use coalescer::http::{Gates, Key, RequestVerdict, ResponseVerdict};
+/// use coalescer_http::{Gates, Key, RequestVerdict, ResponseVerdict};
 /// use http::{Request, Response, request};
 ///
 /// struct Page { response: Response<String>, verdict: ResponseVerdict }
@@ -70,30 +88,27 @@ pub const DEFAULT_MAX_BODY: u64 = 1 << 20;
 /// };
 /// assert_eq!(response.body(), "page /a");
 /// ```
-///
-/// What belongs to one connection is not for others: take the fields that `Connection` names, and
-/// those of RFC 9110, 7.6.1, out of what is shared, as the layer does.
 #[derive(Clone)]
-#[must_use = "the gates do nothing until they are asked"]
+#[must_use = "gates do nothing until they see a message"]
 pub struct Gates {
-    pub(super) key_headers: Vec<HeaderName>,
-    pub(super) key_parts: Vec<KeyPart>,
-    pub(super) should_coalesce: Option<Predicate>,
-    pub(super) scheme: Scheme,
-    pub(super) max_body: u64,
-    pub(super) window: Duration,
+    pub(crate) key_headers: Vec<HeaderName>,
+    pub(crate) key_parts: Vec<KeyPart>,
+    pub(crate) should_coalesce: Option<Predicate>,
+    pub(crate) scheme: Scheme,
+    pub(crate) max_body: u64,
+    pub(crate) window: Duration,
 }
 
 type KeyPart = Arc<dyn Fn(&request::Parts) -> Option<String> + Send + Sync>;
 type Predicate = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
 
 impl Gates {
-    /// Gates that go by the tables alone.
+    /// Makes gates that follow the tables of the [crate page](crate), without exceptions.
     ///
     /// # Examples
     ///
     /// ```
-    /// let gates = coalescer::http::Gates::new();
+    /// let gates = coalescer_http::Gates::new();
     /// # let _ = gates;
     /// ```
     pub fn new() -> Self {
@@ -104,24 +119,25 @@ impl Gates {
             should_coalesce: None,
             scheme: Scheme::HTTP,
             max_body: DEFAULT_MAX_BODY,
-            window: crate::DEFAULT_WINDOW,
+            window: coalescer::DEFAULT_WINDOW,
         }
     }
 
-    /// Makes a request field a part of the key.
+    /// Adds a request field to the key. Requests share only if the field's values are equal.
     ///
-    /// Name every field that a handler reads and that is not in the table, such as an API key or a
-    /// tenant. With `Authorization`, `Proxy-Authorization` or `Cookie`, requests that have it are
-    /// coalesced too, each set of credentials for itself; without, they are passed through.
+    /// Name every field that the handler reads and that is not in the table, such as an API key or a
+    /// tenant. A request with `Authorization`, `Proxy-Authorization` or `Cookie` is passed through
+    /// unless the key has that field. If the key has it, requests share only with requests of the
+    /// same credentials.
     ///
     /// # Panics
     ///
-    /// If no field can have this name.
+    /// Panics if `name` is not a valid name of a field.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
     ///
     /// let request = || {
     ///     let request = http::Request::get("/").header("authorization", "Bearer 1");
@@ -137,7 +153,7 @@ impl Gates {
     pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-            panic!("key_header({name:?}): no field has such a name; give one such as x-tenant")
+            panic!("key_header({name:?}): no field has such a name; use one such as x-tenant")
         };
         if !self.key_headers.contains(&name) {
             self.key_headers.push(name);
@@ -145,16 +161,19 @@ impl Gates {
         self
     }
 
-    /// Makes what a function says of a request a part of the key.
+    /// Adds the result of a function to the key. Requests share only if the results are equal.
     ///
-    /// For what is not in a field as such: a tenant that is found by the connection, or one of many
-    /// cookies. It can only tell requests apart, never bring together what the table keeps apart.
-    /// Each function has a place of its own, and `None` is not the same as an empty text.
+    /// Use it for a value that is not a whole field, such as a tenant known from the connection, or
+    /// one of several cookies. The function can only separate requests. It cannot bring together
+    /// requests that the table separates. Each call of this method adds one more part. `None` differs
+    /// from an empty string.
+    ///
+    /// A panic of the function unwinds through the call that asks the gate.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Gates;
+    /// use coalescer_http::Gates;
     ///
     /// #[derive(Clone)]
     /// struct Tenant(String);
@@ -177,15 +196,18 @@ impl Gates {
         self
     }
 
-    /// Asks a function about every request that would be coalesced; those it says no to are passed
-    /// through.
+    /// Passes through every request for which a function returns `false`.
     ///
-    /// It cannot let through what the table does not. Asked again, both functions must say yes.
+    /// The gate calls the function only for requests that the table would coalesce. So the function
+    /// can exclude requests but not include more. A second call of this method adds a function: a
+    /// request is coalesced only if all functions return `true`.
+    ///
+    /// A panic of the function unwinds through the call that asks the gate.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
     ///
     /// let gates = Gates::new().should_coalesce(|request| !request.uri.path().starts_with("/live"));
     /// let verdict = |path: &str| {
@@ -205,14 +227,15 @@ impl Gates {
         self
     }
 
-    /// The scheme of requests that do not name theirs, as those of HTTP/1.1 seldom do.
+    /// Sets the scheme of requests that state none. Most requests of HTTP/1.1 state none.
     ///
-    /// Without it: `http`. It decides which port is the default one.
+    /// The default is `http`. The scheme is in the key. It also decides which port is the default
+    /// port, which the key leaves out.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Gates;
+    /// use coalescer_http::Gates;
     /// use http::uri::Scheme;
     ///
     /// let gates = Gates::new().scheme(Scheme::HTTPS);
@@ -228,14 +251,14 @@ impl Gates {
         self
     }
 
-    /// The longest body, in bytes, that is shared.
+    /// Sets the length in bytes of the longest body that is shared.
     ///
-    /// Without it: [`DEFAULT_MAX_BODY`].
+    /// The default is [`DEFAULT_MAX_BODY`], 1 MiB.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
     ///
     /// let gates = Gates::new().max_body(4);
     /// # let request = http::Request::get("/").body(()).unwrap();
@@ -249,16 +272,17 @@ impl Gates {
         self
     }
 
-    /// The window that the group behind the gates has.
+    /// States the window of the group behind the gates.
     ///
-    /// Without it: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW). What a message says in `max-age` is
-    /// compared with it: a shorter one forbids the window to serve it.
+    /// The default is [`DEFAULT_WINDOW`](coalescer::DEFAULT_WINDOW), 100 ms. The gates compare
+    /// `max-age` with the window. A request with a shorter `max-age` asks for a fresh response. A
+    /// response with a shorter `max-age` is not retained.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
     ///
     /// let gates = Gates::new().window(Duration::from_secs(5));
     /// # let request = http::Request::get("/").body(()).unwrap();

@@ -1,24 +1,22 @@
-//! [`Coalesced`]: a handler with a layer round it.
+//! [`Coalesced`]: a handler inside a layer.
 
 use std::convert::Infallible;
 use std::fmt;
-use std::hash::RandomState;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
+use coalescer::{Error, InFlight};
 use http::{Request, Response};
 
-use crate::http::body::Body;
-use crate::http::gates::Gates;
-use crate::http::key::Key;
-use crate::http::layer::ErrorResponse;
-use crate::http::page::Page;
-use crate::http::stats::{Counters, LayerStats};
-use crate::http::verdict::RequestVerdict;
-use crate::sync::Arc;
-use crate::wait::clock::Clock;
-use crate::{Error, Group, InFlight, Role};
+use crate::body::Body;
+use crate::flights::{Flights, Freshness};
+use crate::gates::Gates;
+use crate::key::Key;
+use crate::layer::ErrorResponse;
+use crate::page::Page;
+use crate::stats::{Counters, LayerStats};
+use crate::verdict::RequestVerdict;
 
-/// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](super::CoalesceLayer::layer).
+/// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
 /// It is a handle: clones share the handler, the flights and the counters.
 ///
@@ -26,7 +24,7 @@ use crate::{Error, Group, InFlight, Role};
 ///
 /// ```
 /// use std::convert::Infallible;
-/// use coalescer::http::CoalesceLayer;
+/// use coalescer_http::CoalesceLayer;
 /// use http::{Request, Response};
 ///
 /// let pages = CoalesceLayer::new()
@@ -36,72 +34,69 @@ use crate::{Error, Group, InFlight, Role};
 /// assert_eq!(response.into_body().into_bytes().unwrap(), "/a");
 /// ```
 pub struct Coalesced<H, E> {
-    inner: StdArc<Inner<H, E>>,
+    inner: Arc<Inner<H, E>>,
 }
 
 struct Inner<H, E> {
     handler: H,
     gates: Gates,
     flights: Flights<E>,
-    clock: Clock,
     counters: Counters,
     error_response: ErrorResponse,
 }
 
-/// The hasher is keyed, as keys come from strangers.
-type Flights<E> = Group<Key, Page, E, RandomState>;
-
-/// How a request wants to share.
-#[derive(Clone, Copy)]
-enum Wish {
-    Shared,
-    Fresh,
-}
-
 impl<H, E> Coalesced<H, E> {
-    pub(super) fn new(
+    pub(crate) fn new(
         handler: H,
         gates: Gates,
         flights: Flights<E>,
-        clock: Clock,
         error_response: ErrorResponse,
     ) -> Self {
         let counters = Counters::new();
-        let inner = Inner { handler, gates, flights, clock, counters, error_response };
-        Self { inner: StdArc::new(inner) }
+        Self { inner: Arc::new(Inner { handler, gates, flights, counters, error_response }) }
     }
 
-    /// Answers a request: with a response that is shared, or by running the handler.
+    /// Answers a request, by running the handler or with the response of another request.
     ///
-    /// A request that is passed through runs the handler on this thread. So does a **leader**, and it
-    /// gets the handler's response as it is. A **follower** blocks until the leader's response is
-    /// there, at most for [`max_wait`](super::CoalesceLayer::max_wait). Its request is dropped, and it
-    /// gets a response of its own with the same status, fields and body, without the version, the
-    /// hop-by-hop fields and the extensions, which are one connection's or one request's. If the
-    /// response may not be shared, the follower runs the handler itself, with its own request. A
-    /// **late** request gets one from the window at once, with an `Age`.
+    /// - A request that is **passed through** runs the handler on this thread.
+    /// - A **leader** runs the handler on this thread and returns the handler's response unchanged.
+    /// - A **follower** blocks until the leader has a response. The request is dropped. The follower
+    ///   returns a response with the same status, fields and body, but without the version, the
+    ///   hop-by-hop fields and the extensions. If the response may not be shared, the follower runs
+    ///   the handler for its own request.
+    /// - A **hit** returns a response from the window at once, with an `Age` field.
+    ///
+    /// # Blocking
+    ///
+    /// A call that runs the handler takes as long as the handler takes, plus the time to read a
+    /// [`Body`] of known length that is shared. A follower waits for at most the setting `max_wait`,
+    /// or without one until the leader has a response.
     ///
     /// # Errors
     ///
-    /// The handler's own error, the same for everyone who waited for it. What the library itself
-    /// has to say becomes a response: see
-    /// [`error_response`](super::CoalesceLayer::error_response).
+    /// Returns the handler's error. All requests that waited for it get the same `Arc`. Errors of
+    /// coalescing itself, such as a timeout, become a response: see
+    /// [`error_response`](crate::CoalesceLayer::error_response).
     ///
     /// # Panics
     ///
-    /// If this call runs the handler and that panics, the panic goes on through this call, and the
-    /// server does with it what it does. Those who waited get a 500.
+    /// If the handler panics in this call, the panic unwinds through this call. Its followers get a
+    /// response with status 500.
+    ///
+    /// A panic of a function given to `key_part` or `should_coalesce` unwinds through this call too.
+    /// It affects no other request.
     ///
     /// # Deadlocks
     ///
-    /// As [`Group::execute`]: a handler may call this layer, and a call that would wait for its own
-    /// thread is answered with a 500 at once.
+    /// A handler may call its own layer. A call that would wait for its own thread, directly or over
+    /// other threads, does not wait: it gets a response with status 500. See
+    /// [`Group::execute`](coalescer::Group::execute) and the setting `on_deadlock`.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::convert::Infallible;
-    /// use coalescer::http::CoalesceLayer;
+    /// use coalescer_http::CoalesceLayer;
     /// use http::{Request, Response};
     ///
     /// let pages = CoalesceLayer::new()
@@ -109,7 +104,7 @@ impl<H, E> Coalesced<H, E> {
     /// for age in [None, Some("0")] {
     ///     let response = pages.call(Request::get("/").body(()).unwrap()).unwrap();
     ///     let stated = response.headers().get("age").map(|age| age.to_str().unwrap());
-    ///     assert_eq!(stated, age); // the second comes from the window
+    ///     assert_eq!(stated, age); // the second response comes from the window
     /// }
     /// assert_eq!(pages.stats().flights.executed_requests, 1);
     /// ```
@@ -126,36 +121,36 @@ impl<H, E> Coalesced<H, E> {
                 self.inner.counters.count_passed_through(reason);
                 self.inner.run(request).map_err(Arc::new)
             }
-            RequestVerdict::Shared(key) => self.inner.share(&key, Wish::Shared, request),
-            RequestVerdict::Fresh(key) => self.inner.share(&key, Wish::Fresh, request),
+            RequestVerdict::Shared(key) => self.inner.share(&key, Freshness::Any, request),
+            RequestVerdict::Fresh(key) => self.inner.share(&key, Freshness::Fresh, request),
         }
     }
 
-    /// The handler.
+    /// Returns the handler. A call of it is not coalesced and not counted.
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::CoalesceLayer;
+    /// # use coalescer_http::CoalesceLayer;
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    /// let alone = (pages.handler())(Request::post("/").body(()).unwrap());
-    /// assert_eq!(*alone.unwrap().body(), "hello");
+    /// let response = (pages.handler())(Request::post("/").body(()).unwrap());
+    /// assert_eq!(*response.unwrap().body(), "hello");
     /// ```
     #[must_use]
     pub fn handler(&self) -> &H {
         &self.inner.handler
     }
 
-    /// The gates, for instance to make the key to [`forget`](Self::forget).
+    /// Returns the gates, for instance to make the key for [`forget`](Self::forget).
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::{CoalesceLayer, RequestVerdict};
+    /// # use coalescer_http::{CoalesceLayer, RequestVerdict};
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
@@ -171,13 +166,13 @@ impl<H, E> Coalesced<H, E> {
         &self.inner.gates
     }
 
-    /// The counters so far.
+    /// Returns a snapshot of the counters.
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::CoalesceLayer;
+    /// # use coalescer_http::CoalesceLayer;
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
@@ -189,13 +184,13 @@ impl<H, E> Coalesced<H, E> {
         self.inner.counters.snapshot(self.inner.flights.stats())
     }
 
-    /// Every flight under way, the oldest first. Keys show no value of a field.
+    /// Returns every flight under way, the oldest first. A [`Key`] shows no value of a field.
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::CoalesceLayer;
+    /// # use coalescer_http::CoalesceLayer;
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
@@ -207,8 +202,10 @@ impl<H, E> Coalesced<H, E> {
         self.inner.flights.in_flight()
     }
 
-    /// Detaches the flight or the response of this key, and says whether there was one. See
-    /// [`Group::forget`].
+    /// Detaches the flight or removes the response of a key. Returns `true` if there was one.
+    ///
+    /// Requests that wait already still get that flight's response. No later request does. See
+    /// [`Group::forget`](coalescer::Group::forget).
     ///
     /// # Examples
     ///
@@ -217,15 +214,15 @@ impl<H, E> Coalesced<H, E> {
         self.inner.flights.forget(key)
     }
 
-    /// Forgets every key, and says how many flights and responses there were.
+    /// Forgets every key. Returns the number of flights and responses that there were.
     ///
-    /// After a write of which nobody knows what pages it changes: commit it first, and forget then.
+    /// Use it after a write that may change any page. Commit the write first, then call this method.
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::CoalesceLayer;
+    /// # use coalescer_http::CoalesceLayer;
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
@@ -238,13 +235,13 @@ impl<H, E> Coalesced<H, E> {
         self.inner.flights.forget_all()
     }
 
-    /// The name that the settings gave it.
+    /// Returns the name given to [`CoalesceLayer::name`](crate::CoalesceLayer::name).
     ///
     /// # Examples
     ///
     /// ```
     /// # use std::convert::Infallible;
-    /// # use coalescer::http::CoalesceLayer;
+    /// # use coalescer_http::CoalesceLayer;
     /// # use http::{Request, Response};
     /// let pages = CoalesceLayer::new()
     ///     .name("pages")
@@ -269,61 +266,34 @@ impl<H, E> Inner<H, E> {
     fn share<B, R>(
         &self,
         key: &Key,
-        wish: Wish,
+        freshness: Freshness,
         request: Request<B>,
     ) -> Result<Response<Body>, Arc<E>>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        // The response of a call that runs the handler is its own, whatever others may have of it.
-        let mut own = None;
-        let lead = || {
-            let started = self.clock.now();
-            let response = self.run(request)?;
-            let (page, response, verdict) = Page::of(&self.gates, key, response, started);
-            self.counters.count_response(verdict);
-            own = Some(response);
-            Ok(page)
-        };
-        let shared = match wish {
-            Wish::Shared => {
-                let outcome = self.flights.execute_outcome(key, lead);
-                outcome.map(|outcome| (outcome.value, outcome.role))
-            }
-            Wish::Fresh => {
-                let value = self.flights.execute_fresh(key, lead);
-                value.map(|value| (value, Role::Follower))
-            }
-        };
-        match own {
-            Some(response) => Ok(response),
-            None => self.response_of(key, shared),
+        match self.flights.call(key, freshness, || self.lead(key, request)) {
+            Ok(response) => Ok(response),
+            Err(Error::Failed(error)) => Err(error),
+            Err(other) => Ok((self.error_response)(&without_failed(other), key)),
         }
     }
 
-    /// The response of a call that did not run the handler, or whose handler failed.
-    fn response_of(
-        &self,
-        key: &Key,
-        shared: Result<(Arc<Page>, Role), Error<E>>,
-    ) -> Result<Response<Body>, Arc<E>> {
-        let (page, role) = match shared {
-            Ok(shared) => shared,
-            Err(Error::Failed(error)) => return Err(error),
-            Err(other) => return Ok((self.error_response)(&without_failed(other), key)),
-        };
-        let Page::Shared(page) = &*page else {
-            unreachable!("a page that is its leader's own is shared with nobody")
-        };
-        Ok(match role {
-            Role::Late => page.late_response(self.clock.now()),
-            Role::Leader | Role::Follower => page.response(),
-        })
+    /// Runs the handler. Returns the page for other requests, and the response for this one.
+    fn lead<B, R>(&self, key: &Key, request: Request<B>) -> Result<(Page, Response<Body>), E>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let response = self.run(request)?;
+        let (verdict, page, response) = Page::split(&self.gates, key, response);
+        self.counters.count_response(verdict);
+        Ok((page, response))
     }
 }
 
-/// The library's own errors, which do not depend on the handler's.
+/// Converts an error that is not the handler's to a type that does not depend on the handler.
 fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
     match error {
         Error::LeaderPanicked { message } => Error::LeaderPanicked { message },
@@ -331,13 +301,14 @@ fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
         Error::WouldBlock => Error::WouldBlock,
         Error::WouldDeadlock => Error::WouldDeadlock,
         Error::Rejected => Error::Rejected,
-        Error::Failed(_) | Error::Abandoned => Error::Abandoned,
+        // The caller has handled `Failed`. A variant of a later version answers like `Abandoned`.
+        _ => Error::Abandoned,
     }
 }
 
 impl<H, E> Clone for Coalesced<H, E> {
     fn clone(&self) -> Self {
-        Self { inner: StdArc::clone(&self.inner) }
+        Self { inner: Arc::clone(&self.inner) }
     }
 }
 

@@ -1,13 +1,16 @@
-//! The request gate: whether a request may share a response, and by which key.
+//! The request gate: which requests may share a response, and their keys.
 //!
 //! ```text
-//!  would it harm to answer it with another's response? ── yes ─▶ passed through
-//!  does it have credentials that the key has not? ─────── yes ─▶ passed through
-//!  is it clear for whom it is? ────────────────────────── no ──▶ passed through
-//!  does the user's function agree? ────────────────────── no ──▶ passed through
-//!  does it ask for what is computed from now on? ──────── yes ─▶ fresh
-//!                                                         no ──▶ shared
+//!  method, body or fields forbid sharing? ─────────── yes ─▶ passed through
+//!  credentials that are not in the key? ───────────── yes ─▶ passed through
+//!  authority ambiguous? ───────────────────────────── yes ─▶ passed through
+//!  `should_coalesce` returns false? ───────────────── yes ─▶ passed through
+//!  `no-cache`, or `max-age` below the window? ─────── yes ─▶ fresh
+//!                                                     no ──▶ shared
 //! ```
+//!
+//! The order matters. The credentials are checked before `no-cache`, so that two users who ask for a
+//! fresh response never get the same key.
 
 use std::time::Duration;
 
@@ -19,38 +22,43 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, Method, Version};
 
-use crate::http::cache_control::CacheControl;
-use crate::http::fields::{Malformed, elements, trim};
-use crate::http::gates::Gates;
-use crate::http::key::{Key, KeyParts, Target};
-use crate::http::verdict::{PassThrough, RequestVerdict};
+use crate::gates::Gates;
+use crate::gates::cache_control::CacheControl;
+use crate::gates::fields::{Malformed, elements, trim};
+use crate::key::{Key, KeyParts, Target};
+use crate::verdict::{PassThrough, RequestVerdict};
 
-/// The fields by which a request says who asks.
-pub(super) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+/// The fields that carry credentials.
+pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
 
-/// The fields by which a GET can ask to be taken for something else.
+/// Fields by which a GET asks the server to treat it as another method.
 const METHOD_OVERRIDES: [&str; 3] =
     ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// How the names of the fields of a conditional request begin.
-pub(super) const CONDITIONAL: &str = "if-";
+/// The prefix of the fields of a conditional request, such as `If-None-Match`.
+pub(crate) const CONDITIONAL: &str = "if-";
 
 impl Gates {
-    /// What is to be done with a request.
+    /// Decides if a request may share a response, and makes its key.
     ///
-    /// A pure function of the settings and of `request`. It calls the functions that were given to
-    /// `should_coalesce` and `key_part`, on this thread.
+    /// The result depends on the settings and on `request` only. Calls the functions given to
+    /// [`should_coalesce`](Self::should_coalesce) and [`key_part`](Self::key_part) on this thread.
+    /// Does not block.
+    ///
+    /// # Panics
+    ///
+    /// A panic of one of these functions unwinds through this call.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::{Gates, RequestVerdict};
+    /// use coalescer_http::{Gates, RequestVerdict};
     ///
     /// let (request, body) = http::Request::get("/a?b=c").body(()).unwrap().into_parts();
     /// match Gates::new().request(&request) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.path_and_query(), "/a?b=c"),
-    ///     RequestVerdict::Fresh(_) => unreachable!("it does not ask for fresh answers"),
-    ///     RequestVerdict::PassThrough(reason) => unreachable!("passed through for its {reason}"),
+    ///     RequestVerdict::Fresh(_) => unreachable!("it has no cache-control"),
+    ///     RequestVerdict::PassThrough(reason) => unreachable!("passed through: {reason}"),
     /// }
     /// ```
     pub fn request(&self, request: &Parts) -> RequestVerdict {
@@ -73,7 +81,7 @@ impl Gates {
         Ok(if wants_fresh { RequestVerdict::Fresh(key) } else { RequestVerdict::Shared(key) })
     }
 
-    /// Whether the request asks for what is computed from now on, if its fields let it be shared.
+    /// Checks the fields. Returns `true` if the request asks for a fresh response.
     fn check_fields(&self, headers: &HeaderMap) -> Result<bool, PassThrough> {
         if headers.contains_key(UPGRADE) {
             return Err(PassThrough::Upgrade);
@@ -84,20 +92,20 @@ impl Gates {
         if accepts_event_stream(headers)? {
             return Err(PassThrough::EventStream);
         }
-        let said = CacheControl::of(headers)?;
-        if said.no_store {
+        let control = CacheControl::of(headers)?;
+        if control.no_store {
             return Err(PassThrough::NoStore);
         }
-        Ok(said.no_cache || said.max_age.is_some_and(|age| self.is_too_short(age)))
+        Ok(control.no_cache || control.max_age.is_some_and(|age| self.is_too_short(age)))
     }
 
-    /// Whether what may be this many seconds old may not come from the window.
-    pub(super) fn is_too_short(&self, seconds: u64) -> bool {
+    /// Returns `true` if a `max-age` of this many seconds forbids the window to serve a response.
+    pub(crate) fn is_too_short(&self, seconds: u64) -> bool {
         seconds == 0 || Duration::from_secs(seconds) < self.window
     }
 
-    /// Whether the field is one of those that every key has a place for.
-    pub(super) fn has_in_key(&self, name: &HeaderName) -> bool {
+    /// Returns `true` if the field is a part of every key.
+    pub(crate) fn has_in_key(&self, name: &HeaderName) -> bool {
         name.as_str().starts_with(CONDITIONAL) || self.key_headers.contains(name)
     }
 
@@ -107,10 +115,10 @@ impl Gates {
         conditional.sort_unstable_by_key(|name| name.as_str());
         let named = self.key_headers.iter().filter(|name| !is_conditional(name));
         let lines_of = |name| headers.get_all(name).iter().map(move |value| (name, value));
-        // Copies: the request's own may be parts of a large buffer, which a kept key would keep.
+        // A name or value may be a slice of the server's buffer. A copy does not keep it alive.
         let copied = |(name, value): (&HeaderName, &http::HeaderValue)| {
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
-            (name.expect("it is the name of a field"), value.as_bytes().into())
+            (name.expect("a valid name of a field"), value.as_bytes().into())
         };
         Key::new(KeyParts {
             method: request.method.clone(),
@@ -128,7 +136,7 @@ impl Gates {
         let in_host = host(&request.headers)?;
         let in_host = in_host.map(|authority| normal(&authority, scheme)).transpose()?;
         let authority = match (in_uri, in_host) {
-            // A handler may go by the one or the other.
+            // The handler may use either, so a response could be for the wrong host.
             (Some(uri), Some(host)) if uri != host => return Err(PassThrough::Authority),
             (Some(authority), _) | (None, Some(authority)) => authority,
             (None, None) => String::new(),
@@ -157,7 +165,8 @@ fn check_method(request: &Parts) -> Result<(), PassThrough> {
     Ok(())
 }
 
-/// A body that the parts do not show could be dropped with a follower's request.
+/// Refuses a request that has a body or may have one. A follower's request is dropped, and its body
+/// would be lost. HTTP/2 and later need no field to announce a body, so they need `Content-Length: 0`.
 fn check_body(request: &Parts) -> Result<(), PassThrough> {
     let headers = &request.headers;
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter().peekable();
@@ -182,7 +191,7 @@ fn is_conditional(name: &HeaderName) -> bool {
     name.as_str().starts_with(CONDITIONAL)
 }
 
-/// What the `Host` field names, if anything.
+/// Parses the `Host` field. Returns `None` if it is absent or empty.
 fn host(headers: &HeaderMap) -> Result<Option<Authority>, PassThrough> {
     let mut lines = headers.get_all(HOST).iter();
     let (first, second) = (lines.next(), lines.next());
@@ -193,7 +202,8 @@ fn host(headers: &HeaderMap) -> Result<Option<Authority>, PassThrough> {
     Authority::try_from(host.as_bytes()).map(Some).map_err(|_| PassThrough::Malformed)
 }
 
-/// The host in lower case, with the port if it is not the scheme's own (RFC 9110, 4.2.3).
+/// Normalises an authority: the host in lower case, without the scheme's default port (RFC 9110,
+/// 4.2.3).
 fn normal(authority: &Authority, scheme: &Scheme) -> Result<String, PassThrough> {
     if authority.as_str().contains('@') {
         return Err(PassThrough::Authority);

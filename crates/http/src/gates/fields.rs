@@ -1,18 +1,18 @@
-//! Header fields as lists, and the fields that belong to one connection alone.
+//! Header fields as lists, and the removal of hop-by-hop fields.
 //!
-//! A list may be spread over several lines of its field, and a comma inside a quoted string is no
-//! separator (RFC 9110, 5.6.1 and 5.6.4). What cannot be taken apart is [`Malformed`], and a gate
-//! that meets it lets nothing be shared: whoever wrote it may have meant anything.
+//! The elements of a list may stand on several lines of its field. A comma inside a quoted string is
+//! no separator (RFC 9110, 5.6.1 and 5.6.4). A list that does not follow the grammar is
+//! [`Malformed`]. A gate that finds one shares nothing, because it cannot know what was meant.
 
 use http::header::{CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName};
 
-/// A field that the gates must understand and cannot.
+/// The error for a field that a gate has to understand and cannot parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
-/// The elements of a list, over all lines of the field, without the white space round them.
-pub(super) fn elements(headers: &HeaderMap, name: HeaderName) -> Result<Vec<&[u8]>, Malformed> {
+/// Returns the elements of a list from all lines of the field, trimmed, without empty ones.
+pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> Result<Vec<&[u8]>, Malformed> {
     let mut elements = Vec::new();
     for line in headers.get_all(name) {
         split(line.as_bytes(), &mut elements)?;
@@ -37,24 +37,23 @@ fn split<'a>(line: &'a [u8], elements: &mut Vec<&'a [u8]>) -> Result<(), Malform
     if is_quoted { Err(Malformed) } else { Ok(()) }
 }
 
-/// Without spaces and tabs at both ends.
-pub(super) fn trim(mut text: &[u8]) -> &[u8] {
+/// Removes spaces and tabs from both ends.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }
     text
 }
 
-/// Whether any element of the list is this word, in whatever case.
-pub(super) fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> Result<bool, Malformed> {
+/// Returns `true` if an element of the list equals `word`, in any case.
+pub(crate) fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> Result<bool, Malformed> {
     let elements = elements(headers, name)?;
     Ok(elements.iter().any(|element| element.eq_ignore_ascii_case(word.as_bytes())))
 }
 
-/// Takes out what concerns one connection and not the message: the fields that RFC 9110 names in
-/// 7.6.1, those that the message itself names in `Connection`, and `Trailer`, as a body that is
-/// shared has none.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Removes the fields that belong to one connection: those that RFC 9110 lists in 7.6.1, and those
+/// that `Connection` names. Also removes `Trailer`, because a shared body has no trailers.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named = elements(headers, CONNECTION).unwrap_or_default();
     let named: Vec<_> =
         named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()).collect();

@@ -1,14 +1,14 @@
-//! Bodies that are not in memory: which are read, and who gets what of them.
+//! Bodies behind a reader: which the layer reads, and which clients get them.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer, Unshared};
+use coalescer_http::{Body, Unshared};
 use http::Response;
 
-use crate::stage::{Page, call, follow, get, lead, page, pages, text};
+use crate::stage::{Page, call, follow, get, lead, page, pages, text, with_window};
 use crate::support::watched;
 
 /// A reader of a few bytes at a time that counts how many have been read.
@@ -39,7 +39,7 @@ fn of(body: Body) -> Page {
 #[test]
 fn a_reader_of_known_length_is_read_once_and_shared() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let (reader, read) = counting(b"hello, and more");
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
@@ -54,7 +54,7 @@ fn a_reader_of_known_length_is_read_once_and_shared() {
 #[test]
 fn bodies_that_are_not_shared_are_not_read_by_the_layer() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX).max_body(4));
+        let pages = pages(with_window(Duration::MAX).max_body(4));
         type Make = fn(Counting) -> Body;
         let makers: [(Make, Unshared); 2] = [
             (|reader| Body::sized(reader, 5), Unshared::TooLong),
@@ -73,7 +73,7 @@ fn bodies_that_are_not_shared_are_not_read_by_the_layer() {
 #[test]
 fn a_body_that_breaks_off_is_the_leaders_own_and_breaks_off_there_as_well() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let (reader, _) = counting(b"hel");
@@ -90,7 +90,7 @@ fn a_body_that_breaks_off_is_the_leaders_own_and_breaks_off_there_as_well() {
 #[test]
 fn a_large_body_in_memory_is_not_copied() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let bytes = bytes::Bytes::from(vec![7; 100_000]);
         let address = bytes.as_ptr();
         let led = call(&pages, get("/"), of(bytes.into()));

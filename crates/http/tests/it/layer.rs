@@ -1,21 +1,22 @@
-//! What the layer does with leaders, followers and late requests.
+//! Leaders, followers and hits of a layer.
 
 use std::time::Duration;
 
-use coalescer::http::{CoalesceLayer, PassThrough, Unkept, Unshared};
 use coalescer::{ManualClock, OnDeadlock};
+use coalescer_http::{CoalesceLayer, PassThrough, Settings, Unkept, Unshared};
 use http::request::Builder;
 use http::{Request, Version};
 
 use crate::stage::{
-    begin, call, follow, followers, get, lead, page, page_with, pages, scripted, text,
+    begin, call, follow, followers, get, lead, page, page_with, pages, scripted, text, with,
+    with_window,
 };
 use crate::support::{MS, wait_until, watched};
 
 #[test]
 fn requests_that_meet_are_one_run_of_the_handler() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::ZERO));
+        let pages = pages(with_window(Duration::ZERO));
         let leader = lead(&pages, get("/"));
         let waiting = follow(&pages, || get("/"), 5);
         assert_eq!(text(leader.returns(Ok(page("hello"))).unwrap()), "hello");
@@ -24,7 +25,7 @@ fn requests_that_meet_are_one_run_of_the_handler() {
         }
         let flights = pages.stats().flights;
         assert_eq!((flights.executed_requests, flights.followers), (1, 5));
-        // The window is zero: nothing is kept.
+        // A window of zero retains nothing.
         assert_eq!(text(call(&pages, get("/"), page("again"))), "again");
     });
 }
@@ -34,7 +35,7 @@ fn each_client_gets_status_fields_and_body_and_none_gets_what_is_another_ones() 
     watched(|| {
         #[derive(Clone)]
         struct NoteOfTheServer;
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let mut made = page_with("hello", "x-page", "1");
@@ -77,7 +78,7 @@ fn each_client_gets_status_fields_and_body_and_none_gets_what_is_another_ones() 
 #[test]
 fn what_one_client_does_with_its_response_is_not_seen_by_another() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let mut first = call(&pages, get("/"), page("hello"));
         first.headers_mut().insert("x-mine", "1".parse().unwrap());
         assert_eq!(text(first), "hello");
@@ -94,8 +95,8 @@ fn what_one_client_does_with_its_response_is_not_seen_by_another() {
 fn a_late_client_is_told_how_old_its_page_is() {
     watched(|| {
         let clock = ManualClock::new();
-        let layer = CoalesceLayer::new().window(Duration::from_secs(60)).clock(clock.clone());
-        let pages = pages(layer);
+        let settings = Settings::new().window(Duration::from_secs(60)).clock(clock.clone());
+        let pages = pages(with(settings));
         call(&pages, get("/"), page("hello"));
         call(&pages, get("/aged"), page_with("hello", "age", "100"));
         clock.advance(Duration::from_millis(2_999));
@@ -112,7 +113,7 @@ fn a_late_client_is_told_how_old_its_page_is() {
 fn the_window_is_100_ms_unless_told_otherwise() {
     watched(|| {
         let clock = ManualClock::new();
-        let pages = pages(CoalesceLayer::new().clock(clock.clone()));
+        let pages = pages(with(Settings::new().clock(clock.clone())));
         call(&pages, get("/"), page("one"));
         clock.advance(99 * MS);
         assert_eq!(text(call(&pages, get("/"), page("two"))), "one");
@@ -124,7 +125,7 @@ fn the_window_is_100_ms_unless_told_otherwise() {
 #[test]
 fn requests_that_are_passed_through_run_at_the_same_time_and_share_nothing() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let post = || Request::post("/");
         let (first, second) = (lead(&pages, post()), lead(&pages, post()));
         let shared = lead(&pages, get("/"));
@@ -140,7 +141,7 @@ fn requests_that_are_passed_through_run_at_the_same_time_and_share_nothing() {
 #[test]
 fn head_and_get_are_two_flights() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let get_leads = lead(&pages, get("/"));
         let head_leads = lead(&pages, Request::head("/"));
         assert_eq!(text(head_leads.returns(Ok(page(""))).unwrap()), "");
@@ -151,14 +152,14 @@ fn head_and_get_are_two_flights() {
 #[test]
 fn a_response_that_may_not_be_shared_is_one_run_for_each_all_at_once() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let waiting = follow(&pages, || get("/"), 3);
         let mine = page_with("leader", "set-cookie", "id=0");
         let led = leader.returns(Ok(mine)).unwrap();
         assert_eq!(led.headers()["set-cookie"], "id=0");
         assert_eq!(text(led), "leader");
-        // All of them run before any of them returns.
+        // All followers run their handlers before one of them returns.
         let running: Vec<_> = waiting.into_iter().map(|follower| follower.begun()).collect();
         for (number, follower) in running.into_iter().enumerate() {
             let cookie = format!("id={}", number + 1);
@@ -167,7 +168,7 @@ fn a_response_that_may_not_be_shared_is_one_run_for_each_all_at_once() {
             assert_eq!(response.headers()["set-cookie"], cookie.as_str());
             assert_eq!(text(response), "follower");
         }
-        // What one of them could have shared is not kept either.
+        // The window retains no follower's page either.
         assert_eq!(text(call(&pages, get("/"), page("later"))), "later");
         let stats = pages.stats();
         assert_eq!((stats.unshared, stats.unshared_for(Unshared::SetCookie)), (4, 4));
@@ -178,7 +179,7 @@ fn a_response_that_may_not_be_shared_is_one_run_for_each_all_at_once() {
 #[test]
 fn an_error_page_goes_to_those_who_waited_and_to_nobody_later() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let mut busy = page("busy");
@@ -198,11 +199,11 @@ fn an_error_page_goes_to_those_who_waited_and_to_nobody_later() {
 fn a_fresh_request_gets_nothing_that_was_begun_before_it() {
     watched(|| {
         let no_cache = || get("/").header("cache-control", "no-cache");
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         call(&pages, get("/"), page("1"));
         assert_eq!(text(call(&pages, no_cache(), page("2"))), "2");
         assert_eq!(text(call(&pages, get("/"), page("not run"))), "2");
-        // Those that come while the handler runs share the run after it.
+        // Fresh requests that arrive during a run share the next run.
         let leader = lead(&pages, get("/other"));
         let fresh = [(); 3].map(|()| {
             let request = get("/other").header("cache-control", "no-cache");
@@ -223,7 +224,7 @@ fn a_fresh_request_gets_nothing_that_was_begun_before_it() {
 #[test]
 fn users_are_in_flights_of_their_own_if_the_key_has_their_credentials() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX).key_header("authorization");
+        let layer = with_window(Duration::MAX).key_header("authorization");
         let pages = pages(layer);
         let user = |name: &'static str| move || get("/me").header("authorization", name);
         let private = |text| page_with(text, "cache-control", "private");
@@ -233,7 +234,7 @@ fn users_are_in_flights_of_their_own_if_the_key_has_their_credentials() {
         assert_eq!(text(ada.returns(Ok(private("for ada"))).unwrap()), "for ada");
         assert_eq!(text(ada_again.join_unrun().unwrap()), "for ada");
         assert_eq!(text(call(&pages, user("bob")(), page("not run"))), "for bob");
-        // And nobody's page is for those without a name.
+        // A request without credentials gets none of these pages.
         assert_eq!(text(call(&pages, get("/me"), page("who?"))), "who?");
     });
 }
@@ -242,15 +243,17 @@ fn users_are_in_flights_of_their_own_if_the_key_has_their_credentials() {
 fn what_is_kept_is_bounded() {
     watched(|| {
         let kept = |layer: CoalesceLayer| {
-            let pages = pages(layer.window(Duration::MAX));
+            let pages = pages(layer);
             for number in 0..300 {
                 call(&pages, get(&format!("/{number}")), page("hello"));
             }
             pages.forget_all()
         };
-        assert_eq!(kept(CoalesceLayer::new()), 256);
-        assert_eq!(kept(CoalesceLayer::new().max_retained(2)), 2);
-        assert_eq!(kept(CoalesceLayer::new().max_body(4)), 0);
+        let endless = Settings::new().window(Duration::MAX);
+        assert_eq!(kept(with(endless.clone())), 256);
+        assert_eq!(kept(with(endless.clone().max_retained(2))), 2);
+        assert_eq!(kept(with(endless.clone().max_retained(usize::MAX))), 300);
+        assert_eq!(kept(with(endless).max_body(4)), 0);
     });
 }
 
@@ -258,9 +261,7 @@ fn what_is_kept_is_bounded() {
 fn the_settings_of_the_flights_are_passed_on() {
     watched(|| {
         let pages = pages(
-            CoalesceLayer::new()
-                .window(Duration::MAX)
-                .max_requests(2)
+            with(Settings::new().window(Duration::MAX).max_requests(2))
                 .name("pages")
                 .key_part(|request| request.uri.query().map(str::to_owned))
                 .scheme(http::uri::Scheme::HTTPS)
@@ -283,8 +284,7 @@ fn the_settings_of_the_flights_are_passed_on() {
 fn a_handler_that_is_too_old_takes_nobody_on() {
     watched(|| {
         let clock = ManualClock::new();
-        let layer = CoalesceLayer::new().max_join_age(MS).clock(clock.clone());
-        let pages = pages(layer);
+        let pages = pages(with(Settings::new().max_join_age(MS).clock(clock.clone())));
         let old = lead(&pages, get("/"));
         clock.advance(MS);
         let young = lead(&pages, get("/"));
@@ -297,8 +297,8 @@ fn a_handler_that_is_too_old_takes_nobody_on() {
 fn a_stuck_handler_is_taken_over_from_by_as_many_as_are_allowed() {
     watched(|| {
         let clock = ManualClock::new();
-        let layer = CoalesceLayer::new().leader_timeout(MS).max_leaders(3).clock(clock.clone());
-        let pages = pages(layer);
+        let settings = Settings::new().leader_timeout(MS).max_leaders(3).clock(clock.clone());
+        let pages = pages(with(settings));
         let stuck = lead(&pages, get("/"));
         clock.advance(MS);
         let second = lead(&pages, get("/"));
@@ -308,7 +308,7 @@ fn a_stuck_handler_is_taken_over_from_by_as_many_as_are_allowed() {
         let waiting = follow(&pages, || get("/"), 1).remove(0);
         assert_eq!(text(third.returns(Ok(page("third"))).unwrap()), "third");
         assert_eq!(text(waiting.join_unrun().unwrap()), "third");
-        // A leader gets what its own handler made.
+        // Each leader gets the page of its own handler.
         assert_eq!(text(second.returns(Ok(page("second"))).unwrap()), "second");
         assert_eq!(text(stuck.returns(Ok(page("stuck"))).unwrap()), "stuck");
     });
@@ -317,13 +317,13 @@ fn a_stuck_handler_is_taken_over_from_by_as_many_as_are_allowed() {
 #[test]
 fn a_forgotten_page_is_made_anew() {
     watched(|| {
-        // The layer's own gates make the key: others would not know of the tenant.
-        let layer = CoalesceLayer::new().window(Duration::MAX).key_header("x-tenant");
+        // The key must come from this layer's gates, because they know the field of the tenant.
+        let layer = with_window(Duration::MAX).key_header("x-tenant");
         let pages = pages(layer);
         let get = |path: &'static str| get(path).header("x-tenant", "acme");
         let request = |path| get(path).body(()).unwrap().into_parts().0;
         let key = |path| match pages.gates().request(&request(path)) {
-            coalescer::http::RequestVerdict::Shared(key) => key,
+            coalescer_http::RequestVerdict::Shared(key) => key,
             other => panic!("{other:?}"),
         };
         call(&pages, get("/a"), page("old"));
@@ -351,7 +351,7 @@ fn a_handler_that_asks_for_its_own_page_is_refused_or_runs_alone() {
         };
         let refused = inner_answer(CoalesceLayer::new());
         assert_eq!((refused.status().as_u16(), text(refused)), (500, String::new()));
-        let alone = inner_answer(CoalesceLayer::new().on_deadlock(OnDeadlock::Bypass));
+        let alone = inner_answer(with(Settings::new().on_deadlock(OnDeadlock::Bypass)));
         assert_eq!(text(alone), "inner");
     });
 }
@@ -359,7 +359,7 @@ fn a_handler_that_asks_for_its_own_page_is_refused_or_runs_alone() {
 #[test]
 fn every_request_is_counted_once_and_every_reason_is_told() {
     watched(|| {
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let requests: [Builder; 4] =
             [Request::post("/"), get("/").header("cookie", "a"), get("/"), get("/")];
         for request in requests {

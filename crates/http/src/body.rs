@@ -1,23 +1,25 @@
-//! [`Body`]: a response's body, in memory or still to be read.
+//! [`Body`]: the body of a response, in memory or behind a reader.
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
 
 use bytes::Bytes;
 
-/// A response's body: bytes in memory, or a reader with or without a known length.
+/// The body of a response: bytes in memory, or a reader with or without a known length.
 ///
-/// Bodies in memory are shared without being copied. A reader with a known length is read into
-/// memory by the leader, if it is short enough to be shared; one of unknown length never is, and
-/// goes to its own client as the handler made it.
+/// | body | shared |
+/// |---|---|
+/// | bytes in memory | yes, without a copy |
+/// | a reader of known length ([`sized`](Self::sized)) | yes: the leader reads it into memory, if it is no longer than `max_body` |
+/// | a reader of unknown length ([`stream`](Self::stream)) | no: the leader's client gets it as the handler made it |
 ///
-/// It is a [`Read`], so that a server can send it whatever it is.
+/// A `Body` implements [`Read`], so a server sends all three in the same way.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::io::Read;
-/// use coalescer::http::Body;
+/// use coalescer_http::Body;
 ///
 /// let mut body = Body::from("hello");
 /// assert_eq!(body.len(), Some(5));
@@ -41,24 +43,24 @@ impl Default for Kind {
 }
 
 impl Body {
-    /// No bytes at all.
+    /// Makes a body without bytes.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(coalescer::http::Body::empty().len(), Some(0));
+    /// assert_eq!(coalescer_http::Body::empty().len(), Some(0));
     /// ```
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// A body that ends when the reader does: never shared.
+    /// Makes a body of unknown length, which ends where the reader ends. It is never shared.
     ///
     /// # Examples
     ///
     /// ```
-    /// let body = coalescer::http::Body::stream(std::io::empty());
+    /// let body = coalescer_http::Body::stream(std::io::empty());
     /// assert_eq!(body.len(), None);
     /// ```
     #[must_use]
@@ -66,13 +68,16 @@ impl Body {
         Self(Kind::Reader(Box::new(reader), None))
     }
 
-    /// A body of so many bytes, such as a file. The reader is not asked for more.
+    /// Makes a body of `length` bytes, for instance of a file. It reads no byte beyond `length`.
+    ///
+    /// A reader that ends before `length` makes the response unshared: see
+    /// [`Unshared::BrokenBody`](crate::Unshared::BrokenBody).
     ///
     /// # Examples
     ///
     /// ```
     /// use std::fs::File;
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// # fn main() -> std::io::Result<()> {
     /// let file = File::open("Cargo.toml")?;
@@ -87,12 +92,12 @@ impl Body {
         Self(Kind::Reader(Box::new(reader.take(length)), Some(length)))
     }
 
-    /// How many bytes are left, if that is known.
+    /// Returns the number of bytes left to read, or `None` if the length is unknown.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert_eq!(Body::from("four").len(), Some(4));
     /// assert_eq!(Body::stream(std::io::empty()).len(), None);
@@ -105,32 +110,34 @@ impl Body {
         }
     }
 
-    /// Whether it is known that no byte is left.
+    /// Returns `true` if the length is known and no byte is left to read.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert!(Body::empty().is_empty());
-    /// assert!(!Body::stream(std::io::empty()).is_empty()); // nobody knows
+    /// assert!(!Body::stream(std::io::empty()).is_empty()); // its length is unknown
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == Some(0)
     }
 
-    /// The whole body in memory. Reads what is still to be read, however much that is.
+    /// Returns the rest of the body as bytes in memory.
+    ///
+    /// Reads a reader to its end, without a limit on the length. Blocks as long as that takes.
     ///
     /// # Errors
     ///
-    /// The reader's own; and [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if there are fewer bytes
-    /// than were announced.
+    /// Returns the reader's error, or [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if a reader of
+    /// known length ends too soon.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Body;
+    /// use coalescer_http::Body;
     ///
     /// assert_eq!(Body::from("hello").into_bytes().unwrap(), "hello");
     /// assert!(Body::sized(std::io::empty(), 1).into_bytes().is_err());
@@ -139,8 +146,9 @@ impl Body {
         self.collect().map_err(|(_, error)| error)
     }
 
-    /// The same, which gives back a body that reads as this one would have if it ends too soon.
-    pub(super) fn collect(self) -> Result<Bytes, (Self, io::Error)> {
+    /// Does the same as [`into_bytes`](Self::into_bytes). On an error it returns a body too, which
+    /// yields the bytes read so far and then the error.
+    pub(crate) fn collect(self) -> Result<Bytes, (Self, io::Error)> {
         let (mut reader, announced) = match self.0 {
             Kind::Bytes(bytes) => return Ok(bytes),
             Kind::Reader(reader, left) => (reader, left),
@@ -160,7 +168,7 @@ impl Body {
     }
 }
 
-/// A reader that fails, once.
+/// A reader that fails once and then ends.
 struct Broken(Option<io::Error>);
 
 impl Read for Broken {

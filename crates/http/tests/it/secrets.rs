@@ -1,16 +1,16 @@
-//! Random requests and responses: nobody sees what is another one's.
+//! Random requests and responses: no client sees a response for another client.
 
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer};
+use coalescer_http::{Body, CoalesceLayer};
 use http::request::Builder;
 use http::{Request, Response};
 use proptest::prelude::*;
 
-use crate::stage::{Pages, call, follow, lead, pages, text};
+use crate::stage::{Pages, call, follow, lead, pages, text, with_window};
 use crate::support::watched;
 
-/// A request, and who makes it.
+/// A request and its user's credentials.
 #[derive(Clone, Debug)]
 struct Visit {
     path: &'static str,
@@ -18,7 +18,7 @@ struct Visit {
     other: Vec<(&'static str, &'static str)>,
 }
 
-/// What a handler says about its page; it may forget to.
+/// The fields that a handler sets, which may lack one that it should set.
 type Said = Vec<(&'static str, &'static str)>;
 
 fn credentials() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
@@ -61,7 +61,7 @@ impl Visit {
         fields.fold(Request::get(self.path), |request, (name, value)| request.header(*name, *value))
     }
 
-    /// Who asks, in a form that can be compared.
+    /// The user, in a form that can be compared.
     fn who(&self) -> String {
         let mut who: Vec<_> = self.credentials.iter().map(|(n, v)| format!("{n}={v}")).collect();
         who.sort();
@@ -69,7 +69,7 @@ impl Visit {
     }
 }
 
-/// A page that names whom it was made for, and by which visit.
+/// A page that states the user and the visit that it was made for.
 fn page_for(visit: &Visit, number: usize, said: &Said) -> Response<Body> {
     let text = format!("{number}|{}|{}", visit.path, visit.who());
     let page =
@@ -77,7 +77,7 @@ fn page_for(visit: &Visit, number: usize, said: &Said) -> Response<Body> {
     page.body(Body::from(text)).unwrap()
 }
 
-/// Panics if a client got what was not for it.
+/// Panics if a client got a response for another client.
 fn judge(visit: &Visit, number: usize, response: Response<Body>) {
     let headers = response.headers().clone();
     let text = text(response);
@@ -102,7 +102,7 @@ fn judge(visit: &Visit, number: usize, response: Response<Body>) {
 }
 
 fn layers() -> Vec<Pages> {
-    let layer = || CoalesceLayer::new().window(Duration::MAX);
+    let layer = || with_window(Duration::MAX);
     let by_all = ["cookie", "authorization", "proxy-authorization"];
     vec![
         pages(layer()),
@@ -114,7 +114,7 @@ fn layers() -> Vec<Pages> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One request after the other, with all that the window keeps.
+    /// Requests in sequence, so that all but the first can be hits.
     #[test]
     fn nobody_is_served_late_what_is_another_ones(
         visits in prop::collection::vec((visit(), said()), 1..12),
@@ -130,7 +130,7 @@ proptest! {
 
 #[test]
 fn nobody_who_waits_gets_what_is_another_ones() {
-    // Every pair of users and every word of the handler, side by side in one layer.
+    // All users at the same time in one layer, for each field that a handler may set.
     watched(|| {
         let who: [Vec<(&str, &str)>; 4] = [
             vec![],
@@ -155,7 +155,7 @@ fn nobody_who_waits_gets_what_is_another_ones() {
                     })
                     .collect();
                 pages.forget_all();
-                // All of them lead: none of them waits for another one's page.
+                // All users lead: no request waits for another user's page.
                 let calls: Vec<_> =
                     visits.iter().map(|visit| lead(&pages, visit.request())).collect();
                 for (number, (visit, call)) in visits.iter().zip(calls).enumerate() {
@@ -172,7 +172,7 @@ fn a_cookie_that_is_set_reaches_one_client_of_many() {
     watched(|| {
         let visit = Visit { path: "/", credentials: vec![], other: vec![] };
         let said = vec![("set-cookie", "id=1")];
-        let pages = pages(CoalesceLayer::new().window(Duration::MAX));
+        let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, visit.request());
         let waiting = follow(&pages, || visit.request(), 8);
         judge(&visit, 0, leader.returns(Ok(page_for(&visit, 0, &said))).unwrap());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coalescer::ShareWith;
-use coalescer::http::{Gates, Key, RequestVerdict, ResponseVerdict, Unkept, Unshared};
+use coalescer_http::{Gates, Key, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 use http::response::Builder;
 use http::{Request, Response};
 
@@ -18,13 +18,13 @@ fn judge(gates: &Gates, key: &Key, response: Builder, body: Option<u64>) -> Resp
     gates.response(key, &response.body(()).unwrap().into_parts().0, body)
 }
 
-/// What the gate says to a request without credentials.
+/// The decision about a response to a request without credentials.
 fn verdict(response: Builder) -> ResponseVerdict {
     let gates = Gates::new();
     judge(&gates, &key(&gates, Request::get("/")), response, Some(10))
 }
 
-/// What it says where credentials are in the key.
+/// The decision if the key has credentials.
 fn verdict_for_user(response: Builder) -> ResponseVerdict {
     let gates = Gates::new().key_header("cookie");
     let key = key(&gates, Request::get("/").header("cookie", "id=1"));
@@ -47,7 +47,7 @@ fn unkept(reason: Unkept) -> ResponseVerdict {
     ResponseVerdict::Unkept(reason)
 }
 
-// Followers run their own.
+// Unshared: followers run the handler.
 
 #[test]
 fn no_store_is_unshared_also_for_one_user() {
@@ -158,7 +158,7 @@ fn vary_by_what_all_requests_of_a_key_agree_in_is_shared() {
         "x-forwarded-proto",
         "",
         ",",
-        // Requests that have these have them in the key, or are passed through.
+        // A request with such a field has it in the key, or is passed through.
         "cookie, authorization, proxy-authorization",
     ];
     for value in agreed {
@@ -178,7 +178,7 @@ fn what_cannot_be_read_is_unshared() {
     assert_eq!(verdict(control("max-age = 60")), unshared(Unshared::Malformed));
 }
 
-// Those who waited get it.
+// Unkept: followers get the response, the window does not.
 
 #[test]
 fn no_cache_is_unkept() {
@@ -205,7 +205,7 @@ fn an_age_shorter_than_the_window_is_unkept() {
     let verdict = |response| judge(&gates, &key, response, Some(0));
     assert_eq!(verdict(control("max-age=4")), unkept(Unkept::MaxAge));
     assert_eq!(verdict(control("max-age=5")), ResponseVerdict::Kept);
-    // Some of it has passed elsewhere.
+    // A part of the lifetime has passed in another cache.
     assert_eq!(verdict(control("max-age=60").header("age", "55")), ResponseVerdict::Kept);
     assert_eq!(verdict(control("max-age=60").header("age", "56")), unkept(Unkept::MaxAge));
     assert_eq!(verdict(control("max-age=60").header("age", "old")), unkept(Unkept::MaxAge));
@@ -228,7 +228,7 @@ fn server_errors_are_unkept() {
     }
 }
 
-// Anything else is shared and kept; and the first row wins.
+// All other responses are kept, and the first row that applies decides.
 
 #[test]
 fn anything_else_is_kept() {

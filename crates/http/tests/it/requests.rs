@@ -1,8 +1,8 @@
-//! The table of requests, row by row, and what goes into a key.
+//! The table of requests, row by row, and the parts of a key.
 
 use std::time::Duration;
 
-use coalescer::http::{Gates, Key, PassThrough, RequestVerdict};
+use coalescer_http::{Gates, Key, PassThrough, RequestVerdict};
 use http::request::Builder;
 use http::uri::Scheme;
 use http::{Method, Request, Version};
@@ -50,7 +50,7 @@ fn assert_apart(gates: &Gates, one: Builder, other: Builder) {
     assert_ne!(key(gates, one), key(gates, other));
 }
 
-// What is passed through.
+// Requests that are passed through.
 
 #[test]
 fn only_get_and_head_share() {
@@ -156,7 +156,7 @@ fn credentials_are_passed_through() {
 
 #[test]
 fn credentials_are_passed_through_also_when_the_request_wants_a_fresh_answer() {
-    // The key would be the same for two users.
+    // Two users would have the same key.
     for name in CREDENTIALS {
         let request = get().header(name, "x").header("cache-control", "no-cache");
         assert_eq!(passed(request), PassThrough::Credentials, "{name}");
@@ -184,7 +184,7 @@ fn one_credential_in_the_key_does_not_stand_for_another() {
     assert_eq!(verdict(&gates, request), expected);
 }
 
-// Fresh.
+// Fresh requests.
 
 #[test]
 fn a_request_for_a_fresh_answer_gets_one() {
@@ -329,7 +329,7 @@ fn other_fields_are_not_in_the_key_unless_the_user_names_them() {
     assert_apart(&gates, get().header("x-tenant", "a"), get().header("x-tenant", "b"));
     let plain = Gates::new();
     assert_same(&plain, get().header("x-tenant", "a"), get().header("x-tenant", "b"));
-    // Named as well as in the table: there once.
+    // A field that is in the table and is named too stands in the key once.
     assert_same(&gates, get().header("if-match", "a"), get().header("if-match", "a"));
 }
 

@@ -1,16 +1,16 @@
-//! What the gates say, and why: the rows of the two tables, one variant each.
+//! The decisions of the gates, and their reasons: one variant for each row of the two tables.
 
 use std::fmt;
 
-use crate::ShareWith;
-use crate::http::key::Key;
+use crate::key::Key;
+use coalescer::ShareWith;
 
-/// What is to be done with a request; from [`Gates::request`](super::Gates::request).
+/// The decision about a request; from [`Gates::request`](crate::Gates::request).
 ///
 /// # Examples
 ///
 /// ```
-/// use coalescer::http::{Gates, PassThrough, RequestVerdict};
+/// use coalescer_http::{Gates, PassThrough, RequestVerdict};
 ///
 /// let verdict = |request: http::request::Builder| {
 ///     Gates::new().request(&request.body(()).unwrap().into_parts().0)
@@ -28,21 +28,22 @@ use crate::http::key::Key;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RequestVerdict {
-    /// Run the handler for this request alone.
+    /// The request does not share. Run the handler for it.
     PassThrough(PassThrough),
-    /// Share only what is computed from now on: [`execute_fresh`](crate::Group::execute_fresh).
+    /// The request shares only an execution that starts after it:
+    /// [`execute_fresh`](coalescer::Group::execute_fresh).
     Fresh(Key),
-    /// Share: [`execute`](crate::Group::execute).
+    /// The request shares: [`execute`](coalescer::Group::execute).
     Shared(Key),
 }
 
-/// With whom a response may be shared; from [`Gates::response`](super::Gates::response).
+/// The decision about a response; from [`Gates::response`](crate::Gates::response).
 ///
 /// # Examples
 ///
 /// ```
 /// use coalescer::ShareWith;
-/// use coalescer::http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+/// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
 ///
 /// let gates = Gates::new();
 /// let request = http::Request::get("/").body(()).unwrap();
@@ -56,22 +57,22 @@ pub enum RequestVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum ResponseVerdict {
-    /// It is its own request's alone. Those who waited run the handler themselves.
+    /// Only its own request gets it. Followers run the handler themselves.
     Unshared(Unshared),
-    /// It goes to those who waited for it, and is not kept.
+    /// Followers get it. The window does not retain it.
     Unkept(Unkept),
-    /// It goes to those who waited for it and is kept for the window.
+    /// Followers get it, and the window retains it.
     Kept,
 }
 
 impl ResponseVerdict {
-    /// The same in the words of [`Builder::share_with`](crate::Builder::share_with).
+    /// Converts the decision for [`Builder::share_with`](coalescer::Builder::share_with).
     ///
     /// # Examples
     ///
     /// ```
     /// use coalescer::ShareWith;
-    /// use coalescer::http::{ResponseVerdict, Unkept};
+    /// use coalescer_http::{ResponseVerdict, Unkept};
     ///
     /// assert_eq!(ResponseVerdict::Kept.share_with(), ShareWith::Everyone);
     /// let unkept = ResponseVerdict::Unkept(Unkept::ServerError);
@@ -87,7 +88,7 @@ impl ResponseVerdict {
     }
 }
 
-/// Makes an enum of reasons that can be counted and named.
+/// Defines an enum of reasons, with a list of all variants and a text for each.
 macro_rules! reasons {
     ($(#[$of_enum:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$of_enum])*
@@ -98,8 +99,8 @@ macro_rules! reasons {
         }
 
         impl $name {
-            /// All of them, in the order of the tables.
-            pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
+            /// All reasons in the order of the table.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
             fn text(self) -> &'static str {
                 match self {
@@ -108,7 +109,7 @@ macro_rules! reasons {
             }
         }
 
-        /// The reason in a few words, for logs and status pages.
+        /// Shows the reason in a few words.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.text())
@@ -118,96 +119,97 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a request is passed through. The first reason that holds is given.
+    /// The reason why a request is passed through: the first one that applies.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::PassThrough;
+    /// use coalescer_http::PassThrough;
     ///
     /// assert_eq!(PassThrough::Credentials.to_string(), "credentials");
     /// ```
     PassThrough {
-        /// It is not GET or HEAD, or asks by `X-HTTP-Method-Override` and the like to be taken for
-        /// something else.
+        /// The method is not GET or HEAD, or a field such as `X-HTTP-Method-Override` replaces it.
         Method = "method",
-        /// It has a body, or may have one: `Content-Length` other than 0, or `Transfer-Encoding`; with
-        /// HTTP/2 or later, where neither is needed, anything but `Content-Length: 0`.
+        /// The request has a body or may have one. It has `Transfer-Encoding`, or a `Content-Length`
+        /// other than 0. With HTTP/2 or later, a body needs neither field, so every request without
+        /// `Content-Length: 0` is passed through.
         Body = "body",
-        /// It asks for another protocol: `Upgrade`.
+        /// The request asks for another protocol: `Upgrade`.
         Upgrade = "upgrade",
-        /// It waits for an answer before it goes on: `Expect`.
+        /// The client waits for an interim response: `Expect`.
         Expect = "expect",
-        /// A field that must be understood cannot be: `Cache-Control`, `Pragma`, `Accept`, `Host`.
+        /// The gate cannot parse `Cache-Control`, `Pragma`, `Accept` or `Host`.
         Malformed = "malformed field",
-        /// It asks for an event stream, which does not end: `Accept: text/event-stream`.
+        /// The request asks for an event stream, which has no end: `Accept: text/event-stream`.
         EventStream = "event stream",
         /// `Cache-Control: no-store`.
         NoStore = "no-store",
-        /// It has `Authorization`, `Proxy-Authorization` or `Cookie`, and the key has not.
+        /// The request has `Authorization`, `Proxy-Authorization` or `Cookie`, and the key does not.
         Credentials = "credentials",
-        /// It is not clear for whom it is: two `Host` fields, one that differs from the target's
-        /// authority, or one with a user's name in it.
+        /// The authority is ambiguous. The request has two `Host` fields, a `Host` that differs from
+        /// the target's authority, or an authority with user information.
         Authority = "authority",
-        /// The function given to `should_coalesce` says no.
+        /// A function given to `should_coalesce` returned `false`.
         Declined = "declined",
     }
 }
 
 reasons! {
-    /// Why a response is shared with nobody. The first reason that holds is given.
+    /// The reason why only its own request gets a response: the first one that applies.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Unshared;
+    /// use coalescer_http::Unshared;
     ///
     /// assert_eq!(Unshared::SetCookie.to_string(), "set-cookie");
     /// ```
     Unshared {
-        /// A field that must be understood cannot be: `Cache-Control`, `Pragma`, `Vary`, `Connection`.
+        /// The gate cannot parse `Cache-Control`, `Pragma`, `Vary` or `Connection`.
         Malformed = "malformed field",
         /// `Cache-Control: no-store`.
         NoStore = "no-store",
-        /// It has `Set-Cookie`.
+        /// The response has `Set-Cookie`.
         SetCookie = "set-cookie",
         /// `Vary: *`.
         VaryAny = "vary: *",
-        /// Its status is 1xx: there is more to come.
+        /// The status is 1xx: another response follows.
         Informational = "1xx",
-        /// It is not known where its body ends.
+        /// The length of the body is unknown.
         UnknownEnd = "body of unknown end",
-        /// Its body is longer than `max_body`.
+        /// The body is longer than `max_body`.
         TooLong = "body too long",
-        /// `Cache-Control: private`, and there are no credentials in the key.
+        /// `Cache-Control: private`, and the key has no credentials.
         Private = "private",
-        /// Its status is 401, 403, 407 or 429, and there are no credentials in the key.
+        /// The status is 401, 403, 407 or 429, and the key has no credentials.
         Refusal = "401, 403, 407 or 429",
         /// `Vary` names a field that is not in the key.
         Vary = "vary",
-        /// Its body could not be read to the end that it announced.
+        /// The body failed or ended before its stated length.
         BrokenBody = "broken body",
     }
 }
 
 reasons! {
-    /// Why a response is shared with those who wait and not kept. The first reason that holds is given.
+    /// The reason why the window does not retain a response: the first one that applies.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::http::Unkept;
+    /// use coalescer_http::Unkept;
     ///
     /// assert_eq!(Unkept::ServerError.to_string(), "5xx");
     /// ```
     Unkept {
         /// `Cache-Control: no-cache` or `Pragma: no-cache`.
         NoCache = "no-cache",
-        /// `max-age` or `s-maxage`, less the response's `Age`, is zero or shorter than the window.
+        /// `max-age` or `s-maxage`, minus the response's `Age`, is zero or shorter than the window.
         MaxAge = "max-age",
-        /// It has `Expires` and no `max-age`. Dates are not compared: clocks differ.
+        /// The response has `Expires` and no `max-age`. The gate compares no dates, because the clocks of
+        /// two machines differ.
         Expires = "expires",
-        /// Its status is 5xx.
+        /// The status is 5xx.
         ServerError = "5xx",
     }
 }
