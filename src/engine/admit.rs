@@ -85,11 +85,14 @@ impl<K, V, E> Table<K, V, E> {
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
         let mut neighbour = None;
-        let (admission, _leading) = {
+        // Declared out here, so that they end well if a destructor in `deferred` panics: an execution
+        // is abandoned then.
+        let (admission, _leading);
+        {
             // Dropped at the end of this block, after the lock is released.
             let mut deferred = Deferred::new();
             let joined = found.filter(|id| self.may_join(shard.slot(*id), call.entry));
-            let admission = match joined {
+            admission = match joined {
                 Some(id) => self.meet_flight(&mut shard, id, call, new, &mut deferred),
                 None => self.start_flight(&mut shard, found, call, new, &mut deferred),
             };
@@ -100,8 +103,8 @@ impl<K, V, E> Table<K, V, E> {
             }
             drop(shard);
             // A destructor may call this group: to it, this thread leads the flight already (S41).
-            (admission, leads.then(deadlock::lead))
-        };
+            _leading = leads.then(deadlock::lead);
+        }
         if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.expire_in(neighbour, execution.start);
         }
