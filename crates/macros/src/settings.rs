@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_setting_of_the_builder_is_a_word() {
-        let builder = include_str!("../../src/builder.rs");
+        let builder = include_str!("../../../src/builder.rs");
         let methods = builder.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
         let names: Vec<&str> =
             methods.filter_map(|method| method.split(['(', '<']).next()).collect();
