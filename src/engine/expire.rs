@@ -118,3 +118,63 @@ impl<K, V, E> Table<K, V, E> {
         drop(shard);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::call::{Admission, Call, Mode, NewKey};
+    use crate::engine::completion::RunResult;
+    use crate::engine::slot::Key;
+    use crate::observe::Observer;
+    use crate::sync::Handle;
+    use crate::wait::clock::{Clock, FOREVER, ManualClock, nanos};
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn table(clock: &ManualClock) -> Table<u32, &'static str, ()> {
+        let rules = Rules { window: nanos(100 * MS), ..Rules::default() };
+        Table::new(rules, Clock::Manual(clock.clone()), 1, Observer::new(None, None))
+    }
+
+    fn call(table: &Table<u32, &'static str, ()>) -> Call<'static, u32> {
+        let entry = table.clock.coarse_now();
+        Call { key: &7, hash: 7, entry, max_age: FOREVER, mode: Mode::Wait }
+    }
+
+    /// A call that leads, whose value was computed `before` its own start.
+    fn lead(table: &Table<u32, &'static str, ()>, before: Duration) {
+        let call = call(table);
+        let Err(entry) = table.look_up(&call) else { panic!("there is no result") };
+        let mut new = NewKey::new(Key::Own(7), None);
+        let Admission::Lead(execution) = table.admit(entry, &call, &mut new) else {
+            panic!("no other call is under way")
+        };
+        let start = execution.start - nanos(before);
+        execution.end(&Completion::new(RunResult::Value(Handle::new("old")), start));
+    }
+
+    #[test]
+    fn a_window_counts_from_a_start_before_the_flights_own() {
+        let clock = ManualClock::new();
+        let table = table(&clock);
+        clock.advance(1000 * MS);
+        lead(&table, 80 * MS);
+        clock.advance(19 * MS);
+        let Ok(hit) = table.look_up(&call(&table)) else { panic!("it is 99 ms old") };
+        assert_eq!(hit.start, nanos(920 * MS));
+        clock.advance(MS);
+        assert!(table.look_up(&call(&table)).is_err(), "it is 100 ms old");
+    }
+
+    #[test]
+    fn a_value_that_is_older_than_its_window_is_not_kept() {
+        let clock = ManualClock::new();
+        let table = table(&clock);
+        clock.advance(1000 * MS);
+        lead(&table, 100 * MS);
+        assert!(table.look_up(&call(&table)).is_err());
+        assert_eq!(table.stats().executed_requests, 1);
+    }
+}
