@@ -67,7 +67,7 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match self {
-            Self::System { time, .. } => time.precise(),
+            Self::System { time, .. } => time.now(),
             Self::Manual(clock) => clock.inner.elapsed.load(Ordering::Relaxed),
         }
     }
@@ -77,7 +77,7 @@ impl Clock {
     #[inline]
     pub(crate) fn glance(&self) -> Nanos {
         match self {
-            Self::System { time, lag: 1.. } => time.rough(),
+            Self::System { time, lag: 1.. } => time.coarse_now(),
             _ => self.now(),
         }
     }
