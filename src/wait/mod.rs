@@ -6,3 +6,5 @@ pub(crate) mod callbacks;
 pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod gate;
+pub(crate) mod manual_clock;
+pub(crate) mod nanos;
