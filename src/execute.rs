@@ -121,7 +121,7 @@ where
             }
             false => (Key::Own(key), None),
         };
-        let start = self.table.start_at(self.table.clock.glance());
+        let start = self.table.start_at(self.table.clock.coarse_now());
         // A key that is not needed goes when the call is over: its destructor is the user's code.
         let mut spare = Spare::new(key, Some(start));
         match self.table.look_up(&self.call) {
@@ -218,7 +218,7 @@ where
         mut follower: Follower<V, E>,
         work: W,
     ) -> Result<Outcome<V>, Error<E>> {
-        let since = self.table.clock.precise(self.call.entry);
+        let since = self.table.clock.refine(self.call.entry);
         let waited = || self.table.clock.now().saturating_sub(since);
         let wait = self.table.watch_wait(&follower);
         let callers = loop {

@@ -83,7 +83,7 @@ impl Patience {
         if matches!(self, Self::Endless) && max_wait == FOREVER {
             return FOREVER;
         }
-        let entry = clock.precise(entry);
+        let entry = clock.refine(entry);
         let own = match self {
             Self::Endless => FOREVER,
             Self::For(timeout) => entry.saturating_add(nanos(timeout)),
@@ -145,7 +145,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     {
         let core = &*self.core;
         let clock = &core.table.clock;
-        let entry = clock.glance();
+        let entry = clock.coarse_now();
         let deadline = patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
         let call = Call { key, hash, entry, manner };

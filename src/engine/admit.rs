@@ -13,7 +13,7 @@ use crate::wait::deadlock::{self, ThreadToken};
 pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) key: &'q Q,
     pub(crate) hash: ShortHash,
-    /// A glance at the clock when the call began: what it may be served is decided by this (S8).
+    /// A coarse reading of the clock when the call began. It decides which results may serve the call (S8).
     pub(crate) entry: Nanos,
     pub(crate) manner: Manner,
 }

@@ -229,7 +229,7 @@ impl<K, V, E> Table<K, V, E> {
             return None;
         }
         let end = execution.start.saturating_add(window);
-        let in_time = self.clock.is_before(self.clock.glance(), end);
+        let in_time = self.clock.is_before(self.clock.coarse_now(), end);
         (in_time && self.make_room(execution, evicted)).then_some(kind)
     }
 

@@ -83,10 +83,10 @@ impl<K, V, E> Table<K, V, E> {
         self.shards.iter().map(|shard| &shard.0)
     }
 
-    /// When a flight starts, for a glance at the clock just before.
+    /// When a flight starts, for a coarse reading just before.
     #[inline]
-    pub(crate) fn start_at(&self, glance: Nanos) -> Nanos {
-        if self.counts_from_start { self.clock.precise(glance) } else { glance }
+    pub(crate) fn start_at(&self, coarse: Nanos) -> Nanos {
+        if self.counts_from_start { self.clock.refine(coarse) } else { coarse }
     }
 
     /// A result that answers the call at once, or where to go on with [`admit`](Self::admit).

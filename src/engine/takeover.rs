@@ -33,7 +33,7 @@ impl<K, V, E> Table<K, V, E> {
             return None;
         }
         let room = self.room_of(shard, at);
-        let now = || self.clock.precise(entry);
+        let now = || self.clock.refine(entry);
         let execution = self.claim(shard, &room.gate, at, hash, now)?;
         shard.slot_mut(at).admitted += 1;
         shard.tally.count_call();

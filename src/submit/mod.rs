@@ -165,10 +165,10 @@ where
 {
     let table = &core.table;
     let call =
-        Call { key, hash: core.hash(key), entry: table.clock.glance(), manner: Manner::Submit };
+        Call { key, hash: core.hash(key), entry: table.clock.coarse_now(), manner: Manner::Submit };
     // The ticket shows it and the job may run with it, so it is made in any case.
     let owned = StdArc::new(key.to_key());
-    let start = table.start_at(table.clock.glance());
+    let start = table.start_at(table.clock.coarse_now());
     let mut spare = Spare::new(Key::Shared(StdArc::clone(&owned)), Some(start));
     let any = || StdArc::clone(core) as StdArc<AnyCore<K, V, E>>;
     let found = match table.look_up(&call) {

@@ -316,7 +316,7 @@ where
     fn wait_for(&mut self, patience: Patience) -> Answer<V, E> {
         let core = StdArc::clone(&self.core);
         let clock = &core.table.clock;
-        let deadline = patience.deadline(clock, clock.glance(), core.table.rules.max_wait);
+        let deadline = patience.deadline(clock, clock.coarse_now(), core.table.rules.max_wait);
         loop {
             if let Some(answer) = self.settle() {
                 return answer;

@@ -31,8 +31,9 @@ use std::sync::Arc;
 
 use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
 use crate::wait::callbacks::{Call, Calls};
-use crate::wait::clock::{Alarm, Clock, FOREVER, Nanos};
+use crate::wait::clock::{Clock, FOREVER, Nanos};
 use crate::wait::deadlock::{self, FlightId, ThreadToken};
+use crate::wait::manual_clock::Alarm;
 
 /// A start that is due at any time.
 const RELEASED: Nanos = 0;
@@ -340,10 +341,10 @@ impl Gate {
     }
 
     /// Enters this flight into the wait-for graph, before the first wait that stands there.
-    pub(crate) fn enter_graph(&self, after: Option<FlightId>) {
+    pub(crate) fn enter_graph(&self, predecessor: Option<FlightId>) {
         let mut state = self.state.lock();
         if !state.in_graph {
-            deadlock::enter(self.id, &state.leaders, after);
+            deadlock::enter(self.id, &state.leaders, predecessor);
             state.in_graph = true;
         }
     }
