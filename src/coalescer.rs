@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForCoalescer};
-use crate::engine::admit::Manner;
+use crate::engine::answer::Answer;
+use crate::engine::call::Mode;
 use crate::engine::rules::Rules;
 use crate::error::Error;
 use crate::execute::WithKey;
-use crate::group::{Group, Patience};
+use crate::group::{ANY, Group, Patience};
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
 use crate::stats::Stats;
 use crate::sync::Arc;
+use crate::wait::clock::{FOREVER, Nanos};
 
 /// Coalesces calls of one function by its argument.
 ///
@@ -103,7 +105,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     }
 
     #[inline]
-    fn call<Q>(&self, key: &Q, manner: Manner, patience: Patience) -> Result<Outcome<V>, Error<E>>
+    fn call<Q>(&self, key: &Q, manner: (Mode, Nanos), patience: Patience) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
     {
@@ -148,7 +150,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.execute_outcome(key).map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::Endless).map(|outcome| outcome.value)
     }
 
     /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
@@ -175,7 +177,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, Manner::Ordinary, Patience::For(timeout)).map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::For(timeout)).map(|outcome| outcome.value)
     }
 
     /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
@@ -198,7 +200,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, Manner::Ordinary, Patience::Until(deadline)).map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::Until(deadline)).map(|outcome| outcome.value)
     }
 
     /// Never waits for another call: a value from the window, or this call leads.
@@ -223,7 +225,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, Manner::Try, Patience::Endless).map(|outcome| outcome.value)
+        self.call(key, (Mode::Try, FOREVER), Patience::Endless).map(|outcome| outcome.value)
     }
 
     /// A value whose computation began after this call did.
@@ -253,7 +255,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, Manner::Fresh, Patience::Endless).map(|outcome| outcome.value)
+        self.call(key, (Mode::Wait, 0), Patience::Endless).map(|outcome| outcome.value)
     }
 
     /// As [`execute`](Self::execute), and says how the call came by its value.
@@ -276,7 +278,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, Manner::Ordinary, Patience::Endless)
+        self.call(key, ANY, Patience::Endless)
+            .map(|answered| answered.into_outcome(&self.group.core.table.clock))
     }
 
     /// Detaches the flight or the result of this key, and says whether there was one.

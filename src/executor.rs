@@ -13,7 +13,7 @@
 use std::any::TypeId;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
 use crate::sync::{is_panicking, this_thread};
 use crate::wait::callbacks::contain;
@@ -219,13 +219,13 @@ impl fmt::Debug for Job {
 /// The executor of a coalescer, and its type, which is all that tells two of them apart.
 #[derive(Clone)]
 pub(crate) struct Chosen {
-    executor: StdArc<dyn Executor + Send + Sync>,
+    executor: Arc<dyn Executor + Send + Sync>,
     pub(crate) ty: TypeId,
 }
 
 impl Chosen {
     pub(crate) fn new<X: Executor + Send + Sync + 'static>(executor: X) -> Self {
-        Self { executor: StdArc::new(executor), ty: TypeId::of::<X>() }
+        Self { executor: Arc::new(executor), ty: TypeId::of::<X>() }
     }
 
     /// Hands a job over. Called when no lock is held.

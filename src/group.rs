@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForGroup};
-use crate::engine::admit::{Call, Manner};
+use crate::engine::answer::Answer;
+use crate::engine::call::{Call, Mode};
 use crate::engine::rules::Rules;
 use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::error::Error;
-use crate::execute::{Caller, ShareIf, WithoutKey, Work};
+use crate::execute::{Caller, ShareRule, WithoutKey, Work};
 use crate::executor::Chosen;
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
@@ -50,7 +51,7 @@ pub struct Group<K, V, E, S = DefaultHashBuilder> {
 
 pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) table: Table<K, V, E>,
-    pub(crate) share_if: Option<StdArc<ShareIf<V>>>,
+    pub(crate) share_if: Option<StdArc<ShareRule<V>>>,
     pub(crate) name: Option<StdArc<str>>,
     pub(crate) executor: Option<Chosen>,
     /// Last, so that a ticket can do without its type: see [`AnyCore`].
@@ -68,6 +69,8 @@ impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
         (hash ^ (hash >> 32)) as ShortHash
     }
 }
+
+pub(crate) const ANY: (Mode, Nanos) = (Mode::Wait, FOREVER);
 
 /// Until when a call is willing to wait.
 #[derive(Clone, Copy)]
@@ -136,10 +139,10 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     pub(crate) fn call<Q>(
         &self,
         key: &Q,
-        manner: Manner,
+        (mode, max_age): (Mode, Nanos),
         patience: Patience,
         work: impl Work<K, V, E>,
-    ) -> Result<Outcome<V>, Error<E>>
+    ) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
     {
@@ -148,8 +151,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let entry = clock.coarse_now();
         let deadline = patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
-        let call = Call { key, hash, entry, manner };
-        Caller { table: &core.table, share_if: core.share_if.as_deref(), call, deadline }
+        let call = Call { key, hash, entry, max_age, mode };
+        Caller { table: &core.table, share_rule: core.share_if.as_deref(), call, deadline }
             .answer(work)
     }
 
@@ -195,7 +198,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.execute_outcome(key, f).map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
     }
 
     /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
@@ -228,8 +231,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Ordinary, Patience::For(timeout), WithoutKey(f))
-            .map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::For(timeout), WithoutKey(f)).map(|outcome| outcome.value)
     }
 
     /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
@@ -258,8 +260,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Ordinary, Patience::Until(deadline), WithoutKey(f))
-            .map(|outcome| outcome.value)
+        self.call(key, ANY, Patience::Until(deadline), WithoutKey(f)).map(|outcome| outcome.value)
     }
 
     /// Never waits for another call: a value from the window, or this call leads.
@@ -292,7 +293,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Try, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
+        self.call(key, (Mode::Try, FOREVER), Patience::Endless, WithoutKey(f))
+            .map(|outcome| outcome.value)
     }
 
     /// A value whose computation began after this call did.
@@ -325,7 +327,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Fresh, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
+        self.call(key, (Mode::Wait, 0), Patience::Endless, WithoutKey(f))
+            .map(|outcome| outcome.value)
     }
 
     /// As [`execute`](Self::execute), and says how the call came by its value.
@@ -348,7 +351,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, Manner::Ordinary, Patience::Endless, WithoutKey(f))
+        self.call(key, ANY, Patience::Endless, WithoutKey(f))
+            .map(|answered| answered.into_outcome(&self.core.table.clock))
     }
 
     /// Detaches the flight or the result of this key, and says whether there was one.

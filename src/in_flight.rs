@@ -1,14 +1,8 @@
 //! What an operator sees of the flights under way.
 
-use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use crate::engine::slot::Slot;
-use crate::engine::table::Table;
-use crate::sync::{Thread, thread_of};
-use crate::wait::clock::Nanos;
-use crate::wait::deadlock::ThreadToken;
-use crate::wait::gate::Phase;
+use crate::sync::Thread;
 
 /// A flight that is under way: who leads it, for how long, and how many wait for it.
 ///
@@ -91,59 +85,5 @@ pub(crate) mod serialize {
 
     pub(crate) fn thread<S: Serializer>(leader: &Option<Thread>, to: S) -> Result<S::Ok, S::Error> {
         leader.as_ref().map(super::called).serialize(to)
-    }
-}
-
-/// What is read of a flight under its shard's lock; the rest is done outside.
-struct Seen<K> {
-    key: StdArc<K>,
-    started: Nanos,
-    followers: usize,
-    executions: usize,
-    leader: Option<ThreadToken>,
-}
-
-impl<K, V, E> Table<K, V, E> {
-    /// Every flight under way, the oldest first, with what `show` makes of its key outside all locks.
-    pub(crate) fn in_flight<T>(&self, show: impl Fn(&K) -> T) -> Vec<InFlight<T>> {
-        let mut seen = Vec::new();
-        for shard in self.shards() {
-            seen.extend(shard.lock().slots_mut().filter_map(look));
-        }
-        seen.sort_by_key(|flight| flight.started);
-        let now = self.clock.now();
-        seen.into_iter().map(|flight| flight.describe(now, &show)).collect()
-    }
-}
-
-fn look<K, V, E>(slot: &mut Slot<K, V, E>) -> Option<Seen<K>> {
-    let flight = slot.flight()?;
-    let (followers, executions, leader) = match &flight.room {
-        None => (0, 1, Some(flight.leader)),
-        Some(room) => {
-            let state = room.gate.lock();
-            let waiting = if state.phase == Phase::Closed { 0 } else { state.waiting };
-            (waiting, state.running, state.leaders.first().copied())
-        }
-    };
-    let is_under_way = executions > 0 || followers > 0;
-    is_under_way.then(|| Seen {
-        started: slot.started,
-        key: slot.key.share(),
-        followers,
-        executions,
-        leader,
-    })
-}
-
-impl<K> Seen<K> {
-    fn describe<T>(self, now: Nanos, show: &impl Fn(&K) -> T) -> InFlight<T> {
-        InFlight {
-            key: show(&self.key),
-            age: Duration::from_nanos(now.saturating_sub(self.started)),
-            followers: self.followers,
-            executions: self.executions,
-            leader: self.leader.and_then(thread_of),
-        }
     }
 }

@@ -140,7 +140,6 @@
 //! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
 //! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; a ticket itself needs no feature |
 //! | `coarse-clock` (default) | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
-//! | `http` | the module `http`: a layer that coalesces the requests of a blocking HTTP server |
 //! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
 //! | `metrics` | the module `metrics`: counters, and histograms of executions and waits, for the recorder of the `metrics` facade |
 //! | `tracing` | a span for each run and each wait, for the subscriber of the `tracing` facade |
@@ -155,8 +154,6 @@ mod executor;
 #[doc(hidden)]
 pub mod expanded;
 mod group;
-#[cfg(feature = "http")]
-pub mod http;
 mod in_flight;
 mod key;
 mod manager;
@@ -207,11 +204,11 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
 /// The README's examples, so that they are compiled and run with the tests. Two of them need
 /// features, which the tests of the whole workspace turn on.
-#[cfg(all(doctest, feature = "http", feature = "macros"))]
+#[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 // Only a page of the documentation. Its examples are compiled and run as the README's are.
-#[cfg(all(any(doc, doctest), feature = "http", feature = "macros"))]
+#[cfg(all(any(doc, doctest), feature = "macros"))]
 #[doc = include_str!("../docs/coming-from.md")]
 pub mod coming_from {}

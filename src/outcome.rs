@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::engine::answer::Answered;
 use crate::sync::Arc;
-use crate::wait::clock::Nanos;
+use crate::wait::clock::Clock;
 
 /// A value, and how the call came by it; from `execute_outcome` and
 /// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).
@@ -61,13 +62,6 @@ pub enum Role {
     Late,
 }
 
-impl<V> Outcome<V> {
-    #[inline]
-    pub(crate) fn new(value: Arc<V>, role: Role, callers: usize, waited: Nanos) -> Self {
-        Self { value, role, callers, waited: Duration::from_nanos(waited) }
-    }
-}
-
 impl<V> Clone for Outcome<V> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), ..*self }
@@ -82,5 +76,13 @@ impl<V: fmt::Debug> fmt::Debug for Outcome<V> {
             .field("callers", &self.callers)
             .field("waited", &self.waited)
             .finish()
+    }
+}
+
+impl<V> Answered<V> {
+    /// The outcome for the user, as of now.
+    pub(crate) fn into_outcome(self, _: &Clock) -> Outcome<V> {
+        let Self { value, role, callers, waited, .. } = self;
+        Outcome { value, role, callers, waited: Duration::from_nanos(waited) }
     }
 }

@@ -7,7 +7,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::execute::ShareIf;
+use crate::execute::ShareRule;
 
 /// With whom the leader of a flight shares its value; see [`share_with`](crate::Builder::share_with).
 ///
@@ -72,7 +72,7 @@ pub struct ShareAll;
 /// assert_eq!(*pages.execute("/").unwrap(), "/");
 /// ```
 pub struct ShareIfFn<V> {
-    share_with: Arc<ShareIf<V>>,
+    share_with: Arc<ShareRule<V>>,
     /// The type of the function, which is all that tells two of them apart.
     function: TypeId,
 }
@@ -103,7 +103,7 @@ impl<V> ShareIfFn<V> {
 /// ```
 pub trait SharePolicy<V>: sealed::Sealed {
     #[doc(hidden)]
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>>;
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareRule<V>>>;
 
     #[doc(hidden)]
     fn function(&self, _: sealed::Token) -> Option<TypeId>;
@@ -120,7 +120,7 @@ mod sealed {
 }
 
 impl<V> SharePolicy<V> for ShareAll {
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareRule<V>>> {
         None
     }
 
@@ -130,7 +130,7 @@ impl<V> SharePolicy<V> for ShareAll {
 }
 
 impl<V> SharePolicy<V> for ShareIfFn<V> {
-    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareIf<V>>> {
+    fn into_policy(self, _: sealed::Token) -> Option<Arc<ShareRule<V>>> {
         Some(self.share_with)
     }
 

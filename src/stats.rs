@@ -1,14 +1,8 @@
-//! The counters: one tally for each shard, and the snapshot that adds them up.
-//!
-//! A tally lives under its shard's lock, so counting costs no atomic operation, and what is counted
-//! together is seen together. A call is counted when it is admitted and its end when it is decided,
-//! so a snapshot never shows more ends than calls (S49).
+//! [`Stats`]: a snapshot of the counters.
 
 use std::fmt;
 use std::iter::Sum;
 use std::ops::AddAssign;
-
-use crate::engine::completion::Ran;
 
 /// What has happened so far: a snapshot of the counters of one coalescer.
 ///
@@ -159,106 +153,5 @@ impl Sum for Stats {
             sum += one;
             sum
         })
-    }
-}
-
-/// How a ticket leaves a flight that goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// Nobody wants the outcome.
-    Dropped,
-    /// The last wait for it timed out.
-    TimedOut,
-    /// The last wait for it was refused.
-    Refused,
-    /// It runs its own function (`Bypass`).
-    Alone,
-}
-
-/// The counters of one shard but for the late calls, moved under its lock.
-#[derive(Debug, Default)]
-#[repr(C)] // What every lead moves comes first; see `Shard`.
-pub(crate) struct Tally {
-    /// Calls that were not late.
-    others: u64,
-    executed: u64,
-    pub(crate) running: u64,
-    followers: u64,
-    failed: u64,
-    panicked: u64,
-    pub(crate) timed_out: u64,
-    refused: u64,
-    pub(crate) takeovers: u64,
-}
-
-impl Tally {
-    #[inline]
-    pub(crate) fn count_call(&mut self) {
-        self.others += 1;
-    }
-
-    pub(crate) fn count_refused(&mut self) {
-        self.others += 1;
-        self.refused += 1;
-    }
-
-    /// An execution has returned.
-    #[inline]
-    pub(crate) fn count_execution<V, E>(&mut self, ran: &Ran<V, E>) {
-        self.running -= 1;
-        self.executed += 1;
-        if !ran.is_success() {
-            self.count_failure(ran);
-        }
-    }
-
-    #[cold]
-    fn count_failure<V, E>(&mut self, ran: &Ran<V, E>) {
-        match ran {
-            Ran::Failed(_) => self.failed += 1,
-            Ran::Panicked(..) => self.panicked += 1,
-            // It never ran. Nobody sees the counter between, as the shard is locked.
-            Ran::Abandoned => {
-                self.executed -= 1;
-                self.refused += 1;
-            }
-            Ran::Value(_) | Ran::Unkept(_) | Ran::Unshared(_) => {}
-        }
-    }
-
-    /// A ticket has gone before its flight has ended.
-    pub(crate) fn count_parting(&mut self, parting: Parting) {
-        match parting {
-            Parting::Dropped => self.followers += 1,
-            Parting::TimedOut => self.timed_out += 1,
-            Parting::Refused => self.refused += 1,
-            Parting::Alone => self.running += 1,
-        }
-    }
-
-    /// A flight has ended, and so many calls waited for it. They are counted here and not as they
-    /// wake: an outcome beats a deadline, so it is certain that each will get it.
-    pub(crate) fn count_followers<V, E>(&mut self, waiting: usize, ran: &Ran<V, E>) {
-        match ran {
-            // Each of them runs the function itself now.
-            Ran::Unshared(_) => self.running += waiting as u64,
-            _ => self.followers += waiting as u64,
-        }
-    }
-
-    pub(crate) fn snapshot(&self, late: u64) -> Stats {
-        Stats {
-            total_requests: self.others + late,
-            executed_requests: self.executed,
-            coalesced_requests: self.followers + late,
-            followers: self.followers,
-            late,
-            failed: self.failed,
-            panicked: self.panicked,
-            timed_out: self.timed_out,
-            refused: self.refused,
-            takeovers: self.takeovers,
-            in_flight: self.running,
-        }
     }
 }

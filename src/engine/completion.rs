@@ -1,60 +1,150 @@
-//! What came of running the function, as its leader, its followers and the window see it.
+//! [`Completion`]: the result of running the function, as its leader, its followers and the window
+//! see it.
+//!
+//! One value serves all of them, so a run is described once:
+//!
+//! ```text
+//! run ──▶ Completion ─┬─ into_answer ──▶ the leader
+//!                     ├─ clone ────────▶ the flight's promise ── answer ──▶ each follower
+//!                     └─ to_state ─────▶ the slot, for the length of the window
+//! ```
 
 use std::any::Any;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
-use crate::engine::slot::{Ending, State};
-use crate::sync::Arc;
+use crate::engine::answer::{Answer, Answered};
+use crate::engine::slot::{Kind, State};
+use crate::error::Error;
+use crate::outcome::Role;
+use crate::policy::ShareWith;
+use crate::sync::{Handle, Mutex};
+use crate::wait::clock::Nanos;
 
-/// What came of running the function.
-pub(crate) enum Ran<V, E> {
-    Value(Arc<V>),
-    /// Followers get the value, and no window keeps it (S40).
-    Unkept(Arc<V>),
-    /// The leader keeps the value; followers are not to get it (S40).
-    Unshared(Arc<V>),
-    Failed(Arc<E>),
-    Panicked(Box<dyn Any + Send>, Option<StdArc<str>>),
-    /// It went away without running to its end.
+pub(crate) struct Completion<V, E> {
+    pub(crate) result: RunResult<V, E>,
+    /// With whom the result is shared. A result that is no value is for all who waited.
+    pub(crate) share_with: ShareWith,
+    /// When the computation began: the execution's start, or earlier if the function returned a
+    /// value that was computed before. The window counts from this (S8).
+    pub(crate) start: Nanos,
+}
+
+pub(crate) enum RunResult<V, E> {
+    Value(Handle<V>),
+    Failed(Handle<E>),
+    Panicked(Arc<Panic>),
+    /// The execution was dropped before it ended.
     Abandoned,
 }
 
-impl<V, E> Ran<V, E> {
+/// The panic of a function. Followers get its message; the payload goes to the leader alone.
+pub(crate) struct Panic {
+    message: Option<Arc<str>>,
+    payload: Mutex<Option<Payload>>,
+}
+
+/// The payload of a panic, as `catch_unwind` returns it.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+impl<V, E> Completion<V, E> {
+    pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
+        Self { result, share_with: ShareWith::Everyone, start }
+    }
+
+    pub(crate) fn abandoned(start: Nanos) -> Self {
+        Self::new(RunResult::Abandoned, start)
+    }
+
     /// Whether the function returned a value, shareable or not: that decides a flight at once.
+    #[inline]
     pub(crate) fn is_success(&self) -> bool {
-        matches!(self, Self::Value(_) | Self::Unkept(_) | Self::Unshared(_))
+        matches!(self.result, RunResult::Value(_))
     }
 
-    /// How the run ended, for whoever reads a log.
+    /// Whether followers must run their own function (S40).
+    pub(crate) fn is_unshared(&self) -> bool {
+        matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
+    }
+
+    /// The result in one word, for logs and spans.
     pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Value(_) | Self::Unkept(_) | Self::Unshared(_) => "ok",
-            Self::Failed(_) => "error",
-            Self::Panicked(..) => "panic",
-            Self::Abandoned => "abandoned",
+        match self.result {
+            RunResult::Value(_) => "ok",
+            RunResult::Failed(_) => "error",
+            RunResult::Panicked(_) => "panic",
+            RunResult::Abandoned => "abandoned",
         }
     }
 
-    /// What followers see of it.
-    pub(crate) fn ending(&self) -> Ending<V, E> {
-        match self {
-            Self::Value(value) | Self::Unkept(value) => Ending::Value(Arc::clone(value)),
-            Self::Unshared(_) => Ending::Unshared,
-            Self::Failed(error) => Ending::Failed(Arc::clone(error)),
-            Self::Panicked(_, message) => Ending::Panicked(message.clone()),
-            Self::Abandoned => Ending::Abandoned,
+    /// The window that may keep this result, if one may (S18, S40).
+    #[inline]
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.result {
+            RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
+            RunResult::Failed(_) => Some(Kind::Error),
+            RunResult::Value(_) | RunResult::Panicked(_) | RunResult::Abandoned => None,
         }
     }
 
-    /// What the window keeps of it.
-    pub(crate) fn state(&self, callers: usize) -> State<V, E> {
+    /// The state of a slot that keeps this result, which `callers` calls have shared so far.
+    pub(crate) fn to_state(&self, callers: usize) -> State<V, E> {
         let callers = u32::try_from(callers).unwrap_or(u32::MAX);
-        match self {
-            Self::Value(value) => State::Value(Arc::clone(value), callers),
-            Self::Failed(error) => State::Error(Arc::clone(error), callers),
-            Self::Unkept(_) | Self::Unshared(_) | Self::Panicked(..) | Self::Abandoned => {
-                unreachable!("no window keeps this")
+        match &self.result {
+            RunResult::Value(value) => State::Value(Handle::clone(value), callers),
+            RunResult::Failed(error) => State::Error(Handle::clone(error), callers),
+            RunResult::Panicked(_) | RunResult::Abandoned => {
+                unreachable!("no window keeps a call without a result")
             }
         }
+    }
+
+    /// The answer to one call. `None` for a follower that must run its own function.
+    #[inline]
+    pub(crate) fn answer(&self, role: Role, callers: usize, waited: Nanos) -> Option<Answer<V, E>> {
+        match &self.result {
+            RunResult::Value(_) if role == Role::Follower && self.is_unshared() => None,
+            RunResult::Value(value) => {
+                let value = Handle::clone(value);
+                Some(Ok(Answered { value, role, callers, waited, start: self.start }))
+            }
+            RunResult::Failed(error) => Some(Err(Error::Failed(Handle::clone(error)))),
+            RunResult::Panicked(panic) => {
+                Some(Err(Error::LeaderPanicked { message: panic.message.clone() }))
+            }
+            RunResult::Abandoned => Some(Err(Error::Abandoned)),
+        }
+    }
+}
+
+impl Panic {
+    /// The message is the payload's text, where it has one: `panic!` creates a `&str` or a `String`.
+    #[cold]
+    pub(crate) fn new(payload: Payload) -> Arc<Self> {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.map(Arc::from);
+        Arc::new(Self { message, payload: Mutex::new(Some(payload)) })
+    }
+
+    /// A panic that went on through another's code, which has its payload.
+    pub(crate) fn elsewhere() -> Arc<Self> {
+        Arc::new(Self { message: None, payload: Mutex::new(None) })
+    }
+
+    /// Takes the payload, for the one thread that resumes the panic or drops the payload.
+    pub(crate) fn take_payload(&self) -> Option<Payload> {
+        self.payload.lock().take()
+    }
+}
+
+impl<V, E> Clone for Completion<V, E> {
+    fn clone(&self) -> Self {
+        let result = match &self.result {
+            RunResult::Value(value) => RunResult::Value(Handle::clone(value)),
+            RunResult::Failed(error) => RunResult::Failed(Handle::clone(error)),
+            RunResult::Panicked(panic) => RunResult::Panicked(Arc::clone(panic)),
+            RunResult::Abandoned => RunResult::Abandoned,
+        };
+        Self { result, ..*self }
     }
 }

@@ -1,54 +1,66 @@
-//! Forgetting, and what a table tells about itself.
+//! `forget`: no call that begins afterwards gets a result that was computed before.
 
 use std::hash::Hash;
 
-use hashbrown::Equivalent;
+use equivalent::Equivalent;
 
+use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot};
-use crate::engine::table::{Leaving, Table};
-use crate::stats::Stats;
+use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::Nanos;
 
 impl<K, V, E> Table<K, V, E> {
-    /// Takes the slot of a key out of the map (S27). A flight goes on for those that it has, and
-    /// finds when it ends that its result is not to be kept (S28).
+    /// Removes the slot of a key from the map (S27). A flight goes on for the calls that it has, and
+    /// finds when it ends that its result is not kept (S28).
     pub(crate) fn forget<Q>(&self, hash: ShortHash, key: &Q) -> bool
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let now = self.clock.now();
-        let mut leaving = Leaving::new();
+        let mut deferred = Deferred::new();
         let mut shard = self.shard(hash).lock();
-        let Some(at) = shard.find(hash, key) else { return false };
-        let was_there = self.is_live(shard.slot(at), now);
-        self.supersede(&mut shard, at, &mut leaving);
+        let Some(id) = shard.find(hash, key) else { return false };
+        let was_live = self.is_live(shard.slot(id), now);
+        self.supersede(&mut shard, id, &mut deferred);
+        // Before `deferred`: the value's destructor is the user's.
         drop(shard);
-        was_there
+        was_live
     }
 
     /// Forgets every key, shard by shard.
     pub(crate) fn forget_all(&self) -> usize {
         let now = self.clock.now();
         let mut forgotten = 0;
-        for (place, shard) in self.shards().enumerate() {
+        for (index, shard) in self.shards().enumerate() {
             let mut shard = shard.lock();
             let (flights, results) = shard.clear();
-            self.retention.all_gone(place, results.len());
+            self.capacity.removed_all(index, results.len());
             drop(shard);
             forgotten += flights + results.iter().filter(|slot| self.is_live(slot, now)).count();
         }
         forgotten
     }
 
-    /// Whether calls could still get something from a slot: a flight, or a result in its window.
+    /// Whether calls can still get something from a slot: a flight, or a result in its window.
     fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
-        let window = slot.kind().map(|kind| self.rules.window_of(kind));
-        window.is_none_or(|window| now < slot.started.saturating_add(window))
+        slot.kind().is_none_or(|kind| self.rules.is_within_window(kind, slot.start, now))
     }
 
-    /// The counters of all shards. Each shard is read under its lock, so no end is counted whose
-    /// call is not (S49).
-    pub(crate) fn stats(&self) -> Stats {
-        self.shards().map(|shard| shard.lock().stats()).sum()
+    /// Removes a slot from the map. A flight goes on for the calls that it has; a result goes.
+    pub(super) fn supersede(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        old: SlotId,
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        match shard.slot(old).kind() {
+            None => shard.unlink(old),
+            Some(kind) => {
+                let slot = shard.remove(old);
+                let index = self.shard_index(slot.hash);
+                self.capacity.removed(index, kind, shard.oldest_start(kind));
+                deferred.push(slot);
+            }
+        }
     }
 }

@@ -1,10 +1,33 @@
-//! The engine decides, under locks, how each call is answered. It runs no user code but the `Eq` of
-//! keys.
+//! The engine decides, under locks, how each call is answered.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`table`] | the shards, and the lock order |
+//! | [`admit`] | how a call is decided |
+//! | [`takeover`], [`successor`] | one more execution of a flight; the flight after it |
+//! | [`publish`] | how an execution ends |
+//! | [`expire`], [`capacity`] | the window, and `max_retained` |
+//! | [`forget`], [`depart`] | calls that take a result, or themselves, away |
+//! | [`list`], [`slow`], [`observed`] | the view of operators |
+//! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
+//! | [`promise`], [`completion`], [`answer`] | a result, from its run to each call |
+//! | [`call`], [`queued`], [`rules`] | the words of calls, jobs and settings |
+//!
+//! **Invariant:** it runs no user code but the `Eq` of keys. It knows no function, no executor and no
+//! listener but the observer.
 
 pub(crate) mod admit;
+pub(crate) mod answer;
+pub(crate) mod call;
 pub(crate) mod capacity;
 pub(crate) mod completion;
+pub(crate) mod depart;
+pub(crate) mod expire;
+pub(crate) mod flight;
 pub(crate) mod forget;
+pub(crate) mod list;
+pub(crate) mod observed;
+pub(crate) mod promise;
 pub(crate) mod publish;
 pub(crate) mod queued;
 pub(crate) mod rules;
@@ -12,5 +35,7 @@ pub(crate) mod shard;
 pub(crate) mod slab;
 pub(crate) mod slot;
 pub(crate) mod slow;
+pub(crate) mod successor;
 pub(crate) mod table;
 pub(crate) mod takeover;
+pub(crate) mod tally;

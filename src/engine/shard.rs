@@ -1,53 +1,54 @@
-//! One part of the table: the slots of the keys whose hash falls into it, and their counters.
+//! [`Shard`]: one part of the table, with the slots of its keys and their counters.
 //!
 //! ```text
-//! slots           every slot, by the number of its place
+//! slots           every slot, by the number of its cell
 //! map             the slot that a call on a key finds
 //! values, errors  the slots that a window keeps, oldest first
 //! ```
 //!
-//! A shard is data: it decides nothing and locks nothing. What leaves it is handed out, so that
-//! the caller drops it after letting the lock go (S47).
+//! A shard is data: it decides nothing and locks nothing. It returns whatever it removes, so that
+//! the caller drops that after it has released the lock (S47).
 
 use std::hash::Hash;
 
-use hashbrown::{Equivalent, HashTable};
+use equivalent::Equivalent;
+use hashbrown::HashTable;
 
-use crate::engine::slab::{At, Queue, Slab};
-use crate::engine::slot::{Flight, Key, Kind, Room, ShortHash, Slot, State};
-use crate::stats::{Stats, Tally};
+use crate::engine::slab::{Queue, Slab, SlotId};
+use crate::engine::slot::{Key, Kind, Running, ShortHash, Slot, State};
+use crate::engine::tally::Tally;
+use crate::stats::Stats;
 use crate::wait::clock::Nanos;
-use crate::wait::gate::Phase;
 
-// In this order, so that all that a late call reads and writes here is on one cache line, with the
-// lock before it, and what a leader without followers does is on that and the next: on a busy shard
-// each line goes from processor to processor.
+// The order matters. A hit reads and writes one cache line here, with the lock before it. A leader
+// without followers needs that line and the next. On a busy shard each line moves from processor to
+// processor.
 #[repr(C)]
 pub(crate) struct Shard<K, V, E> {
-    late: u64,
+    hits: u64,
     slots: Slab<Slot<K, V, E>>,
-    map: HashTable<At>,
+    map: HashTable<SlotId>,
     values: Queue,
     errors: Queue,
-    /// Counts the leads that keep results, to look after another shard from time to time.
+    /// Counts the leads that may keep a result, to expire results of other shards in turn.
     leads: usize,
     pub(crate) tally: Tally,
 }
 
-/// One of so many leads looks after another shard: often enough that what expired there is gone
-/// soon, and so seldom that its lock and its cache lines, which are cold, are no part of the cost.
-const LEADS_A_NEIGHBOUR: usize = 2;
+/// Every n-th lead also expires results in one other shard. Small enough that they expire soon, large
+/// enough to amortise a lock and cache lines that are cold.
+const LEADS_PER_NEIGHBOUR: usize = 2;
 
-/// A hash as long as the map wants it, from what a slot keeps of it.
+/// Spreads the bits that a slot keeps of a hash over the 64 that the map wants.
 #[inline]
-pub(crate) fn stretch(hash: ShortHash) -> u64 {
+pub(crate) fn spread(hash: ShortHash) -> u64 {
     u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn new() -> Self {
         Self {
-            late: 0,
+            hits: 0,
             slots: Slab::new(),
             map: HashTable::new(),
             values: Queue::new(),
@@ -57,238 +58,165 @@ impl<K, V, E> Shard<K, V, E> {
         }
     }
 
-    /// The other shard that this lead is to look after, if it is its turn to. They go round all
-    /// shards, beginning with the next one.
+    /// The other shard whose results this lead expires, if it is its turn. Leads take all shards in
+    /// turn, beginning with the next one.
     #[inline]
     pub(crate) fn next_neighbour(&mut self, own: usize, shards: usize) -> Option<usize> {
         self.leads = self.leads.wrapping_add(1);
-        if !self.leads.is_multiple_of(LEADS_A_NEIGHBOUR) {
+        if self.leads % LEADS_PER_NEIGHBOUR != 0 {
             return None;
         }
-        let place = (own + self.leads / LEADS_A_NEIGHBOUR) & (shards - 1);
-        (place != own).then_some(place)
+        let index = (own + self.leads / LEADS_PER_NEIGHBOUR) & (shards - 1);
+        (index != own).then_some(index)
     }
 
     #[inline]
-    pub(crate) fn count_late(&mut self) {
-        self.late += 1;
+    pub(crate) fn count_hit(&mut self) {
+        self.hits += 1;
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.tally.snapshot(self.late)
+        self.tally.snapshot(self.hits)
     }
 
     /// The slot of this key.
     #[inline]
-    pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<At>
+    pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<SlotId>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
-        let is_it = |at: &At| {
-            let slot = self.slots.get(*at);
+        let is_it = |id: &SlotId| {
+            let slot = self.slots.get(*id);
             slot.hash == hash && key.equivalent(slot.key.get())
         };
-        self.map.find(stretch(hash), is_it).copied()
+        self.map.find(spread(hash), is_it).copied()
     }
 
     #[inline]
-    pub(crate) fn slot(&self, at: At) -> &Slot<K, V, E> {
-        self.slots.get(at)
+    pub(crate) fn slot(&self, id: SlotId) -> &Slot<K, V, E> {
+        self.slots.get(id)
+    }
+
+    /// The slot of a number that may be out of date.
+    pub(crate) fn try_slot(&self, id: SlotId) -> Option<&Slot<K, V, E>> {
+        self.slots.try_get(id)
     }
 
     #[inline]
-    pub(crate) fn slot_mut(&mut self, at: At) -> &mut Slot<K, V, E> {
-        self.slots.get_mut(at)
+    pub(crate) fn slot_mut(&mut self, id: SlotId) -> &mut Slot<K, V, E> {
+        self.slots.get_mut(id)
     }
 
     #[inline]
-    pub(crate) fn flight(&mut self, at: At) -> &mut Flight<V, E> {
-        self.slots.get_mut(at).expect_flight()
+    pub(crate) fn running(&mut self, id: SlotId) -> &mut Running<V, E> {
+        self.slots.get_mut(id).expect_running()
     }
 
-    /// Takes a slot in that calls do not find yet.
+    /// Inserts a slot that calls do not find yet.
     #[inline]
-    pub(crate) fn insert_with(&mut self, slot: impl FnOnce() -> Slot<K, V, E>) -> At {
+    pub(crate) fn insert_with(&mut self, slot: impl FnOnce() -> Slot<K, V, E>) -> SlotId {
         self.slots.insert_with(slot)
     }
 
-    /// Makes this the slot of its key. Whatever was there has been unlinked or removed before.
+    /// Makes this the slot of its key. The caller has unlinked or removed any other.
     #[inline]
-    pub(crate) fn link(&mut self, at: At) {
-        let hash = stretch(self.slots.get(at).hash);
+    pub(crate) fn link(&mut self, id: SlotId) {
+        let hash = spread(self.slots.get(id).hash);
         let slots = &self.slots;
-        self.map.insert_unique(hash, at, |at| stretch(slots.get(*at).hash));
-        self.flight(at).linked = true;
+        self.map.insert_unique(hash, id, |id| spread(slots.get(*id).hash));
+        self.running(id).linked = true;
     }
 
     /// Hides a flight from further calls. It goes on for those that it has.
-    pub(crate) fn unlink(&mut self, at: At) {
-        self.take_from_map(at);
-        self.flight(at).linked = false;
+    pub(crate) fn unlink(&mut self, id: SlotId) {
+        self.remove_from_map(id);
+        self.running(id).linked = false;
     }
 
     #[inline]
-    fn take_from_map(&mut self, at: At) {
-        let hash = stretch(self.slots.get(at).hash);
-        if let Ok(entry) = self.map.find_entry(hash, |other| *other == at) {
+    fn remove_from_map(&mut self, id: SlotId) {
+        let hash = spread(self.slots.get(id).hash);
+        if let Ok(entry) = self.map.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
     }
 
-    /// The flight of a linked slot has ended with a result that a window keeps.
-    pub(crate) fn keep(&mut self, at: At, start: Nanos, result: State<V, E>) {
-        let slot = self.slots.get_mut(at);
-        slot.started = start;
+    /// Lets a linked slot, whose flight has ended, keep its result for a window.
+    pub(crate) fn keep(&mut self, id: SlotId, start: Nanos, result: State<V, E>) {
+        let slot = self.slots.get_mut(id);
+        slot.start = start;
         slot.state = result;
         let queue = match slot.kind() {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) => &mut self.errors,
             None => unreachable!("only a result is kept"),
         };
-        self.slots.enqueue(queue, at, |new, other| new.started < other.started);
+        self.slots.enqueue(queue, id, |new, other| new.start < other.start);
     }
 
-    /// Takes a slot out, whatever it is.
+    /// Removes a slot in whatever state it is.
     #[inline]
-    pub(crate) fn remove(&mut self, at: At) -> Slot<K, V, E> {
-        self.slots.get(at).fetch_value();
-        match self.slots.get(at).kind() {
-            Some(Kind::Value) => self.slots.dequeue(&mut self.values, at),
-            Some(Kind::Error) => self.slots.dequeue(&mut self.errors, at),
+    pub(crate) fn remove(&mut self, id: SlotId) -> Slot<K, V, E> {
+        self.slots.get(id).prefetch_value();
+        match self.slots.get(id).kind() {
+            Some(Kind::Value) => self.slots.dequeue(&mut self.values, id),
+            Some(Kind::Error) => self.slots.dequeue(&mut self.errors, id),
             None => {}
         }
-        if self.slots.get(at).is_linked() {
-            self.take_from_map(at);
+        if self.slots.get(id).is_linked() {
+            self.remove_from_map(id);
         }
-        self.slots.remove(at)
+        self.slots.remove(id)
     }
 
-    /// Takes out a flight that has no room. Its key is all there is to it.
+    /// Removes a slot that runs and has no flight. Its key is all that it owns.
     #[inline]
-    pub(crate) fn remove_flight(&mut self, at: At) -> Key<K> {
-        let slot = self.slots.get(at);
+    pub(crate) fn remove_running(&mut self, id: SlotId) -> Key<K> {
+        let slot = self.slots.get(id);
         if slot.is_linked() {
-            self.take_from_map(at);
+            self.remove_from_map(id);
         }
-        self.slots.remove(at).key
+        self.slots.remove(id).key
     }
 
-    /// The kept slot of a kind that has been there the longest, and its start.
-    pub(crate) fn oldest(&self, kind: Kind) -> Option<(At, Nanos)> {
+    /// The oldest kept slot of a kind, and its start.
+    pub(crate) fn oldest(&self, kind: Kind) -> Option<(SlotId, Nanos)> {
         let queue = match kind {
             Kind::Value => &self.values,
             Kind::Error => &self.errors,
         };
-        let at = queue.front()?;
-        Some((at, self.slots.get(at).started))
-    }
-
-    /// The flight that waits for this room's to end, if nobody has begun it.
-    pub(crate) fn successor_of(&self, room: &Room<V, E>) -> Option<At> {
-        let (at, gate) = room.successor();
-        let its = self.slots.try_get(at)?.flight()?.room.as_ref()?;
-        (its.gate.id == gate && its.gate.lock().phase == Phase::Pending).then_some(at)
-    }
-
-    /// A flight that waited for another to end has begun before that: it is the younger one, so
-    /// calls are to find it and no longer the other, which seems to be stuck.
-    pub(crate) fn overtake(&mut self, at: At) {
-        if let Some(before) = self.predecessor_of(at)
-            && self.slot(before).is_linked()
-        {
-            self.unlink(before);
-            self.link(at);
-        }
-    }
-
-    /// The flight that this one waits for, if that is under way.
-    pub(crate) fn predecessor_of(&self, at: At) -> Option<At> {
-        let room = self.slot(at).flight()?.room.as_ref()?;
-        let (before, gate) = (room.predecessor(), room.gate.id);
-        let its = self.slots.try_get(before)?.flight()?.room.as_ref()?;
-        (its.successor() == (at, gate)).then_some(before)
-    }
-
-    /// A second slot for the key of this one, as yet without anything to it.
-    pub(crate) fn split(&mut self, at: At) -> At {
-        let slot = self.slots.get_mut(at);
-        let twin = Slot {
-            key: Key::Shared(slot.key.share()),
-            hash: slot.hash,
-            admitted: slot.admitted,
-            started: slot.started,
-            state: State::Flight(Flight { leader: 0, room: None, linked: false }),
-        };
-        self.slots.insert_with(|| twin)
+        let id = queue.front()?;
+        Some((id, self.slots.get(id).start))
     }
 
     pub(crate) fn oldest_start(&self, kind: Kind) -> Option<Nanos> {
         self.oldest(kind).map(|(_, start)| start)
     }
 
+    /// Adds a second slot for the key of this one, which holds nothing yet.
+    pub(crate) fn split(&mut self, id: SlotId) -> SlotId {
+        let twin = self.slots.get_mut(id).twin();
+        self.slots.insert_with(|| twin)
+    }
+
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot<K, V, E>> {
         self.slots.iter_mut()
     }
 
-    /// Unlinks every flight and takes out every result. Says how many flights there were.
+    /// Unlinks every flight and removes every result. Returns how many flights there were.
     pub(crate) fn clear(&mut self) -> (usize, Vec<Slot<K, V, E>>) {
-        let linked: Vec<At> = self.map.drain().collect();
+        let linked: Vec<SlotId> = self.map.drain().collect();
         let (mut flights, mut results) = (0, Vec::new());
-        for at in linked {
-            match &mut self.slots.get_mut(at).state {
-                State::Flight(flight) => {
-                    flight.linked = false;
+        for id in linked {
+            match &mut self.slots.get_mut(id).state {
+                State::Running(running) => {
+                    running.linked = false;
                     flights += 1;
                 }
-                State::Value(..) | State::Error(..) => results.push(self.slots.remove(at)),
+                State::Value(..) | State::Error(..) => results.push(self.slots.remove(id)),
             }
         }
         (self.values, self.errors) = (Queue::new(), Queue::new());
         (flights, results)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::wait::gate::Gate;
-
-    type Numbers = Shard<u32, u32, ()>;
-
-    fn take_in(shard: &mut Numbers, key: u32) -> (At, Arc<Room<u32, ()>>) {
-        let room = Room::new(Gate::new_pending(0, 0));
-        let flight = Flight { leader: 0, room: Some(Arc::clone(&room)), linked: false };
-        let (key, state) = (Key::Own(key), State::Flight(flight));
-        (shard.insert_with(|| Slot { key, hash: 7, admitted: 0, started: 0, state }), room)
-    }
-
-    #[test]
-    fn a_successor_takes_the_place_of_the_flight_that_it_waited_for() {
-        let mut shard = Numbers::new();
-        take_in(&mut shard, 0);
-        let (stuck, room) = take_in(&mut shard, 1);
-        shard.link(stuck);
-        let (successor, next) = take_in(&mut shard, 1);
-        room.precede(stuck, &next, successor);
-        shard.overtake(successor);
-        assert_eq!(shard.find(7, &1), Some(successor));
-        assert!(!shard.slot(stuck).is_linked());
-    }
-
-    #[test]
-    fn a_successor_leaves_another_flight_in_that_place_alone() {
-        let mut shard = Numbers::new();
-        take_in(&mut shard, 0);
-        let (ended, room) = take_in(&mut shard, 1);
-        let (successor, next) = take_in(&mut shard, 1);
-        room.precede(ended, &next, successor);
-        drop(shard.remove(ended));
-        let (other, _) = take_in(&mut shard, 2);
-        assert_eq!(other, ended, "the place is used again");
-        shard.link(other);
-        shard.overtake(successor);
-        assert_eq!((shard.find(7, &1), shard.find(7, &2)), (None, Some(other)));
     }
 }

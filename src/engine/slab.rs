@@ -1,38 +1,38 @@
-//! A vector of places that are used again, some of which stand in queues.
+//! [`Slab`]: a vector whose cells are reused, some of which stand in queues.
 //!
-//! A shard keeps its flights here and finds them by number. A result that the window keeps stands
-//! in a [`Queue`] as well, oldest first: expiry and eviction take the front, `forget` and
-//! replacement take a member out of the middle. Each is O(1), with nothing stale left behind and no
-//! sweep: the queue is a doubly linked list whose links are numbers of places.
+//! A shard keeps its slots here and finds them by number. A result that the window keeps also stands
+//! in a [`Queue`], oldest first: expiry and eviction remove the front, `forget` and replacement remove
+//! a member from the middle. Each is O(1), and no sweep is needed: the queue is a doubly linked list
+//! whose links are numbers of cells.
 
-/// No place.
+/// No cell.
 const NONE: u32 = u32::MAX;
 
-/// How far from its end a value may enter a queue.
-const FARTHEST: usize = 64;
+/// How many members an insertion passes at most, from the end of the queue.
+const MAX_STEPS: usize = 64;
 
-/// The number of a place; it is good until the value there is removed.
-pub(crate) type At = u32;
+/// The number of a cell, valid until the value there is removed.
+pub(crate) type SlotId = u32;
 
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Place<T>>,
-    /// The first unused place; they are linked by `next`.
-    unused: At,
+    cells: Vec<Cell<T>>,
+    /// The first unused cell; `next` links the others.
+    free: SlotId,
 }
 
 #[derive(Debug)]
-struct Place<T> {
+struct Cell<T> {
     value: Option<T>,
-    before: At,
-    next: At,
+    previous: SlotId,
+    next: SlotId,
 }
 
-/// The members of a queue, by the numbers of the first and the last.
+/// A queue of cells: the numbers of its first and its last.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    front: At,
-    back: At,
+    front: SlotId,
+    back: SlotId,
 }
 
 impl Queue {
@@ -41,104 +41,110 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn front(&self) -> Option<At> {
+    pub(crate) fn front(&self) -> Option<SlotId> {
         (self.front != NONE).then_some(self.front)
     }
 }
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new(), unused: NONE }
+        Self { cells: Vec::new(), free: NONE }
     }
 
     #[inline]
-    pub(crate) fn get(&self, at: At) -> &T {
-        self.places[at as usize].value.as_ref().expect("whoever has the number has a value there")
+    pub(crate) fn get(&self, id: SlotId) -> &T {
+        self.cells[id as usize]
+            .value
+            .as_ref()
+            .expect("a number is valid until its value is removed")
     }
 
-    /// The value there, for one whose number may be of long ago.
-    pub(crate) fn try_get(&self, at: At) -> Option<&T> {
-        self.places.get(at as usize)?.value.as_ref()
+    /// The value there, for a number that may be out of date.
+    pub(crate) fn try_get(&self, id: SlotId) -> Option<&T> {
+        self.cells.get(id as usize)?.value.as_ref()
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, at: At) -> &mut T {
-        self.places[at as usize].value.as_mut().expect("whoever has the number has a value there")
+    pub(crate) fn get_mut(&mut self, id: SlotId) -> &mut T {
+        self.cells[id as usize]
+            .value
+            .as_mut()
+            .expect("a number is valid until its value is removed")
     }
 
-    /// Takes in what `make` makes, when its place is known: so it is made there, and not moved.
+    /// Inserts the value that `make` returns. It is constructed in its cell, not moved there.
     #[inline]
-    pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> At {
-        if self.unused == NONE {
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> SlotId {
+        if self.free == NONE {
             self.grow();
         }
-        let at = self.unused;
-        let place = &mut self.places[at as usize];
-        assert!(place.value.is_none(), "an unused place is empty");
-        self.unused = place.next;
-        (place.before, place.next) = (NONE, NONE);
-        place.value = Some(make());
-        at
+        let id = self.free;
+        let cell = &mut self.cells[id as usize];
+        assert!(cell.value.is_none(), "an unused cell is empty");
+        self.free = cell.next;
+        (cell.previous, cell.next) = (NONE, NONE);
+        cell.value = Some(make());
+        id
     }
 
     #[cold]
     fn grow(&mut self) {
-        let at = At::try_from(self.places.len()).ok().filter(|at| *at != NONE);
-        self.unused = at.expect("a shard holds fewer than 2^32 flights");
-        self.places.push(Place { value: None, before: NONE, next: NONE });
+        let id = SlotId::try_from(self.cells.len()).ok().filter(|id| *id != NONE);
+        self.free = id.expect("a shard holds fewer than 2^32 flights");
+        self.cells.push(Cell { value: None, previous: NONE, next: NONE });
     }
 
-    /// Takes out a value that stands in no queue.
+    /// Removes a value that stands in no queue.
     #[inline]
-    pub(crate) fn remove(&mut self, at: At) -> T {
-        let place = &mut self.places[at as usize];
-        place.next = self.unused;
-        self.unused = at;
-        place.value.take().expect("whoever has the number has a value there")
+    pub(crate) fn remove(&mut self, id: SlotId) -> T {
+        let cell = &mut self.cells[id as usize];
+        cell.next = self.free;
+        self.free = id;
+        cell.value.take().expect("a number is valid until its value is removed")
     }
 
-    /// Lets a value into a queue, before those at its end that it goes before: past at most
-    /// [`FARTHEST`] of them, so that this is O(1).
+    /// Inserts a value in order, searching back from the tail. Stops after [`MAX_STEPS`], so it is
+    /// O(1) and the order is approximate.
     pub(crate) fn enqueue(
         &mut self,
         queue: &mut Queue,
-        at: At,
+        id: SlotId,
         goes_before: impl Fn(&T, &T) -> bool,
     ) {
-        let (mut before, mut next) = (queue.back, NONE);
-        for _ in 0..FARTHEST {
-            if before == NONE || !goes_before(self.get(at), self.get(before)) {
+        let (mut previous, mut next) = (queue.back, NONE);
+        for _ in 0..MAX_STEPS {
+            if previous == NONE || !goes_before(self.get(id), self.get(previous)) {
                 break;
             }
-            (before, next) = (self.places[before as usize].before, before);
+            (previous, next) = (self.cells[previous as usize].previous, previous);
         }
-        let place = &mut self.places[at as usize];
-        (place.before, place.next) = (before, next);
-        match before {
-            NONE => queue.front = at,
-            before => self.places[before as usize].next = at,
+        let cell = &mut self.cells[id as usize];
+        (cell.previous, cell.next) = (previous, next);
+        match previous {
+            NONE => queue.front = id,
+            previous => self.cells[previous as usize].next = id,
         }
         match next {
-            NONE => queue.back = at,
-            next => self.places[next as usize].before = at,
+            NONE => queue.back = id,
+            next => self.cells[next as usize].previous = id,
         }
     }
 
-    pub(crate) fn dequeue(&mut self, queue: &mut Queue, at: At) {
-        let place = &self.places[at as usize];
-        let (before, next) = (place.before, place.next);
-        match before {
+    pub(crate) fn dequeue(&mut self, queue: &mut Queue, id: SlotId) {
+        let cell = &self.cells[id as usize];
+        let (previous, next) = (cell.previous, cell.next);
+        match previous {
             NONE => queue.front = next,
-            before => self.places[before as usize].next = next,
+            previous => self.cells[previous as usize].next = next,
         }
         match next {
-            NONE => queue.back = before,
-            next => self.places[next as usize].before = before,
+            NONE => queue.back = previous,
+            next => self.cells[next as usize].previous = previous,
         }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.places.iter_mut().filter_map(|place| place.value.as_mut())
+        self.cells.iter_mut().filter_map(|cell| cell.value.as_mut())
     }
 }
 
@@ -149,9 +155,9 @@ mod tests {
     /// Takes out everything, from the front on.
     fn drain(slab: &mut Slab<u32>, queue: &mut Queue) -> Vec<u32> {
         let mut drained = Vec::new();
-        while let Some(at) = queue.front() {
-            slab.dequeue(queue, at);
-            drained.push(slab.remove(at));
+        while let Some(id) = queue.front() {
+            slab.dequeue(queue, id);
+            drained.push(slab.remove(id));
         }
         drained
     }
@@ -161,8 +167,8 @@ mod tests {
         for gone in 0..3 {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
             for n in 0..3 {
-                let at = slab.insert_with(|| n);
-                slab.enqueue(&mut queue, at, |_, _| false);
+                let id = slab.insert_with(|| n);
+                slab.enqueue(&mut queue, id, |_, _| false);
             }
             slab.dequeue(&mut queue, gone);
             assert_eq!(slab.remove(gone), gone);
@@ -172,33 +178,33 @@ mod tests {
     }
 
     #[test]
-    fn a_value_enters_before_those_that_it_goes_before() {
+    fn a_value_is_inserted_in_order() {
         let (mut slab, mut queue) = (Slab::new(), Queue::new());
         for n in [5, 1, 4, 4, 0, 9] {
-            let at = slab.insert_with(|| n);
-            slab.enqueue(&mut queue, at, |new, other| new < other);
+            let id = slab.insert_with(|| n);
+            slab.enqueue(&mut queue, id, |new, other| new < other);
         }
         assert_eq!(drain(&mut slab, &mut queue), [0, 1, 4, 4, 5, 9]);
     }
 
     #[test]
-    fn a_value_passes_only_so_many_others() {
+    fn a_value_passes_a_bounded_number_of_others() {
         let (mut slab, mut queue) = (Slab::new(), Queue::new());
         for n in (0..1000).rev() {
-            let at = slab.insert_with(|| n);
-            slab.enqueue(&mut queue, at, |new, other| new < other);
+            let id = slab.insert_with(|| n);
+            slab.enqueue(&mut queue, id, |new, other| new < other);
         }
-        assert_eq!(slab.get(queue.front().expect("a thousand are in it")), &(999 - 64));
+        assert_eq!(slab.get(queue.front().expect("it has a thousand members")), &(999 - 64));
     }
 
     #[test]
-    fn places_are_used_again() {
+    fn cells_are_reused() {
         let mut slab = Slab::new();
         for n in 0..1000 {
-            let at = slab.insert_with(|| n);
-            assert_eq!(slab.remove(at), n);
+            let id = slab.insert_with(|| n);
+            assert_eq!(slab.remove(id), n);
         }
-        assert_eq!(slab.places.len(), 1);
+        assert_eq!(slab.cells.len(), 1);
     }
 
     proptest::proptest! {
@@ -207,18 +213,18 @@ mod tests {
             steps in proptest::collection::vec(0_usize..12, 0..200),
         ) {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
-            let mut model: Vec<(At, u32)> = Vec::new();
+            let mut model: Vec<(SlotId, u32)> = Vec::new();
             for (n, step) in (0_u32..).zip(steps) {
                 if step < 6 || model.is_empty() {
-                    let at = slab.insert_with(|| n);
-                    slab.enqueue(&mut queue, at, |_, _| false);
-                    model.push((at, n));
+                    let id = slab.insert_with(|| n);
+                    slab.enqueue(&mut queue, id, |_, _| false);
+                    model.push((id, n));
                 } else {
-                    let (at, value) = model.remove(step % model.len());
-                    slab.dequeue(&mut queue, at);
-                    assert_eq!(slab.remove(at), value);
+                    let (id, value) = model.remove(step % model.len());
+                    slab.dequeue(&mut queue, id);
+                    assert_eq!(slab.remove(id), value);
                 }
-                assert_eq!(queue.front(), model.first().map(|(at, _)| *at));
+                assert_eq!(queue.front(), model.first().map(|(id, _)| *id));
                 assert_eq!(slab.iter_mut().count(), model.len());
             }
             let expected: Vec<u32> = model.into_iter().map(|(_, value)| value).collect();

@@ -1,86 +1,61 @@
-//! What a shard holds for one flight of one key: running, or ended and kept by the window.
+//! [`Slot`]: a shard's entry for one flight of one key, running, or ended and kept by the window.
 //!
 //! ```text
-//!            the outcome is there, and a window keeps it
+//!            the outcome is published, and a window keeps it
 //!   linked ──────────────────────────────────────────────▶ Value | Error ──▶ (dropped)
-//!   Flight ──── it is there, and nothing is kept ─────────▶ (dropped)
+//!   Running ─── it is published, and nothing is kept ──────▶ (dropped)
 //!      │ forgotten, superseded, or decided while another execution of it still runs
 //!      ▼
 //!   unlinked ── the last execution returns ───────────────▶ (dropped)
-//!   Flight
+//!   Running
 //! ```
 //!
-//! What is linked, and every `Value` and `Error`, is found by key. All of it is plain data under
-//! the shard's lock. What outlives that lock is the [`Room`]: it is made when a second call comes
-//! into a flight, and shared by those who wait in it.
+//! A call finds a linked slot by its key, and every `Value` and `Error` is linked. A slot is plain
+//! data under the shard's lock. The part that outlives that lock is the [`Flight`].
 
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
-use crate::engine::slab::At;
-use crate::sync::{Arc, LockedCell, OnceCell};
+use crate::engine::flight::Flight;
+use crate::sync::Handle;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock::{FlightId, ThreadToken};
-use crate::wait::gate::Gate;
+use crate::wait::deadlock::ThreadToken;
 
 pub(crate) struct Slot<K, V, E> {
     pub(crate) key: Key<K>,
     /// The key's hash, so that the key's own `Hash` never runs under a lock.
     pub(crate) hash: ShortHash,
-    /// Calls that this flight has taken on; late ones only where `max_requests` limits them.
-    pub(crate) admitted: u32,
-    /// The start that the window counts from: of the slot, then of the published execution.
-    pub(crate) started: Nanos,
+    /// Calls that this slot has admitted; counted only where `max_requests` limits them.
+    admitted: u32,
+    /// The start that the window counts from: of the slot, then of the published computation.
+    pub(crate) start: Nanos,
     pub(crate) state: State<V, E>,
 }
 
 /// Half of a hash: enough to tell keys apart in one shard, and four bytes less in each slot.
 pub(crate) type ShortHash = u32;
 
-/// A key that its slot has alone, until somebody must see it while no lock is held.
+/// A key that its slot has alone, until a call must see it while no lock is held.
 pub(crate) enum Key<K> {
     Own(K),
-    Shared(StdArc<K>),
+    Shared(Arc<K>),
     /// Only for a moment, between the two.
     Moving,
 }
 
 pub(crate) enum State<V, E> {
-    Flight(Flight<V, E>),
-    /// With the number of calls that the execution answered when it was done.
-    Value(Arc<V>, u32),
-    Error(Arc<E>, u32),
+    Running(Running<V, E>),
+    /// With the number of calls that the execution answered when it ended.
+    Value(Handle<V>, u32),
+    Error(Handle<E>, u32),
 }
 
-/// A flight that is under way, or whose last execution is.
-pub(crate) struct Flight<V, E> {
-    /// The thread of the first execution. Once there is a room, its gate knows all of them.
+/// The state of a slot whose last execution has not ended.
+pub(crate) struct Running<V, E> {
+    /// The thread of the first execution. Once there is a flight, its gate knows all of them.
     pub(crate) leader: ThreadToken,
-    pub(crate) room: Option<StdArc<Room<V, E>>>,
-    /// Whether calls find it by its key.
+    pub(crate) flight: Option<Arc<Flight<V, E>>>,
+    /// Whether calls find the slot by its key.
     pub(crate) linked: bool,
-}
-
-/// Where the followers of a flight wait, and find its outcome.
-pub(crate) struct Room<V, E> {
-    pub(crate) gate: StdArc<Gate>,
-    /// Set once, before the gate is closed.
-    pub(crate) ending: OnceCell<Ending<V, E>>,
-    /// The flight that starts when this one ends (`execute_fresh`): where it is, and its gate, since
-    /// another may have come into that place. Under the shard's lock.
-    successor: LockedCell,
-    successor_gate: LockedCell,
-    /// Where the flight is whose end this one waits for. Under the shard's lock.
-    predecessor: LockedCell,
-}
-
-/// How a flight ended, as its followers see it.
-pub(crate) enum Ending<V, E> {
-    Value(Arc<V>),
-    Failed(Arc<E>),
-    Panicked(Option<StdArc<str>>),
-    Abandoned,
-    /// The leader keeps its value, and everyone else runs the function alone.
-    Unshared,
 }
 
 /// Which window keeps a result, and so which queue it stands in.
@@ -100,32 +75,86 @@ impl<K> Key<K> {
         }
     }
 
-    /// A handle to the key, for use when no lock is held.
-    pub(crate) fn share(&mut self) -> StdArc<K> {
+    /// A handle to the key, for use while no lock is held.
+    pub(crate) fn share(&mut self) -> Arc<K> {
         let shared = match std::mem::replace(self, Self::Moving) {
-            Self::Own(key) => StdArc::new(key),
+            Self::Own(key) => Arc::new(key),
             Self::Shared(key) => key,
             Self::Moving => unreachable!("a key is moved under the lock that it is read under"),
         };
-        *self = Self::Shared(StdArc::clone(&shared));
+        *self = Self::Shared(Arc::clone(&shared));
         shared
     }
 }
 
 impl<K, V, E> Slot<K, V, E> {
+    /// A slot that calls do not find yet, whose leader is the one call that it has admitted.
     #[inline]
-    pub(crate) fn flight(&self) -> Option<&Flight<V, E>> {
+    pub(crate) fn led_by(leader: ThreadToken, key: Key<K>, hash: ShortHash, start: Nanos) -> Self {
+        Self { admitted: 1, ..Self::new(key, hash, start, leader, None) }
+    }
+
+    /// A slot of a successor, which no thread leads and which has admitted no call.
+    pub(crate) fn pending(
+        flight: Arc<Flight<V, E>>,
+        key: Key<K>,
+        hash: ShortHash,
+        start: Nanos,
+    ) -> Self {
+        Self::new(key, hash, start, 0, Some(flight))
+    }
+
+    /// A second slot for the same key, which holds nothing yet.
+    pub(crate) fn twin(&mut self) -> Self {
+        let key = Key::Shared(self.key.share());
+        Self { admitted: self.admitted, ..Self::new(key, self.hash, self.start, 0, None) }
+    }
+
+    #[inline]
+    fn new(
+        key: Key<K>,
+        hash: ShortHash,
+        start: Nanos,
+        leader: ThreadToken,
+        flight: Option<Arc<Flight<V, E>>>,
+    ) -> Self {
+        let state = State::Running(Running { leader, flight, linked: false });
+        Self { key, hash, admitted: 0, start, state }
+    }
+
+    /// Whether `max_requests` leaves room for one more call (S13).
+    #[inline]
+    pub(crate) fn accepts_a_call(&self, max_requests: u32) -> bool {
+        self.admitted < max_requests
+    }
+
+    /// Counts a call that the slot admits. Without a limit there is nothing to count.
+    #[inline]
+    pub(crate) fn admit_a_call(&mut self, max_requests: u32) {
+        if max_requests != u32::MAX {
+            self.admitted = self.admitted.saturating_add(1);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn running(&self) -> Option<&Running<V, E>> {
         match &self.state {
-            State::Flight(flight) => Some(flight),
+            State::Running(running) => Some(running),
             State::Value(..) | State::Error(..) => None,
         }
     }
 
-    /// The flight of a slot that is known to be under way.
+    /// The flight of a slot that runs, if a second call has created it.
     #[inline]
-    pub(crate) fn expect_flight(&mut self) -> &mut Flight<V, E> {
+    pub(crate) fn flight(&self) -> Option<&Arc<Flight<V, E>>> {
+        self.running()?.flight.as_ref()
+    }
+
+    /// The state of a slot that the caller knows to run.
+    #[inline]
+    pub(crate) fn expect_running(&mut self) -> &mut Running<V, E> {
         match &mut self.state {
-            State::Flight(flight) => flight,
+            State::Running(running) => running,
             State::Value(..) | State::Error(..) => unreachable!("its execution has not returned"),
         }
     }
@@ -133,60 +162,24 @@ impl<K, V, E> Slot<K, V, E> {
     /// Whether calls find it by its key.
     #[inline]
     pub(crate) fn is_linked(&self) -> bool {
-        self.flight().is_none_or(|flight| flight.linked)
+        self.running().is_none_or(|running| running.linked)
     }
 
-    /// Has the value's count brought into the cache. A value that has stood in its window is cold,
-    /// and its drop would wait for that after the map has waited for the slot's bucket.
+    /// Brings the value's count into the cache. A value that has stood in its window is cold, and its
+    /// drop would wait for that after the map has waited for the slot's bucket.
     #[inline]
-    pub(crate) fn fetch_value(&self) {
+    pub(crate) fn prefetch_value(&self) {
         if let State::Value(value, _) = &self.state {
-            std::hint::black_box(Arc::strong_count(value));
+            std::hint::black_box(Handle::strong_count(value));
         }
     }
 
-    /// Which window keeps this, if one does.
+    /// The window that keeps this slot, if one does.
     pub(crate) fn kind(&self) -> Option<Kind> {
         match &self.state {
             State::Value(..) => Some(Kind::Value),
             State::Error(..) => Some(Kind::Error),
-            State::Flight(_) => None,
+            State::Running(_) => None,
         }
     }
-}
-
-impl<V, E> Room<V, E> {
-    pub(crate) fn new(gate: StdArc<Gate>) -> StdArc<Self> {
-        StdArc::new(Self {
-            gate,
-            ending: OnceCell::new(),
-            successor: LockedCell::new(0),
-            successor_gate: LockedCell::new(0),
-            predecessor: LockedCell::new(0),
-        })
-    }
-
-    pub(crate) fn successor(&self) -> (At, FlightId) {
-        (place(&self.successor), self.successor_gate.get())
-    }
-
-    pub(crate) fn predecessor(&self) -> At {
-        place(&self.predecessor)
-    }
-
-    /// Lets the flight of `next`, which is at `next_at`, wait for the end of this one at `at`.
-    pub(crate) fn precede(&self, at: At, next: &Self, next_at: At) {
-        self.successor.set(u64::from(next_at));
-        self.successor_gate.set(next.gate.id);
-        next.predecessor.set(u64::from(at));
-    }
-
-    pub(crate) fn set_ending(&self, ending: Ending<V, E>) {
-        let first = self.ending.set(ending).is_ok();
-        debug_assert!(first, "a flight ends once");
-    }
-}
-
-fn place(cell: &LockedCell) -> At {
-    At::try_from(cell.get()).expect("made from the number of a place")
 }

@@ -1,120 +1,125 @@
-//! Who notices that a flight is slow: there is no thread that would look, so whoever comes by does.
+//! When a flight is slow (`on_slow`), and which call reports it.
 //!
 //! ```text
-//! leader    ├──────── runs the function ──────────────────┤ nobody was here: it tells itself
-//! follower      ├── waits ──────────┤ tells, and waits on
-//! arrival                               ├ tells
-//!           start ────────── d ──────▶│ from here on
+//! leader    ├──────── runs the function ──────────────────┤ no call was here: reports it itself
+//! follower      ├── waits ──────────┤ reports it, and waits on
+//! arrival                               ├ reports it
+//!           start ────────── d ──────▶│ slow from here on
 //! ```
 //!
-//! The time from which on a flight is slow stands in its gate. Whoever finds it past takes it, under
-//! the locks of shard and gate, so exactly one does; it calls the hook when it has let them go. A
-//! flight that is noticed without a gate gets one, since the next call must see that it was told.
+//! The library has no thread that watches, so the first call to notice reports. A gate holds the time
+//! when its flight becomes slow. A call that finds it past takes it, under the locks of shard and gate,
+//! so exactly one does. It calls the hook after it has released them. A slow flight without a gate gets
+//! one, so that the next call sees the report.
 
 use std::hash::Hash;
 
-use hashbrown::Equivalent;
+use equivalent::Equivalent;
 
-use crate::engine::admit::{Call, Follower, Whereabouts};
-use crate::engine::slab::At;
+use crate::engine::call::{Call, Follower, SlotRef};
+use crate::engine::slab::SlotId;
 use crate::engine::table::{Locked, Table};
-use crate::observe::Noticed;
+use crate::observe::SlowReport;
 use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::deadlock::ThreadToken;
-use crate::wait::gate::Phase;
+use crate::wait::gate_state::Phase;
 
 impl<K, V, E> Table<K, V, E> {
-    /// Whether anyone is told of slow flights.
+    /// Whether there is a hook. If not, a call spends nothing more on it than this.
     #[inline]
-    pub(crate) fn tells_slow(&self) -> bool {
+    pub(crate) fn reports_slow(&self) -> bool {
         self.rules.slow_after != FOREVER
     }
 
-    /// From when on a flight is slow whose first execution began at `start`.
+    /// When a flight that starts at `start` becomes slow.
     #[inline]
     pub(crate) fn slow_at(&self, start: Nanos) -> Nanos {
         start.saturating_add(self.rules.slow_after)
     }
 
-    /// An execution has returned, and is about to be published.
-    pub(crate) fn notice_at_end(
-        &self,
-        flight: Whereabouts,
-        leader: ThreadToken,
-    ) -> Option<Noticed<K>> {
-        let now = self.clock.now();
-        let mut shard = self.shard(flight.hash).lock();
-        let noticed = self.notice(&mut shard, flight.at, now)?;
-        Some(Noticed { leader: Some(leader), ended: true, ..noticed })
+    /// Calls the hook, if there is a report. Called while no lock is held.
+    pub(crate) fn report_slow(&self, report: Option<SlowReport<K>>) {
+        if let Some(report) = report {
+            self.observer.report_slow(&report);
+        }
     }
 
-    /// Tells of the flight that this call has met and does not wait for, if that is slow.
-    pub(crate) fn tell_on_arrival<Q>(&self, call: &Call<'_, Q>)
+    /// Reports the flight that a call of this key meets, if it is slow.
+    pub(crate) fn report_slow_on_arrival<Q>(&self, call: &Call<'_, Q>)
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
-        if self.tells_slow() {
-            self.tell(self.notice_on_arrival(call));
+        if self.reports_slow() {
+            self.report_slow(self.notice_on_arrival(call));
         }
     }
 
-    /// Tells of the flight that this follower was woken for.
-    pub(crate) fn tell_as_follower(&self, follower: &Follower<V, E>) {
-        self.tell(self.notice_as_follower(follower));
+    /// Reports the flight that a follower waits for, if it is slow.
+    pub(crate) fn report_slow_as_follower(&self, follower: &Follower<V, E>) {
+        self.report_slow(self.notice_as_follower(follower));
     }
 
-    pub(crate) fn tell(&self, noticed: Option<Noticed<K>>) {
-        if let Some(noticed) = noticed {
-            self.observer.tell_slow(&noticed);
-        }
+    /// The report of an execution that has returned and is not published yet.
+    pub(crate) fn notice_at_end(
+        &self,
+        slot: SlotRef,
+        leader: ThreadToken,
+    ) -> Option<SlowReport<K>> {
+        let now = self.clock.now();
+        let mut shard = self.shard(slot.hash).lock();
+        let report = self.notice(&mut shard, slot.id, now)?;
+        Some(SlowReport { leader: Some(leader), ended: true, ..report })
     }
 
-    /// A call has met a flight, and does not wait for it.
-    fn notice_on_arrival<Q>(&self, call: &Call<'_, Q>) -> Option<Noticed<K>>
+    fn notice_on_arrival<Q>(&self, call: &Call<'_, Q>) -> Option<SlowReport<K>>
     where
         Q: ?Sized + Hash + Equivalent<K>,
     {
         let now = self.clock.now();
         let mut shard = self.shard(call.hash).lock();
-        let at = shard.find(call.hash, call.key)?;
-        self.notice(&mut shard, at, now)
+        let id = shard.find(call.hash, call.key)?;
+        self.notice(&mut shard, id, now)
     }
 
-    /// A follower was woken for it. As long as its flight has not begun, the slow one is the flight
-    /// before.
-    fn notice_as_follower(&self, follower: &Follower<V, E>) -> Option<Noticed<K>> {
+    /// A follower of a successor looks at the predecessor while that runs.
+    fn notice_as_follower(&self, follower: &Follower<V, E>) -> Option<SlowReport<K>> {
         let now = self.clock.now();
-        let mut shard = self.shard(follower.hash).lock();
-        let mut state = follower.room.gate.lock();
-        let at = match state.phase {
+        let mut shard = self.shard(follower.slot.hash).lock();
+        let mut state = follower.flight.gate().lock();
+        let id = match state.phase {
             Phase::Closed => return None,
-            Phase::Running => Some(follower.at),
+            Phase::Running => Some(follower.slot.id),
             Phase::Pending => {
+                // This gate's waiters were woken for the predecessor: not a second time.
                 state.slow_at = FOREVER;
-                shard.predecessor_of(follower.at)
+                shard.predecessor_of(follower.slot.id)
             }
         };
         drop(state);
-        self.notice(&mut shard, at?, now)
+        self.notice(&mut shard, id?, now)
     }
 
-    /// Takes the right to tell of this flight, if it is slow and nobody has told.
-    fn notice(&self, shard: &mut Locked<'_, K, V, E>, at: At, now: Nanos) -> Option<Noticed<K>> {
-        let slot = shard.slot(at);
-        let started = slot.started;
-        if slot.flight()?.room.is_none() && now < self.slow_at(started) {
+    /// Takes the report of a flight that is slow at `now`, if no call has taken it.
+    fn notice(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        id: SlotId,
+        now: Nanos,
+    ) -> Option<SlowReport<K>> {
+        let slot = shard.slot(id);
+        let start = slot.start;
+        if slot.running()?.flight.is_none() && now < self.slow_at(start) {
             return None;
         }
-        let room = self.room_of(shard, at);
-        let mut state = room.gate.lock();
+        let flight = self.flight_of(shard, id);
+        let mut state = flight.gate().lock();
         if state.phase == Phase::Pending || now < state.slow_at {
             return None;
         }
         state.slow_at = FOREVER;
-        let followers = if state.phase == Phase::Closed { 0 } else { state.waiting };
-        let leader = state.leaders.first().copied();
+        let (followers, leader) = (state.followers(), state.leaders.first().copied());
         drop(state);
-        let (key, age) = (shard.slot_mut(at).key.share(), now.saturating_sub(started));
-        Some(Noticed { key, age, followers, leader, ended: false })
+        let (key, age) = (shard.slot_mut(id).key.share(), now.saturating_sub(start));
+        Some(SlowReport { key, age, followers, leader, ended: false })
     }
 }

@@ -28,8 +28,8 @@
 //! exporter pushes. The library counts exactly in any case, and publishing adds what is new since the
 //! last time. So a late call, which takes some 26 ns, costs nothing more.
 //!
-//! The layer of the feature `http` has its histograms here, by its name; its counters are in its own
-//! `stats()`, with the reasons why something was not shared.
+//! The layer of the crate `coalescer-http` has its histograms here, by its name. Its counters are in its
+//! own `stats()`, with the reasons why a response was not shared.
 //!
 //! # Examples
 //!
@@ -48,7 +48,7 @@
 //!
 //! `examples/metrics` is a whole program with its Prometheus exporter.
 
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::metrics::{
@@ -108,7 +108,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    pub(super) fn new(name: Option<StdArc<str>>) -> Self {
+    pub(super) fn new(name: Option<Arc<str>>) -> Self {
         let name = name.map_or(SharedString::const_str(UNNAMED), SharedString::from_shared);
         let key = |metric| Key::from_parts(metric, vec![Label::new("name", name.clone())]);
         Self {
@@ -136,7 +136,7 @@ impl Meters {
 
     /// A wait has ended.
     #[inline]
-    pub(super) fn tell_wait(&self, waited: impl FnOnce() -> Nanos) {
+    pub(super) fn record_wait(&self, waited: impl FnOnce() -> Nanos) {
         if ENABLED.get().is_some() {
             record(&self.wait, waited());
         }
@@ -207,7 +207,7 @@ impl Timer {
 
     /// What the function has returned is published.
     #[inline]
-    pub(super) fn tell(self, meters: &Meters) {
+    pub(super) fn record(self, meters: &Meters) {
         if let Some(ran) = self.0 {
             record(&meters.execution, ran);
         }

@@ -1,16 +1,18 @@
-//! What operators see of the calls: the one place through which the core tells of them.
+//! The one place that knows the listeners: a hook, a recorder, a subscriber.
 //!
-//! The core says that a flight was found to be slow, that a function is about to run, that a wait
-//! begins; what becomes of it is decided here, and without a listener it is nothing. So no other
-//! file has to know which features are on.
+//! The engine reports that a flight is slow, that a function is about to run, that a wait begins. This
+//! layer decides what becomes of the report, and without a listener it is nothing. So no other file
+//! has to know which features are on.
 //!
 //! ```text
-//! flight ── slow ──────────▶ slow      the hook of `on_slow`
+//! engine ── slow ──────────▶ slow      the hook of `on_slow`
 //!        ── run, wait ─────▶ metrics   histograms, and counters when they are published
 //!                          └▶ spans    a span for each
 //! ```
 //!
-//! All of it is user code, and called while no lock of the library is held.
+//! All listeners are user code. They are called while no lock of the library is held.
+//!
+//! **Invariant:** this layer knows gates and clocks, and no table.
 
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -18,25 +20,37 @@ mod slow;
 #[cfg(feature = "tracing")]
 mod spans;
 
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
-pub(crate) use slow::{Hook, Noticed};
+pub(crate) use slow::{Hook, SlowReport};
 pub use slow::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 
-use crate::engine::admit::{Follower, Whereabouts};
-use crate::engine::table::Table;
-use crate::wait::clock::Nanos;
+#[cfg(feature = "metrics")]
+use crate::stats::Stats;
+use crate::wait::clock::{Clock, Nanos};
+#[cfg(feature = "tracing")]
+use crate::wait::gate::Gate;
 
-/// Whom a table tells of its calls.
+/// The listeners of a table.
 pub(crate) struct Observer<K> {
-    name: Option<StdArc<str>>,
-    on_slow: Option<StdArc<Hook<K>>>,
+    name: Option<Arc<str>>,
+    on_slow: Option<Arc<Hook<K>>>,
     #[cfg(feature = "metrics")]
     meters: metrics::Meters,
 }
 
+/// How a call's wait for an execution of others ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WaitEnd {
+    /// The outcome is there.
+    Answered,
+    TimedOut,
+    /// The call leads an execution itself now.
+    Led,
+}
+
 impl<K> Observer<K> {
-    pub(crate) fn new(name: Option<StdArc<str>>, on_slow: Option<StdArc<Hook<K>>>) -> Self {
+    pub(crate) fn new(name: Option<Arc<str>>, on_slow: Option<Arc<Hook<K>>>) -> Self {
         Self {
             #[cfg(feature = "metrics")]
             meters: metrics::Meters::new(name.clone()),
@@ -45,85 +59,89 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Calls the hook for a flight that was found to be slow, which happens once for each.
-    pub(crate) fn tell_slow(&self, noticed: &Noticed<K>) {
+    /// Calls the hook for a flight that was found to be slow.
+    pub(crate) fn report_slow(&self, report: &SlowReport<K>) {
         if let Some(hook) = &self.on_slow {
-            noticed.tell(&**hook, self.name.as_deref());
+            report.call(&**hook, self.name.as_deref());
         }
     }
-}
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum WaitEnd {
-    Answered,
-    TimedOut,
-    Led,
-}
-
-impl<K, V, E> Table<K, V, E> {
-    /// The function is about to run, as this execution of a flight or alone.
+    /// Begins to observe a run of the function, on this thread. `gate` finds the gate of its flight,
+    /// if it is of one, and is asked only for a span.
     #[inline]
-    pub(crate) fn watch_run(&self, flight: Option<Whereabouts>) -> Run {
-        let _ = flight;
+    pub(crate) fn begin_run(
+        &self,
+        clock: &Clock,
+        #[cfg(feature = "tracing")] gate: impl FnOnce() -> Option<Arc<Gate>>,
+    ) -> Run {
+        let _ = clock;
         Run {
             #[cfg(feature = "metrics")]
-            timer: metrics::Timer::start(&self.clock),
+            timer: metrics::Timer::start(clock),
             #[cfg(feature = "tracing")]
-            span: self.run_span(flight),
+            span: spans::RunSpan::begin(self.name.as_deref(), gate),
         }
     }
 
-    /// The function has returned, and its outcome is to be published.
+    /// Stops the time and leaves the span of a function that has returned, before its outcome is
+    /// published.
     #[inline]
-    pub(crate) fn end_run(&self, run: Run, result: impl FnOnce() -> &'static str) -> EndedRun {
-        let _ = (&run, &result);
+    pub(crate) fn end_run(
+        &self,
+        run: Run,
+        clock: &Clock,
+        result: impl FnOnce() -> &'static str,
+    ) -> EndedRun {
+        let _ = (&run, clock, &result);
         EndedRun {
             #[cfg(feature = "metrics")]
-            timer: run.timer.stop(&self.clock),
+            timer: run.timer.stop(clock),
             #[cfg(feature = "tracing")]
             span: run.span.exit(result),
         }
     }
 
-    /// Its outcome has been published, for so many calls.
+    /// Records a run whose outcome is published: it answered so many calls.
     #[inline]
-    pub(crate) fn tell_run(&self, run: EndedRun, callers: usize) {
+    pub(crate) fn record_run(&self, run: EndedRun, callers: usize) {
         let _ = (&run, callers);
         #[cfg(feature = "metrics")]
-        run.timer.tell(&self.observer.meters);
+        run.timer.record(&self.meters);
         #[cfg(feature = "tracing")]
         run.span.close(callers);
     }
 
-    /// A call is about to wait.
+    /// Begins to observe a wait for an execution of others, on this thread. `gates` finds the gate of
+    /// the flight, and the gate of the flight that runs, which may be its predecessor's.
     #[inline]
-    pub(crate) fn watch_wait(&self, follower: &Follower<V, E>) -> Wait {
-        let _ = follower;
+    pub(crate) fn begin_wait(
+        &self,
+        #[cfg(feature = "tracing")] gates: impl FnOnce() -> (Arc<Gate>, Arc<Gate>),
+    ) -> Wait {
         Wait {
             #[cfg(feature = "tracing")]
-            span: self.wait_span(follower),
+            span: spans::WaitSpan::begin(self.name.as_deref(), gates),
         }
     }
 
-    /// It waits no more.
+    /// Records a wait that is over. `waited` is read only for a listener.
     #[inline]
-    pub(crate) fn tell_wait(&self, wait: Wait, how: WaitEnd, waited: impl Fn() -> Nanos) {
-        let _ = (&wait, how, &waited);
+    pub(crate) fn record_wait(&self, wait: Wait, end: WaitEnd, waited: impl Fn() -> Nanos) {
+        let _ = (&wait, end, &waited);
         #[cfg(feature = "metrics")]
-        self.observer.meters.tell_wait(&waited);
+        self.meters.record_wait(&waited);
         #[cfg(feature = "tracing")]
-        wait.span.end(how, &waited);
+        wait.span.end(end, &waited);
     }
 
-    /// Adds to the recorder's counters what is new since the last time.
+    /// Publishes the counters to the recorder.
     #[cfg(feature = "metrics")]
-    pub(crate) fn publish_metrics(&self) {
-        self.observer.meters.publish(|| self.stats());
+    pub(crate) fn publish_metrics(&self, stats: impl FnOnce() -> Stats) {
+        self.meters.publish(stats);
     }
 }
 
-/// A run of the function that is looked at.
+/// A run of the function that is observed. Empty without a feature that listens.
 pub(crate) struct Run {
     #[cfg(feature = "metrics")]
     timer: metrics::Timer,
@@ -131,7 +149,7 @@ pub(crate) struct Run {
     span: spans::RunSpan,
 }
 
-/// A run that is to be told of when its outcome has been published.
+/// A run whose outcome is being published.
 pub(crate) struct EndedRun {
     #[cfg(feature = "metrics")]
     timer: metrics::Timer,
@@ -139,7 +157,7 @@ pub(crate) struct EndedRun {
     span: spans::EndedSpan,
 }
 
-/// A wait that is looked at.
+/// A wait that is observed.
 pub(crate) struct Wait {
     #[cfg(feature = "tracing")]
     span: spans::WaitSpan,

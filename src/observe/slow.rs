@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::Token;
@@ -62,18 +62,18 @@ pub struct SlowFlight<'a, K> {
 pub(crate) type Hook<K> = dyn Fn(&SlowFlight<'_, K>) + Send + Sync;
 
 /// What was read of a slow flight under its locks, by the one call that is to tell of it.
-pub(crate) struct Noticed<K> {
-    pub(crate) key: StdArc<K>,
+pub(crate) struct SlowReport<K> {
+    pub(crate) key: Arc<K>,
     pub(crate) age: Nanos,
     pub(crate) followers: usize,
     pub(crate) leader: Option<ThreadToken>,
     pub(crate) ended: bool,
 }
 
-impl<K> Noticed<K> {
+impl<K> SlowReport<K> {
     /// Calls the hook. A panic of it ends here: it has been reported by the panic hook, and neither
     /// the flight nor the call that happened to notice has a part in it (S24, S54).
-    pub(super) fn tell(&self, hook: &Hook<K>, name: Option<&str>) {
+    pub(super) fn call(&self, hook: &Hook<K>, name: Option<&str>) {
         let slow = SlowFlight {
             name,
             key: &*self.key,
@@ -122,14 +122,14 @@ pub struct NoHook;
 /// assert_eq!(*group.execute(&7, || Ok(49)).unwrap(), 49);
 /// ```
 pub struct OnSlowFn<K> {
-    hook: StdArc<Hook<K>>,
+    hook: Arc<Hook<K>>,
     /// The type of the function, which is all that tells two of them apart.
     function: TypeId,
 }
 
 impl<K> OnSlowFn<K> {
     pub(crate) fn new<F: Fn(&SlowFlight<'_, K>) + Send + Sync + 'static>(hook: F) -> Self {
-        Self { hook: StdArc::new(hook), function: TypeId::of::<F>() }
+        Self { hook: Arc::new(hook), function: TypeId::of::<F>() }
     }
 }
 
@@ -159,7 +159,7 @@ impl<K> fmt::Debug for OnSlowFn<K> {
 /// ```
 pub trait SlowPolicy<K>: sealed::Sealed {
     #[doc(hidden)]
-    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>>;
+    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>>;
 
     #[doc(hidden)]
     fn function(&self, _: Token) -> Option<TypeId>;
@@ -172,7 +172,7 @@ mod sealed {
 }
 
 impl<K> SlowPolicy<K> for NoHook {
-    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>> {
+    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>> {
         None
     }
 
@@ -182,7 +182,7 @@ impl<K> SlowPolicy<K> for NoHook {
 }
 
 impl<K> SlowPolicy<K> for OnSlowFn<K> {
-    fn into_hook(self, _: Token) -> Option<StdArc<Hook<K>>> {
+    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>> {
         Some(self.hook)
     }
 

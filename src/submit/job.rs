@@ -1,47 +1,47 @@
-//! What a job is made of: a function, and the duty to tell what came of it.
+//! [`Task`]: the inside of a job, which is a function and the obligation to publish its result.
 
 use std::mem;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
 use crate::coalescer::Load;
-use crate::engine::admit::Whereabouts;
-use crate::engine::completion::Ran;
+use crate::engine::call::SlotRef;
+use crate::engine::completion::{Completion, Panic, RunResult};
+use crate::engine::promise::Promise;
 use crate::engine::queued::Queued;
 use crate::engine::slot::ShortHash;
-use crate::error::Error;
-use crate::execute::attempt;
+use crate::execute::{attempt, run_observed};
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
 use crate::group::AnyCore;
-use crate::observe::Noticed;
-use crate::outcome::{Outcome, Role};
-use crate::submit::own::{Answer, Own};
-use crate::sync::{Arc, this_thread};
-use crate::wait::callbacks::{Calls, contain};
+use crate::observe::SlowReport;
+use crate::sync::this_thread;
+use crate::wait::callbacks::{Callbacks, contain};
+use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
 
-/// A function that can go to another thread.
+/// A function that can move to another thread.
 pub(crate) enum Function<K, V, E> {
     /// A coalescer's, which all its calls share.
-    Shared(StdArc<Load<K, V, E>>),
+    Shared(Arc<Load<K, V, E>>),
     /// A group's, from one call.
     Once(Box<dyn FnOnce() -> Result<V, E> + Send>),
 }
 
-/// A job that has not ended. Dropped without having run, it tells so.
+/// A job that has not ended. Dropped without having run, it publishes that.
 pub(crate) struct Task<K, V, E> {
-    pub(crate) core: StdArc<AnyCore<K, V, E>>,
-    pub(crate) key: StdArc<K>,
+    pub(crate) core: Arc<AnyCore<K, V, E>>,
+    pub(crate) key: Arc<K>,
     pub(crate) function: Option<Function<K, V, E>>,
     pub(crate) duty: Duty<V, E>,
-    pub(crate) own: StdArc<Own<V, E>>,
+    /// Where the ticket waits.
+    pub(crate) promise: Arc<Promise<V, E>>,
 }
 
-/// What must be ended, beside the ticket's wait.
+/// What a job must end besides its ticket's wait.
 pub(crate) enum Duty<V, E> {
     /// An execution of a flight.
     Flight(Queued<V, E>),
     /// A call that shares nothing.
-    Alone(ShortHash),
+    Bypass(ShortHash),
     Done,
 }
 
@@ -51,9 +51,9 @@ where
     V: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    /// Hands it to the executor, under no lock.
+    /// Passes the job to the executor, under no lock.
     pub(crate) fn submit(self) -> Result<(), Rejected> {
-        let core = StdArc::clone(&self.core);
+        let core = Arc::clone(&self.core);
         core.executor.as_ref().expect("only what has an executor submits").spawn(Job::new(self))
     }
 }
@@ -62,80 +62,94 @@ impl<K, V, E> Run for Task<K, V, E> {
     fn run(mut self: Box<Self>) {
         let me = this_thread(|me| me.token());
         let leading = deadlock::lead();
+        let core = Arc::clone(&self.core);
         if let Duty::Flight(queued) = &mut self.duty {
-            queued.begin(&self.core.table, me);
+            queued.begin(&core.table, me);
         }
-        self.own.begin(me);
-        let table = &self.core.table;
-        let run = table.watch_run(self.duty.whereabouts());
+        self.promise.gate.begin_job(me);
+        let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let function = self.function.take().expect("a job runs once");
-        let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
-        let run = table.end_run(run, || ran.word());
+        let key = Arc::clone(&self.key);
+        let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
+            attempt(core.share_if.as_deref(), start, || function.run(&key))
+        });
         drop(leading);
-        let callers = self.end(ran);
-        self.core.table.tell_run(run, callers);
+        let callers = self.end(&completion);
+        // The value and the payload of a panic are the user's, and so are their destructors.
+        contain(|| {
+            if let RunResult::Panicked(panic) = &completion.result {
+                drop(panic.take_payload());
+            }
+            drop(completion);
+        });
+        core.table.record_run(run, callers);
     }
 }
 
 impl<K, V, E> Task<K, V, E> {
-    /// Ends the execution and the ticket's wait, and says how many calls it answered. What is the
-    /// user's comes after both: it may wait for the ticket, or panic (S24).
-    fn end(&mut self, ran: Ran<V, E>) -> usize {
-        let noticed = self.notice();
+    /// Ends the duty and the ticket's wait, under no lock. Returns how many calls it answered.
+    ///
+    /// The ticket is answered when the followers are, before any user code runs: a hook, a callback,
+    /// or the destructor of an old result. A panic there ends there, and no call has a part in it.
+    fn end(&mut self, completion: &Completion<V, E>) -> usize {
+        let report = self.notice();
         let duty = mem::replace(&mut self.duty, Duty::Done);
-        let (table, own) = (&self.core.table, &self.own);
-        let (mut callers, mut calls) = (1, Calls::new());
-        let mut answered = |count| {
+        let (table, promise) = (&self.core.table, &self.promise);
+        let (mut callers, mut callbacks) = (1, Callbacks::new());
+        let mut answer = |count| {
             callers = count;
-            calls = own.close(ran.answer(count));
+            callbacks = promise.close(completion.clone(), count);
         };
         contain(|| match duty {
-            Duty::Flight(queued) => queued.end(table, &ran, answered),
-            Duty::Alone(hash) => {
-                table.end_alone(hash, &ran);
-                answered(1);
-            }
+            Duty::Flight(queued) => queued.end(table, completion, answer),
+            Duty::Bypass(hash) => answer(table.end_bypass(hash, completion)),
             Duty::Done => unreachable!("a job ends once"),
         });
-        calls.make();
-        table.tell(noticed);
-        contain(|| drop(ran));
+        callbacks.run();
+        table.report_slow(report);
         callers
     }
 
-    /// Whether its flight is slow and nobody has been told. It is told of when everybody has the
-    /// outcome.
-    fn notice(&self) -> Option<Noticed<K>> {
+    fn notice(&self) -> Option<SlowReport<K>> {
         let table = &self.core.table;
         match &self.duty {
-            Duty::Flight(queued) if table.tells_slow() => {
-                table.notice_at_end(queued.whereabouts(), queued.leader())
+            Duty::Flight(queued) if table.reports_slow() => {
+                table.notice_at_end(queued.slot, queued.leader)
             }
-            Duty::Flight(_) | Duty::Alone(_) | Duty::Done => None,
+            Duty::Flight(_) | Duty::Bypass(_) | Duty::Done => None,
         }
     }
 }
 
 impl<V, E> Duty<V, E> {
-    /// Where the flight is that it is an execution of.
-    fn whereabouts(&self) -> Option<Whereabouts> {
+    fn slot(&self) -> Option<SlotRef> {
         match self {
-            Self::Flight(queued) => Some(queued.whereabouts()),
-            Self::Alone(_) | Self::Done => None,
+            Self::Flight(queued) => Some(queued.slot),
+            Self::Bypass(_) | Self::Done => None,
+        }
+    }
+
+    fn start(&self) -> Option<Nanos> {
+        match self {
+            Self::Flight(queued) => Some(queued.start),
+            Self::Bypass(_) | Self::Done => None,
         }
     }
 }
 
+/// Publishes a job that goes away without having run: it is abandoned, or, if the executor has
+/// panicked instead of running it, this is the end of that panic's execution.
 impl<K, V, E> Drop for Task<K, V, E> {
     fn drop(&mut self) {
         if matches!(self.duty, Duty::Done) {
             return;
         }
-        let ran = match spawn_unwinds() {
-            true => Ran::Panicked(Box::new(()), None),
-            false => Ran::Abandoned,
+        let result = match spawn_unwinds() {
+            true => RunResult::Panicked(Panic::elsewhere()),
+            false => RunResult::Abandoned,
         };
-        self.end(ran);
+        let start = self.duty.start().unwrap_or_else(|| self.core.table.clock.coarse_now());
+        self.end(&Completion::new(result, start));
     }
 }
 
@@ -144,20 +158,6 @@ impl<K, V, E> Function<K, V, E> {
         match self {
             Self::Shared(load) => load(key),
             Self::Once(function) => function(),
-        }
-    }
-}
-
-impl<V, E> Ran<V, E> {
-    /// What the ticket gets of a job's run. A panic has gone no further than the job.
-    fn answer(&self, callers: usize) -> Answer<V, E> {
-        match self {
-            Self::Value(value) | Self::Unkept(value) | Self::Unshared(value) => {
-                Ok(Outcome::new(Arc::clone(value), Role::Leader, callers, 0))
-            }
-            Self::Failed(error) => Err(Error::Failed(Arc::clone(error))),
-            Self::Panicked(_, message) => Err(Error::LeaderPanicked { message: message.clone() }),
-            Self::Abandoned => Err(Error::Abandoned),
         }
     }
 }

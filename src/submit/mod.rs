@@ -1,29 +1,32 @@
 //! `submit`: a call that hands its function to an executor, and waits by a ticket.
 //!
-//! It is admitted as every other call is. One that leads hands a job over; one that follows takes a
-//! seat; one that is late has its answer at once. None of them waits.
+//! The table admits it as it admits every other call. A call that leads submits a job; one that follows
+//! takes a seat; a hit has its answer at once. None of them waits.
 
 pub(crate) mod job;
-pub(crate) mod own;
 #[cfg(feature = "channel")]
-pub(crate) mod receiver;
+mod receiver;
 pub(crate) mod seat;
 pub(crate) mod ticket;
+mod waiting;
 
 use std::hash::BuildHasher;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
 use crate::coalescer::Coalescer;
-use crate::engine::admit::{Admission, Call, Execution, Manner, Spare};
+use crate::engine::call::{Admission, Call, Mode, NewKey};
+use crate::engine::promise::Promise;
+use crate::engine::publish::Execution;
 use crate::engine::slot::Key;
 use crate::error::Error;
-use crate::execute::late;
+use crate::execute::answer_of;
 use crate::group::{AnyCore, Core, Group};
 use crate::key::ToKey;
 use crate::submit::job::{Duty, Function, Task};
-use crate::submit::own::Own;
 use crate::submit::seat::Seat;
-use crate::submit::ticket::{Place, State, Ticket};
+use crate::submit::ticket::{Source, Ticket};
+use crate::submit::waiting::State;
+use crate::wait::clock::FOREVER;
 use crate::wait::deadlock;
 
 impl<K, V, E, S> Group<K, V, E, S>
@@ -147,12 +150,12 @@ where
         Q: ?Sized + ToKey<K>,
     {
         self.group.assert_executor();
-        submit(&self.group.core, key, Function::Shared(StdArc::clone(&self.load)))
+        submit(&self.group.core, key, Function::Shared(Arc::clone(&self.load)))
     }
 }
 
 fn submit<K, V, E, S, Q>(
-    core: &StdArc<Core<K, V, E, S>>,
+    core: &Arc<Core<K, V, E, S>>,
     key: &Q,
     function: Function<K, V, E>,
 ) -> Result<Ticket<K, V, E>, Error<E>>
@@ -163,49 +166,47 @@ where
     S: BuildHasher + Send + Sync + 'static,
     Q: ?Sized + ToKey<K>,
 {
-    let table = &core.table;
-    let call =
-        Call { key, hash: core.hash(key), entry: table.clock.coarse_now(), manner: Manner::Submit };
-    // The ticket shows it and the job may run with it, so it is made in any case.
-    let owned = StdArc::new(key.to_key());
+    let (table, hash) = (&core.table, core.hash(key));
+    let entry = table.clock.coarse_now();
+    let call = Call { key, hash, entry, max_age: FOREVER, mode: Mode::Submit };
+    // The ticket shows the key and the job may run with it, so it is created in any case.
+    let owned = Arc::new(key.to_key());
     let start = table.start_at(table.clock.coarse_now());
-    let mut spare = Spare::new(Key::Shared(StdArc::clone(&owned)), Some(start));
-    let any = || StdArc::clone(core) as StdArc<AnyCore<K, V, E>>;
-    let found = match table.look_up(&call) {
-        Ok(served) => {
-            let (started, callers) = (served.started, served.callers as usize);
-            let place = Place::Window { callers };
-            return Ok(Ticket::new(any(), owned, started, place, State::Done(late(served))));
+    let mut new = NewKey::new(Key::Shared(Arc::clone(&owned)), Some(start));
+    let any = || Arc::clone(core) as Arc<AnyCore<K, V, E>>;
+    let entry = match table.look_up(&call) {
+        Ok(hit) => {
+            let (start, source) = (hit.start, Source::Window { callers: hit.callers as usize });
+            return Ok(Ticket::new(any(), owned, start, source, State::Done(answer_of(hit))));
         }
-        Err(found) => found,
+        Err(entry) => entry,
     };
-    match table.admit(found, &call, &mut spare) {
+    match table.admit(entry, &call, &mut new) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
         Admission::Claim(execution) => {
             // To its own hook, this thread leads the flight already (S41).
             let leading = deadlock::lead();
-            table.tell_on_arrival(&call);
+            table.report_slow_on_arrival(&call);
             drop(leading);
             lead(any(), owned, execution, function)
         }
         Admission::Follow(follower) => {
             // It does not wait now, and its ticket may never.
-            table.tell_on_arrival(&call);
-            let (started, room) = (follower.started, StdArc::clone(&follower.room));
-            let seated = Seat::take(any(), StdArc::clone(&owned), follower, function);
-            let state = State::Seated(seated);
-            Ok(Ticket::new(any(), owned, started, Place::Flight(room), state))
+            table.report_slow_on_arrival(&call);
+            let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
+            let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
+            Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Alone | Admission::Refused(_) | Admission::Vacant => {
+        Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
             unreachable!("a call with a key of its own that waits for nothing is not refused")
         }
     }
 }
 
-/// Hands the job over. Whatever becomes of it, it ends its execution.
+/// Submits the job of a call that leads. The ticket waits for that job.
 fn lead<K, V, E>(
-    core: StdArc<AnyCore<K, V, E>>,
-    key: StdArc<K>,
+    core: Arc<AnyCore<K, V, E>>,
+    key: Arc<K>,
     execution: Execution<'_, K, V, E>,
     function: Function<K, V, E>,
 ) -> Result<Ticket<K, V, E>, Error<E>>
@@ -214,16 +215,16 @@ where
     V: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    let started = execution.start;
+    let start = execution.start;
     let queued = execution.queue();
-    let (own, room) = (Own::new(), StdArc::clone(&queued.room));
+    let (promise, source) = (Promise::of_job(), Source::Flight(Arc::clone(&queued.flight)));
     let task = Task {
-        core: StdArc::clone(&core),
-        key: StdArc::clone(&key),
+        core: Arc::clone(&core),
+        key: Arc::clone(&key),
         function: Some(function),
         duty: Duty::Flight(queued),
-        own: StdArc::clone(&own),
+        promise: Arc::clone(&promise),
     };
     task.submit().map_err(|_| Error::Rejected)?;
-    Ok(Ticket::new(core, key, started, Place::Flight(room), State::Own(own)))
+    Ok(Ticket::new(core, key, start, source, State::Job(promise)))
 }

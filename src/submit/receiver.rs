@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::error::Error;
 use crate::submit::ticket::Ticket;
-use crate::sync::Arc;
+use crate::sync::Handle;
 
 impl<K, V, E> Ticket<K, V, E>
 where
@@ -49,7 +49,7 @@ where
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     #[must_use = "the receiver is all that is left of the ticket"]
-    pub fn into_receiver(self) -> Receiver<Result<Arc<V>, Error<E>>> {
+    pub fn into_receiver(self) -> Receiver<Result<Handle<V>, Error<E>>> {
         let (sender, receiver) = bounded(1);
         // There is room for the one message, and a receiver that has gone does not want it.
         self.when_done(move |outcome| drop(sender.try_send(outcome)));

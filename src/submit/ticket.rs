@@ -1,39 +1,16 @@
-//! [`Ticket`]: what a submitted call waits with.
-//!
-//! ```text
-//!                 ┌── takes over, or the value is not for it ──┐
-//!             ┌───┴────┐     the flight has ended              ▼
-//! follows ───▶│ Seated │──────────────────┐               ┌─────────┐
-//!             └────────┘                  ▼               │   Own   │◀─── leads
-//!                                     ┌──────┐  its job   └────┬────┘
-//! is late ───────────────────────────▶│ Done │◀────────────────┘
-//!                                     └──────┘   has ended
-//! ```
-//!
-//! A seated ticket waits at its flight's gate, as followers do; one with a job of its own waits at
-//! that job's. A ticket goes from one state to the next when somebody looks at it. Nothing hangs on
-//! that but the ticket: what must happen in time is done by whoever ends a flight or a job.
+//! [`Ticket`]: the handle that a submitted call waits with.
 
 use std::fmt;
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::admit::Execution;
-use crate::engine::rules::OnDeadlock;
-use crate::engine::slot::Room;
+use crate::engine::flight::Flight;
 use crate::error::Error;
-use crate::execute::attempt;
 use crate::group::{AnyCore, Patience};
-use crate::observe::WaitEnd;
 use crate::outcome::Outcome;
-use crate::stats::Parting;
-use crate::submit::job::{Duty, Function, Task};
-use crate::submit::own::{Answer, Own};
-use crate::submit::seat::{Ended, Seated};
-use crate::sync::{Arc, unique_number};
+use crate::submit::waiting::State;
+use crate::sync::{Handle, unique_number};
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
-use crate::wait::gate::Woken;
 
 /// A submitted call, to be waited for on any thread and at any time; from
 /// [`Coalescer::submit`](crate::Coalescer::submit) and [`Group::submit`](crate::Group::submit).
@@ -87,28 +64,22 @@ use crate::wait::gate::Woken;
 /// ```
 #[must_use = "a call that nobody waits for need not have a ticket: drop it, to say so"]
 pub struct Ticket<K, V, E> {
-    core: StdArc<AnyCore<K, V, E>>,
-    key: StdArc<K>,
-    started: Nanos,
-    place: Place<V, E>,
+    pub(super) core: Arc<AnyCore<K, V, E>>,
+    pub(super) key: Arc<K>,
+    start: Nanos,
+    source: Source<V, E>,
     /// How long it has waited for executions of others.
-    waited: Nanos,
-    state: State<K, V, E>,
+    pub(super) waited: Nanos,
+    pub(super) state: State<K, V, E>,
 }
 
-/// What answers a ticket.
-pub(crate) enum Place<V, E> {
-    /// A result that so many calls had waited for.
+/// The source of a ticket's answer.
+pub(crate) enum Source<V, E> {
+    /// A result in its window, which so many calls had waited for.
     Window {
         callers: usize,
     },
-    Flight(StdArc<Room<V, E>>),
-}
-
-pub(crate) enum State<K, V, E> {
-    Seated(Seated<K, V, E>),
-    Own(StdArc<Own<V, E>>),
-    Done(Answer<V, E>),
+    Flight(Arc<Flight<V, E>>),
 }
 
 impl<K, V, E> Ticket<K, V, E>
@@ -150,8 +121,8 @@ where
     /// assert_eq!(*squares.submit(&3)?.wait()?, 9);
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    pub fn wait(self) -> Result<Arc<V>, Error<E>> {
-        self.wait_outcome().map(|outcome| outcome.value)
+    pub fn wait(mut self) -> Result<Handle<V>, Error<E>> {
+        self.wait_for(Patience::Endless).map(|answered| answered.value)
     }
 
     /// As [`wait`](Self::wait), and says how the call came by its value.
@@ -176,7 +147,8 @@ where
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     pub fn wait_outcome(mut self) -> Result<Outcome<V>, Error<E>> {
-        self.wait_for(Patience::Endless)
+        let answer = self.wait_for(Patience::Endless);
+        answer.map(|answered| answered.into_outcome(&self.core.table.clock))
     }
 
     /// As [`wait`](Self::wait), at most for `timeout`; the ticket can be waited with again.
@@ -206,8 +178,8 @@ where
     /// assert_eq!(*ticket.wait_timeout(Duration::from_millis(1))?, 9);
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Arc<V>, Error<E>> {
-        self.wait_for(Patience::For(timeout)).map(|outcome| outcome.value)
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Handle<V>, Error<E>> {
+        self.wait_for(Patience::For(timeout)).map(|answered| answered.value)
     }
 
     /// As [`wait_timeout`](Self::wait_timeout), with a point in time.
@@ -233,8 +205,8 @@ where
     /// }
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Arc<V>, Error<E>> {
-        self.wait_for(Patience::Until(deadline)).map(|outcome| outcome.value)
+    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Handle<V>, Error<E>> {
+        self.wait_for(Patience::Until(deadline)).map(|answered| answered.value)
     }
 
     /// The outcome, if it is there. Never waits, and never takes over.
@@ -260,8 +232,8 @@ where
     /// assert_eq!(*ticket.try_get().unwrap()?, 9);
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    pub fn try_get(&mut self) -> Option<Result<Arc<V>, Error<E>>> {
-        self.settle().map(|answer| answer.map(|outcome| outcome.value))
+    pub fn try_get(&mut self) -> Option<Result<Handle<V>, Error<E>>> {
+        self.settle().map(|answer| answer.map(|answered| answered.value))
     }
 
     /// Calls `f` with the outcome: at once if it is there, and otherwise as soon as it is, on the
@@ -298,148 +270,28 @@ where
     /// }
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    pub fn when_done(mut self, f: impl FnOnce(Result<Arc<V>, Error<E>>) + Send + 'static) {
+    pub fn when_done(mut self, f: impl FnOnce(Result<Handle<V>, Error<E>>) + Send + 'static) {
         if let Some(answer) = self.settle() {
-            return f(answer.map(|outcome| outcome.value));
+            return f(answer.map(|answered| answered.value));
         }
-        let gate = StdArc::clone(match &self.state {
-            State::Seated(seated) => &seated.seat.follower.room.gate,
-            State::Own(own) => &own.gate,
-            State::Done(_) => unreachable!("there was no answer"),
-        });
-        // From here on the gate has the ticket, and its seat with it.
-        if let Some(call) = gate.call_when_closed(unique_number(), move || self.when_done(f)) {
-            call();
-        }
-    }
-
-    fn wait_for(&mut self, patience: Patience) -> Answer<V, E> {
-        let core = StdArc::clone(&self.core);
-        let clock = &core.table.clock;
-        let deadline = patience.deadline(clock, clock.coarse_now(), core.table.rules.max_wait);
-        loop {
-            if let Some(answer) = self.settle() {
-                return answer;
-            }
-            match &self.state {
-                State::Seated(_) => self.wait_in_seat(&core, deadline)?,
-                State::Own(own) => wait_for_own(own, &core, deadline)?,
-                State::Done(answer) => return answer.clone(),
-            }
-        }
-    }
-
-    /// Waits with the others of the flight, until something has come of it. An error is that of
-    /// this wait: the call goes on.
-    fn wait_in_seat(
-        &mut self,
-        core: &StdArc<AnyCore<K, V, E>>,
-        deadline: Nanos,
-    ) -> Result<(), Error<E>> {
-        let State::Seated(seated) = &mut self.state else { return Ok(()) };
-        let Ok(wait) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
-        let (table, follower) = (&core.table, &seated.seat.follower);
-        let since = table.clock.now();
-        let watched = table.watch_wait(follower);
-        let (end, claimed) = loop {
-            match follower.room.gate.wait_seated(&table.clock, deadline) {
-                Woken::Closed { .. } => break (WaitEnd::Answered, None),
-                Woken::TimedOut => break (WaitEnd::TimedOut, None),
-                Woken::Slow => table.tell_as_follower(follower),
-                Woken::MayStart => {
-                    if let Some(execution) = table.claim_as_follower(follower) {
-                        break (WaitEnd::Led, Some(execution));
-                    }
-                }
-            }
-        };
-        drop(wait);
-        let waited = table.clock.now().saturating_sub(since);
-        self.waited += waited;
-        if let WaitEnd::TimedOut = end {
-            seated.parting = Parting::TimedOut;
-        }
-        let function = claimed.is_some().then(|| self.leave_seat());
-        // To whoever listens, this thread leads the flight that it has claimed (S41).
-        let leading = claimed.is_some().then(deadlock::lead);
-        table.tell_wait(watched, end, || waited);
-        drop(leading);
-        if let (Some(execution), Some(function)) = (claimed, function) {
-            self.take_over(core, execution, function);
-        }
-        match end {
-            WaitEnd::TimedOut => Err(Error::TimedOut),
-            WaitEnd::Answered | WaitEnd::Led => Ok(()),
-        }
-    }
-
-    /// The call has claimed an execution. Hands out the function for it.
-    fn leave_seat(&mut self) -> Function<K, V, E> {
-        let State::Seated(seated) = &mut self.state else {
-            unreachable!("only a call with a seat claims")
-        };
-        seated.has_claimed();
-        let function = seated.seat.take_function();
-        // This is what stays if whoever listens panics.
-        self.state = State::Done(Err(Error::Abandoned));
-        function.expect("nobody else takes it while the flight goes on")
-    }
-
-    /// The wait would never end (S42). With `Bypass` the call runs its own function here and now.
-    fn refuse_to_wait(&mut self) -> Result<(), Error<E>> {
-        let State::Seated(seated) = &mut self.state else { return Ok(()) };
-        if self.core.table.rules.on_deadlock == OnDeadlock::Refuse {
-            seated.parting = Parting::Refused;
-            return Err(Error::WouldDeadlock);
-        }
-        if !seated.give_up(Parting::Alone) {
-            return Ok(());
-        }
-        let (function, hash) = (seated.seat.take_function(), seated.seat.follower.hash);
-        let function = function.expect("nobody else takes it while the flight goes on");
-        // This is what stays if the function panics, and the panic goes on from here.
-        self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let table = &self.core.table;
-        let run = table.watch_run(None);
-        let ran = attempt(self.core.share_if.as_deref(), || function.run(&self.key));
-        let run = table.end_run(run, || ran.word());
-        table.end_alone(hash, &ran);
-        table.tell_run(run, 1);
-        self.state = State::Done(ran.into_outcome(1, self.waited));
-        Ok(())
-    }
-
-    /// This call was the first to claim one more execution, and hands its job over (S36).
-    fn take_over(
-        &mut self,
-        core: &StdArc<AnyCore<K, V, E>>,
-        execution: Execution<'_, K, V, E>,
-        function: Function<K, V, E>,
-    ) {
-        let own = Own::new();
-        let task = Task {
-            core: StdArc::clone(core),
-            key: StdArc::clone(&self.key),
-            function: Some(function),
-            duty: Duty::Flight(execution.queue()),
-            own: StdArc::clone(&own),
-        };
-        self.state = State::Own(own);
-        if task.submit().is_err() {
-            self.state = State::Done(Err(Error::Rejected));
+        let gate = Arc::clone(self.gate());
+        // From here on the gate owns the ticket, and its seat with it.
+        let callback = move || self.when_done(f);
+        if let Some(callback) = gate.call_on_close(unique_number(), callback) {
+            callback();
         }
     }
 }
 
 impl<K, V, E> Ticket<K, V, E> {
     pub(crate) fn new(
-        core: StdArc<AnyCore<K, V, E>>,
-        key: StdArc<K>,
-        started: Nanos,
-        place: Place<V, E>,
+        core: Arc<AnyCore<K, V, E>>,
+        key: Arc<K>,
+        start: Nanos,
+        source: Source<V, E>,
         state: State<K, V, E>,
     ) -> Self {
-        Self { core, key, started, place, waited: 0, state }
+        Self { core, key, start, source, waited: 0, state }
     }
 
     /// The key that was submitted.
@@ -482,10 +334,10 @@ impl<K, V, E> Ticket<K, V, E> {
     /// ```
     #[must_use]
     pub fn callers(&self) -> usize {
-        match &self.place {
-            Place::Window { callers } => *callers,
-            Place::Flight(room) => {
-                let state = room.gate.lock();
+        match &self.source {
+            Source::Window { callers } => *callers,
+            Source::Flight(flight) => {
+                let state = flight.gate().lock();
                 state.waiting + state.begun
             }
         }
@@ -510,7 +362,7 @@ impl<K, V, E> Ticket<K, V, E> {
     /// ```
     #[must_use]
     pub fn age(&self) -> Duration {
-        Duration::from_nanos(self.core.table.clock.now().saturating_sub(self.started))
+        Duration::from_nanos(self.core.table.clock.now().saturating_sub(self.start))
     }
 
     /// Whether the outcome is there, whatever it is.
@@ -552,59 +404,6 @@ impl<K, V, E> Ticket<K, V, E> {
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.look().is_some_and(|answer| answer.is_err())
-    }
-
-    /// The outcome, if it is there. The ticket goes as far as it can towards it.
-    fn settle(&mut self) -> Option<Answer<V, E>> {
-        if let State::Seated(seated) = &self.state
-            && let Some(ended) = seated.seat.ended(self.waited)
-        {
-            self.state = match ended {
-                Ended::Answered(answer) => State::Done(answer),
-                Ended::Released(own) => State::Own(StdArc::clone(own)),
-            };
-        }
-        if let State::Own(own) = &self.state {
-            self.state = State::Done(self.own_answer(own)?);
-        }
-        match &self.state {
-            State::Done(answer) => Some(answer.clone()),
-            State::Seated(_) | State::Own(_) => None,
-        }
-    }
-
-    /// The same without a change of the ticket.
-    fn look(&self) -> Option<Answer<V, E>> {
-        match &self.state {
-            State::Done(answer) => Some(answer.clone()),
-            State::Own(own) => self.own_answer(own),
-            State::Seated(seated) => match seated.seat.ended(self.waited)? {
-                Ended::Answered(answer) => Some(answer),
-                Ended::Released(own) => self.own_answer(own),
-            },
-        }
-    }
-
-    fn own_answer(&self, own: &Own<V, E>) -> Option<Answer<V, E>> {
-        let waited = Duration::from_nanos(self.waited);
-        own.answer().map(|answer| answer.map(|outcome| Outcome { waited, ..outcome }))
-    }
-}
-
-fn wait_for_own<K, V, E>(
-    own: &Own<V, E>,
-    core: &AnyCore<K, V, E>,
-    deadline: Nanos,
-) -> Result<(), Error<E>> {
-    let wait = match deadlock::leading_thread() {
-        Some(me) => own.gate.enter_wait(me).map_err(|_| Error::WouldDeadlock)?,
-        None => None,
-    };
-    let woken = own.gate.wait_seated(&core.table.clock, deadline);
-    drop(wait);
-    match woken {
-        Woken::TimedOut => Err(Error::TimedOut),
-        Woken::Closed { .. } | Woken::MayStart | Woken::Slow => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the followers of one flight wait, and where its executions are counted.
+//! [`Gate`]: the place where the calls of one flight wait, and the count of its executions.
 //!
 //! ```text
 //!                      a call claims it: its                 the first success, or
@@ -9,103 +9,61 @@
 //!                                                   └─┘ one more execution (take-over)
 //! ```
 //!
-//! A flight whose leader is alone has no gate; the first call that must wait makes one. A gate
+//! A flight whose leader is alone has no gate; the first call that must wait creates one. A gate
 //! knows no keys and no values, so clocks and the wait-for graph can hold it whatever they are.
 //!
-//! **The followers wake each other.** Whoever closes the gate lets its lock go and wakes one waiter,
-//! and is free. *Whoever leaves the closed gate*, however it was woken, wakes a share of the others
-//! before it goes, and another share, until none is left; those that leave meanwhile do the same. So
-//! a leader of a thousand followers returns in microseconds, and as many processors as there are
-//! followers awake take part in waking the rest. If one of them loses its processor, the others go
-//! on.
-//!
 //! A submitted call counts as waiting here for as long as its ticket lives, with a thread or without.
-//! What waits without one is called by whoever closes the gate ([`Calls`]). A job has a gate of its
-//! own, where its ticket waits: that one's lock is taken without a shard's.
+//! A job has a gate of its own, where its ticket waits; no shard's lock protects that one.
 //!
-//! The lock comes after the shard's and before the graph's. Fields are written under the shard's
-//! lock and the gate's together, so holding either is enough to read them; `waiting` goes by the
-//! gate's lock alone.
+//! **Locks:** the gate's lock comes after the shard's and before the graph's. A write takes the
+//! shard's lock and the gate's, so holding either is enough to read. `waiting` goes by the gate's lock
+//! alone.
 
 use std::sync::Arc;
 
-use crate::sync::{Condvar, GateGuard, GateMutex, WAKE_SHARE, unique_number};
-use crate::wait::callbacks::{Call, Calls};
-use crate::wait::clock::{Clock, FOREVER, Nanos};
-use crate::wait::deadlock::{self, FlightId, ThreadToken};
-use crate::wait::manual_clock::Alarm;
-
-/// A start that is due at any time.
-const RELEASED: Nanos = 0;
-
-/// In a large herd a share is this part of those that still sleep.
-const WAKE_PART: usize = 16;
+use super::callbacks::{Callback, Callbacks};
+use super::clock::{Clock, FOREVER, Nanos};
+use super::deadlock::{self, FlightId, ThreadToken};
+use super::gate_state::{AT_ONCE, GateState, Phase};
+use super::manual_clock::Alarm;
+use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
 
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) id: FlightId,
-    state: GateMutex<State>,
-    wake: Condvar,
+    state: GateMutex<GateState>,
+    condvar: Condvar,
 }
 
+/// How a call counts as waiting at a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// No execution has begun; the flight waits for the one before it, or for a claim.
-    Pending,
-    /// Executions are under way and none has decided the outcome.
-    Running,
-    /// The outcome is there.
-    Closed,
-}
-
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    /// Calls that wait here. After closing: how many there were.
-    pub(crate) waiting: usize,
-    /// Closed: so many may still be asleep, for those that leave to wake.
-    asleep: usize,
-    /// Executions begun, and of those the ones that have not returned.
-    pub(crate) begun: usize,
-    pub(crate) running: usize,
-    /// The threads of the running ones, the oldest first; a job that is queued has none yet.
-    pub(crate) leaders: Vec<ThreadToken>,
-    /// When the youngest execution began.
-    pub(crate) youngest: Nanos,
-    /// From when on a call may begin one more execution; [`FOREVER`] if none may.
-    pub(crate) next_start: Nanos,
-    /// From when on this flight is slow, or while it waits the one before it; [`FOREVER`] if nobody
-    /// is to be told of that, or has been.
-    pub(crate) slow_at: Nanos,
-    /// Whether the wait-for graph knows this flight.
-    pub(crate) in_graph: bool,
-    /// What is called when it has closed.
-    pub(crate) calls: Calls,
-    /// The spans of its executions, for those who wait for them.
-    #[cfg(feature = "tracing")]
-    pub(crate) spans: Vec<tracing::Span>,
+pub(crate) enum Standing {
+    /// For as long as its thread waits.
+    Call,
+    /// For as long as its ticket lives.
+    Seat,
 }
 
 /// Why a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// The outcome is there, and so many calls share it.
+    /// The outcome is published, and so many calls share it.
     Closed { callers: usize },
-    /// An execution may be begun by whoever claims it first.
+    /// An execution is due, for the first call that claims it.
     MayStart,
-    /// Somebody is to be told that the flight is slow, by whoever takes that on first.
+    /// The flight is slow: the first call to notice reports it.
     Slow,
-    /// The deadline came first. The caller no longer counts as waiting, unless it has a seat.
+    /// The deadline came first. A [`Standing::Call`] no longer counts as waiting.
     TimedOut,
 }
 
-/// What a parked thread has seen, with the lock in its hands.
+/// The observation that ends a park, made under the gate's lock.
 enum Seen {
     Closed,
     MayStart,
     Slow,
     /// The deadline, at this time.
-    Late(Nanos),
+    TimedOut(Nanos),
 }
 
 impl Gate {
@@ -113,92 +71,72 @@ impl Gate {
     pub(crate) fn new_running(
         leader: ThreadToken,
         start: Nanos,
-        next: Nanos,
+        next_start: Nanos,
         slow_at: Nanos,
     ) -> Arc<Self> {
-        Self::new(State {
+        Self::new(GateState {
             phase: Phase::Running,
-            waiting: 0,
-            asleep: 0,
             begun: 1,
             running: 1,
             leaders: vec![leader],
             youngest: start,
-            next_start: next,
-            slow_at,
-            in_graph: false,
-            calls: Calls::new(),
-            #[cfg(feature = "tracing")]
-            spans: Vec::new(),
+            ..GateState::pending(next_start, slow_at)
         })
     }
 
     /// A gate for one job, which no thread runs yet.
     pub(crate) fn new_queued() -> Arc<Self> {
-        let gate = Self::new_pending(FOREVER, FOREVER);
-        gate.lock().phase = Phase::Running;
-        gate
+        Self::new(GateState { phase: Phase::Running, ..GateState::pending(FOREVER, FOREVER) })
     }
 
-    /// A gate for a flight that nobody leads yet and that may be claimed at `next_start`.
+    /// A gate for a flight without a leader, which may be claimed at `next_start`.
     pub(crate) fn new_pending(next_start: Nanos, slow_at: Nanos) -> Arc<Self> {
-        Self::new(State {
-            phase: Phase::Pending,
-            waiting: 0,
-            asleep: 0,
-            begun: 0,
-            running: 0,
-            leaders: Vec::new(),
-            youngest: FOREVER,
-            next_start,
-            slow_at,
-            in_graph: false,
-            calls: Calls::new(),
-            #[cfg(feature = "tracing")]
-            spans: Vec::new(),
-        })
+        Self::new(GateState::pending(next_start, slow_at))
     }
 
-    fn new(state: State) -> Arc<Self> {
-        Arc::new(Self { id: unique_number(), state: GateMutex::new(state), wake: Condvar::new() })
+    fn new(state: GateState) -> Arc<Self> {
+        let state = GateMutex::new(state);
+        Arc::new(Self { id: unique_number(), state, condvar: Condvar::new() })
     }
 
-    pub(crate) fn lock(&self) -> GateGuard<'_, State> {
+    pub(crate) fn lock(&self) -> GateGuard<'_, GateState> {
         self.state.lock()
+    }
+
+    pub(super) fn condvar(&self) -> &Condvar {
+        &self.condvar
     }
 
     /// Parks the caller, who already counts as waiting, until one of four things is so.
     ///
-    /// An outcome beats a deadline, and a deadline beats a chance to start (S33). That the flight is
-    /// slow comes before both, as it changes nothing: the caller comes back to wait on.
-    pub(crate) fn wait(self: &Arc<Self>, clock: &Clock, deadline: Nanos) -> Woken {
+    /// An outcome beats a deadline, and a deadline beats a chance to start (S33). Slowness comes
+    /// before both, as it changes nothing: the caller reports it and waits on.
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        clock: &Clock,
+        deadline: Nanos,
+        standing: Standing,
+    ) -> Woken {
         let mut state = self.state.lock();
         match self.park(&mut state, clock, deadline) {
             Seen::Closed => self.leave_closed(state),
             Seen::MayStart => Woken::MayStart,
             Seen::Slow => Woken::Slow,
-            Seen::Late(now) => {
-                state.waiting -= 1;
-                self.leave_late(state, now)
+            Seen::TimedOut(now) => {
+                // Under the lock at which the deadline was seen: a later outcome does not count
+                // this call any more (S33, S48).
+                if standing == Standing::Call {
+                    state.waiting -= 1;
+                }
+                self.leave_timed_out(state, now)
             }
-        }
-    }
-
-    /// The same for a call that counts as waiting for as long as its ticket lives.
-    pub(crate) fn wait_seated(self: &Arc<Self>, clock: &Clock, deadline: Nanos) -> Woken {
-        let mut state = self.state.lock();
-        match self.park(&mut state, clock, deadline) {
-            Seen::Closed => self.leave_closed(state),
-            Seen::MayStart => Woken::MayStart,
-            Seen::Slow => Woken::Slow,
-            Seen::Late(now) => self.leave_late(state, now),
         }
     }
 
     #[inline]
     fn park(
         self: &Arc<Self>,
-        state: &mut GateGuard<'_, State>,
+        state: &mut GateGuard<'_, GateState>,
         clock: &Clock,
         deadline: Nanos,
     ) -> Seen {
@@ -213,51 +151,29 @@ impl Gate {
                     return Seen::Slow;
                 }
                 if deadline <= now {
-                    return Seen::Late(now);
+                    return Seen::TimedOut(now);
                 }
                 if state.next_start <= now {
                     return Seen::MayStart;
                 }
             }
-            clock.wait(until, self, &self.wake, state);
+            clock.wait(until, self, &self.condvar, state);
         }
     }
 
-    /// Whoever leaves a closed gate wakes others, a share at a time, until nobody is left to wake.
-    fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, State>) -> Woken {
-        let callers = state.waiting + 1;
-        while state.asleep > 0 {
-            let share = WAKE_SHARE.max(state.asleep / WAKE_PART);
-            let is_last = state.asleep <= share;
-            state.asleep = state.asleep.saturating_sub(share);
-            drop(state);
-            self.wake_share((!is_last).then_some(share));
-            state = self.state.lock();
-        }
-        Woken::Closed { callers }
-    }
-
-    /// The last share is woken with one call to the kernel, whatever is left.
-    fn wake_share(&self, share: Option<usize>) {
-        match share {
-            None => self.wake.notify_all(),
-            Some(share) => (0..share).for_each(|_| self.wake.notify_one()),
-        }
-    }
-
-    /// Whoever leaves at its deadline may have been the one that was told to start: it tells
-    /// another.
-    fn leave_late(&self, state: GateGuard<'_, State>, now: Nanos) -> Woken {
+    /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
+    /// so it notifies another.
+    fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
         let may_start = state.next_start <= now;
         drop(state);
         if may_start {
-            self.wake_one();
+            self.notify_one();
         }
         Woken::TimedOut
     }
 
-    /// Takes the start of one more execution, if one may start now and nobody took it before. Says
-    /// how many have begun with it, and when that is.
+    /// Takes the start of one more execution, if one is due and nobody took it. Returns how many have
+    /// begun with it, and when it began.
     pub(crate) fn claim(
         &self,
         me: ThreadToken,
@@ -284,24 +200,24 @@ impl Gate {
         Some((state.begun, now))
     }
 
-    /// The first execution has begun: from then on the flight is slow. Those who wait look again, as
-    /// that is later than what they were told before.
-    pub(crate) fn watch(&self, slow_at: Nanos) {
+    /// Sets `slow_at` when the first execution begins, and notifies the waiters, which may have
+    /// parked for an earlier time.
+    pub(crate) fn set_slow_at(&self, slow_at: Nanos) {
         let mut state = self.state.lock();
         state.slow_at = slow_at;
-        let is_awaited = state.waiting > 0;
+        let has_waiters = state.waiting > 0;
         drop(state);
-        if is_awaited {
-            self.wake.notify_all();
+        if has_waiters {
+            self.condvar.notify_all();
         }
     }
 
-    /// The result of `leader`'s execution closes the flight, or only takes that leader out of it.
-    pub(crate) fn close_or_lose(&self, state: &mut State, leader: ThreadToken, decides: bool) {
+    /// Ends `leader`'s execution in the graph: with the flight if its result `decides` that, or alone.
+    pub(crate) fn close_or_lose(&self, state: &mut GateState, leader: ThreadToken, decides: bool) {
         if decides {
             state.phase = Phase::Closed;
             state.next_start = FOREVER;
-            state.asleep = state.waiting.saturating_sub(1);
+            state.sleeping = state.waiting.saturating_sub(1);
         }
         match (state.in_graph, decides) {
             (true, true) => deadlock::leave(self.id),
@@ -310,20 +226,21 @@ impl Gate {
         }
     }
 
-    /// The flight that this one waits for has ended. Says whether anyone waits to begin this one.
-    pub(crate) fn release(&self) -> bool {
+    /// Makes a successor due at once, since its predecessor has ended. Closes it and returns false if
+    /// no call waits to begin it.
+    pub(crate) fn make_due(&self) -> bool {
         let mut state = self.state.lock();
         if state.waiting == 0 {
             state.phase = Phase::Closed;
             self.leave_graph(&state);
             return false;
         }
-        state.next_start = RELEASED;
+        state.next_start = AT_ONCE;
         true
     }
 
-    /// Closes a flight that has the right to start, if nobody is left who would start it. Says so
-    /// to one caller only, who takes it away.
+    /// Closes a flight that is due, if no call is left to begin it. Returns true to one caller only,
+    /// which removes the flight.
     pub(crate) fn close_deserted(&self) -> bool {
         let mut state = self.state.lock();
         let is_deserted = state.is_deserted();
@@ -334,7 +251,7 @@ impl Gate {
         is_deserted
     }
 
-    fn leave_graph(&self, state: &State) {
+    fn leave_graph(&self, state: &GateState) {
         if state.in_graph {
             deadlock::leave(self.id);
         }
@@ -342,7 +259,10 @@ impl Gate {
 
     /// Enters this flight into the wait-for graph, before the first wait that stands there.
     pub(crate) fn enter_graph(&self, predecessor: Option<FlightId>) {
-        let mut state = self.state.lock();
+        self.enter_graph_locked(&mut self.state.lock(), predecessor);
+    }
+
+    fn enter_graph_locked(&self, state: &mut GateState, predecessor: Option<FlightId>) {
         if !state.in_graph {
             deadlock::enter(self.id, &state.leaders, predecessor);
             state.in_graph = true;
@@ -358,14 +278,11 @@ impl Gate {
         if state.phase == Phase::Closed {
             return Ok(None);
         }
-        if !state.in_graph {
-            deadlock::enter(self.id, &state.leaders, None);
-            state.in_graph = true;
-        }
+        self.enter_graph_locked(&mut state, None);
         deadlock::wait(me, self.id).map(Some)
     }
 
-    /// A queued execution begins on this thread.
+    /// Begins a queued execution on this thread.
     pub(crate) fn begin_job(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
         state.leaders.push(leader);
@@ -374,87 +291,67 @@ impl Gate {
         }
     }
 
-    /// An execution leaves this thread for the executor.
+    /// Takes an execution off this thread, for the executor.
     pub(crate) fn lose_leader(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
-        state.take_leader(leader);
+        state.remove_leader(leader);
         if state.in_graph {
             deadlock::remove_leader(self.id, leader);
         }
     }
 
-    /// The one job has ended. Hands out what is to be called.
-    pub(crate) fn close_own(&self) -> Calls {
+    /// Closes the gate of one job, whose flight answered `callers`. Returns the callbacks to run.
+    #[must_use = "calls that wait without a thread are called by these"]
+    pub(crate) fn close_job(&self, callers: usize) -> Callbacks {
         let mut state = self.state.lock();
         state.phase = Phase::Closed;
+        state.waiting = callers.saturating_sub(1);
         self.leave_graph(&state);
-        std::mem::take(&mut state.calls)
+        std::mem::take(&mut state.callbacks)
     }
 
-    /// A follower that has claimed an execution leads now, and waits no more.
+    /// How many calls share the outcome, once it is published.
+    pub(crate) fn callers_if_closed(&self) -> Option<usize> {
+        let state = self.state.lock();
+        (state.phase == Phase::Closed).then_some(state.waiting + 1)
+    }
+
+    /// Ends the wait of a follower that has claimed an execution, and leads now.
     pub(crate) fn end_wait(&self, me: ThreadToken) {
         if self.state.lock().in_graph {
             deadlock::end_wait(me, self.id);
         }
     }
 
-    /// A call stops waiting, and what was to be called for it is handed out. Under the shard's lock,
-    /// so that the flight does not end meanwhile.
-    #[must_use = "it is dropped when the locks have been let go"]
-    pub(crate) fn leave(&self, number: u64) -> Option<Call> {
+    /// Lets a call stop waiting, and returns its callback. Under the shard's lock, so that the flight
+    /// does not end at the same time.
+    #[must_use = "its captures are the user's: drop it after the locks are released"]
+    pub(crate) fn leave(&self, callback: u64) -> Option<Callback> {
         let mut state = self.state.lock();
         state.waiting -= 1;
-        state.calls.take(number)
+        state.callbacks.remove(callback)
     }
 
-    /// Has this called when the gate has closed, off its lock. Hands it back if that was before.
-    pub(crate) fn call_when_closed(
+    /// Has `callback` called when the gate has closed, under no lock. Returns it if the gate has
+    /// closed before.
+    pub(crate) fn call_on_close(
         &self,
         number: u64,
-        call: impl FnOnce() + Send + 'static,
-    ) -> Option<Call> {
-        let call = Box::new(call);
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Option<Callback> {
+        let callback = Box::new(callback);
         let mut state = self.state.lock();
         if state.phase == Phase::Closed {
-            return Some(call);
+            return Some(callback);
         }
-        state.calls.push(number, call);
+        state.callbacks.push(number, callback);
         None
-    }
-
-    /// Wakes one waiter: to leave a closed gate, and wake the others then, or to claim the execution
-    /// that may now start. Called after the gate's lock is let go.
-    pub(crate) fn wake_one(&self) {
-        self.wake.notify_one();
     }
 }
 
 impl Alarm for Gate {
     fn ring(&self) {
         drop(self.state.lock());
-        self.wake.notify_all();
-    }
-}
-
-impl State {
-    /// An execution has returned. Its thread leads this flight no more.
-    pub(crate) fn end_execution(&mut self, leader: ThreadToken) {
-        self.running -= 1;
-        self.take_leader(leader);
-    }
-
-    fn take_leader(&mut self, leader: ThreadToken) {
-        if let Some(place) = self.leaders.iter().position(|thread| *thread == leader) {
-            self.leaders.remove(place);
-        }
-    }
-
-    /// Whether the result of the execution that has just returned is the flight's (S37).
-    pub(crate) fn decides(&self, is_success: bool) -> bool {
-        self.phase == Phase::Running && (is_success || self.running == 0)
-    }
-
-    fn is_deserted(&self) -> bool {
-        self.phase == Phase::Pending && self.next_start == RELEASED && self.waiting == 0
+        self.condvar.notify_all();
     }
 }

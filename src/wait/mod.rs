@@ -1,10 +1,20 @@
 //! How threads sleep, are woken, and are refused a wait that would never end.
 //!
-//! This layer knows no keys and no values.
+//! | file | holds |
+//! |---|---|
+//! | [`gate`], [`gate_state`] | the place where the calls of one flight wait, and its executions |
+//! | [`wake`] | who notifies whom when a gate closes |
+//! | [`callbacks`] | functions to call when a gate closes, for calls that wait without a thread |
+//! | [`deadlock`] | the wait-for graph, which refuses a wait that would close a cycle |
+//! | [`nanos`], [`clock`], [`manual_clock`] | the time, and bounds on a wait |
+//!
+//! **Invariant:** this layer knows no keys and no values.
 
 pub(crate) mod callbacks;
 pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod gate;
+pub(crate) mod gate_state;
 pub(crate) mod manual_clock;
 pub(crate) mod nanos;
+mod wake;

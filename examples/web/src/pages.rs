@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use coalescer::http::Body;
+use coalescer_http::Body;
 use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::http::Body;
+use coalescer_http::Body;
 use http::{Method, Request, Response, StatusCode};
 use oxhttp::{ListeningServer, Server};
 

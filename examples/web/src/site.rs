@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer, Coalesced, LayerStats};
+use coalescer_http::{Body, CoalesceLayer, Coalesced, LayerStats, Settings};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 
@@ -30,8 +30,11 @@ impl Site {
         let handler: Handler = Box::new(move |request| pages.answer(request));
         let layer = CoalesceLayer::new()
             .name("pages")
-            .window(Duration::from_millis(250))
-            .max_wait(Duration::from_secs(20))
+            .settings(
+                Settings::new()
+                    .window(Duration::from_millis(250))
+                    .max_wait(Duration::from_secs(20)),
+            )
             // Always sets a cookie, so nobody could share it: no use in waiting for it.
             .should_coalesce(|request| !request.uri.path().starts_with("/login"));
         Self { pages: layer.layer(handler) }

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer, PassThrough, Unshared};
+use coalescer_http::{Body, CoalesceLayer, PassThrough, Settings, Unshared};
 use http::{Request, Response};
 
 use crate::support::{all_at_once, get, page, start, wait_until, watched};
@@ -24,7 +24,7 @@ fn two_users_at_the_same_time_never_see_each_others_page() {
     for name in ["authorization", "cookie"] {
         watched(move || {
             let together = Barrier::new(2);
-            let layer = CoalesceLayer::new().window(Duration::MAX);
+            let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
             let (address, watch) = start(layer, move |_, request| {
                 together.wait();
                 about(request)
@@ -46,7 +46,7 @@ fn two_users_at_the_same_time_never_see_each_others_page() {
 #[test]
 fn two_users_one_after_the_other_never_see_each_others_page() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, _) = start(layer, |_, request| about(request));
         assert_eq!(get(address, "/me", &[]).text, "for ");
         for _ in 0..2 {
@@ -63,7 +63,9 @@ fn two_users_one_after_the_other_never_see_each_others_page() {
 #[test]
 fn with_the_cookie_in_the_key_each_user_shares_with_nobody_else() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::ZERO).key_header("cookie");
+        let layer = CoalesceLayer::new()
+            .settings(Settings::new().window(Duration::ZERO))
+            .key_header("cookie");
         let (address, watch) = start(layer, |watch, request| {
             // One leader for each of two users, and three followers behind each.
             wait_until(|| watch.stats().flights.total_requests == 8);
@@ -89,7 +91,7 @@ fn with_the_cookie_in_the_key_each_user_shares_with_nobody_else() {
 fn a_cookie_that_is_set_never_reaches_a_second_client() {
     watched(|| {
         let runs = AtomicUsize::new(0);
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, move |watch, _| {
             let run = runs.fetch_add(1, Ordering::SeqCst);
             if run == 0 {
@@ -119,7 +121,7 @@ fn a_cookie_that_is_set_never_reaches_a_second_client() {
 fn a_private_page_never_reaches_a_second_client() {
     watched(|| {
         let runs = AtomicUsize::new(0);
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, _) = start(layer, move |watch, _| {
             let run = runs.fetch_add(1, Ordering::SeqCst);
             if run == 0 {
@@ -138,7 +140,7 @@ fn a_private_page_never_reaches_a_second_client() {
 #[test]
 fn what_belongs_to_the_leaders_connection_reaches_the_leader_only() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, _) = start(layer, |watch, _| {
             wait_until(|| watch.followers() == 2);
             let made = Response::builder()

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer};
+use coalescer_http::{Body, CoalesceLayer, Settings};
 use http::{Method, Response};
 
 use crate::support::{all_at_once, client, get, page, post, send, start, wait_until, watched};
@@ -15,7 +15,7 @@ fn two_hundred_requests_for_one_slow_page_are_one_run_of_the_handler() {
     watched(|| {
         let runs = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&runs);
-        let layer = CoalesceLayer::new().window(Duration::ZERO);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::ZERO));
         let (address, watch) = start(layer, move |watch, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             wait_until(|| watch.followers() == 199);
@@ -37,7 +37,7 @@ fn posts_are_never_coalesced() {
     watched(|| {
         // The barrier opens when eight handlers run at the same time.
         let (together, number) = (Barrier::new(8), AtomicUsize::new(0));
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, move |_, request| {
             assert_eq!((request.method(), request.body().as_slice()), (&Method::POST, &b"tea"[..]));
             together.wait();
@@ -55,7 +55,7 @@ fn posts_are_never_coalesced() {
 fn a_kept_connection_serves_one_request_after_another() {
     watched(|| {
         let runs = AtomicUsize::new(0);
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) =
             start(layer, move |_, _| page(runs.fetch_add(1, Ordering::SeqCst).to_string()));
         let client = client();
@@ -75,7 +75,9 @@ fn a_kept_connection_serves_one_request_after_another() {
 #[test]
 fn what_a_page_depends_on_keeps_requests_apart() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX).key_header("x-tenant");
+        let layer = CoalesceLayer::new()
+            .settings(Settings::new().window(Duration::MAX))
+            .key_header("x-tenant");
         let (address, watch) = start(layer, |_, request| {
             let said = |name: &str| match request.headers().get(name) {
                 Some(value) => value.to_str().unwrap().to_owned(),
@@ -101,7 +103,7 @@ fn what_a_page_depends_on_keeps_requests_apart() {
 #[test]
 fn head_has_no_body_and_a_flight_of_its_own() {
     watched(|| {
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, |_, request| {
             let made = Response::builder().header("x-method", request.method().as_str());
             made.body(Body::from("hello")).unwrap()
@@ -126,14 +128,17 @@ fn head_has_no_body_and_a_flight_of_its_own() {
 fn a_stream_goes_to_each_client_from_a_run_of_its_own() {
     watched(|| {
         let runs = AtomicUsize::new(0);
-        let (address, _) = start(CoalesceLayer::new().window(Duration::MAX), move |watch, _| {
-            let run = runs.fetch_add(1, Ordering::SeqCst);
-            if run == 0 {
-                wait_until(|| watch.followers() == 3);
-            }
-            let long = std::io::repeat(b'x').take(100_000);
-            page(Body::stream(Cursor::new(run.to_string()).chain(long)))
-        });
+        let (address, _) = start(
+            CoalesceLayer::new().settings(Settings::new().window(Duration::MAX)),
+            move |watch, _| {
+                let run = runs.fetch_add(1, Ordering::SeqCst);
+                if run == 0 {
+                    wait_until(|| watch.followers() == 3);
+                }
+                let long = std::io::repeat(b'x').take(100_000);
+                page(Body::stream(Cursor::new(run.to_string()).chain(long)))
+            },
+        );
         let got = all_at_once(4, move |_| get(address, "/", &[]));
         let mut runs: Vec<_> = got
             .iter()

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::http::{Body, CoalesceLayer, LayerStats};
+use coalescer_http::{Body, CoalesceLayer, LayerStats};
 use http::{Request, Response};
 use ureq::Agent;
 pub(crate) use watchdog::{wait_until, watched};

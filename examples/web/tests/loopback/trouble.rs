@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::http::CoalesceLayer;
+use coalescer_http::{CoalesceLayer, Settings};
 
 use crate::support::{LIKE_UREQ, all_at_once, deserter, get, page, start, wait_until, watched};
 
@@ -15,7 +15,7 @@ fn a_leader_whose_client_goes_away_harms_nobody() {
     watched(|| {
         let (begun, has_begun) = channel();
         let begun = Mutex::new(begun);
-        let layer = CoalesceLayer::new().window(Duration::ZERO);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::ZERO));
         let (address, watch) = start(layer, move |watch, _| {
             begun.lock().unwrap().send(()).unwrap();
             wait_until(|| watch.followers() == 3);
@@ -36,7 +36,7 @@ fn a_follower_that_goes_away_harms_nobody() {
     watched(|| {
         let (go_on, may_go_on) = channel::<()>();
         let may_go_on = Mutex::new(may_go_on);
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, move |_, _| {
             may_go_on.lock().unwrap().recv().unwrap();
             page("hello")
@@ -61,7 +61,7 @@ fn a_follower_that_goes_away_harms_nobody() {
 fn a_handler_that_panics_is_a_500_for_all_who_waited_and_the_server_lives() {
     watched(|| {
         let runs = AtomicUsize::new(0);
-        let layer = CoalesceLayer::new().window(Duration::MAX);
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, move |watch, _| {
             if runs.fetch_add(1, Ordering::SeqCst) == 0 {
                 wait_until(|| watch.followers() == 3);
@@ -83,7 +83,8 @@ fn a_client_that_waits_too_long_gets_a_503() {
     watched(|| {
         let (go_on, may_go_on) = channel::<()>();
         let may_go_on = Mutex::new(may_go_on);
-        let layer = CoalesceLayer::new().max_wait(Duration::from_millis(1));
+        let layer =
+            CoalesceLayer::new().settings(Settings::new().max_wait(Duration::from_millis(1)));
         let (address, watch) = start(layer, move |_, _| {
             may_go_on.lock().unwrap().recv().unwrap();
             page("hello")

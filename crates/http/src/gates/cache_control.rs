@@ -1,0 +1,227 @@
+//! [`CacheControl`]: the parsed `Cache-Control`, `Pragma` and `Age` fields (RFC 9111, 5).
+
+use http::HeaderMap;
+use http::header::{AGE, CACHE_CONTROL, PRAGMA};
+
+use crate::gates::fields::{Malformed, elements, lists, trim};
+
+/// The directives that decide about sharing. All other directives are ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheControl {
+    pub(crate) no_store: bool,
+    /// Set by `no-cache` with or without field names, and by `Pragma: no-cache`.
+    pub(crate) no_cache: bool,
+    /// Set by `private` with or without field names.
+    pub(crate) private: bool,
+    /// The smallest `max-age` or `s-maxage`, in seconds. A value that is no number counts as zero.
+    pub(crate) max_age: Option<u64>,
+}
+
+impl CacheControl {
+    /// Parses the fields of a message.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
+        let mut control = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
+        for element in elements(headers, CACHE_CONTROL)? {
+            let (name, argument) = directive(element)?;
+            control.set(name, argument.as_deref());
+        }
+        Ok(control)
+    }
+
+    fn set(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        if is("no-store") {
+            self.no_store = true;
+        } else if is("no-cache") {
+            self.no_cache = true;
+        } else if is("private") {
+            self.private = true;
+        } else if is("max-age") || is("s-maxage") {
+            let seconds = argument.and_then(seconds).unwrap_or(0);
+            self.max_age = Some(self.max_age.map_or(seconds, |least| least.min(seconds)));
+        }
+    }
+}
+
+/// The message's age when it arrived, in seconds: the largest `Age`. A value that is no number
+/// counts as the largest possible age.
+pub(crate) fn age(headers: &HeaderMap) -> u64 {
+    let ages = headers.get_all(AGE).iter();
+    ages.map(|age| seconds(trim(age.as_bytes())).unwrap_or(u64::MAX)).max().unwrap_or(0)
+}
+
+/// Splits a directive into name and argument: `token`, `token=token` or `token="quoted string"`.
+fn directive(element: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), Malformed> {
+    let Some(equals) = element.iter().position(|byte| *byte == b'=') else {
+        return Ok((token(element)?, None));
+    };
+    let (name, argument) = (&element[..equals], &element[equals + 1..]);
+    let argument = match argument {
+        [b'"', quoted @ .., b'"'] => unquoted(quoted)?,
+        bare => token(bare)?.to_vec(),
+    };
+    Ok((token(name)?, Some(argument)))
+}
+
+fn token(text: &[u8]) -> Result<&[u8], Malformed> {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    if !text.is_empty() && text.iter().all(is_token) { Ok(text) } else { Err(Malformed) }
+}
+
+/// The value of a quoted string. `quoted` is the text between the quotes.
+fn unquoted(quoted: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut text = Vec::with_capacity(quoted.len());
+    let mut bytes = quoted.iter();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'"' => return Err(Malformed),
+            b'\\' => *bytes.next().ok_or(Malformed)?,
+            byte => *byte,
+        });
+    }
+    Ok(text)
+}
+
+/// Parses a number of seconds. A number that is too large becomes `u64::MAX`.
+fn seconds(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let text = std::str::from_utf8(digits).ok()?;
+    Some(text.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(lines: &[(HeaderName, &str)]) -> Result<CacheControl, Malformed> {
+        let lines = lines.iter().map(|(name, line)| (name.clone(), line.parse().unwrap()));
+        CacheControl::of(&lines.collect::<HeaderMap<HeaderValue>>())
+    }
+
+    fn control(line: &str) -> Result<CacheControl, Malformed> {
+        said(&[(CACHE_CONTROL, line)])
+    }
+
+    #[test]
+    fn directives_are_read_in_any_case_and_order_and_on_any_line() {
+        let lines =
+            [(CACHE_CONTROL, "Max-Age=60,NO-STORE"), (CACHE_CONTROL, " , Private ,x=\"y\"")];
+        let expected =
+            CacheControl { no_store: true, private: true, max_age: Some(60), no_cache: false };
+        assert_eq!(said(&lines), Ok(expected));
+        assert_eq!(control(""), Ok(CacheControl::default()));
+    }
+
+    #[test]
+    fn a_directive_inside_a_quoted_string_is_not_one() {
+        let expected = CacheControl { private: true, ..CacheControl::default() };
+        assert_eq!(control(r#"private="x, no-store", ext="no-cache""#), Ok(expected));
+    }
+
+    #[test]
+    fn a_name_that_only_begins_like_a_directive_is_another_one() {
+        assert_eq!(control("no-store-please, x-private, no-caches"), Ok(CacheControl::default()));
+    }
+
+    #[test]
+    fn no_cache_of_some_fields_is_no_cache_and_so_is_the_pragma() {
+        assert!(control(r#"no-cache="set-cookie""#).unwrap().no_cache);
+        assert!(said(&[(PRAGMA, "x, No-Cache")]).unwrap().no_cache);
+        assert!(!said(&[(PRAGMA, "no-cached")]).unwrap().no_cache);
+    }
+
+    #[test]
+    fn the_least_age_counts_and_what_is_no_number_is_zero() {
+        let age = |line| control(line).unwrap().max_age;
+        assert_eq!(age("max-age=5, s-maxage=3, max-age=7"), Some(3));
+        assert_eq!(age(r#"max-age="5""#), Some(5));
+        assert_eq!(age(r#"max-age="\5""#), Some(5));
+        assert_eq!(age("max-age=99999999999999999999999"), Some(u64::MAX));
+        for line in ["max-age", "max-age=-1", "max-age=1s", r#"max-age="""#, "s-maxage=x"] {
+            assert_eq!(age(line), Some(0), "{line}");
+        }
+        assert_eq!(age("public"), None);
+    }
+
+    #[test]
+    fn what_does_not_follow_the_grammar_is_malformed() {
+        let malformed = [
+            "no store",
+            "max-age = 0",
+            "=0",
+            "max-age=",
+            "a=b=c",
+            r#"a="b"c"#,
+            r#"a=""b""#,
+            r#"a="b"#,
+            "é",
+            "a;b",
+            r#"a="b\"#,
+            r#"a="""#.trim_end_matches('"'),
+        ];
+        for line in malformed {
+            let lines = [(CACHE_CONTROL, line)];
+            let headers =
+                lines.map(|(name, line)| (name, HeaderValue::from_bytes(line.as_bytes()).unwrap()));
+            let said = CacheControl::of(&headers.into_iter().collect());
+            assert_eq!(said, Err(Malformed), "{line}");
+        }
+        assert_eq!(said(&[(PRAGMA, "\"no-cache")]), Err(Malformed));
+    }
+
+    #[test]
+    fn the_age_of_a_message_is_the_most_that_it_says() {
+        let ages = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| (AGE, HeaderValue::from_static(line)));
+            age(&lines.collect())
+        };
+        assert_eq!(ages(&[]), 0);
+        assert_eq!(ages(&["7 ", "12"]), 12);
+        assert_eq!(ages(&["soon"]), u64::MAX);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Directives that are written down in any case, spacing and quoting are read as they were.
+        #[test]
+        fn what_is_written_is_read(
+            directives in prop::collection::vec((0..6_usize, 0..100_u64, any::<[bool; 3]>()), 0..6),
+        ) {
+            let mut expected = CacheControl::default();
+            let mut line = String::new();
+            for (kind, number, [is_upper, is_quoted, is_spaced]) in directives {
+                let names = ["no-store", "no-cache", "private", "max-age", "s-maxage", "ext"];
+                expected.no_store |= kind == 0;
+                expected.no_cache |= kind == 1;
+                expected.private |= kind == 2;
+                if kind == 3 || kind == 4 {
+                    expected.max_age = Some(expected.max_age.unwrap_or(u64::MAX).min(number));
+                }
+                let name = if is_upper { names[kind].to_uppercase() } else { names[kind].into() };
+                let argument = match (kind, is_quoted) {
+                    (3.., true) => format!("=\"{number}\""),
+                    (3.., false) => format!("={number}"),
+                    _ => String::new(),
+                };
+                let space = if is_spaced { " " } else { "" };
+                line.push_str(&format!("{space}{name}{argument}{space},"));
+            }
+            prop_assert_eq!(control(&line), Ok(expected));
+        }
+
+        /// Bytes of any kind are read or refused, never a panic.
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                CacheControl::of(&[(CACHE_CONTROL, value)].into_iter().collect()).ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Request coalescing for blocking HTTP servers.
+//!
+//! When a page is slow and popular, every thread of a server runs the same handler for it at the same
+//! time. A [`CoalesceLayer`] around the handler runs it once. The other requests wait and get the same
+//! response.
+//!
+//! The layer uses the types of the [`http`](https://docs.rs/http) crate and blocks the calling thread.
+//! It works with every server that has these types or can convert to them, and needs no async
+//! runtime. The coalescing itself is done by the crate [`coalescer`].
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use coalescer_http::CoalesceLayer;
+//! use http::{Request, Response};
+//!
+//! // Once, when the server starts:
+//! let pages = CoalesceLayer::new().layer(|request: Request<()>| {
+//!     Ok::<_, Infallible>(Response::new(format!("a slow page: {}", request.uri())))
+//! });
+//!
+//! // For each request, on the server's own threads:
+//! let response = pages.call(Request::get("/news").body(()).unwrap()).unwrap();
+//! assert_eq!(response.status(), 200);
+//! ```
+//!
+//! The repository has a complete server in `examples/web`.
+//!
+//! **Run access control before the layer.** A request that reaches the layer can get every response
+//! that has an equal key. See [Limitations](#limitations).
+//!
+//! # Terminology
+//!
+//! A **flight** is one group of requests with equal keys that share a run of the handler. The
+//! **window** is a time after the start of that run, 100 ms by default, during which later requests
+//! get the same response.
+//!
+//! | request | runs the handler | its response |
+//! |---|---|---|
+//! | **passed through** | yes | the handler's, as without a layer |
+//! | **leader** | yes | the handler's, unchanged |
+//! | **follower**: arrives while the leader runs | no, it waits | the leader's status, fields and body |
+//! | **follower** of a response that may not be shared | yes, when the leader returns | the handler's, for its own request |
+//! | **hit**: arrives within the window ([`Stats::late`](coalescer::Stats::late) counts it) | no | as a follower's, and an `Age` field |
+//!
+//! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
+//! and its extensions, because they belong to one connection or one request.
+//!
+//! # What is coalesced
+//!
+//! The layer passes a request through unless it has a reason to coalesce it. The first row that
+//! applies decides.
+//!
+//! | request | decision |
+//! |---|---|
+//! | not GET or HEAD, has a body, `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
+//! | `Authorization`, `Proxy-Authorization` or `Cookie`, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
+//! | two `Host` fields, or a `Host` that differs from the target's authority | passed through |
+//! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
+//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request |
+//! | any other | shares with requests of an equal [`Key`] |
+//!
+//! The key has the method, the scheme, the authority (in lower case, without the default port), the
+//! path and query, and the fields `Accept`, `Accept-Encoding`, `Accept-Language`, `Origin`, `Range`,
+//! `If-*`, `X-Forwarded-Host` and `X-Forwarded-Proto`. All but the authority are compared byte for byte.
+//! [`key_header`](CoalesceLayer::key_header) and [`key_part`](CoalesceLayer::key_part) add more parts.
+//!
+//! # What is never shared
+//!
+//! The first row that applies decides who gets a response.
+//!
+//! | response | followers | the window |
+//! |---|---|---|
+//! | `no-store`, `Set-Cookie`, `Vary: *`, status 1xx, a body longer than [`max_body`](CoalesceLayer::max_body) or of unknown length, a field that cannot be parsed | run the handler, all at once | does not retain it |
+//! | `private`, status 401, 403, 407 or 429, unless the key has credentials | run the handler, all at once | does not retain it |
+//! | `Vary` with a field that is not in the key | run the handler, all at once | does not retain it |
+//! | `no-cache`, `max-age` of 0 or below the window, `Expires` without `max-age` | get it | does not retain it |
+//! | status 5xx, or an error of the handler | get it | does not retain it |
+//! | any other | get it | retains it |
+//!
+//! So `Set-Cookie` reaches only its own client. A response for one user's credentials reaches no other
+//! user, even if the handler forgets `private`, because their requests have different keys.
+//!
+//! # Configuration
+//!
+//! [`CoalesceLayer`] lists the settings of a layer, and [`Settings`] those of its flights:
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use std::time::Duration;
+//! use coalescer_http::{CoalesceLayer, Settings};
+//! # use http::{Request, Response};
+//! # fn handler(_: Request<()>) -> Result<Response<&'static str>, Infallible> { Ok(Response::new("page")) }
+//!
+//! let pages = CoalesceLayer::new()
+//!     .settings(
+//!         Settings::new()
+//!             .window(Duration::from_millis(250))
+//!             .max_wait(Duration::from_secs(20)) // then a follower gets status 503
+//!             .max_retained(1000),
+//!     )
+//!     .key_header("x-tenant")
+//!     .layer(handler);
+//! # assert_eq!(pages.call(Request::get("/").body(()).unwrap()).unwrap().status(), 200);
+//! ```
+//!
+//! These settings bound the memory of a layer:
+//!
+//! | memory | bound |
+//! |---|---|
+//! | number of retained responses | `max_retained`, by default [`DEFAULT_MAX_RETAINED`] |
+//! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
+//! | fields and key of each | the handler, and the server's limit on a request |
+//! | flights under way | the number of the server's threads |
+//!
+//! A body in memory is shared as [`Bytes`](bytes::Bytes), without a copy. `Bytes` that are a small part
+//! of a large buffer keep the whole buffer in memory.
+//!
+//! An error of the handler goes to the leader and its followers as the same `Arc`. If the handler
+//! panics, the leader unwinds and its followers get a response with status 500.
+//! [`error_response`](CoalesceLayer::error_response) replaces that response.
+//!
+//! A server that has no handler function can use the two tables on their own: see [`Gates`].
+//!
+//! # Limitations
+//!
+//! **The layer does no access control.** Check each request before the layer:
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! # use coalescer_http::{Body, CoalesceLayer};
+//! # use http::{Request, Response, StatusCode};
+//! # fn is_allowed(request: &Request<()>) -> bool { request.uri().path() != "/secret" }
+//! # fn handler(_: Request<()>) -> Result<Response<&'static str>, Infallible> { Ok(Response::new("page")) }
+//! let pages = CoalesceLayer::new().layer(handler);
+//! let serve = |request: Request<()>| {
+//!     if !is_allowed(&request) {
+//!         let mut refusal = Response::new(Body::empty());
+//!         *refusal.status_mut() = StatusCode::FORBIDDEN;
+//!         return Ok(refusal);
+//!     }
+//!     pages.call(request)
+//! };
+//! # assert_eq!(serve(Request::get("/secret").body(()).unwrap()).unwrap().status(), 403);
+//! # assert_eq!(serve(Request::get("/").body(()).unwrap()).unwrap().status(), 200);
+//! ```
+//!
+//! **The layer does not see what a handler reads.** A handler may use a field outside the key (often
+//! an API key), the client's address or an extension. Add each of them with
+//! [`key_header`](CoalesceLayer::key_header) or [`key_part`](CoalesceLayer::key_part), or send `Vary` or
+//! `no-store` with the response.
+//!
+//! **Do not take a resource before the layer.** A database connection that a server takes from its pool
+//! for each request, before it calls the layer, is held while a follower waits. Take it inside the
+//! handler, which runs for the leader only.
+//!
+//! **Browsers send cookies with every request**, and such requests are passed through. If a page does
+//! not depend on cookies, remove the field before the layer. The handler then cannot see it:
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! # use coalescer_http::CoalesceLayer;
+//! # use http::{Request, Response, header::COOKIE};
+//! # let pages = CoalesceLayer::new().layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("news")));
+//! let serve = |mut request: Request<()>| {
+//!     if request.uri().path().starts_with("/news") {
+//!         request.headers_mut().remove(COOKIE);
+//!     }
+//!     pages.call(request)
+//! };
+//! # for user in ["ada", "bob"] {
+//! #     serve(Request::get("/news").header(COOKIE, user).body(()).unwrap()).unwrap();
+//! # }
+//! # assert_eq!(pages.stats().flights.executed_requests, 1);
+//! ```
+//!
+//! **Followers of a page that is never shared wait for nothing.** If a page always sets a cookie, its
+//! followers wait for the leader and then run the handler themselves. Exclude such paths with
+//! [`should_coalesce`](CoalesceLayer::should_coalesce).
+//!
+//! **The layer cannot cancel a handler.** If a client disconnects, the leader's handler still runs to
+//! its end, and a follower still waits. The layer works in one process: ten servers may run a handler
+//! ten times.
+//!
+//! # Features
+//!
+//! | feature | effect |
+//! |---|---|
+//! | `serde` (default) | `Serialize` for [`LayerStats`] and [`Key`], and for the counters and flights of `coalescer` |
+//! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
+//!
+//! For metrics and spans of the flights, add `coalescer` to your dependencies with its feature
+//! `metrics` or `tracing`. [`name`](CoalesceLayer::name) sets the name that they show.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod body;
+mod clock;
+mod coalesced;
+mod flights;
+mod gates;
+mod key;
+mod layer;
+mod page;
+mod settings;
+mod stats;
+mod verdict;
+
+pub use body::Body;
+pub use coalesced::Coalesced;
+pub use gates::{DEFAULT_MAX_BODY, Gates};
+pub use key::Key;
+pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED};
+pub use settings::Settings;
+pub use stats::LayerStats;
+pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
+
+/// The README's example, which is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

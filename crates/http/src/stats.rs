@@ -1,0 +1,232 @@
+//! [`LayerStats`]: the counters of the gates and of the flights.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
+use coalescer::Stats;
+
+/// A snapshot of a layer's counters.
+///
+/// | counter | counts |
+/// |---|---|
+/// | `passed_through` | requests that the request gate passed through |
+/// | `unshared` | responses that only their own request got, of requests that were not passed through |
+/// | `unkept` | responses that followers could get and the window did not retain |
+/// | `flights` | see [`Stats`]; each request that was not passed through is one call |
+///
+/// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
+/// [`unshared_for`](Self::unshared_for) and [`unkept_for`](Self::unkept_for). Read them to find out why
+/// a layer coalesces few requests. The counters are read one after the other, so a snapshot may
+/// miss a part of a request that is counted at that moment.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use coalescer_http::{CoalesceLayer, PassThrough};
+/// use http::{Request, Response};
+///
+/// let pages = CoalesceLayer::new()
+///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+/// pages.call(Request::get("/").body(()).unwrap()).unwrap();
+/// pages.call(Request::post("/").body(()).unwrap()).unwrap();
+///
+/// let stats = pages.stats();
+/// assert_eq!((stats.total_requests(), stats.flights.executed_requests), (2, 1));
+/// assert_eq!(stats.passed_through_for(PassThrough::Method), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerStats {
+    /// Requests that were passed through, for all reasons.
+    pub passed_through: u64,
+    /// Responses that only their own request got, for all reasons.
+    pub unshared: u64,
+    /// Responses that followers could get and the window did not retain, for all reasons.
+    pub unkept: u64,
+    /// The counters of the flights.
+    pub flights: Stats,
+    by_reason: ByReason<Vec<u64>>,
+}
+
+/// Counts by reason, each list in the order of its enum's `ALL`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ByReason<C> {
+    passed_through: C,
+    unshared: C,
+    unkept: C,
+}
+
+impl LayerStats {
+    /// Returns the number of all requests: those passed through and those of the flights.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(coalescer_http::LayerStats::default().total_requests(), 0);
+    /// ```
+    #[must_use]
+    pub fn total_requests(&self) -> u64 {
+        self.passed_through + self.flights.total_requests
+    }
+
+    /// Returns the number of requests that were passed through for a reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{LayerStats, PassThrough};
+    ///
+    /// assert_eq!(LayerStats::default().passed_through_for(PassThrough::Credentials), 0);
+    /// ```
+    #[must_use]
+    pub fn passed_through_for(&self, reason: PassThrough) -> u64 {
+        count_of(&self.by_reason.passed_through, PassThrough::ALL, reason)
+    }
+
+    /// Returns the number of responses that only their own request got, for a reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{LayerStats, Unshared};
+    ///
+    /// assert_eq!(LayerStats::default().unshared_for(Unshared::SetCookie), 0);
+    /// ```
+    #[must_use]
+    pub fn unshared_for(&self, reason: Unshared) -> u64 {
+        count_of(&self.by_reason.unshared, Unshared::ALL, reason)
+    }
+
+    /// Returns the number of responses that the window did not retain, for a reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{LayerStats, Unkept};
+    ///
+    /// assert_eq!(LayerStats::default().unkept_for(Unkept::ServerError), 0);
+    /// ```
+    #[must_use]
+    pub fn unkept_for(&self, reason: Unkept) -> u64 {
+        count_of(&self.by_reason.unkept, Unkept::ALL, reason)
+    }
+
+    /// Returns the reasons with a count above zero, in the order of the tables.
+    fn reasons(&self) -> impl Iterator<Item = (&'static str, String, u64)> {
+        let passed = named("passed through", PassThrough::ALL, &self.by_reason.passed_through);
+        let unshared = named("unshared", Unshared::ALL, &self.by_reason.unshared);
+        let unkept = named("unkept", Unkept::ALL, &self.by_reason.unkept);
+        passed.chain(unshared).chain(unkept).filter(|(.., count)| *count > 0)
+    }
+}
+
+fn count_of<R: PartialEq>(counts: &[u64], all: &[R], reason: R) -> u64 {
+    let index = all.iter().position(|one| *one == reason);
+    index.and_then(|index| counts.get(index)).copied().unwrap_or(0)
+}
+
+fn named<R: fmt::Display>(
+    kind: &'static str,
+    all: &'static [R],
+    counts: &[u64],
+) -> impl Iterator<Item = (&'static str, String, u64)> {
+    let counted = all.iter().zip(counts);
+    counted.map(move |(reason, count)| (kind, reason.to_string(), *count))
+}
+
+/// Shows one line for a log: the counters, and each reason with a count above zero.
+///
+/// # Examples
+///
+/// ```
+/// let line = coalescer_http::LayerStats::default().to_string();
+/// assert!(line.starts_with("0 requests, 0 passed through; 0 calls, 0 executed"));
+/// ```
+impl fmt::Display for LayerStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.total_requests();
+        write!(f, "{total} requests, {} passed through; {}", self.passed_through, self.flights)?;
+        for (kind, reason, count) in self.reasons() {
+            write!(f, "; {kind} for {reason}: {count}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Serializes the fields, and a map `reasons` with each count above zero.
+#[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+impl serde::Serialize for LayerStats {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let reasons =
+            self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
+        let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
+        let mut fields = to.serialize_struct("LayerStats", 6)?;
+        fields.serialize_field("total_requests", &self.total_requests())?;
+        fields.serialize_field("passed_through", &self.passed_through)?;
+        fields.serialize_field("unshared", &self.unshared)?;
+        fields.serialize_field("unkept", &self.unkept)?;
+        fields.serialize_field("flights", &self.flights)?;
+        fields.serialize_field("reasons", &reasons)?;
+        fields.end()
+    }
+}
+
+/// The live counters of a layer.
+#[derive(Debug)]
+pub(crate) struct Counters(ByReason<Box<[AtomicU64]>>);
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self(ByReason {
+            passed_through: zeros(PassThrough::ALL),
+            unshared: zeros(Unshared::ALL),
+            unkept: zeros(Unkept::ALL),
+        })
+    }
+
+    pub(crate) fn count_passed_through(&self, reason: PassThrough) {
+        count(&self.0.passed_through, PassThrough::ALL, reason);
+    }
+
+    pub(crate) fn count_response(&self, verdict: ResponseVerdict) {
+        match verdict {
+            ResponseVerdict::Unshared(reason) => count(&self.0.unshared, Unshared::ALL, reason),
+            ResponseVerdict::Unkept(reason) => count(&self.0.unkept, Unkept::ALL, reason),
+            ResponseVerdict::Kept => {}
+        }
+    }
+
+    pub(crate) fn snapshot(&self, flights: Stats) -> LayerStats {
+        let by_reason = ByReason {
+            passed_through: read(&self.0.passed_through),
+            unshared: read(&self.0.unshared),
+            unkept: read(&self.0.unkept),
+        };
+        LayerStats {
+            passed_through: by_reason.passed_through.iter().sum(),
+            unshared: by_reason.unshared.iter().sum(),
+            unkept: by_reason.unkept.iter().sum(),
+            flights,
+            by_reason,
+        }
+    }
+}
+
+fn zeros<R>(all: &[R]) -> Box<[AtomicU64]> {
+    all.iter().map(|_| AtomicU64::new(0)).collect()
+}
+
+fn count<R: PartialEq>(counters: &[AtomicU64], all: &[R], reason: R) {
+    if let Some(index) = all.iter().position(|one| *one == reason) {
+        counters[index].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn read(counters: &[AtomicU64]) -> Vec<u64> {
+    counters.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
+}

@@ -1,0 +1,16 @@
+//! Tests of the two tables, row by row, and of the layer that applies them.
+//!
+//! No test sleeps. A test that could hang runs under the watchdog.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod bodies;
+mod layer;
+mod requests;
+mod responses;
+mod secrets;
+mod stage;
+#[path = "../../../../tests/it/support.rs"]
+#[expect(dead_code, reason = "the tests of the core use the rest of it")]
+mod support;
+mod trouble;

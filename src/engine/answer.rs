@@ -1,0 +1,26 @@
+//! [`Answer`]: the result of one call, before it becomes a value, an [`Outcome`](crate::Outcome) or an
+//! [`Error`].
+
+use crate::error::Error;
+use crate::outcome::Role;
+use crate::sync::Handle;
+use crate::wait::clock::Nanos;
+
+pub(crate) type Answer<V, E> = Result<Answered<V>, Error<E>>;
+
+/// A value, and the way in which a call came by it. Times are in [`Nanos`], so that a call that wants
+/// the value alone converts none of them.
+pub(crate) struct Answered<V> {
+    pub(crate) value: Handle<V>,
+    pub(crate) role: Role,
+    pub(crate) callers: usize,
+    pub(crate) waited: Nanos,
+    /// When the value's computation began.
+    pub(crate) start: Nanos,
+}
+
+impl<V> Clone for Answered<V> {
+    fn clone(&self) -> Self {
+        Self { value: Handle::clone(&self.value), ..*self }
+    }
+}

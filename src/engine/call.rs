@@ -1,0 +1,115 @@
+//! The words of a call: the data that it brings to the table, and the answers of the table.
+
+use std::sync::Arc;
+
+use crate::engine::flight::Flight;
+use crate::engine::publish::Execution;
+use crate::engine::slab::SlotId;
+use crate::engine::slot::{Key, ShortHash};
+use crate::engine::table::Locked;
+use crate::sync::Handle;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+
+/// One call, as the table sees it.
+pub(crate) struct Call<'q, Q: ?Sized> {
+    pub(crate) key: &'q Q,
+    pub(crate) hash: ShortHash,
+    /// A coarse reading of the clock when the call began. It decides which results may serve the
+    /// call (S8).
+    pub(crate) entry: Nanos,
+    /// The call accepts no result whose computation began longer ago. Zero for a fresh call (S30),
+    /// [`FOREVER`](crate::wait::clock::FOREVER) without a limit.
+    pub(crate) max_age: Nanos,
+    pub(crate) mode: Mode,
+}
+
+impl<Q: ?Sized> Clone for Call<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for Call<'_, Q> {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Waits for other calls' executions.
+    Wait,
+    /// Never waits (S34).
+    Try,
+    /// Waits by a ticket, later and perhaps on another thread, or not at all.
+    Submit,
+}
+
+/// The key that a call brings in case it starts a flight, and that flight's start.
+pub(crate) struct NewKey<K> {
+    pub(crate) key: Option<Key<K>>,
+    /// Read after the key was created, if that ran user code. Otherwise the flight reads the clock.
+    pub(crate) start: Option<Nanos>,
+}
+
+impl<K> NewKey<K> {
+    pub(crate) fn none() -> Self {
+        Self { key: None, start: None }
+    }
+
+    pub(crate) fn new(key: Key<K>, start: Option<Nanos>) -> Self {
+        Self { key: Some(key), start }
+    }
+}
+
+/// A result from within its window.
+pub(crate) struct Hit<V, E> {
+    pub(crate) result: Result<Handle<V>, Handle<E>>,
+    /// How many calls the execution answered when it ended.
+    pub(crate) callers: u32,
+    pub(crate) start: Nanos,
+}
+
+/// A call's shard, locked, and the slot of its key, if there is one.
+pub(crate) struct Entry<'t, K, V, E> {
+    pub(crate) shard: Locked<'t, K, V, E>,
+    pub(crate) id: Option<SlotId>,
+}
+
+/// The table's decision about a call that no result answers.
+pub(crate) enum Admission<'t, K, V, E> {
+    /// It runs the function and publishes.
+    Lead(Execution<'t, K, V, E>),
+    /// It begins one more execution of a flight, which may be slow.
+    Claim(Execution<'t, K, V, E>),
+    /// It waits for the outcome of a flight.
+    Follow(Follower<V, E>),
+    /// It runs the function for itself alone.
+    Bypass,
+    Refused(Refusal),
+    /// It would start a flight: admit it again, with a key.
+    Vacant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    WouldBlock,
+    WouldDeadlock,
+}
+
+/// A call that counts as waiting at its flight's gate.
+pub(crate) struct Follower<V, E> {
+    /// The slot of its flight, valid until the gate closes.
+    pub(crate) slot: SlotRef,
+    pub(crate) flight: Arc<Flight<V, E>>,
+    /// When its flight started.
+    pub(crate) start: Nanos,
+    /// The number of this follower's callback at the gate, or 0.
+    pub(crate) callback: u64,
+    /// Its wait in the graph, if its thread leads a flight.
+    pub(crate) wait: Option<deadlock::Wait>,
+}
+
+/// A slot whose flight has not ended.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotRef {
+    pub(crate) id: SlotId,
+    pub(crate) hash: ShortHash,
+}

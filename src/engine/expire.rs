@@ -1,0 +1,120 @@
+//! The window: how long a result is kept, and how it goes.
+//!
+//! A result is within its window from the start of its computation until `start + window`. Two
+//! questions are asked of that end, both here: [`Rules::is_within_window`] for a precise reading of
+//! the clock, and [`Table::serves`] for a coarse one.
+//!
+//! No thread sweeps. Each lead removes a few results whose window is over, of its own shard and in
+//! turn of the others (S47). In a bounded table a new result evicts an expired one, or the oldest.
+
+use crate::engine::completion::Completion;
+use crate::engine::publish::Execution;
+use crate::engine::rules::Rules;
+use crate::engine::slot::{Kind, Slot};
+use crate::engine::table::{Deferred, Locked, Table};
+use crate::wait::clock::Nanos;
+
+impl Rules {
+    /// The end of the window of a result whose computation began at `start`.
+    #[inline]
+    pub(crate) fn window_end(&self, kind: Kind, start: Nanos) -> Nanos {
+        start.saturating_add(self.window_of(kind))
+    }
+
+    /// Whether a result is within its window at this precise time.
+    #[inline]
+    pub(crate) fn is_within_window(&self, kind: Kind, start: Nanos, now: Nanos) -> bool {
+        now < self.window_end(kind, start)
+    }
+}
+
+impl<K, V, E> Table<K, V, E> {
+    /// Whether a result may serve a call at this coarse time: it is within its window, and not older
+    /// than the call accepts.
+    #[inline(always)]
+    pub(super) fn serves(&self, kind: Kind, start: Nanos, coarse: Nanos, max_age: Nanos) -> bool {
+        let longest = self.rules.window_of(kind).min(max_age);
+        self.clock.is_before(coarse, start.saturating_add(longest))
+    }
+
+    /// Whether a window keeps this result, if its flight is still the one of its key (S8, S18).
+    /// Reads the clock and, in a bounded table, reserves space, before the shard is locked.
+    #[inline]
+    pub(super) fn reserve(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        completion: &Completion<V, E>,
+        evicted: &mut Vec<Slot<K, V, E>>,
+    ) -> Option<Kind> {
+        if !self.rules.keeps_any() {
+            return None;
+        }
+        let kind = completion.kind()?;
+        if self.rules.window_of(kind) == 0 {
+            return None;
+        }
+        let end = self.rules.window_end(kind, completion.start);
+        let in_time = self.clock.is_before(self.clock.coarse_now(), end);
+        (in_time && self.make_space(execution, evicted)).then_some(kind)
+    }
+
+    /// Reserves space in a bounded table, and evicts for it. A flight that was forgotten or
+    /// superseded evicts nothing: its result is not kept.
+    fn make_space(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        evicted: &mut Vec<Slot<K, V, E>>,
+    ) -> bool {
+        while !self.capacity.reserve() {
+            let shard = self.shard(execution.slot.hash).lock();
+            let is_linked = shard.slot(execution.slot.id).is_linked();
+            drop(shard);
+            if !is_linked || !self.evict(evicted) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Removes an expired result if there is one, and the oldest one if not (S47).
+    fn evict(&self, evicted: &mut Vec<Slot<K, V, E>>) -> bool {
+        let now = self.clock.now();
+        let Some((index, kind)) = self.capacity.next_to_evict(&self.rules, now) else {
+            return false;
+        };
+        let mut shard = self.shard_at(index).lock();
+        if let Some((oldest, _)) = shard.oldest(kind) {
+            evicted.push(shard.remove(oldest));
+            self.capacity.removed(index, kind, shard.oldest_start(kind));
+        }
+        true
+    }
+
+    /// Removes results whose window is over: at most two values and one error, so that a lead does
+    /// no more than its share.
+    pub(super) fn expire_some(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        index: usize,
+        now: Nanos,
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        for kind in [Kind::Value, Kind::Error, Kind::Value] {
+            let Some((oldest, start)) = shard.oldest(kind) else { continue };
+            if self.rules.is_within_window(kind, start, now) {
+                continue;
+            }
+            deferred.push(shard.remove(oldest));
+            self.capacity.removed(index, kind, shard.oldest_start(kind));
+        }
+    }
+
+    /// Removes results of another shard whose window is over, so that they go even if no key of that
+    /// shard is ever called again. Skips a shard that is busy.
+    pub(super) fn expire_in(&self, index: usize, now: Nanos) {
+        let Some(mut shard) = self.shard_at(index).try_lock() else { return };
+        let mut deferred = Deferred::new();
+        self.expire_some(&mut shard, index, now, &mut deferred);
+        drop(shard);
+    }
+}

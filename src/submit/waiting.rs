@@ -1,0 +1,224 @@
+//! How a ticket waits, and goes from one state to the next.
+//!
+//! ```text
+//!                 ┌── takes over, or the value is not for it ──┐
+//!             ┌───┴────┐     the flight has ended              ▼
+//! follows ───▶│ Seated │──────────────────┐               ┌─────────┐
+//!             └────────┘                  ▼               │   Job   │◀─── leads
+//!                                     ┌──────┐  its job   └────┬────┘
+//! a hit ─────────────────────────────▶│ Done │◀────────────────┘
+//!                                     └──────┘   has ended
+//! ```
+//!
+//! A seated ticket waits at its flight's promise, as followers do; one with a job of its own waits at
+//! the job's. A ticket moves on when a thread looks at it. Only the ticket depends on that: the thread
+//! that ends a flight or a job does everything that must happen in time.
+
+use std::sync::Arc;
+
+use crate::engine::answer::Answer;
+use crate::engine::promise::Promise;
+use crate::engine::publish::Execution;
+use crate::engine::rules::OnDeadlock;
+use crate::engine::tally::Departure;
+use crate::error::Error;
+use crate::execute::{Awaited, answer_to_leader, attempt, await_flight, run_observed};
+use crate::group::{AnyCore, Patience};
+use crate::observe::WaitEnd;
+use crate::outcome::Role;
+use crate::submit::job::{Duty, Function, Task};
+use crate::submit::seat::Seated;
+use crate::submit::ticket::Ticket;
+use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+use crate::wait::gate::{Gate, Standing, Woken};
+
+pub(crate) enum State<K, V, E> {
+    Seated(Seated<K, V, E>),
+    /// It waits for a job of its own.
+    Job(Arc<Promise<V, E>>),
+    Done(Answer<V, E>),
+}
+
+impl<K, V, E> Ticket<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    pub(super) fn wait_for(&mut self, patience: Patience) -> Answer<V, E> {
+        let core = Arc::clone(&self.core);
+        let clock = &core.table.clock;
+        let deadline = patience.deadline(clock, clock.coarse_now(), core.table.rules.max_wait);
+        loop {
+            if let Some(answer) = self.settle() {
+                return answer;
+            }
+            match &self.state {
+                State::Seated(_) => self.wait_in_seat(&core, deadline)?,
+                State::Job(promise) => wait_for_job(promise, &core, deadline)?,
+                State::Done(answer) => return answer.clone(),
+            }
+        }
+    }
+
+    /// Waits with the others of the flight until it has ended, or until this call leads. An error is
+    /// that of this wait: the call goes on.
+    fn wait_in_seat(
+        &mut self,
+        core: &Arc<AnyCore<K, V, E>>,
+        deadline: Nanos,
+    ) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        let Ok(wait) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
+        let (table, follower) = (&core.table, &seated.seat.follower);
+        let since = table.clock.now();
+        let observed = table.begin_wait(follower);
+        let awaited = await_flight(table, follower, deadline, Standing::Seat);
+        drop(wait);
+        let waited = table.clock.now().saturating_sub(since);
+        self.waited += waited;
+        match awaited {
+            Awaited::Ended { .. } => {
+                table.record_wait(observed, WaitEnd::Answered, || waited);
+                Ok(())
+            }
+            Awaited::TimedOut => {
+                seated.departure = Departure::TimedOut;
+                table.record_wait(observed, WaitEnd::TimedOut, || waited);
+                Err(Error::TimedOut)
+            }
+            Awaited::Claimed(execution) => {
+                let function = self.leave_seat();
+                // To a listener, this thread leads the flight that it has claimed (S41).
+                let leading = deadlock::lead();
+                table.record_wait(observed, WaitEnd::Led, || waited);
+                drop(leading);
+                self.take_over(core, execution, function);
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves the seat of a call that has claimed an execution. Returns the function for it.
+    fn leave_seat(&mut self) -> Function<K, V, E> {
+        let State::Seated(seated) = &mut self.state else {
+            unreachable!("only a call with a seat claims")
+        };
+        seated.has_claimed();
+        let function = seated.seat.take_function();
+        // This stays if a listener panics.
+        self.state = State::Done(Err(Error::Abandoned));
+        function.expect("no other call takes it while the flight goes on")
+    }
+
+    /// Refuses a wait that would never end (S42). With `Bypass` the call runs its own function here.
+    fn refuse_to_wait(&mut self) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        if self.core.table.rules.on_deadlock == OnDeadlock::Refuse {
+            seated.departure = Departure::Refused;
+            return Err(Error::WouldDeadlock);
+        }
+        if !seated.give_up(Departure::Bypassed) {
+            return Ok(());
+        }
+        let (function, hash) = (seated.seat.take_function(), seated.seat.follower.slot.hash);
+        let function = function.expect("no other call takes it while the flight goes on");
+        // This stays if the function panics, and the panic goes on from here.
+        self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
+        let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
+        let start = table.clock.coarse_now();
+        let (completion, run) =
+            run_observed(table, None, || attempt(share_rule, start, || function.run(&self.key)));
+        let callers = table.end_bypass(hash, &completion);
+        table.record_run(run, callers);
+        self.state = State::Done(answer_to_leader(completion, callers, self.waited));
+        Ok(())
+    }
+
+    /// Submits a job for the execution that this call has claimed (S36).
+    fn take_over(
+        &mut self,
+        core: &Arc<AnyCore<K, V, E>>,
+        execution: Execution<'_, K, V, E>,
+        function: Function<K, V, E>,
+    ) {
+        let promise = Promise::of_job();
+        let task = Task {
+            core: Arc::clone(core),
+            key: Arc::clone(&self.key),
+            function: Some(function),
+            duty: Duty::Flight(execution.queue()),
+            promise: Arc::clone(&promise),
+        };
+        self.state = State::Job(promise);
+        if task.submit().is_err() {
+            self.state = State::Done(Err(Error::Rejected));
+        }
+    }
+}
+
+impl<K, V, E> Ticket<K, V, E> {
+    /// Moves on as far as the ticket can without waiting. Returns the answer, once it is there.
+    pub(super) fn settle(&mut self) -> Option<Answer<V, E>> {
+        loop {
+            self.state = match &self.state {
+                State::Done(answer) => return Some(answer.clone()),
+                State::Job(promise) => State::Done(self.answer_of_job(promise)?),
+                State::Seated(seated) => {
+                    let seat = &seated.seat;
+                    match seat.promise().answer(Role::Follower, self.waited)? {
+                        Some(answer) => State::Done(answer),
+                        // The outcome is not for it: its own job runs.
+                        None => State::Job(Arc::clone(seat.job())),
+                    }
+                }
+            };
+        }
+    }
+
+    /// The answer, once it is there, without moving on.
+    pub(super) fn look(&self) -> Option<Answer<V, E>> {
+        match &self.state {
+            State::Done(answer) => Some(answer.clone()),
+            State::Job(promise) => self.answer_of_job(promise),
+            State::Seated(seated) => {
+                let seat = &seated.seat;
+                let answer = seat.promise().answer(Role::Follower, self.waited)?;
+                answer.or_else(|| self.answer_of_job(seat.job()))
+            }
+        }
+    }
+
+    fn answer_of_job(&self, promise: &Promise<V, E>) -> Option<Answer<V, E>> {
+        promise.answer(Role::Leader, self.waited).flatten()
+    }
+
+    /// The gate where a ticket without an answer waits.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        match &self.state {
+            State::Seated(seated) => &seated.seat.promise().gate,
+            State::Job(promise) => &promise.gate,
+            State::Done(_) => unreachable!("there was no answer"),
+        }
+    }
+}
+
+/// Waits for a job of one's own. The function is the job's, so a wait that would never end is an
+/// error in any case.
+fn wait_for_job<K, V, E>(
+    promise: &Promise<V, E>,
+    core: &AnyCore<K, V, E>,
+    deadline: Nanos,
+) -> Result<(), Error<E>> {
+    let wait = match deadlock::leading_thread() {
+        Some(me) => promise.gate.enter_wait(me).map_err(|_| Error::WouldDeadlock)?,
+        None => None,
+    };
+    let woken = promise.gate.wait(&core.table.clock, deadline, Standing::Seat);
+    drop(wait);
+    match woken {
+        Woken::TimedOut => Err(Error::TimedOut),
+        Woken::Closed { .. } | Woken::MayStart | Woken::Slow => Ok(()),
+    }
+}
