@@ -1,4 +1,4 @@
-//! The tables, in a schema of their own that is dropped with the [`Schema`].
+//! The tables, in their own schema, which is dropped with the [`Schema`].
 
 use anyhow::{Context, Result};
 use postgres::{Client, Config, NoTls};
@@ -13,40 +13,40 @@ const CREATE: &str = "
     CREATE SEQUENCE queries;
 ";
 
-/// There is no index on `customer`, so a total takes the database some milliseconds.
+/// There is no index on `customer`, so a query takes some milliseconds.
 const FILL: &str = "
     INSERT INTO orders SELECT id % 100, id % 1000 FROM generate_series(1::bigint, $1) AS id
 ";
 
-/// The connection that made the tables.
+/// The connection that created the tables.
 pub(crate) struct Schema {
     config: Config,
     client: Client,
 }
 
 impl Schema {
-    /// Makes empty tables. What a run that was broken off has left is dropped.
+    /// Creates empty tables. Replaces those of a run that was killed.
     pub(crate) fn create(mut config: Config) -> Result<Self> {
         config.options("-c search_path=coalescer_example -c client_min_messages=warning");
         let mut client = config.connect(NoTls).context("cannot connect to the database")?;
-        client.batch_execute(CREATE).context("cannot make the tables")?;
+        client.batch_execute(CREATE).context("cannot create the tables")?;
         Ok(Self { config, client })
     }
 
-    /// Puts so many orders of a hundred customers into them.
+    /// Inserts this many orders of a hundred customers.
     pub(crate) fn fill(&mut self, orders: i64) -> Result<()> {
         self.client.execute(FILL, &[&orders]).context("cannot fill the table")?;
         Ok(())
     }
 
-    /// How to connect to them.
+    /// The configuration of a client that finds the tables.
     pub(crate) fn config(&self) -> Config {
         self.config.clone()
     }
 
-    /// How many queries have read a total.
+    /// Number of queries that have read a total.
     pub(crate) fn queries(&mut self) -> Result<i64> {
-        // A sequence that has not been used says 1 as well.
+        // The `last_value` of an unused sequence is 1, too.
         let text = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM queries";
         Ok(self.client.query_one(text, &[])?.try_get(0)?)
     }
@@ -54,7 +54,7 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        // If it fails the server is gone, or the next run drops what this one leaves.
+        // If this fails, the next run drops the schema.
         self.client.batch_execute("DROP SCHEMA IF EXISTS coalescer_example CASCADE").ok();
     }
 }

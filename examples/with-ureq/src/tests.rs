@@ -1,4 +1,4 @@
-//! Real requests over the loopback; the API counts them. Its span of time never ends by itself.
+//! Real requests over the loopback, which the API counts. Its span of time ends only when a test says so.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
@@ -29,7 +29,7 @@ fn api(limit: u64) -> Api {
     Api::start(limit, Duration::MAX).unwrap()
 }
 
-/// The rates of an API, on a clock that stands still until it is moved.
+/// The rates of an API, on a manual clock.
 fn rates(api: &Api) -> (Rates, ManualClock) {
     let clock = ManualClock::new();
     (Rates::new(settings().clock(clock.clone()), &api.address()), clock)
@@ -57,7 +57,7 @@ fn fifty_calls_are_one_request() {
 }
 
 #[test]
-fn a_refusal_is_shared_and_the_api_left_alone_until_the_pause_is_over() {
+fn all_calls_share_a_refusal_and_send_nothing_until_the_pause_is_over() {
     // S16, S18.
     watched(|| {
         let api = api(1);
@@ -76,7 +76,7 @@ fn a_refusal_is_shared_and_the_api_left_alone_until_the_pause_is_over() {
         assert_eq!(api.take_served(), Served { answered: 1, refused: 1 });
 
         api.begin_span();
-        rates.of("EUR").unwrap_err(); // the pause is not over
+        rates.of("EUR").unwrap_err(); // still in the pause
         clock.advance(Duration::from_secs(1));
         assert_eq!(*rates.of("EUR").unwrap(), "1.08");
         assert_eq!(api.take_served(), Served { answered: 1, refused: 0 });
@@ -84,8 +84,8 @@ fn a_refusal_is_shared_and_the_api_left_alone_until_the_pause_is_over() {
 }
 
 #[test]
-fn without_an_error_window_each_further_call_is_refused_by_the_api() {
-    // S18: so that the pause of the test above says something.
+fn without_an_error_window_each_further_call_is_a_request() {
+    // S18. Shows that the error window makes the pause of the test above.
     watched(|| {
         let api = api(0);
         let rates = Rates::new(settings().error_window(Duration::ZERO), &api.address());
@@ -97,15 +97,15 @@ fn without_an_error_window_each_further_call_is_refused_by_the_api() {
 }
 
 #[test]
-fn other_troubles_say_what_they_are() {
+fn other_errors_name_their_reason() {
     watched(|| {
         let api = api(10);
         let (rates, _) = rates(&api);
         let error = rates.of("ZZZ").unwrap_err();
         assert!(matches!(**error.failed().unwrap(), ApiError::Status(StatusCode::NOT_FOUND)));
-        assert_eq!(error.to_string(), "the API says 404 Not Found");
+        assert_eq!(error.to_string(), "the API answered 404 Not Found");
 
-        // Port 1 of this machine: nobody listens there.
+        // No server listens on port 1.
         let error = Rates::new(settings(), "http://127.0.0.1:1").of("EUR").unwrap_err();
         assert!(matches!(**error.failed().unwrap(), ApiError::Http(_)));
         assert!(error.to_string().starts_with("the API cannot be reached: "), "{error}");

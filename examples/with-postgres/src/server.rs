@@ -1,7 +1,7 @@
-//! A PostgreSQL server of one's own, in a temporary directory and for as long as the [`Server`] lives.
+//! A private PostgreSQL server in a temporary directory, which runs as long as the [`Server`] lives.
 //!
-//! It listens to a socket in that directory and to no network. PostgreSQL refuses to run as root; there
-//! it runs as `postgres` or `nobody`.
+//! It listens on a socket in that directory, and on no network. PostgreSQL refuses to run as root, so if
+//! this process is root, the server runs as the user `postgres` or `nobody`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail, ensure};
 use postgres::Config;
 use tempfile::TempDir;
 
-/// Starts the server and ends it when its own input ends: that is when the [`Server`] is dropped, and
-/// also when the program is killed. Only the server writes to its error output then, so where that
-/// ends, the server has ended.
+/// A shell script that starts the server, and stops it when the script's input ends. That happens when
+/// the [`Server`] is dropped, and also when this program is killed. The script closes its own stderr, so
+/// the end of stderr is the end of the server.
 const KEEPER: &str = r#"
 "$@" &
 exec 2>&-
@@ -26,10 +26,10 @@ kill -QUIT $!
 wait
 "#;
 
-/// What the server says when it is there.
+/// The server prints this when it is ready.
 const READY: &str = "database system is ready to accept connections";
 
-/// A socket's path may have some hundred bytes; its name in the directory is part of it.
+/// The path of a socket may have about 100 bytes, which include the name of the socket.
 const LONGEST_PATH: usize = 80;
 
 /// A running server.
@@ -39,39 +39,39 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes a database cluster and starts a server for it.
+    /// Creates a database cluster and starts a server for it.
     pub(crate) fn start() -> Result<Self> {
         let programs = programs()?;
-        let directory = tempfile::Builder::new()
-            .prefix("with-postgres-")
-            .tempdir()
-            .context("cannot make a temporary directory; set TMPDIR to one that can be written")?;
+        let directory = tempfile::Builder::new().prefix("with-postgres-").tempdir().context(
+            "cannot create a temporary directory; set TMPDIR to one that can be written",
+        )?;
         let place = Place::new(directory.path())?;
         place.init(&programs.join("initdb"))?;
         let keeper = place.keeper(&programs.join("postgres"))?;
-        // From here on the server ends with this value, whatever happens.
+        // Dropping this value stops the server, also if the next line fails.
         let mut server = Self { keeper, directory };
         server.wait_until_ready()?;
         Ok(server)
     }
 
-    /// How to connect to it.
+    /// The configuration of a client.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
         config.host_path(self.directory.path()).user("postgres").dbname("postgres");
         config
     }
 
-    /// Reads what the server says until it is there. If it ends instead, that is the reason.
+    /// Reads the output of the server until it is ready. If the server ends, the output is the error.
     fn wait_until_ready(&mut self) -> Result<()> {
-        let said = self.keeper.stderr.take().context("its error output is a pipe")?;
+        let said = self.keeper.stderr.take().context("the stderr of the server is not a pipe")?;
         let mut said = BufReader::new(said);
         let mut all = String::new();
         while !all.contains(READY) {
-            let length = said.read_line(&mut all).context("cannot read what the server says")?;
+            let length =
+                said.read_line(&mut all).context("cannot read the output of the server")?;
             ensure!(length > 0, "the server did not start:\n{all}");
         }
-        // What it says from now on nobody reads; but the pipe must not fill up.
+        // Discards further output, because a full pipe would block the server.
         thread::spawn(move || io::copy(&mut said, &mut io::sink()));
         Ok(())
     }
@@ -80,12 +80,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
-        // The directory is removed next, so the server must be gone.
+        // The directory is removed next, so the server must have ended.
         self.keeper.wait().ok();
     }
 }
 
-/// Where the programs `initdb` and `postgres` are: in `PATH`, or where Debian puts them.
+/// The folder of the programs `initdb` and `postgres`: in `PATH`, or where Debian installs them.
 fn programs() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&path).collect();
@@ -99,10 +99,10 @@ fn programs() -> Result<PathBuf> {
     folders
         .into_iter()
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-        .context("there is no initdb and postgres here; on Debian, apt-get install postgresql")
+        .context("initdb and postgres were not found; on Debian, apt-get install postgresql")
 }
 
-/// The server's directory, and the user that it runs as if this process is root.
+/// The directory of the server, and the user to run it as if this process is root.
 struct Place<'a> {
     directory: &'a Path,
     user: Option<(u32, u32)>,
@@ -112,10 +112,10 @@ impl<'a> Place<'a> {
     fn new(directory: &'a Path) -> Result<Self> {
         ensure!(
             directory.as_os_str().len() <= LONGEST_PATH,
-            "{} is too long a path for a socket; set TMPDIR to a shorter one",
+            "the path {} is too long for a socket; set TMPDIR to a shorter one",
             directory.display()
         );
-        // Whoever made the directory owns it: so this is who runs the process.
+        // This process has created the directory, so its owner is the user of this process.
         if fs::metadata(directory)?.uid() != 0 {
             return Ok(Self { directory, user: None });
         }
@@ -123,7 +123,7 @@ impl<'a> Place<'a> {
         let (user, group) = ["postgres", "nobody"]
             .into_iter()
             .find_map(|name| account(&accounts, name))
-            .context("this is root, and there is no user postgres or nobody to run the server")?;
+            .context("this process is root, and there is no user postgres or nobody to run the server as")?;
         chown(directory, Some(user), Some(group))
             .context("cannot give the server its directory")?;
         Ok(Self { directory, user: Some((user, group)) })
@@ -148,7 +148,7 @@ impl<'a> Place<'a> {
             .arg(postgres)
             .args(["-D", "data", "-c", "listen_addresses=", "-k"])
             .arg(self.directory)
-            // Its data need not outlive it.
+            // The data need not survive a crash.
             .args(["-c", "fsync=off", "-c", "shared_buffers=16MB"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -167,7 +167,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The numbers of a user and of its group, by the lines of `/etc/passwd`.
+/// The ids of a user and its group, from the lines of `/etc/passwd`.
 fn account(accounts: &str, name: &str) -> Option<(u32, u32)> {
     let account = accounts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     let mut numbers = account.split(':').skip(1).map(str::parse);

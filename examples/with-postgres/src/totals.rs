@@ -1,7 +1,7 @@
-//! What the orders of a customer come to: one query, behind a pool and a coalescer. This is the file
-//! to copy.
+//! The total of a customer's orders, with a pool and a coalescer. Copy this file.
 //!
-//! The coalescer stands before the pool, so a follower neither holds a connection nor waits for one.
+//! The function takes the connection from the pool, so a follower neither holds a connection nor waits
+//! for one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use postgres::{Config, NoTls};
 use r2d2::Pool;
 use r2d2_postgres::PostgresConnectionManager;
 
-/// `nextval` is there for the demonstration: the database itself counts the queries that reach it.
+/// `nextval` makes the database count the queries. It is only for the demonstration.
 const QUERY: &str = "SELECT orders, cents, nextval('queries') FROM totals WHERE customer = $1";
 
 const INSERT: &str = "INSERT INTO orders (customer, cents) VALUES ($1, $2)";
 
-/// What a customer's orders come to.
+/// The total of a customer's orders.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Total {
     pub(crate) orders: i64,
     pub(crate) cents: i64,
 }
 
-/// Why there is no total, or no new order. It need not be `Clone` to be shared.
+/// A query or a write that failed. Callers share it without `Clone`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DbError {
     #[error("no connection to the database: {0}")]
@@ -43,7 +43,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Opens so many connections. A total may be `window` old, counted from the start of its query.
+    /// Opens this many connections. A total may be `window` old, counted from the start of its query.
     pub(crate) fn open(
         config: Config,
         connections: u32,
@@ -55,38 +55,38 @@ impl Totals {
         let totals = Coalescer::builder()
             .name("totals")
             .window(window)
-            // No caller waits longer for somebody else's query.
+            // No caller waits longer for the query of another call.
             .max_wait(Duration::from_secs(30))
             .build(move |customer| query(&pool, *customer));
         Ok(Self { connections, totals })
     }
 
-    /// A customer's total: from the database, or from whoever is asking it for the same customer.
+    /// The total of a customer. Calls for the same customer share one query.
     ///
-    /// If the query fails, everyone who waited for it gets that one error, and the next call asks
-    /// anew.
+    /// If the query fails, all callers that waited for it get the same error, and the next call runs a
+    /// new query.
     pub(crate) fn of(&self, customer: i64) -> Result<Arc<Total>, Error<DbError>> {
         self.totals.execute(&customer)
     }
 
-    /// Adds an order. A call of [`of`](Self::of) that begins after this has returned sees it.
+    /// Adds an order. A call of [`of`](Self::of) that starts after this has returned sees it.
     pub(crate) fn add(&self, customer: i64, cents: i64) -> Result<(), DbError> {
         let mut connection = self.connections.get()?;
         let mut change = connection.transaction()?;
         change.execute(INSERT, &[&customer, &cents])?;
         change.commit()?;
-        // First the commit, then this. The other way round, a query that began in between would read
-        // the old total, and that would be kept.
+        // After the commit. In the other order, a query between the two would read the old total, and
+        // the window would keep it.
         self.totals.forget(&customer);
         Ok(())
     }
 
-    /// The same without a coalescer, to compare.
+    /// The same query without a coalescer, for comparison.
     pub(crate) fn uncoalesced(&self, customer: i64) -> Result<Total, DbError> {
         query(&self.connections, customer)
     }
 
-    /// How many calls there were, and how many of them asked the database.
+    /// Counts of calls and of queries.
     pub(crate) fn stats(&self) -> Stats {
         self.totals.stats()
     }
@@ -100,12 +100,12 @@ fn query(connections: &Connections, customer: i64) -> Result<Total, DbError> {
 
 #[cfg(test)]
 impl Totals {
-    /// How many calls wait for a query of somebody else at this moment.
+    /// Number of calls that wait for the query of another call.
     pub(crate) fn waiting(&self) -> usize {
         self.totals.in_flight().iter().map(|flight| flight.followers).sum()
     }
 
-    /// How many connections nobody uses at this moment.
+    /// Number of idle connections in the pool.
     pub(crate) fn idle_connections(&self) -> u32 {
         self.connections.state().idle_connections
     }

@@ -4,23 +4,26 @@
 //! cargo run -p with-ureq
 //! ```
 //!
-//! starts an API on the loopback that answers ten requests a second and says 429 to the others, and asks
-//! it from many threads: each for itself, and then through a coalescer.
+//! starts an API on the loopback that answers ten requests per second, and the others with status 429.
+//! Many threads call it, first without and then with a coalescer.
 //!
-//! What should become of a 429? There are three ways to treat it, and the one to take is the second:
+//! There are three ways to treat a 429. This example takes the second:
 //!
-//! | | what the API sees |
+//! | the 429 is | effect on the API |
 //! |---|---|
-//! | an error, as all are (the default) | everyone who waited shares it; the next call asks at once, and is refused |
-//! | an error, and an `error_window` | the same, but for as long as the window the next calls get the error that is there already, and the API is left alone |
-//! | a value that is not shared (`share_if`, `ShareWith::Nobody`) | each follower asks by itself, all at once: what the limit was to prevent |
+//! | an error (the default) | all waiting calls share it, but the next call sends a request, and is refused |
+//! | an error, with an `error_window` | calls within that window get the same error, and the API gets no request |
+//! | a value that is not shared (`share_if`, `ShareWith::Nobody`) | each follower sends its own request, all at once, which is what the limit forbids |
 //!
-//! `share_with` is for what is in a value and belongs to one caller; a refusal is for all. An
-//! `error_window` keeps every error of the function, and is a pause for each key. Where only the 429 is
-//! to be kept, make it a variant of the value; where one pause is to hold for all keys, keep the time
-//! when it ends beside the client, and look at it first in the function.
+//! `share_with` is for values that belong to one caller, but a refusal concerns all. An `error_window`
+//! keeps every error of the function, for each key. To keep only the 429, make it a variant of the
+//! value. For one pause over all keys, store the end of the pause with the client, and check it first in
+//! the function.
 //!
-//! `rates.rs` is what to copy.
+//! The function uses a client that is shared by all calls. It takes a connection from the client's pool
+//! only when it sends a request, so followers hold none.
+//!
+//! Copy `rates.rs`.
 
 mod api;
 mod rates;
@@ -37,7 +40,7 @@ use rates::{ApiError, Rates, ask, client, settings};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const THREADS: usize = 16;
-const CALLS: usize = 4; // each thread
+const CALLS: usize = 4; // per thread
 const LIMIT: u64 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -56,9 +59,9 @@ fn run() -> Result<()> {
     let (client, address) = (client(), api.address());
     let rates = Rates::new(settings(), &address);
     let calls = THREADS * CALLS;
-    println!("{calls} calls for one rate by {THREADS} threads; the API answers {LIMIT} a second");
+    println!("{calls} calls for one rate by {THREADS} threads; the API answers {LIMIT} per second");
 
-    measure("each for itself", &api, || match ask(&client, &address, "EUR") {
+    measure("without a coalescer", &api, || match ask(&client, &address, "EUR") {
         Ok(_) => Ok(true),
         Err(ApiError::TooManyRequests { .. }) => Ok(false),
         Err(error) => Err(error.into()),
@@ -70,14 +73,14 @@ fn run() -> Result<()> {
             _ => Err(error.into()),
         },
     };
-    measure("coalesced, at once", &api, coalesced)?;
+    measure("with a coalescer", &api, coalesced)?;
     thread::sleep(SECOND);
-    measure("coalesced, a second later", &api, coalesced)?;
+    measure("with it, a second later", &api, coalesced)?;
     println!("{}", rates.stats());
     Ok(())
 }
 
-/// Calls from many threads, each of which says whether it got a rate, and tells what came of it.
+/// Calls from many threads, and prints the results. `call` returns `true` if it got a rate.
 fn measure(name: &str, api: &Api, call: impl Fn() -> Result<bool> + Sync) -> Result<()> {
     let got: Vec<bool> = thread::scope(|scope| {
         let calls = || (0..CALLS).map(|_| call()).collect::<Result<Vec<_>>>();

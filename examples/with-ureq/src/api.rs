@@ -1,4 +1,4 @@
-//! The API: answers so many requests in each span of time, and says 429 to the others.
+//! The API: answers a limited number of requests in each span of time, and the others with status 429.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,16 +9,16 @@ use oxhttp::Server;
 use oxhttp::model::header::RETRY_AFTER;
 use oxhttp::model::{Body, Request, Response, StatusCode};
 
-/// How often a port is tried that somebody else has taken meanwhile.
+/// Number of ports to try, because another program may take a port between the search and the start.
 const TRIES: usize = 100;
 
-/// A running API; it runs until the program ends.
+/// An API that runs until the program ends.
 pub(crate) struct Api {
     address: SocketAddr,
     limiter: Arc<Mutex<Limiter>>,
 }
 
-/// How many requests an API has had.
+/// Number of requests that an API has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Served {
     pub(crate) answered: u64,
@@ -29,7 +29,7 @@ struct Limiter {
     limit: u64,
     span: Duration,
     begin: Instant,
-    /// Of those in this span.
+    /// Requests that it still answers in this span.
     left: u64,
     served: Served,
 }
@@ -40,7 +40,7 @@ impl Api {
         let begin = Instant::now();
         let limiter = Limiter { limit, span, begin, left: limit, served: Served::default() };
         let limiter = Arc::new(Mutex::new(limiter));
-        // The server takes the number of a port, and cannot look for one that is free.
+        // The server cannot choose a free port.
         for _ in 0..TRIES {
             let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
             let of_server = Arc::clone(&limiter);
@@ -56,12 +56,12 @@ impl Api {
         format!("http://{}", self.address)
     }
 
-    /// How many requests it has had, counted anew from here on.
+    /// Returns the number of requests, and resets it.
     pub(crate) fn take_served(&self) -> Served {
         std::mem::take(&mut lock(&self.limiter).served)
     }
 
-    /// Begins another span.
+    /// Starts a new span.
     #[cfg(test)]
     pub(crate) fn begin_span(&self) {
         let mut limiter = lock(&self.limiter);
@@ -69,7 +69,7 @@ impl Api {
     }
 }
 
-/// What is in it is whole after every step.
+/// Poisoning does not matter: the contents are valid after each step.
 fn lock(limiter: &Mutex<Limiter>) -> MutexGuard<'_, Limiter> {
     limiter.lock().unwrap_or_else(PoisonError::into_inner)
 }

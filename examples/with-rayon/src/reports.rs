@@ -1,4 +1,4 @@
-//! Reports that are made by two jobs in parallel. This is the file to copy.
+//! Reports that two parallel jobs compute. Copy this file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use coalescer::{Builder, Coalescer, Error, ForCoalescer, OnDeadlock, Stats};
 use rayon::ThreadPool;
 
-/// A request that waited for so long is told that it timed out. Far longer than a report takes.
+/// Longest wait of a request for another one. Far longer than a report takes.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// What a year came to.
+/// The total of a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) total: u64,
 }
 
-/// Why there is no report.
+/// There is no report of this year.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoRecords {
     pub(crate) year: u32,
@@ -30,25 +30,25 @@ impl fmt::Display for NoRecords {
 
 impl std::error::Error for NoRecords {}
 
-/// What a request gets: the report, or why there is none, shared with all who asked meanwhile.
+/// The result of a request, which all concurrent requests for the same year share.
 pub(crate) type Answer = Result<Arc<Report>, Error<NoRecords>>;
 
-/// The reports by their years.
+/// The reports, by year.
 #[derive(Clone)]
 pub(crate) struct Reports(Coalescer<u32, Report, NoRecords>);
 
-/// What is set for a pool that steals.
+/// Settings for a pool that steals jobs.
 pub(crate) fn settings() -> Builder<ForCoalescer> {
     Coalescer::builder()
         .name("reports")
-        // A job that was stolen by the thread that leads cannot wait for it: it runs on its own.
+        // A job on the thread of its own leader cannot wait for it: it runs the function unshared.
         .on_deadlock(OnDeadlock::Bypass)
-        // And nobody waits for ever for what cannot be seen.
+        // A coalescer does not see waits for a job, so each wait needs a limit.
         .max_wait(MAX_WAIT)
 }
 
 impl Reports {
-    /// Reports over these records: what a half of a year came to.
+    /// Reports over `records`, a function that adds up half of a year.
     pub(crate) fn new(
         settings: Builder<ForCoalescer>,
         pool: Arc<ThreadPool>,
@@ -61,25 +61,24 @@ impl Reports {
         }))
     }
 
-    /// The report of a year: made for this request, or for another one at the same time, or less
-    /// than the window old.
+    /// The report of a year: computed by this request or by another one, and not older than the window.
     pub(crate) fn get(&self, year: u32) -> Answer {
         self.0.execute(&year)
     }
 
-    /// How many requests there were, and what became of them.
+    /// Counts of requests by their results.
     pub(crate) fn stats(&self) -> Stats {
         self.0.stats()
     }
 
-    /// How many reports are being made, and how many requests wait for them.
+    /// Number of reports that are being computed, and of requests that wait for them.
     pub(crate) fn under_way(&self) -> (usize, usize) {
         let flights = self.0.in_flight();
         (flights.len(), flights.iter().map(|flight| flight.followers).sum())
     }
 }
 
-/// Of a year.
+/// A half of a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Half {
     First,

@@ -1,4 +1,4 @@
-//! The two situations, brought about on purpose: barriers order what the threads do.
+//! The two situations, created on purpose: barriers order the steps of the threads.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,29 +12,29 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::reports::{Answer, Half, MAX_WAIT, Reports, settings};
 
-/// If an answer takes longer than this, it will never come.
+/// A request that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What came of a stolen job.
+/// Results of the scene with a stolen job.
 pub(crate) struct Stolen {
     pub(crate) leader: Answer,
     pub(crate) stolen: Answer,
-    /// Whether the job ran on the thread of the leader, whose own function was under way.
+    /// `true` if the job ran on the thread of the leader, while the function of the leader ran.
     pub(crate) same_thread: bool,
     pub(crate) stats: Stats,
 }
 
-/// One thread leads, and the only other one takes the second half of the report. While that is still
-/// at it another request comes, and the thread to take it is the leader's, which has to wait.
+/// The pool has two threads. One leads, and the other computes the second half of the report. A second
+/// request then runs on the leader's thread, which waits for that half.
 pub(crate) fn stolen(on_deadlock: OnDeadlock) -> Result<Stolen, Trouble> {
     let pool = pool()?;
     let [apart, busy, done] = [(); 3].map(|()| Arc::new(Barrier::new(2)));
     let (is_busy, is_done) = (Arc::clone(&busy), Arc::clone(&done));
     let reads = AtomicU32::new(0);
     let records = move |_, half| {
-        // A job that runs on its own reads both halves again, and is held up by nothing.
+        // An unshared run reads both halves again, and nothing holds it.
         if reads.fetch_add(1, Ordering::Relaxed) < 2 {
-            apart.wait(); // opens when both halves are under way: on two threads, then
+            apart.wait(); // opens when both halves run, each on its own thread
             if half == Half::Second {
                 is_busy.wait();
                 is_done.wait();
@@ -53,15 +53,15 @@ pub(crate) fn stolen(on_deadlock: OnDeadlock) -> Result<Stolen, Trouble> {
     Ok(Stolen { leader, stolen, same_thread: stolen_on == led_on, stats: reports.stats() })
 }
 
-/// What came of a pool all of whose threads followed.
+/// Results of the scene in which all threads of the pool follow.
 pub(crate) struct Crowded {
     pub(crate) leader: Answer,
     pub(crate) followers: Vec<Answer>,
     pub(crate) stats: Stats,
 }
 
-/// A thread outside the pool leads, and its function waits for threads of the pool; but all of them
-/// follow. No thread waits for itself over flights alone, so only time can tell that this never ends.
+/// A thread outside of the pool leads, and its function waits for threads of the pool, which all follow.
+/// The coalescer sees no cycle, because one of the waits is for a job. So only `max_wait` ends this.
 pub(crate) fn crowded() -> Result<Crowded, Trouble> {
     let (pool, clock) = (pool()?, ManualClock::new());
     let reports = Reports::new(settings().clock(clock.clone()), Arc::clone(&pool), |_, _| Ok(1));
@@ -71,7 +71,7 @@ pub(crate) fn crowded() -> Result<Crowded, Trouble> {
         let (reports, all_are_there) = (reports.clone(), Arc::clone(&all_are_there));
         spawn(&pool, move || {
             all_are_there.wait();
-            wait_until(|| reports.under_way().0 == 1); // or it would lead
+            wait_until(|| reports.under_way().0 == 1); // otherwise this call could lead
             reports.get(2026)
         })
     };
@@ -89,7 +89,7 @@ pub(crate) fn crowded() -> Result<Crowded, Trouble> {
     Ok(Crowded { leader, followers, stats: reports.stats() })
 }
 
-/// Why a scene did not come to its end.
+/// A scene that did not end.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Pool(ThreadPoolBuildError),
@@ -100,7 +100,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pool(error) => write!(f, "cannot start a pool: {error}"),
-            Self::Hangs => f.write_str("a request never came back"),
+            Self::Hangs => f.write_str("a request never returned"),
         }
     }
 }
@@ -111,7 +111,7 @@ fn pool() -> Result<Arc<ThreadPool>, Trouble> {
     ThreadPoolBuilder::new().num_threads(2).build().map(Arc::new).map_err(Trouble::Pool)
 }
 
-/// An answer that is still to come, and the thread that it came on.
+/// The result of a request to come, with the thread that computes it.
 pub(crate) type Coming = Receiver<(Answer, ThreadId)>;
 
 fn request(pool: &ThreadPool, reports: &Reports) -> Coming {
@@ -121,7 +121,7 @@ fn request(pool: &ThreadPool, reports: &Reports) -> Coming {
 
 pub(crate) fn spawn(pool: &ThreadPool, ask: impl FnOnce() -> Answer + Send + 'static) -> Coming {
     let (answer, coming) = channel();
-    // Whoever no longer waits for the answer has said that it hangs.
+    // If the receiver is gone, it has already reported a hang.
     pool.spawn(move || drop(answer.send((ask(), thread::current().id()))));
     coming
 }

@@ -5,25 +5,24 @@
 //! ```
 //!
 //! A thread of such a pool does not sleep while it waits in `join`, in a `scope` or in a parallel
-//! iterator: it takes any job that it finds. So it may happen that a function has spread its work
-//! over the pool and waits for a part of it, and on the same thread, higher up on the stack, another
-//! request asks for the key that this function is run for. A mutex or a `OnceLock` would then wait
-//! for its own thread, for ever: [rayon#592](https://github.com/rayon-rs/rayon/issues/592). A
-//! coalescer knows who leads.
+//! iterator: it runs any other job that it finds. So a function can wait for a part of its work, while
+//! the same thread runs another request for the same key, higher on its stack. A mutex or a `OnceLock`
+//! would then wait for its own thread, forever:
+//! [rayon#592](https://github.com/rayon-rs/rayon/issues/592). A coalescer knows which thread leads.
 //!
-//! | what happens | what the call gets |
+//! | situation | result of the call |
 //! |---|---|
 //! | a job asks for a key that its own thread leads | `WouldDeadlock`, at once |
-//! | the same, with `on_deadlock(OnDeadlock::Bypass)` | a value of its own: it runs the function itself, unshared |
-//! | the job does not ask itself, but waits for a job on another thread, and that one asks | with `max_wait`, `TimedOut` |
-//! | all threads of the pool follow a leader outside, whose function waits for the pool | with `max_wait`, `TimedOut` |
+//! | the same, with `on_deadlock(OnDeadlock::Bypass)` | a value of its own: the call runs the function, and does not share the result |
+//! | a job waits for a job on another thread, which asks for a key that the first thread leads | with `max_wait`, `TimedOut` |
+//! | all threads of the pool follow a leader outside of it, whose function waits for the pool | with `max_wait`, `TimedOut` |
 //!
-//! In the last two rows somebody waits for a job of the pool, which a coalescer cannot see: without
-//! `max_wait` such calls wait for ever. So set it, and `Bypass`, in a pool that steals. To put a refused job
-//! back into the pool is no way out: the thread that waits would take it again at once, and again. And
-//! where the function keeps to its own thread, none of this can happen.
+//! In the last two rows a thread waits for a job of the pool. A coalescer cannot see that, so without
+//! `max_wait` the calls wait forever. In a pool that steals jobs, set `max_wait` and `Bypass`. Do not put
+//! a refused job back into the pool: the thread that waits would take it again at once. If the function
+//! uses only its own thread, none of this can happen.
 //!
-//! `reports.rs` is what to copy. `scenes.rs` and the tests bring these situations about.
+//! Copy `reports.rs`. `scenes.rs` and the tests create these situations.
 
 mod reports;
 mod scenes;
@@ -60,35 +59,35 @@ fn run() -> Result<(), Box<dyn Error>> {
     let answered = pool.install(|| {
         (0..100_000_u32).into_par_iter().filter(|n| reports.get(n % 16).is_ok()).count()
     });
-    println!("  {answered} got one; {}\n", reports.stats());
+    println!("  {answered} got one. {}\n", reports.stats());
 
     println!(
-        "A job that comes to the leader's own thread, while that waits for half of its report:"
+        "A job that runs on the leader's own thread, while the leader waits for half of its report:"
     );
     for on_deadlock in [OnDeadlock::Refuse, OnDeadlock::Bypass] {
         let seen = scenes::stolen(on_deadlock)?;
         let thread = if seen.same_thread { "one thread" } else { "two threads" };
         println!("  {on_deadlock:?}: executions {}, on {thread}", seen.stats.executed_requests);
-        println!("    the leader got {}", told(&seen.leader));
-        println!("    the job got {}", told(&seen.stolen));
+        println!("    the leader got {}", describe(&seen.leader));
+        println!("    the job got {}", describe(&seen.stolen));
     }
 
     println!("\nBoth threads of a pool follow a leader that waits for the pool:");
     let seen = scenes::crowded()?;
     for follower in &seen.followers {
-        println!("    a follower got {}", told(follower));
+        println!("    a follower got {}", describe(follower));
     }
     println!(
-        "    and the leader, with a thread of the pool free again, got {}",
-        told(&seen.leader)
+        "    the leader, after a thread of the pool was free again, got {}",
+        describe(&seen.leader)
     );
     println!("    executions {}", seen.stats.executed_requests);
     Ok(())
 }
 
-fn told(answer: &Answer) -> String {
+fn describe(answer: &Answer) -> String {
     match answer {
-        Ok(report) => format!("its report, of {}", report.total),
+        Ok(report) => format!("a report with the total {}", report.total),
         Err(error) => format!("no report: {error}"),
     }
 }

@@ -20,8 +20,8 @@ fn pool(threads: usize) -> Arc<ThreadPool> {
 }
 
 #[test]
-fn a_stolen_job_that_asks_for_its_own_threads_key_is_refused_at_once() {
-    // S41, S44: with a mutex in the place of the coalescer this is the hang of rayon#592.
+fn a_stolen_job_that_asks_for_the_key_of_its_own_thread_is_refused_at_once() {
+    // S41, S44. With a mutex instead of the coalescer, this is the hang of rayon#592.
     watched(|| {
         let seen = scenes::stolen(OnDeadlock::Refuse).unwrap();
         assert!(seen.same_thread, "the job was not stolen by the leader");
@@ -32,25 +32,25 @@ fn a_stolen_job_that_asks_for_its_own_threads_key_is_refused_at_once() {
 }
 
 #[test]
-fn with_bypass_the_stolen_job_makes_a_report_of_its_own() {
+fn with_bypass_the_stolen_job_computes_its_own_report() {
     // S41.
     watched(|| {
         let seen = scenes::stolen(OnDeadlock::Bypass).unwrap();
         assert!(seen.same_thread, "the job was not stolen by the leader");
         let (leader, stolen) = (seen.leader.unwrap(), seen.stolen.unwrap());
         assert_eq!(leader, stolen);
-        assert!(!Arc::ptr_eq(&leader, &stolen), "it is unshared");
+        assert!(!Arc::ptr_eq(&leader, &stolen), "the job shares the report of its leader");
         assert_eq!((seen.stats.executed_requests, seen.stats.refused), (2, 0));
     });
 }
 
 #[test]
-fn max_wait_ends_what_cannot_be_seen() {
+fn max_wait_ends_a_wait_for_a_job() {
     // S44.
     watched(|| {
         let seen = scenes::crowded().unwrap();
-        // The first whose time is over frees its thread. That may do for the leader before the
-        // other one has looked at the clock, and an outcome beats a deadline.
+        // The first follower that times out frees its thread. The leader may then end before the other
+        // follower has looked at the clock, and a result has precedence over a deadline.
         let (timed_out, served): (Vec<_>, Vec<_>) =
             seen.followers.iter().partition(|answer| matches!(answer, Err(Error::TimedOut)));
         assert!(!timed_out.is_empty() && timed_out.len() + served.len() == 2);
@@ -62,9 +62,9 @@ fn max_wait_ends_what_cannot_be_seen() {
 }
 
 #[test]
-fn max_wait_ends_a_circle_over_a_job_that_the_leaders_thread_took_on() {
-    // S44. The leader waits for its second half, and takes on a job; that waits for another job, which
-    // is on the third thread and follows the leader.
+fn max_wait_ends_a_cycle_over_a_job_on_the_leaders_thread() {
+    // S44. The leader waits for its second half, and runs another job. That waits for a third job, which
+    // runs on the third thread and follows the leader.
     watched(|| {
         let (pool, clock) = (pool(3), ManualClock::new());
         let [apart, busy, done, there, begun, spread] = [(); 6].map(|()| Arc::new(Barrier::new(2)));
@@ -79,7 +79,7 @@ fn max_wait_ends_a_circle_over_a_job_that_the_leaders_thread_took_on() {
             Ok(1)
         });
 
-        // Keeps the third thread until the leader's has taken the outer job.
+        // Holds the third thread until the leader's thread has taken the outer job.
         let (is_there, has_begun) = (Arc::clone(&there), Arc::clone(&begun));
         pool.spawn(move || {
             is_there.wait();
@@ -95,7 +95,7 @@ fn max_wait_ends_a_circle_over_a_job_that_the_leaders_thread_took_on() {
             inside.join(|| spread.wait(), || (spread.wait(), asked.get(2026)).1).1
         });
         wait_until(|| reports.under_way().1 == 1);
-        done.wait(); // the second half ends, and yet nothing can go on
+        done.wait(); // the second half ends, but the leader still waits for its own stack
         clock.advance(MAX_WAIT);
         let (follower, _) = scenes::within_limit(&outer).unwrap();
         assert!(matches!(follower, Err(Error::TimedOut)), "{follower:?}");
@@ -104,11 +104,11 @@ fn max_wait_ends_a_circle_over_a_job_that_the_leaders_thread_took_on() {
 }
 
 #[test]
-fn a_parallel_iterator_over_few_keys_ends_and_each_answer_is_right_or_none() {
+fn a_parallel_iterator_over_few_keys_ends_and_each_answer_is_right_or_a_timeout() {
     for threads in [1, 2, 8] {
         watched(move || {
             let pool = pool(threads);
-            // Without a window, so that requests lead and follow all the time.
+            // Without a window, requests lead and follow all the time.
             let settings = settings().window(Duration::ZERO).max_wait(Duration::from_millis(50));
             let reports = Reports::new(settings, Arc::clone(&pool), |year, half| match half {
                 Half::First => Ok(u64::from(year)),
@@ -132,7 +132,7 @@ fn a_parallel_iterator_over_few_keys_ends_and_each_answer_is_right_or_none() {
 }
 
 #[test]
-fn an_error_of_a_half_is_the_reports() {
+fn an_error_of_a_half_is_the_error_of_the_report() {
     watched(|| {
         let reports = Reports::new(settings(), pool(2), |year, half| match half {
             Half::First => Ok(1),

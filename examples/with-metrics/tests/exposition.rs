@@ -1,4 +1,4 @@
-//! The text that Prometheus scrapes, after calls of which all is known.
+//! The text that Prometheus scrapes, after calls with known results.
 //!
 //! A program has one recorder, so this is one test.
 
@@ -19,7 +19,7 @@ type Reports = Coalescer<u32, u32, String>;
 type Ending = fn() -> Result<u32, String>;
 type Called = JoinHandle<Result<Arc<u32>, Error<String>>>;
 
-/// Reports whose functions end when and how the test says.
+/// Reports whose functions return when the test says so, with the result that it gives.
 struct Stage {
     clock: ManualClock,
     manager: Manager,
@@ -36,7 +36,7 @@ impl Stage {
         let load = move |_: &u32| {
             let (end, told_to_end) = channel::<Ending>();
             begin.lock().unwrap().send(end).unwrap();
-            told_to_end.recv_timeout(LIMIT).expect("the test says how this function ends")()
+            told_to_end.recv_timeout(LIMIT).expect("the test ends this function")()
         };
         let second = Duration::from_secs(1);
         let reports = manager
@@ -50,23 +50,23 @@ impl Stage {
         thread::spawn(move || reports.execute(&key))
     }
 
-    /// A call whose function runs, and the end of that.
+    /// Starts a call that runs the function. Returns it with the sender that ends the function.
     fn lead(&self, key: u32) -> (Called, Sender<Ending>) {
         let call = self.call(key);
-        (call, self.begun.recv_timeout(LIMIT).expect("it leads"))
+        (call, self.begun.recv_timeout(LIMIT).expect("the call runs the function"))
     }
 
     fn wait_for_followers(&self, count: usize) {
         let begin = Instant::now();
         while self.reports.in_flight().iter().map(|flight| flight.followers).sum::<usize>() != count
         {
-            assert!(begin.elapsed() < LIMIT, "the followers do not come");
+            assert!(begin.elapsed() < LIMIT, "the followers did not arrive");
             thread::yield_now();
         }
     }
 }
 
-/// One leader, three followers, two late calls; 250 ms.
+/// One leader, three followers, and two calls within the window. The execution takes 250 ms.
 fn a_herd(stage: &Stage) {
     let (leader, end) = stage.lead(1);
     let followers = [(); 3].map(|()| stage.call(1));
@@ -78,7 +78,7 @@ fn a_herd(stage: &Stage) {
     (0..2).for_each(|_| assert_eq!(*stage.reports.execute(&1).unwrap(), 1));
 }
 
-/// An error after 100 ms, and a panic after none, while which one call times out and one is refused.
+/// An error after 100 ms, and a panic at once. During the latter one call times out and one would block.
 fn trouble(stage: &Stage) {
     let (leader, end) = stage.lead(2);
     stage.clock.advance(100 * MS);
@@ -92,7 +92,7 @@ fn trouble(stage: &Stage) {
     assert!(leader.join().is_err());
 }
 
-/// A leader that is stuck for a second, and a call that takes over and takes no time.
+/// A leader that is stuck for a second, and a call that takes over and returns at once.
 fn a_take_over(stage: &Stage) {
     let (stuck, end) = stage.lead(4);
     stage.clock.advance(1000 * MS);
@@ -103,7 +103,7 @@ fn a_take_over(stage: &Stage) {
     assert_eq!(*stuck.join().unwrap().unwrap(), 1);
 }
 
-/// Every sample of the text, by its name with labels.
+/// The samples of the text, by name with labels.
 fn samples(text: &str) -> HashMap<&str, f64> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
@@ -114,7 +114,7 @@ fn samples(text: &str) -> HashMap<&str, f64> {
         .collect()
 }
 
-/// The counters that hold when everything has returned.
+/// The counters after all calls have returned.
 const COUNTERS: [(&str, f64); 9] = [
     (r#"coalescer_calls_total{name="reports",role="leader"}"#, 5.0),
     (r#"coalescer_calls_total{name="reports",role="follower"}"#, 3.0),
@@ -127,7 +127,7 @@ const COUNTERS: [(&str, f64); 9] = [
     (r#"coalescer_takeovers_total{name="reports"}"#, 1.0),
 ];
 
-/// Runs of 250 ms, 100 ms, none, none and 1 s; waits of 250 ms three times, and of none.
+/// Executions of 250 ms, 100 ms, 0, 0 and 1 s. Waits of three times 250 ms, and of 0.
 const HISTOGRAMS: [(&str, f64); 10] = [
     (r#"coalescer_execution_seconds_bucket{name="reports",le="0.001"}"#, 2.0),
     (r#"coalescer_execution_seconds_bucket{name="reports",le="0.1"}"#, 3.0),
@@ -146,26 +146,26 @@ fn assert_has(text: &str, expected: &[(&str, f64)]) {
     for (name, value) in expected {
         let found = samples.get(name).copied();
         let is_it = found.is_some_and(|found| (found - value).abs() < 1e-9);
-        assert!(is_it, "{name} is {found:?} and not {value} in\n{text}");
+        assert!(is_it, "{name} is {found:?} instead of {value} in\n{text}");
     }
 }
 
 #[test]
-fn the_text_says_what_has_happened() {
-    // A coalescer that is made and used before the recorder is there is counted all the same.
+fn the_text_has_the_counts_of_all_calls() {
+    // A coalescer that is used before the recorder is installed is counted, too.
     let early = Stage::new();
     let (leader, end) = early.lead(9);
     end.send(|| Ok(9)).unwrap();
     leader.join().unwrap().unwrap();
 
-    let exporter = metrics_example::install().unwrap();
-    assert!(metrics_example::install().is_err(), "a program has one recorder");
+    let exporter = with_metrics::install().unwrap();
+    assert!(with_metrics::install().is_err(), "a program has one recorder");
     let stage = Stage::new();
     a_herd(&stage);
-    let _ = metrics_example::answer(&exporter, &stage.manager);
+    let _ = with_metrics::answer(&exporter, &stage.manager);
     trouble(&stage);
     a_take_over(&stage);
-    let text = metrics_example::answer(&exporter, &stage.manager);
+    let text = with_metrics::answer(&exporter, &stage.manager);
     assert_has(&text, &COUNTERS);
     assert_has(&text, &HISTOGRAMS);
     assert_has(&text, &[(IN_FLIGHT, 0.0)]);
@@ -180,40 +180,40 @@ fn the_text_says_what_has_happened() {
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }
-    // Nothing has happened, so nothing is added.
-    assert_has(&metrics_example::answer(&exporter, &stage.manager), &COUNTERS);
+    // Publishing again without new calls changes nothing.
+    assert_has(&with_metrics::answer(&exporter, &stage.manager), &COUNTERS);
     names_add_up(&exporter, &stage, &early);
 }
 
 const IN_FLIGHT: &str = r#"coalescer_in_flight{name="reports"}"#;
 
-/// Two coalescers of one name share its counts, and one that is dropped takes away what it had under
-/// way when it last published; who has no name is `unnamed`.
+/// Coalescers of the same name add up. A dropped one takes back the executions that it last published as
+/// running. A coalescer without a name is `unnamed`.
 fn names_add_up(
     exporter: &metrics_exporter_prometheus::PrometheusHandle,
     stage: &Stage,
     early: &Stage,
 ) {
-    let text = metrics_example::answer(exporter, &early.manager);
+    let text = with_metrics::answer(exporter, &early.manager);
     assert_has(&text, &[(COUNTERS[0].0, 6.0)]);
 
     let (leader, end) = stage.lead(7);
     let (other, other_end) = early.lead(7);
-    let _ = metrics_example::answer(exporter, &early.manager);
-    assert_has(&metrics_example::answer(exporter, &stage.manager), &[(IN_FLIGHT, 2.0)]);
+    let _ = with_metrics::answer(exporter, &early.manager);
+    assert_has(&with_metrics::answer(exporter, &stage.manager), &[(IN_FLIGHT, 2.0)]);
     for (call, end) in [(leader, end), (other, other_end)] {
         end.send(|| Ok(7)).unwrap();
         call.join().unwrap().unwrap();
     }
-    assert_has(&metrics_example::answer(exporter, &stage.manager), &[(IN_FLIGHT, 1.0)]);
+    assert_has(&with_metrics::answer(exporter, &stage.manager), &[(IN_FLIGHT, 1.0)]);
 
     let passing = Stage::new();
     let (call, end) = passing.lead(8);
-    assert_has(&metrics_example::answer(exporter, &passing.manager), &[(IN_FLIGHT, 2.0)]);
+    assert_has(&with_metrics::answer(exporter, &passing.manager), &[(IN_FLIGHT, 2.0)]);
     end.send(|| Ok(8)).unwrap();
     call.join().unwrap().unwrap();
     drop(passing);
-    assert_has(&metrics_example::answer(exporter, &early.manager), &[(IN_FLIGHT, 0.0)]);
+    assert_has(&with_metrics::answer(exporter, &early.manager), &[(IN_FLIGHT, 0.0)]);
 
     let unnamed = Coalescer::new(|n: &u32| Ok::<u32, ()>(*n));
     unnamed.execute(&1).unwrap();

@@ -1,17 +1,17 @@
 //! A pool of PostgreSQL connections behind a coalescer: one query for all who ask for the same row.
 //!
 //! ```sh
-//! cargo run -p with-postgres                   # starts a server of its own, and stops it again
+//! cargo run -p with-postgres                   # starts a private server, and stops it again
 //! cargo run -p with-postgres -- postgres://user:password@127.0.0.1:5432/database
 //! ```
 //!
-//! Many threads ask for the total of one customer, over eight connections. Each for itself they are as
-//! many queries as calls, and wait for connections. Through [`Totals`] they are a
-//! handful, which the database itself counts. Then somebody writes, and nobody sees the old total.
+//! Many threads ask for the total of one customer, over eight connections. Without a coalescer each call
+//! is a query, and waits for a connection. Through [`Totals`] all calls are a few queries, by the
+//! database's own count. Then a write is committed, and the next call sees it.
 //!
-//! `totals.rs` is what to copy: the coalescer before the pool, an error of the database that all who
-//! waited share, and a write that first commits and then forgets. `server.rs` starts a PostgreSQL
-//! server in a temporary directory, for which only its programs must be there.
+//! Copy `totals.rs`: it takes the connection inside the function, shares an error of the database, and
+//! forgets a total after the commit of a write. `server.rs` starts a PostgreSQL server in a temporary
+//! directory, for which its programs must be installed.
 
 mod schema;
 mod server;
@@ -32,7 +32,7 @@ use server::Server;
 use totals::Totals;
 
 const THREADS: u32 = 64;
-const CALLS: u32 = 5; // each thread
+const CALLS: u32 = 5; // per thread
 const CONNECTIONS: u32 = 8;
 const ORDERS: i64 = 300_000;
 const CUSTOMER: i64 = 7;
@@ -54,7 +54,7 @@ fn run(url: Option<&str>) -> Result<()> {
         )?);
     }
     let server = Server::start()?;
-    println!("a PostgreSQL server has been started for this\n");
+    println!("started a PostgreSQL server\n");
     demonstrate(server.config())
 }
 
@@ -64,21 +64,21 @@ fn demonstrate(config: Config) -> Result<()> {
     let totals = Totals::open(schema.config(), CONNECTIONS, DEFAULT_WINDOW)?;
 
     println!("{} calls for one total, by {THREADS} threads:", THREADS * CALLS);
-    measure("each for itself", &mut schema, || {
+    measure("without a coalescer", &mut schema, || {
         totals.uncoalesced(CUSTOMER).map(drop).map_err(Into::into)
     })?;
-    measure("coalesced", &mut schema, || totals.of(CUSTOMER).map(drop).map_err(Into::into))?;
+    measure("with a coalescer", &mut schema, || totals.of(CUSTOMER).map(drop).map_err(Into::into))?;
     println!("  {}\n", totals.stats());
 
     let before = totals.of(CUSTOMER)?;
     totals.add(CUSTOMER, 100)?;
     let after = totals.of(CUSTOMER)?;
-    println!("{} orders, then one more is committed and the total forgotten:", before.orders);
-    println!("  the next call sees {}", after.orders);
+    println!("{} orders. After one more is committed and the total is forgotten,", before.orders);
+    println!("the next call sees {}.", after.orders);
     Ok(())
 }
 
-/// Calls from many threads, and says how many queries that was by the database's own count.
+/// Calls from many threads, and prints the number of queries by the database's own count.
 fn measure(name: &str, schema: &mut Schema, call: impl Fn() -> Result<()> + Sync) -> Result<()> {
     let (before, start) = (schema.queries()?, Instant::now());
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Exchange rates from a rate-limited API, through a coalescer. This is the file to copy.
+//! Exchange rates from a rate-limited API, through a coalescer. Copy this file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use coalescer::{Builder, Coalescer, Error, ForCoalescer, Stats};
 use ureq::Agent;
 use ureq::http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
-/// What a currency costs, as the API writes it.
+/// The rate of a currency, as the API writes it.
 pub(crate) type Rate = String;
 
-/// How long the API is left alone that says "too many" and does not say for how long.
+/// Pause after a 429 that does not say how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Why there is no rate. It need not be `Clone` to be shared.
+/// A request that failed. Callers share it without `Clone`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("the API has had too many requests, and wants none for {} s", .retry_after.as_secs())]
+    #[error("too many requests; the API accepts the next one in {} s", .retry_after.as_secs())]
     TooManyRequests { retry_after: Duration },
-    #[error("the API says {0}")]
+    #[error("the API answered {0}")]
     Status(StatusCode),
     #[error("the API cannot be reached: {0}")]
     Http(#[from] ureq::Error),
@@ -27,16 +27,16 @@ pub(crate) enum ApiError {
 /// The rates of all currencies.
 pub(crate) struct Rates(Coalescer<String, Rate, ApiError>);
 
-/// What is set for an API that counts requests.
+/// Settings for an API that limits requests.
 pub(crate) fn settings() -> Builder<ForCoalescer> {
     Coalescer::builder()
         .name("rates")
-        // A rate may be so old.
+        // Maximum age of a rate.
         .window(Duration::from_secs(1))
-        // Who has been told "too many" would be told so again, and that would count as well. So the
-        // error is kept and handed on, and the API is asked for this currency once in a pause.
+        // Further requests would be refused, and could extend the pause. So calls for this currency get
+        // the same error until the pause is over.
         .error_window(PAUSE)
-        // Nobody waits longer for the request of another caller.
+        // No caller waits longer for the request of another call.
         .max_wait(Duration::from_secs(20))
 }
 
@@ -47,23 +47,23 @@ impl Rates {
         Self(settings.build(move |currency: &String| ask(&client, &address, currency)))
     }
 
-    /// What a currency costs: from the API, or from whoever is asking it for the same currency.
+    /// The rate of a currency. Calls for the same currency share one request.
     ///
-    /// If the API gives none, everyone who asks gets that one error until the pause is over.
+    /// If the request fails, all calls get the same error until the pause is over.
     pub(crate) fn of(&self, currency: &str) -> Result<Arc<Rate>, Error<ApiError>> {
         self.0.execute(currency)
     }
 
-    /// How many calls there were, and what became of them.
+    /// Counts of calls by their results.
     pub(crate) fn stats(&self) -> Stats {
         self.0.stats()
     }
 }
 
-/// A client that keeps its connections.
+/// A client with a pool of connections.
 pub(crate) fn client() -> Agent {
     let config = Agent::config_builder()
-        // A status is read below, together with the fields that come with it.
+        // `ask` reads the status and the headers itself.
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(10)))
         .proxy(None)
@@ -71,7 +71,7 @@ pub(crate) fn client() -> Agent {
     config.into()
 }
 
-/// One request.
+/// Sends one request.
 pub(crate) fn ask(client: &Agent, address: &str, currency: &str) -> Result<Rate, ApiError> {
     let mut response = client.get(format!("{address}/rates/{currency}")).call()?;
     match response.status() {

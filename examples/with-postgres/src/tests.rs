@@ -1,11 +1,12 @@
-//! With a real server, one for each test. Where none can be started the tests fail in CI, and say
-//! elsewhere that they were skipped.
+//! Each test starts a real server. If none can be started, the tests fail where `CI` is set; elsewhere
+//! they print that they were skipped, and the reason.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 #[path = "../../../tests/support/watchdog.rs"]
 mod watchdog;
 
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -19,13 +20,13 @@ use crate::server::Server;
 use crate::totals::{DbError, Total, Totals};
 use watchdog::{wait_until, watched};
 
-/// Runs a test with the tables on a server of its own, and totals that are kept until forgotten.
+/// Runs a test with the tables on a server of its own. Totals are kept until forgotten.
 fn with_tables(test: impl FnOnce(&mut Schema, &Arc<Totals>) + Send + 'static) {
     watched(|| {
         let server = match Server::start() {
             Ok(server) => server,
             Err(why) if is_ci() => panic!("{why:#}"),
-            Err(why) => return println!("skipped: {why:#}"),
+            Err(why) => return say_skipped(&why),
         };
         let mut schema = Schema::create(server.config()).unwrap();
         schema.fill(1000).unwrap();
@@ -38,7 +39,14 @@ fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())
 }
 
-/// Calls on a thread of its own.
+/// Writes to the handle of stderr, because the test harness captures the output of `eprintln!`.
+fn say_skipped(why: &anyhow::Error) {
+    let thread = thread::current();
+    let line = format!("SKIPPED {}: {why:#}\n", thread.name().unwrap_or("a test"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+/// Makes a call on a new thread.
 fn call<R: Send + 'static>(
     totals: &Arc<Totals>,
     verb: impl FnOnce(&Totals) -> R + Send + 'static,
@@ -62,7 +70,7 @@ fn a_hundred_calls_for_a_hot_row_are_one_query_on_one_connection() {
         hold.commit().unwrap();
 
         let got: Vec<_> = calls.into_iter().map(|call| call.join().unwrap().unwrap()).collect();
-        // The orders 7, 107, .. 907 of a thousand.
+        // The orders 7, 107, 207, .., 907 of the thousand.
         assert_eq!(*got[0], Total { orders: 10, cents: 4570 });
         assert!(got.iter().all(|total| Arc::ptr_eq(total, &got[0])));
         assert_eq!(schema.queries().unwrap(), 1);
@@ -71,8 +79,8 @@ fn a_hundred_calls_for_a_hot_row_are_one_query_on_one_connection() {
 }
 
 #[test]
-fn each_for_itself_is_a_query_for_each_call() {
-    // So that the count of the test above says something.
+fn without_a_coalescer_each_call_is_a_query() {
+    // Shows that the count of the test above would notice more queries.
     with_tables(|schema, totals| {
         let calls: Vec<_> = (0..20).map(|_| call(totals, |all| all.uncoalesced(7))).collect();
         for call in calls {
@@ -83,7 +91,7 @@ fn each_for_itself_is_a_query_for_each_call() {
 }
 
 #[test]
-fn an_error_of_the_database_reaches_all_who_waited_as_one() {
+fn all_waiting_calls_share_an_error_of_the_database() {
     // S16, S17.
     with_tables(|schema, totals| {
         let mut holder = connect(schema);
@@ -110,8 +118,8 @@ fn an_error_of_the_database_reaches_all_who_waited_as_one() {
 }
 
 #[test]
-fn nobody_who_asks_after_a_write_gets_the_total_of_a_query_from_before_it() {
-    // S28. A query that is held up in the database after it has chosen what it sees.
+fn a_call_after_a_write_never_gets_the_total_from_before_it() {
+    // S28. The first query is held in the database after it has taken its snapshot.
     with_tables(|schema, totals| {
         let mut client = connect(schema);
         let held = "
@@ -132,19 +140,19 @@ fn nobody_who_asks_after_a_write_gets_the_total_of_a_query_from_before_it() {
         wait_for_held(1);
         totals.add(7, 1_000_000).unwrap();
         let after = call(totals, |totals| totals.of(7));
-        wait_for_held(2); // it runs a query of its own
+        wait_for_held(2); // the second call runs a query of its own
         hold.commit().unwrap();
 
         assert_eq!(before.join().unwrap().unwrap().orders, 10);
         let after = after.join().unwrap().unwrap();
         assert_eq!(*after, Total { orders: 11, cents: 1_004_570 });
-        // And what is kept is the new one.
+        // The window has the new total.
         assert!(Arc::ptr_eq(&totals.of(7).unwrap(), &after));
     });
 }
 
 #[test]
-fn a_customer_without_orders_is_an_error_that_says_so() {
+fn a_customer_without_orders_is_an_error_of_its_own() {
     with_tables(|_, totals| {
         let error = totals.of(4711).unwrap_err();
         assert!(matches!(&error, Error::Failed(of) if matches!(**of, DbError::NoOrders(4711))));

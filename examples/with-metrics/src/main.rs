@@ -1,4 +1,8 @@
-//! Lets eight threads ask for three reports, and prints what Prometheus would scrape.
+//! Eight threads ask for three reports. Prints the text that Prometheus would scrape.
+//!
+//! ```sh
+//! cargo run -p with-metrics
+//! ```
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -7,17 +11,17 @@ use std::time::Duration;
 
 use coalescer::Manager;
 
-/// A report that takes its time.
+/// A slow report.
 fn report(id: &u32) -> Result<String, Infallible> {
     thread::sleep(Duration::from_millis(20));
     Ok(format!("report {id}"))
 }
 
 fn main() -> ExitCode {
-    let exporter = match metrics_example::install() {
+    let exporter = match with_metrics::install() {
         Ok(exporter) => exporter,
         Err(error) => {
-            eprintln!("metrics-example: {error}");
+            eprintln!("with-metrics: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -29,6 +33,6 @@ fn main() -> ExitCode {
         }
     };
     thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(ask))));
-    print!("{}", metrics_example::answer(&exporter, &coalescers));
+    print!("{}", with_metrics::answer(&exporter, &coalescers));
     ExitCode::SUCCESS
 }
