@@ -1,9 +1,6 @@
-//! With a real file each. Another connection locks it, and so holds a query until all have come.
+//! Each test has a real file. Another connection locks it, which holds a query until all calls wait.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
-#[path = "../../../tests/support/watchdog.rs"]
-mod watchdog;
 
 use std::sync::Arc;
 use std::thread;
@@ -13,12 +10,12 @@ use coalescer::Error;
 use rusqlite::Connection;
 
 use crate::search::{DbError, Search};
-use watchdog::{wait_until, watched};
+use crate::watchdog::{wait_until, watched};
 
 const BIRDS: [(&str, &str); 3] =
     [("Monday", "a heron"), ("Tuesday", "a wren"), ("Sunday", "a heron and a wren")];
 
-/// Runs a test with a file of its own, and titles that are kept until forgotten.
+/// Runs a test with a file of its own. Results are kept until forgotten.
 fn with_file(test: impl FnOnce(&Arc<Search>, &Connection) + Send + 'static) {
     watched(|| {
         let directory = tempfile::tempdir().unwrap();
@@ -31,16 +28,15 @@ fn with_file(test: impl FnOnce(&Arc<Search>, &Connection) + Send + 'static) {
 
 type Found = Result<Arc<Vec<String>>, Error<DbError>>;
 
-/// So many calls at once, the first of which leads, and what they get after `meanwhile` has been done
-/// to the locked file.
-fn herd(search: &Arc<Search>, other: &Connection, count: usize, meanwhile: &str) -> Vec<Found> {
+/// The results of so many calls at once. `change` is run on the locked file while they wait.
+fn herd(search: &Arc<Search>, other: &Connection, count: usize, change: &str) -> Vec<Found> {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let calls: Vec<_> = (0..count)
         .map(|_| Arc::clone(search))
         .map(|search| thread::spawn(move || search.find("heron")))
         .collect();
     wait_until(|| search.waiting() == count - 1);
-    other.execute_batch(meanwhile).unwrap();
+    other.execute_batch(change).unwrap();
     other.execute_batch("COMMIT").unwrap();
     calls.into_iter().map(|call| call.join().unwrap()).collect()
 }
@@ -53,7 +49,7 @@ fn a_hundred_searches_for_a_word_are_one_query() {
         assert_eq!(*found[0], ["Monday", "Sunday"]);
         assert!(found.iter().all(|titles| Arc::ptr_eq(titles, &found[0])));
         assert_eq!((search.queries(), search.stats().followers), (1, 99));
-        // And each for itself they are as many queries as calls.
+        // Without a coalescer each call is a query.
         for _ in 0..3 {
             assert_eq!(search.uncoalesced("heron").unwrap(), *found[0]);
         }
@@ -62,7 +58,7 @@ fn a_hundred_searches_for_a_word_are_one_query() {
 }
 
 #[test]
-fn an_error_of_the_database_reaches_all_who_waited_as_one() {
+fn all_waiting_calls_share_an_error_of_the_database() {
     // S16, S17.
     with_file(|search, other| {
         let found = herd(search, other, 8, "DROP TABLE texts");
@@ -80,7 +76,7 @@ fn an_error_of_the_database_reaches_all_who_waited_as_one() {
 }
 
 #[test]
-fn after_a_write_everyone_finds_what_was_written() {
+fn after_a_write_all_calls_find_the_new_text() {
     // S28.
     with_file(|search, _| {
         let before = search.find("wren").unwrap();

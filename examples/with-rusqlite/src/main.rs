@@ -1,18 +1,25 @@
-//! A pool of SQLite connections behind a coalescer: one query for all who look for the same word.
+//! A pool of SQLite connections behind a coalescer: one query for all who search for the same word.
 //!
 //! ```sh
 //! cargo run -p with-rusqlite
 //! ```
 //!
-//! makes a file in a temporary directory, and searches it from many threads: each for itself, and then
-//! through a coalescer. `search.rs` is what to copy: the coalescer before the pool, keys that are looked
-//! up borrowed, a bound for what is kept, and a write that first commits and then forgets.
+//! creates a file in a temporary directory, and searches it from many threads, first without and then
+//! with a coalescer. Copy `search.rs`: it takes the connection inside the function, looks keys up by
+//! `&str`, bounds the number of kept results, and forgets them after the commit of a write. `counts.rs`
+//! does the same with the attribute.
 //!
-//! `examples/stampede` is the same under a load for which the database is too slow, with latencies.
+//! `examples/stampede` puts a database under more load than it can answer, and measures latencies.
 
+mod counts;
+#[cfg(test)]
+mod exhaustion_tests;
 mod search;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../../../tests/support/watchdog.rs"]
+mod watchdog;
 
 use std::process::ExitCode;
 use std::thread;
@@ -25,7 +32,7 @@ use search::Search;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const THREADS: usize = 64;
-const CALLS: usize = 5; // each thread
+const CALLS: usize = 5; // per thread
 const CONNECTIONS: u32 = 8;
 const TEXTS: usize = 20_000;
 
@@ -46,15 +53,20 @@ fn run() -> Result<()> {
     search.add(texts.iter().map(|(title, body)| (title.as_str(), body.as_str())))?;
 
     println!("{} searches for one word, by {THREADS} threads:", THREADS * CALLS);
-    measure("each for itself", &search, || Ok(search.uncoalesced("heron")?.len()))?;
-    measure("coalesced", &search, || Ok(search.find("heron")?.len()))?;
+    measure("without a coalescer", &search, || Ok(search.uncoalesced("heron")?.len()))?;
+    measure("with a coalescer", &search, || Ok(search.find("heron")?.len()))?;
     println!("  {}\n", search.stats());
 
     let before = search.find("heron")?.len();
     search.add([("A new one", "A heron has come.")])?;
     let after = search.find("heron")?.len();
-    println!("{before} texts with the word; one more is committed, and what was found forgotten:");
-    println!("  the next search finds {after}");
+    println!(
+        "{before} texts contain the word. After one more is committed, a search finds {after},"
+    );
+    println!(
+        "and the function with the attribute counts {}.",
+        counts::count(search.pool(), "heron")?
+    );
     Ok(())
 }
 
@@ -65,7 +77,7 @@ fn text(number: usize) -> (String, String) {
     (format!("Day {number}"), birds.repeat(4))
 }
 
-/// Calls from many threads, and says how many queries that was.
+/// Calls from many threads, and prints the number of queries.
 fn measure(name: &str, search: &Search, call: impl Fn() -> Result<usize> + Sync) -> Result<()> {
     let (before, start) = (search.queries(), Instant::now());
     thread::scope(|scope| {

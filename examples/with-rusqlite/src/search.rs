@@ -1,6 +1,7 @@
-//! A search through a SQLite file, behind a pool and a coalescer. This is the file to copy.
+//! A search in a SQLite file, with a pool and a coalescer. Copy this file.
 //!
-//! The coalescer stands before the pool, so a follower neither holds a connection nor waits for one.
+//! The function takes the connection from the pool, so a follower neither holds a connection nor waits
+//! for one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,18 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coalescer::{Coalescer, Error, Stats};
-use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 
-/// Reads all texts from end to end.
+/// Reads all texts.
 const FIND: &str = "SELECT title FROM texts WHERE instr(body, ?1) ORDER BY title";
 const INSERT: &str = "INSERT INTO texts (title, body) VALUES (?1, ?2)";
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS texts (title TEXT NOT NULL, body TEXT NOT NULL)";
 
-/// How long a connection waits for somebody who has locked the file.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for the lock of the file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why there is no answer. It need not be `Clone` to be shared.
+/// A search or a write that failed. Callers share it without `Clone`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DbError {
     #[error("no connection to the database: {0}")]
@@ -27,6 +27,8 @@ pub(crate) enum DbError {
     #[error("SQLite says: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
+
+pub(crate) type Pool = r2d2::Pool<SqliteConnectionManager>;
 
 /// Titles, in order.
 pub(crate) type Titles = Vec<String>;
@@ -38,72 +40,77 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Opens the file with so many connections. What is found may be `window` old, counted from the
-    /// start of the query.
+    /// Opens the file with this many connections. A result may be `window` old, counted from the start
+    /// of its query.
     pub(crate) fn open(path: &Path, connections: u32, window: Duration) -> Result<Self, DbError> {
         let database = Arc::new(Database::open(path, connections)?);
-        let asked = Arc::clone(&database);
+        let searched = Arc::clone(&database);
         let titles = Coalescer::builder()
             .name("titles")
             .window(window)
-            // Strangers choose the words, so what is kept has a bound.
+            // Users choose the words, so the number of kept results needs a bound.
             .max_retained(10_000)
-            .build(move |word: &String| asked.find(word));
+            .build(move |word: &String| searched.find(word));
         Ok(Self { database, titles })
     }
 
-    /// The titles of all texts with this word: from the file, or from whoever looks for it as well.
+    /// The titles of all texts with this word. Calls for the same word share one query.
     ///
-    /// If the query fails, everyone who waited for it gets that one error, and the next call asks
-    /// anew.
+    /// If the query fails, all callers that waited for it get the same error, and the next call runs a
+    /// new query.
     pub(crate) fn find(&self, word: &str) -> Result<Arc<Titles>, Error<DbError>> {
         self.titles.execute(word)
     }
 
-    /// Adds texts, all or none. A call of [`find`](Self::find) that begins after this has returned
-    /// sees them.
+    /// Adds texts, all or none. A call of [`find`](Self::find) that starts after this has returned
+    /// finds them.
     pub(crate) fn add<'a>(
         &self,
         texts: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), DbError> {
         self.database.add(texts)?;
-        // After the commit. A text may have any word, so nothing that is known still holds.
+        // After the commit. A text can contain any word, so all kept results may be outdated.
         self.titles.forget_all();
         Ok(())
     }
 
-    /// The same search without a coalescer, to compare.
+    /// The same search without a coalescer, for comparison.
     pub(crate) fn uncoalesced(&self, word: &str) -> Result<Titles, DbError> {
         self.database.find(word)
     }
 
-    /// How many queries there have been.
+    /// Number of queries so far.
     pub(crate) fn queries(&self) -> u64 {
         self.database.queries.load(Ordering::Relaxed)
     }
 
-    /// How many calls there were, and what became of them.
+    /// The pool, for functions with a coalescer of their own.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.database.connections
+    }
+
+    /// Counts of calls by their results.
     pub(crate) fn stats(&self) -> Stats {
         self.titles.stats()
     }
 
-    /// How many calls wait for a query of somebody else at this moment.
+    /// Number of calls that wait for the query of another call.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.titles.in_flight().iter().map(|flight| flight.followers).sum()
     }
 }
 
-/// The file, as it would be used without a coalescer.
+/// The file, used without a coalescer.
 struct Database {
-    connections: Pool<SqliteConnectionManager>,
+    connections: Pool,
     queries: AtomicU64,
 }
 
 impl Database {
     fn open(path: &Path, connections: u32) -> Result<Self, DbError> {
         let manager = SqliteConnectionManager::file(path)
-            .with_init(|connection| connection.busy_timeout(PATIENCE));
+            .with_init(|connection| connection.busy_timeout(LOCK_TIMEOUT));
         let connections = Pool::builder().max_size(connections).build(manager)?;
         connections.get()?.execute_batch(CREATE)?;
         Ok(Self { connections, queries: AtomicU64::new(0) })
