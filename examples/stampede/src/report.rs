@@ -17,8 +17,8 @@ pub(crate) struct Report {
     pub(crate) load: String,
     pub(crate) threads: usize,
     pub(crate) connections: u32,
-    pub(crate) window: String,
-    pub(crate) phase: String,
+    pub(crate) window_ms: f64,
+    pub(crate) phase_ms: f64,
     pub(crate) offered_per_s: f64,
     pub(crate) calibration: Calibration,
     pub(crate) phases: Vec<Phase>,
@@ -36,8 +36,8 @@ impl Report {
             load: options.load_in_words(),
             threads: options.threads,
             connections: options.connections,
-            window: options.window.to_string(),
-            phase: options.phase.to_string(),
+            window_ms: options.window.as_secs_f64() * 1e3,
+            phase_ms: options.phase.as_secs_f64() * 1e3,
             offered_per_s,
             calibration,
             phases: Vec::new(),
@@ -68,15 +68,15 @@ impl Report {
             self.sharing(),
             self.threads,
             self.connections,
-            self.phase,
+            time(self.phase_ms),
         )
     }
 
     /// The window in plain words.
     pub(crate) fn sharing(&self) -> String {
-        match self.window.as_str() {
-            "0s" => "Requests share only queries that are running".to_string(),
-            window => format!("A shared answer may be up to {window} old"),
+        match self.window_ms {
+            0.0 => "Requests share only queries that are running".to_string(),
+            window_ms => format!("A shared answer may be up to {} old", time(window_ms)),
         }
     }
 
