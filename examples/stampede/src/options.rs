@@ -34,14 +34,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
-    /// Keys that are asked for: customers of a shop
+    /// Keys that are asked for: customers of a shop, some much more popular than others
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..=10_000))]
     pub(crate) keys: u64,
-
-    /// How much more popular the first key is than the others: 0 is not at all; with 1, the second
-    /// is asked for half as often as the first, the third a third as often (Zipf's exponent)
-    #[arg(long, value_name = "EXPONENT", default_value_t = 1.5, value_parser = skew)]
-    pub(crate) skew: f64,
 
     /// All requests ask for one key
     #[arg(long)]
@@ -67,10 +62,6 @@ pub(crate) struct Options {
     /// Print the result as JSON on stdout, and the display on stderr
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Draws other random requests
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
 
     /// Makes one row of the table wrong, to test that the run notices it
     #[arg(long, hide = true)]
@@ -98,16 +89,11 @@ impl Options {
 
     /// The load in plain words.
     pub(crate) fn load_in_words(&self) -> String {
-        let keys = match self.keys {
-            1 => "1 key".to_string(),
-            keys => format!("{keys} keys"),
-        };
-        match self.skew {
-            _ if self.hot_key => "1 key, which all requests ask for".to_string(),
-            _ if self.keys == 1 => keys,
-            0.0 => format!("{keys}, all equally popular"),
-            skew if skew < 1.0 => format!("{keys}, some more popular than others"),
-            _ => format!("{keys}, some much more popular than others"),
+        match self.keys {
+            keys if keys > 1 && !self.hot_key => {
+                format!("{keys} keys, some much more popular than others")
+            }
+            _ => "1 key, which all requests ask for".to_string(),
         }
     }
 }
@@ -119,10 +105,6 @@ fn threads(text: &str) -> Result<usize, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     number(text, 0.1, 1e8, "requests per second")
-}
-
-fn skew(text: &str) -> Result<f64, String> {
-    number(text, 0.0, 10.0, "as the exponent; 1 is usual")
 }
 
 fn number(text: &str, least: f64, most: f64, what: &str) -> Result<f64, String> {
@@ -175,7 +157,6 @@ mod tests {
             ("--keys=0", "1..=10000"),
             ("--rate=0", "0.1 to 100000000 requests"),
             ("--rate=NaN", "0.1 to 100000000 requests"),
-            ("--skew=-1", "0 to 10"),
             ("--phase=0", "100ms to 10min"),
             ("--window=100", "100ms"),
         ] {

@@ -4,10 +4,10 @@
 //! cargo run -p with-rusqlite
 //! ```
 //!
-//! creates a file in a temporary directory, and searches it from many threads, first without and then
-//! with a coalescer. Copy `search.rs`: it takes the connection inside the function, looks keys up by
-//! `&str`, bounds the number of kept results, and forgets them after the commit of a write. `counts.rs`
-//! does the same with the attribute.
+//! The program creates a file in a temporary directory, and searches it from many threads, first
+//! without and then with a coalescer. Copy `search.rs`: it takes the connection inside the function,
+//! looks keys up by `&str`, bounds the number of kept results, and forgets them after the commit of a
+//! write. `counts.rs` does the same with the attribute.
 //!
 //! `examples/stampede` puts a database under more load than it can answer, and measures latencies.
 

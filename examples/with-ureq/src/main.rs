@@ -4,8 +4,8 @@
 //! cargo run -p with-ureq
 //! ```
 //!
-//! starts an API on the loopback that answers ten requests per second, and the others with status 429.
-//! Many threads call it, first without and then with a coalescer.
+//! The program starts an API on the loopback that answers ten requests per second, and the others with
+//! status 429. Many threads call it, first without and then with a coalescer.
 //!
 //! There are three ways to treat a 429. This example takes the second:
 //!
