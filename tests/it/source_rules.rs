@@ -115,13 +115,13 @@ fn violation(line: &str, is_sync: bool) -> Option<&'static str> {
     named.or_else(|| names_std_sync(line).then_some("std::sync"))
 }
 
-/// Whether the line names anything of `std::sync` but `Arc`.
+/// Whether the line names anything of `std::sync` except `Arc` and its `Weak`.
 fn names_std_sync(line: &str) -> bool {
     let own = line.replace("crate::sync::", "").replace("use crate::sync;", "");
     let mut uses = own.match_indices("sync::").map(|(at, name)| &own[at + name.len()..]);
     uses.any(|used| {
         let name: String = used.chars().take_while(|c| c.is_alphanumeric()).collect();
-        name != "Arc"
+        name != "Arc" && name != "Weak"
     })
 }
 

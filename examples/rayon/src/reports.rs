@@ -38,7 +38,7 @@ pub(crate) type Answer = Result<Arc<Report>, Error<NoRecords>>;
 pub(crate) struct Reports(Coalescer<u32, Report, NoRecords>);
 
 /// What is set for a pool that steals.
-pub(crate) fn settings() -> Builder<ForCoalescer> {
+pub(crate) fn settings() -> Builder<ForCoalescer, u32, Report> {
     Coalescer::builder()
         .name("reports")
         // A job that was stolen by the thread that leads cannot wait for it: it runs on its own.
@@ -50,7 +50,7 @@ pub(crate) fn settings() -> Builder<ForCoalescer> {
 impl Reports {
     /// Reports over these records: what a half of a year came to.
     pub(crate) fn new(
-        settings: Builder<ForCoalescer>,
+        settings: Builder<ForCoalescer, u32, Report>,
         pool: Arc<ThreadPool>,
         records: impl Fn(u32, Half) -> Result<u64, NoRecords> + Send + Sync + 'static,
     ) -> Self {
