@@ -25,7 +25,7 @@ fn main() {
     criterion.final_summary();
 }
 
-fn settings() -> Builder<ForCoalescer> {
+fn settings<K, V>() -> Builder<ForCoalescer, K, V> {
     Coalescer::builder().window(HOUR)
 }
 

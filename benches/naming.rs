@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalescer::{Coalescer, Equivalent, Group, Manager, ToKey};
+use coalescer::{Coalescer, Group, Manager, Settings, ToKey};
 use coalescer_macros::coalesce;
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 
@@ -27,7 +27,7 @@ fn number<const N: u64>(key: &u64) -> Result<u64, ()> {
 }
 
 fn manager() -> Manager {
-    Manager::with_defaults(Coalescer::builder().window(HOUR))
+    Manager::with_defaults(Settings::new().window(HOUR))
 }
 
 /// A manager that has four functions for each of its buckets.
@@ -85,13 +85,11 @@ struct Pair<'a> {
     key: u64,
 }
 
-impl Equivalent<(String, u64)> for Pair<'_> {
-    fn equivalent(&self, (tenant, key): &(String, u64)) -> bool {
+impl ToKey<(String, u64)> for Pair<'_> {
+    fn matches(&self, (tenant, key): &(String, u64)) -> bool {
         self.tenant == tenant && self.key == *key
     }
-}
 
-impl ToKey<(String, u64)> for Pair<'_> {
     fn to_key(&self) -> (String, u64) {
         (self.tenant.to_owned(), self.key)
     }

@@ -45,7 +45,7 @@ fn main() {
     criterion.final_summary();
 }
 
-fn settings() -> Builder<ForGroup> {
+fn settings<K, V>() -> Builder<ForGroup, K, V> {
     Group::builder().name("bench")
 }
 

@@ -3,23 +3,22 @@
 use std::fmt;
 use std::hash::BuildHasher;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForCoalescer};
+use crate::core::{Patience, Want};
 use crate::engine::answer::Answer;
-use crate::engine::call::Mode;
-use crate::engine::rules::Rules;
 use crate::error::Error;
 use crate::execute::WithKey;
-use crate::group::{ANY, Group, Patience};
+use crate::group::Group;
+use crate::hasher::DefaultHashBuilder;
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
-use crate::outcome::Outcome;
+use crate::request::Request;
+use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::sync::Arc;
-use crate::wait::clock::{FOREVER, Nanos};
+use crate::sync::Handle;
 
 /// Coalesces calls of one function by its argument.
 ///
@@ -54,7 +53,7 @@ use crate::wait::clock::{FOREVER, Nanos};
 /// ```
 pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
     pub(crate) group: Group<K, V, E, S>,
-    pub(crate) load: StdArc<Load<K, V, E>>,
+    pub(crate) load: Arc<Load<K, V, E>>,
 }
 
 /// The function of a coalescer.
@@ -94,22 +93,22 @@ impl Coalescer<(), (), ()> {
     ///     .build(|word: &String| Ok::<usize, ()>(word.len()));
     /// assert_eq!(*lengths.execute("four").unwrap(), 4);
     /// ```
-    pub fn builder() -> Builder<ForCoalescer> {
-        Builder::new(Rules::default()).window(crate::DEFAULT_WINDOW)
+    pub fn builder<K, V>() -> Builder<ForCoalescer, K, V> {
+        Builder::new(Settings::new())
     }
 }
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
-    pub(crate) fn from_parts(group: Group<K, V, E, S>, load: StdArc<Load<K, V, E>>) -> Self {
+    pub(crate) fn from_parts(group: Group<K, V, E, S>, load: Arc<Load<K, V, E>>) -> Self {
         Self { group, load }
     }
 
     #[inline]
-    fn call<Q>(&self, key: &Q, manner: (Mode, Nanos), patience: Patience) -> Answer<V, E>
+    pub(crate) fn answer<Q>(&self, key: &Q, want: Want) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.group.call(key, manner, patience, WithKey(|key: &K| (self.load)(key)))
+        self.group.call_with(key, want, WithKey(|key: &K| (self.load)(key)))
     }
 
     /// The value for this key: from the window, from a running execution, or by running the
@@ -146,11 +145,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// assert_eq!(*lengths.execute("four").unwrap(), 4);
     /// ```
     #[inline]
-    pub fn execute<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    pub fn execute<Q>(&self, key: &Q) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, ANY, Patience::Endless).map(|outcome| outcome.value)
+        self.answer(key, Want::ANY).map(|answered| answered.value)
     }
 
     /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
@@ -173,11 +172,12 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// // Nobody runs this key: the call leads, and a zero timeout does not matter.
     /// assert_eq!(*squares.execute_timeout(&7, Duration::ZERO).unwrap(), 49);
     /// ```
-    pub fn execute_timeout<Q>(&self, key: &Q, timeout: Duration) -> Result<Arc<V>, Error<E>>
+    pub fn execute_timeout<Q>(&self, key: &Q, timeout: Duration) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, ANY, Patience::For(timeout)).map(|outcome| outcome.value)
+        let want = Want::patient(Patience::For(timeout));
+        self.answer(key, want).map(|answered| answered.value)
     }
 
     /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
@@ -196,11 +196,12 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// let deadline = Instant::now() + Duration::from_secs(1);
     /// assert_eq!(*squares.execute_deadline(&7, deadline).unwrap(), 49);
     /// ```
-    pub fn execute_deadline<Q>(&self, key: &Q, deadline: Instant) -> Result<Arc<V>, Error<E>>
+    pub fn execute_deadline<Q>(&self, key: &Q, deadline: Instant) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, ANY, Patience::Until(deadline)).map(|outcome| outcome.value)
+        let want = Want::patient(Patience::Until(deadline));
+        self.answer(key, want).map(|answered| answered.value)
     }
 
     /// Never waits for another call: a value from the window, or this call leads.
@@ -221,11 +222,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
     /// assert_eq!(*squares.try_execute(&7).unwrap(), 49);
     /// ```
-    pub fn try_execute<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    pub fn try_execute<Q>(&self, key: &Q) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, (Mode::Try, FOREVER), Patience::Endless).map(|outcome| outcome.value)
+        self.answer(key, Want::TRY).map(|answered| answered.value)
     }
 
     /// A value whose computation began after this call did.
@@ -251,35 +252,31 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// squares.execute_fresh(&7).unwrap(); // not the one that the window kept
     /// assert_eq!(squares.stats().executed_requests, 2);
     /// ```
-    pub fn execute_fresh<Q>(&self, key: &Q) -> Result<Arc<V>, Error<E>>
+    pub fn execute_fresh<Q>(&self, key: &Q) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.call(key, (Mode::Wait, 0), Patience::Endless).map(|outcome| outcome.value)
+        self.answer(key, Want::FRESH).map(|answered| answered.value)
     }
 
-    /// As [`execute`](Self::execute), and says how the call came by its value.
+    /// A call with every choice: which result it accepts, how long it waits, and what it returns.
     ///
-    /// # Errors
-    ///
-    /// As `execute`.
+    /// See [`Request`] for the choices. The other verbs are shorter forms of it.
     ///
     /// # Examples
     ///
     /// ```
+    /// use std::time::Duration;
     /// use coalescer::{Coalescer, Role};
     ///
     /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert_eq!(squares.execute_outcome(&7).unwrap().role, Role::Leader);
-    /// assert_eq!(squares.execute_outcome(&7).unwrap().role, Role::Late);
+    /// let outcome = squares.call(&7).fresh().timeout(Duration::from_secs(1)).outcome()?;
+    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
+    /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    #[inline]
-    pub fn execute_outcome<Q>(&self, key: &Q) -> Result<Outcome<V>, Error<E>>
-    where
-        Q: ?Sized + ToKey<K>,
-    {
-        self.call(key, ANY, Patience::Endless)
-            .map(|answered| answered.into_outcome(&self.group.core.table.clock))
+    #[doc(alias = "execute_outcome")]
+    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
+        Request::new(self, key)
     }
 
     /// Detaches the flight or the result of this key, and says whether there was one.
@@ -358,6 +355,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.in_flight()
     }
 
+    /// Whether both are handles of one coalescer.
+    pub(crate) fn is_handle_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.group.core, &other.group.core)
+    }
+
     /// The same of any key, without it.
     pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
         self.group.in_flight_without_keys()
@@ -405,7 +407,7 @@ impl<K, V, E, S> RefUnwindSafe for Coalescer<K, V, E, S> {}
 
 impl<K, V, E, S> Clone for Coalescer<K, V, E, S> {
     fn clone(&self) -> Self {
-        Self { group: self.group.clone(), load: StdArc::clone(&self.load) }
+        Self { group: self.group.clone(), load: Arc::clone(&self.load) }
     }
 }
 

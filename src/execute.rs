@@ -29,14 +29,11 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::policy::ShareWith;
+use crate::share::{ShareRule, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
 use crate::wait::gate::{Standing, Woken};
-
-/// The rule that says with whom a value is shared.
-pub(crate) type ShareRule<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
 
 /// The function that a call would run.
 pub(crate) trait Work<K, V, E> {

@@ -220,7 +220,7 @@ impl fmt::Debug for Job {
 #[derive(Clone)]
 pub(crate) struct Chosen {
     executor: Arc<dyn Executor + Send + Sync>,
-    pub(crate) ty: TypeId,
+    ty: TypeId,
 }
 
 impl Chosen {
@@ -232,6 +232,13 @@ impl Chosen {
     pub(crate) fn spawn(&self, job: Job) -> Result<(), Rejected> {
         let _spawning = Spawning::begin();
         self.executor.spawn(job)
+    }
+}
+
+/// Equal if of one type.
+impl PartialEq for Chosen {
+    fn eq(&self, other: &Self) -> bool {
+        self.ty == other.ty
     }
 }
 

@@ -1,27 +1,24 @@
 //! [`Group`]: flights by key, where each call brings the function it would run.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::DefaultHashBuilder;
 use crate::builder::{Builder, ForGroup};
+use crate::core::{Core, Patience, Want};
 use crate::engine::answer::Answer;
-use crate::engine::call::{Call, Mode};
-use crate::engine::rules::Rules;
-use crate::engine::slot::ShortHash;
-use crate::engine::table::Table;
+use crate::engine::call::Call;
 use crate::error::Error;
-use crate::execute::{Caller, ShareRule, WithoutKey, Work};
-use crate::executor::Chosen;
+use crate::execute::{Caller, WithoutKey, Work};
+use crate::hasher::DefaultHashBuilder;
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
-use crate::outcome::Outcome;
+use crate::request::Request;
+use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::sync::Arc;
-use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
+use crate::sync::Handle;
 
 /// Coalesces calls by key; each call brings the function that it would run.
 ///
@@ -46,54 +43,7 @@ use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 /// assert_eq!(*length, 6);
 /// ```
 pub struct Group<K, V, E, S = DefaultHashBuilder> {
-    pub(crate) core: StdArc<Core<K, V, E, S>>,
-}
-
-pub(crate) struct Core<K, V, E, S: ?Sized> {
-    pub(crate) table: Table<K, V, E>,
-    pub(crate) share_if: Option<StdArc<ShareRule<V>>>,
-    pub(crate) name: Option<StdArc<str>>,
-    pub(crate) executor: Option<Chosen>,
-    /// Last, so that a ticket can do without its type: see [`AnyCore`].
-    pub(crate) hasher: S,
-}
-
-/// A core as tickets and jobs hold it, which hash nothing and so need not know the hasher.
-pub(crate) type AnyCore<K, V, E> = Core<K, V, E, dyn Send + Sync>;
-
-impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
-    /// Both halves of the key's hash go into the short one.
-    #[inline]
-    pub(crate) fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
-        let hash = self.hasher.hash_one(key);
-        (hash ^ (hash >> 32)) as ShortHash
-    }
-}
-
-pub(crate) const ANY: (Mode, Nanos) = (Mode::Wait, FOREVER);
-
-/// Until when a call is willing to wait.
-#[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    Endless,
-    For(Duration),
-    Until(Instant),
-}
-
-impl Patience {
-    #[inline]
-    pub(crate) fn deadline(self, clock: &Clock, entry: Nanos, max_wait: Nanos) -> Nanos {
-        if matches!(self, Self::Endless) && max_wait == FOREVER {
-            return FOREVER;
-        }
-        let entry = clock.refine(entry);
-        let own = match self {
-            Self::Endless => FOREVER,
-            Self::For(timeout) => entry.saturating_add(nanos(timeout)),
-            Self::Until(deadline) => clock.at(deadline),
-        };
-        own.min(entry.saturating_add(max_wait))
-    }
+    pub(crate) core: Arc<Core<K, V, E, S>>,
 }
 
 impl<K, V, E> Group<K, V, E> {
@@ -124,36 +74,39 @@ impl Group<(), (), ()> {
     ///     Group::builder().window(Duration::from_millis(50)).max_requests(1000).build();
     /// # assert_eq!(group.stats().total_requests, 0);
     /// ```
-    pub fn builder() -> Builder<ForGroup> {
-        Builder::new(Rules::default())
+    pub fn builder<K, V>() -> Builder<ForGroup, K, V> {
+        Builder::new(Settings::new().window(Duration::ZERO))
     }
 }
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     pub(crate) fn from_core(core: Core<K, V, E, S>) -> Self {
-        Self { core: StdArc::new(core) }
+        Self { core: Arc::new(core) }
     }
 
     /// The one way in for every verb.
     #[inline]
-    pub(crate) fn call<Q>(
-        &self,
-        key: &Q,
-        (mode, max_age): (Mode, Nanos),
-        patience: Patience,
-        work: impl Work<K, V, E>,
-    ) -> Answer<V, E>
+    pub(crate) fn call_with<Q>(&self, key: &Q, want: Want, work: impl Work<K, V, E>) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
     {
         let core = &*self.core;
         let clock = &core.table.clock;
         let entry = clock.coarse_now();
-        let deadline = patience.deadline(clock, entry, core.table.rules.max_wait);
+        let deadline = want.patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
-        let call = Call { key, hash, entry, max_age, mode };
+        let call = Call { key, hash, entry, max_age: want.max_age, mode: want.mode };
         Caller { table: &core.table, share_rule: core.share_if.as_deref(), call, deadline }
             .answer(work)
+    }
+
+    #[inline]
+    pub(crate) fn answer<Q, F>(&self, key: &Q, want: Want, f: F) -> Answer<V, E>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        self.call_with(key, want, WithoutKey(f))
     }
 
     /// The value for this key: from the window, from a running execution, or by running `f`.
@@ -193,12 +146,12 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(*name, "ada");
     /// # Ok::<(), coalescer::Error<std::io::Error>>(())
     /// ```
-    pub fn execute<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    pub fn execute<Q, F>(&self, key: &Q, f: F) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, ANY, Patience::Endless, WithoutKey(f)).map(|outcome| outcome.value)
+        self.answer(key, Want::ANY, f).map(|answered| answered.value)
     }
 
     /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
@@ -226,12 +179,13 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         key: &Q,
         timeout: Duration,
         f: F,
-    ) -> Result<Arc<V>, Error<E>>
+    ) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, ANY, Patience::For(timeout), WithoutKey(f)).map(|outcome| outcome.value)
+        let want = Want::patient(Patience::For(timeout));
+        self.answer(key, want, f).map(|answered| answered.value)
     }
 
     /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
@@ -255,12 +209,13 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         key: &Q,
         deadline: Instant,
         f: F,
-    ) -> Result<Arc<V>, Error<E>>
+    ) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, ANY, Patience::Until(deadline), WithoutKey(f)).map(|outcome| outcome.value)
+        let want = Want::patient(Patience::Until(deadline));
+        self.answer(key, want, f).map(|answered| answered.value)
     }
 
     /// Never waits for another call: a value from the window, or this call leads.
@@ -288,13 +243,12 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     ///     tried.wait();
     /// });
     /// ```
-    pub fn try_execute<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    pub fn try_execute<Q, F>(&self, key: &Q, f: F) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, (Mode::Try, FOREVER), Patience::Endless, WithoutKey(f))
-            .map(|outcome| outcome.value)
+        self.answer(key, Want::TRY, f).map(|answered| answered.value)
     }
 
     /// A value whose computation began after this call did.
@@ -322,37 +276,28 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(*group.execute_fresh("stock", || Ok(4)).unwrap(), 4);
     /// assert_eq!(*group.execute("stock", || Ok(3)).unwrap(), 4); // the fresh one is kept
     /// ```
-    pub fn execute_fresh<Q, F>(&self, key: &Q, f: F) -> Result<Arc<V>, Error<E>>
+    pub fn execute_fresh<Q, F>(&self, key: &Q, f: F) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E>,
     {
-        self.call(key, (Mode::Wait, 0), Patience::Endless, WithoutKey(f))
-            .map(|outcome| outcome.value)
+        self.answer(key, Want::FRESH, f).map(|answered| answered.value)
     }
 
-    /// As [`execute`](Self::execute), and says how the call came by its value.
-    ///
-    /// # Errors
-    ///
-    /// As `execute`.
+    /// As [`Coalescer::call`](crate::Coalescer::call); `run` and `outcome` take the function.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::{Group, Role};
+    /// use std::time::Duration;
+    /// use coalescer::Group;
     ///
     /// let group: Group<u64, u64, ()> = Group::new();
-    /// let outcome = group.execute_outcome(&7, || Ok(49)).unwrap();
-    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
+    /// let outcome = group.call(&7).timeout(Duration::from_secs(1)).outcome(|| Ok(49)).unwrap();
+    /// assert_eq!((*outcome.value, outcome.callers), (49, 1));
     /// ```
-    pub fn execute_outcome<Q, F>(&self, key: &Q, f: F) -> Result<Outcome<V>, Error<E>>
-    where
-        Q: ?Sized + ToKey<K>,
-        F: FnOnce() -> Result<V, E>,
-    {
-        self.call(key, ANY, Patience::Endless, WithoutKey(f))
-            .map(|answered| answered.into_outcome(&self.core.table.clock))
+    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
+        Request::new(self, key)
     }
 
     /// Detaches the flight or the result of this key, and says whether there was one.
@@ -477,7 +422,7 @@ impl<K, V, E, S> RefUnwindSafe for Group<K, V, E, S> {}
 
 impl<K, V, E, S> Clone for Group<K, V, E, S> {
     fn clone(&self) -> Self {
-        Self { core: StdArc::clone(&self.core) }
+        Self { core: Arc::clone(&self.core) }
     }
 }
 

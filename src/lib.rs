@@ -49,7 +49,7 @@
 //! | to wait for others at most so long | [`execute_timeout`](Coalescer::execute_timeout), [`execute_deadline`](Coalescer::execute_deadline) |
 //! | never to wait for others | [`try_execute`](Coalescer::try_execute) |
 //! | nothing that was computed before now | [`execute_fresh`](Coalescer::execute_fresh) |
-//! | to know how the value came about | [`execute_outcome`](Coalescer::execute_outcome) |
+//! | to know how the value came about | [`call`](Coalescer::call), with `.outcome()` |
 //! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
 //! | a pool to run the function, and to wait later, or for several at once | [`submit`](Coalescer::submit), which gives a [`Ticket`] |
 //! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
@@ -147,22 +147,23 @@
 
 mod builder;
 mod coalescer;
+mod core;
 mod engine;
 mod error;
 mod execute;
 mod executor;
-#[doc(hidden)]
-pub mod expanded;
 mod group;
+mod hasher;
 mod in_flight;
 mod key;
+#[doc(hidden)]
+pub mod macro_support;
 mod manager;
-mod named;
 mod observe;
 mod outcome;
-mod policy;
-mod registry;
+mod request;
 mod settings;
+mod share;
 mod stats;
 mod submit;
 mod sync;
@@ -174,21 +175,20 @@ pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
-pub use engine::rules::OnDeadlock;
 pub use error::Error;
 pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
-#[doc(no_inline)]
-pub use hashbrown::DefaultHashBuilder;
+pub use hasher::DefaultHashBuilder;
 pub use in_flight::InFlight;
-pub use key::{Equivalent, ToKey};
-pub use manager::Manager;
-pub use named::{ManagerStats, NameError, NamedInFlight, NamedStats};
+pub use key::{Parts, ToKey};
+pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
+pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;
-pub use observe::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
 pub use outcome::{Outcome, Role};
-pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
+pub use request::Request;
+pub use settings::{OnDeadlock, Settings};
+pub use share::ShareWith;
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
 pub use wait::manual_clock::ManualClock;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::sync::Arc;
+use crate::sync::Handle;
 
-/// A value, and how the call came by it; from `execute_outcome` and
+/// A value, and how the call came by it; from
+/// [`Request::outcome`](crate::Request::outcome) and
 /// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).
 ///
 /// # Examples
@@ -18,17 +19,18 @@ use crate::sync::Arc;
 ///     .window(Duration::from_secs(1))
 ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
 ///
-/// let first = squares.execute_outcome(&3).unwrap();
+/// let first = squares.call(&3).outcome().unwrap();
 /// assert_eq!((*first.value, first.role, first.callers), (9, Role::Leader, 1));
+/// assert!(first.age < Duration::from_secs(60));
 ///
-/// let second = squares.execute_outcome(&3).unwrap();
+/// let second = squares.call(&3).outcome().unwrap();
 /// assert_eq!(second.role, Role::Late);
 /// assert!(std::sync::Arc::ptr_eq(&first.value, &second.value));
 /// ```
 #[non_exhaustive]
 pub struct Outcome<V> {
     /// The value, shared with everyone who got it.
-    pub value: Arc<V>,
+    pub value: Handle<V>,
     /// What the call was.
     pub role: Role,
     /// How many calls the execution answered when it was done: its leader and the followers that
@@ -37,6 +39,10 @@ pub struct Outcome<V> {
     /// How long the call waited for another call's execution. Zero for a leader that led from the
     /// start and for a late call. For a ticket: how long its waits took.
     pub waited: Duration,
+    /// The time since the value's computation started, as of the return of this call. It counts
+    /// from the same start as the window. With neither a window nor a setting about age, the start
+    /// is known to within one tick of the kernel only, some milliseconds.
+    pub age: Duration,
 }
 
 /// What a call was to the execution that answered it.
@@ -47,7 +53,7 @@ pub struct Outcome<V> {
 /// use coalescer::{Group, Role};
 ///
 /// let group: Group<u32, u32, ()> = Group::new();
-/// assert_eq!(group.execute_outcome(&1, || Ok(1)).unwrap().role, Role::Leader);
+/// assert_eq!(group.call(&1).outcome(|| Ok(1)).unwrap().role, Role::Leader);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -62,7 +68,7 @@ pub enum Role {
 
 impl<V> Clone for Outcome<V> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), ..*self }
+        Self { value: Handle::clone(&self.value), ..*self }
     }
 }
 
@@ -73,6 +79,7 @@ impl<V: fmt::Debug> fmt::Debug for Outcome<V> {
             .field("role", &self.role)
             .field("callers", &self.callers)
             .field("waited", &self.waited)
+            .field("age", &self.age)
             .finish()
     }
 }

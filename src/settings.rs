@@ -1,79 +1,564 @@
-//! Settings as values: what a manager begins its coalescers with, and what it compares.
+//! [`Settings`]: what a coalescer or a group does, as one plain value.
+//!
+//! A setting is a line of the table below, and a setter with its documentation. [`Builder`]
+//! forwards to the setters, [`Manager`](crate::Manager) compares by the table, and
+//! [`Rules`](crate::engine::rules::Rules) are the form that the engine decides with.
+//!
+//! [`Builder`]: crate::Builder
 
-use std::any::TypeId;
+use std::time::Duration;
 
-use crate::builder::ClockChoice;
-use crate::engine::rules::Rules;
-use crate::executor::Chosen;
+use crate::executor::{Chosen, Executor};
+use crate::wait::clock::{Clock, FOREVER, nanos};
+use crate::wait::manual_clock::ManualClock;
 
-/// Everything that a builder says of a coalescer but its name and its hasher.
+/// Shards of a table unless the settings say otherwise. Twice as fast as one lock already with two
+/// threads on different keys, and 24 KiB a coalescer.
+const SHARDS: usize = 64;
+
+/// More shards than this are a mistake in a unit, and would only cost memory.
+const MOST_SHARDS: usize = 1 << 16;
+
+/// The action of a call that would otherwise wait for itself, directly or over other threads.
 ///
-/// A hasher cannot be compared, but its type is a part of the coalescer's. Of a function that says
-/// what may be shared, or is told what is slow, and of an executor, only the type can be.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) rules: Rules,
-    pub(crate) shards: usize,
-    pub(crate) clock: ClockChoice,
-    pub(crate) share_if: Option<TypeId>,
-    pub(crate) on_slow: Option<TypeId>,
-    pub(crate) executor: Option<Chosen>,
+/// # Examples
+///
+/// A function that asks for its own key, and is to be served its own fresh answer instead of an
+/// error:
+///
+/// ```
+/// use coalescer::{Group, OnDeadlock};
+///
+/// let group: Group<u32, u32, ()> =
+///     Group::builder().on_deadlock(OnDeadlock::Bypass).build();
+/// let outer = group.execute(&1, || {
+///     let inner = group.execute(&1, || Ok(20)).expect("ran on its own, unshared");
+///     Ok(*inner + 1)
+/// });
+/// assert_eq!(*outer.unwrap(), 21);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnDeadlock {
+    /// The call gets [`Error::WouldDeadlock`](crate::Error::WouldDeadlock) at once.
+    #[default]
+    Refuse,
+    /// The call runs its own function on its own thread, and shares nothing.
+    ///
+    /// A function that always asks for its own key then recurses until the stack ends. A
+    /// [`Ticket`](crate::Ticket) that leads has handed its function over, so its waits are refused
+    /// in this mode too.
+    Bypass,
 }
 
-impl Settings {
-    /// The first setting in which the two differ, by the name of its method.
-    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
-        // Taken apart without `..`, so that a new setting is not forgotten here.
-        let Self { rules, shards, clock, share_if, on_slow, executor } = self;
-        let type_of = |executor: &Option<Chosen>| executor.as_ref().map(|chosen| chosen.ty);
-        let others = [
-            ("shards", *shards == other.shards),
-            ("share_if", *share_if == other.share_if),
-            ("on_slow", *on_slow == other.on_slow),
-            ("executor", type_of(executor) == type_of(&other.executor)),
-        ];
-        let differing = others.into_iter().find(|(_, is_same)| !is_same);
-        differs_in(rules, &other.rules)
-            .or_else(|| clock.differs_in(&other.clock))
-            .or(differing.map(|(name, _)| name))
-    }
+/// The clock that a coalescer reads.
+#[derive(Clone, Debug)]
+pub(crate) enum ClockChoice {
+    System,
+    PreciseSystem,
+    Manual(ManualClock),
 }
 
 impl ClockChoice {
-    fn differs_in(&self, other: &Self) -> Option<&'static str> {
-        match (self, other) {
-            (Self::System, Self::System) | (Self::PreciseSystem, Self::PreciseSystem) => None,
-            (Self::Manual(one), Self::Manual(other)) if one.is(other) => None,
-            (Self::Manual(_), _) | (_, Self::Manual(_)) => Some("clock"),
-            (Self::PreciseSystem, _) | (_, Self::PreciseSystem) => Some("precise_clock"),
+    pub(crate) fn clock(&self) -> Clock {
+        match self {
+            Self::System => Clock::system(),
+            Self::PreciseSystem => Clock::precise_system(),
+            Self::Manual(clock) => Clock::Manual(clock.clone()),
         }
     }
 }
 
-fn differs_in(one: &Rules, other: &Rules) -> Option<&'static str> {
-    let Rules {
-        window,
-        error_window,
-        max_requests,
-        max_join_age,
-        leader_timeout,
-        max_leaders,
-        slow_after,
-        max_wait,
-        max_retained,
-        on_deadlock,
-    } = one;
-    let same = [
-        ("window", *window == other.window),
-        ("error_window", *error_window == other.error_window),
-        ("max_requests", *max_requests == other.max_requests),
-        ("max_join_age", *max_join_age == other.max_join_age),
-        ("leader_timeout", *leader_timeout == other.leader_timeout),
-        ("max_leaders", *max_leaders == other.max_leaders),
-        ("on_slow", *slow_after == other.slow_after),
-        ("max_wait", *max_wait == other.max_wait),
-        ("max_retained", *max_retained == other.max_retained),
-        ("on_deadlock", *on_deadlock == other.on_deadlock),
-    ];
-    same.into_iter().find(|(_, is_same)| !is_same).map(|(name, _)| name)
+impl PartialEq for ClockChoice {
+    /// Two manual clocks are equal if they are handles of one clock.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::System, Self::System) | (Self::PreciseSystem, Self::PreciseSystem) => true,
+            (Self::Manual(one), Self::Manual(other)) => one.is(other),
+            (Self::System | Self::PreciseSystem | Self::Manual(_), _) => false,
+        }
+    }
+}
+
+/// Makes the struct, its defaults, and the comparison that names the setting.
+macro_rules! table {
+    ($($name:ident: $ty:ty = $default:expr;)+) => {
+        /// The settings of a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group), as a
+        /// value of their own.
+        ///
+        /// Use it where several coalescers share settings: a program's defaults, a
+        /// [`Manager`](crate::Manager), a configuration. For one coalescer, the
+        /// [`Builder`](crate::Builder) has the same setters. It also has those that depend on the
+        /// types of keys and values (`share_if`, `share_with`, `on_slow`, `hasher`) and the `name`.
+        ///
+        /// Every setting has a default. A setter refuses a value that makes no sense by a panic,
+        /// which names the setting and says what to do instead.
+        ///
+        /// Two values are equal if all settings are. Executors are equal if they are of one type,
+        /// and manual clocks if they are handles of one clock.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use coalescer::{Coalescer, Settings};
+        ///
+        /// let defaults = Settings::new()
+        ///     .window(Duration::from_millis(20))
+        ///     .max_wait(Duration::from_secs(5));
+        ///
+        /// let squares = Coalescer::builder()
+        ///     .settings(defaults.clone())
+        ///     .name("squares")
+        ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+        /// assert_eq!(*squares.execute(&7).unwrap(), 49);
+        ///
+        /// assert_ne!(defaults, defaults.clone().max_requests(100));
+        /// ```
+        #[derive(Clone, Debug, PartialEq)]
+        #[must_use = "settings do nothing until a builder or a manager has them"]
+        pub struct Settings {
+            $(pub(crate) $name: $ty,)+
+        }
+
+        impl Settings {
+            /// The defaults: a window of 100 ms ([`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW)) and no
+            /// limits.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use coalescer::{DEFAULT_WINDOW, Settings};
+            ///
+            /// assert_eq!(Settings::new(), Settings::default());
+            /// assert_eq!(Settings::new(), Settings::new().window(DEFAULT_WINDOW));
+            /// ```
+            pub fn new() -> Self {
+                Self { $($name: $default,)+ }
+            }
+
+            /// The first setting in which the two differ, by the name of its setter.
+            pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+                $(if self.$name != other.$name {
+                    return Some(self.setter(other, stringify!($name)));
+                })+
+                None
+            }
+        }
+    };
+}
+
+table! {
+    window: Duration = crate::DEFAULT_WINDOW;
+    error_window: Duration = Duration::ZERO;
+    max_requests: Option<u32> = None;
+    max_join_age: Option<Duration> = None;
+    leader_timeout: Option<Duration> = None;
+    max_leaders: usize = 2;
+    max_wait: Option<Duration> = None;
+    max_retained: Option<u64> = None;
+    on_deadlock: OnDeadlock = OnDeadlock::Refuse;
+    clock: ClockChoice = ClockChoice::System;
+    shards: usize = SHARDS;
+    executor: Option<Chosen> = None;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A bound, unless it lies so far away that it is none.
+fn bound(duration: Duration) -> Option<Duration> {
+    (nanos(duration) != FOREVER).then_some(duration)
+}
+
+impl Settings {
+    /// The setter that makes the difference: two of them set the clock.
+    fn setter(&self, other: &Self, name: &'static str) -> &'static str {
+        let is_manual = |clock: &ClockChoice| matches!(clock, ClockChoice::Manual(_));
+        match name {
+            "clock" if !is_manual(&self.clock) && !is_manual(&other.clock) => "precise_clock",
+            _ => name,
+        }
+    }
+
+    /// The length of the window that these settings have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{DEFAULT_WINDOW, Settings};
+    ///
+    /// assert_eq!(Settings::new().get_window(), DEFAULT_WINDOW);
+    /// ```
+    #[must_use]
+    pub fn get_window(&self) -> Duration {
+        self.window
+    }
+
+    /// Sets how long after its start a success is served to calls that did not wait for it.
+    ///
+    /// Default: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW), 100 ms; a builder from
+    /// [`Group::builder`](crate::Group::builder) begins with zero.
+    ///
+    /// Zero keeps nothing. The window counts from the *start* of the execution: the result of a
+    /// function that takes longer than the window reaches the calls that waited for it, and is
+    /// kept for nobody. `Duration::MAX` keeps results until they are forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, ManualClock, Settings};
+    ///
+    /// let clock = ManualClock::new();
+    /// let settings = Settings::new().window(Duration::from_millis(20)).clock(clock.clone());
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// group.execute(&1, || Ok(10)).unwrap();
+    /// assert_eq!(*group.execute(&1, || Ok(11)).unwrap(), 10); // within the window
+    /// clock.advance(Duration::from_millis(20));
+    /// assert_eq!(*group.execute(&1, || Ok(12)).unwrap(), 12); // after it
+    /// ```
+    #[doc(alias = "ttl")]
+    #[doc(alias = "time_to_live")]
+    #[doc(alias = "expire_after")]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Sets how long after its start an error is served to calls that did not wait for it.
+    ///
+    /// Default: zero. An error then reaches the calls that waited for it, and the next call tries
+    /// again.
+    ///
+    /// # Examples
+    ///
+    /// A server that is down is asked once a second, not once a call:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, Settings};
+    ///
+    /// let settings = Settings::new().error_window(Duration::from_secs(1));
+    /// let group: Group<u32, u32, &str> = Group::builder().settings(settings).build();
+    /// assert!(group.execute(&1, || Err("down")).is_err());
+    /// assert!(group.execute(&1, || Ok(1)).is_err()); // the error is kept
+    /// ```
+    #[doc(alias = "negative_ttl")]
+    pub fn error_window(mut self, window: Duration) -> Self {
+        self.error_window = window;
+        self
+    }
+
+    /// Sets how many calls one flight serves at most: leader, followers and late calls together.
+    ///
+    /// Default: any number. The call after the last one starts a new flight, even while the old
+    /// one runs. So `n` calls cost at least `n / max` executions, and 1 shares nothing and never
+    /// waits. A number of 2^32 - 1 or more is no limit.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: a flight always serves its leader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, Settings};
+    ///
+    /// let settings = Settings::new().window(Duration::MAX).max_requests(3);
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// for _ in 0..10 {
+    ///     group.execute(&1, || Ok(1)).unwrap();
+    /// }
+    /// assert_eq!(group.stats().executed_requests, 4);
+    /// ```
+    #[track_caller]
+    pub fn max_requests(mut self, max: usize) -> Self {
+        assert!(
+            max > 0,
+            "max_requests(0): a flight always serves its own leader; \
+             use 1 to share nothing, or leave max_requests unset for no limit"
+        );
+        self.max_requests = u32::try_from(max).ok().filter(|max| *max < u32::MAX);
+        self
+    }
+
+    /// Sets the age from which on a running flight can no longer be joined.
+    ///
+    /// Default: none, a running flight can be joined however old it is. With it, a call that
+    /// meets an older flight starts a new one, and the old one serves the calls that it has.
+    ///
+    /// # Examples
+    ///
+    /// No call waits for an execution that began two seconds ago or earlier:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, ManualClock, Settings};
+    ///
+    /// let clock = ManualClock::new();
+    /// let settings = Settings::new().max_join_age(Duration::from_secs(2)).clock(clock.clone());
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// group.execute(&1, || {
+    ///     clock.advance(Duration::from_secs(2));
+    ///     // A call of another thread runs its own function now; it does not wait for this one.
+    ///     std::thread::scope(|s| s.spawn(|| group.execute(&1, || Ok(2)).unwrap()));
+    ///     Ok(1)
+    /// }).unwrap();
+    /// assert_eq!(group.stats().executed_requests, 2);
+    /// ```
+    pub fn max_join_age(mut self, age: Duration) -> Self {
+        self.max_join_age = bound(age);
+        self
+    }
+
+    /// Sets how long a follower waits at most, whatever its call says. It then gets
+    /// [`TimedOut`](crate::Error::TimedOut).
+    ///
+    /// Default: as long as the flight runs. It bounds what deadlock detection cannot see. It also
+    /// bounds each wait with a [`Ticket`](crate::Ticket), even one for the ticket's own job. It
+    /// bounds neither a function that a call runs on its own thread nor a receiver made of a
+    /// ticket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Barrier;
+    /// use std::time::Duration;
+    /// use coalescer::{Group, Settings};
+    ///
+    /// let settings = Settings::new().max_wait(Duration::from_millis(1));
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&1, || { started.wait(); finish.wait(); Ok(1) }));
+    ///     started.wait();
+    ///     assert!(group.execute(&1, || Ok(2)).unwrap_err().is_timeout());
+    ///     finish.wait();
+    /// });
+    /// ```
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = bound(wait);
+        self
+    }
+
+    /// Sets the age of an execution from which on one other call takes over.
+    ///
+    /// Default: no call does. With it, when the youngest execution of a flight is that old,
+    /// exactly one call, a waiting or a new one, runs its function in parallel, and the first
+    /// success of either goes to all. The stuck execution is not interrupted; its leader gets its
+    /// own result when it returns. See [`max_leaders`](Self::max_leaders), and
+    /// [`Ticket`](crate::Ticket) for submitted calls.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: every call would take over from the one before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, ManualClock, Settings};
+    ///
+    /// let clock = ManualClock::new();
+    /// let settings = Settings::new().leader_timeout(Duration::from_secs(2)).clock(clock.clone());
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// group.execute(&1, || {
+    ///     clock.advance(Duration::from_secs(2)); // This execution is stuck ..
+    ///     std::thread::scope(|s| s.spawn(|| group.execute(&1, || Ok(2)).unwrap()));
+    ///     Ok(1) // .. and another call has run its function by now.
+    /// }).unwrap();
+    /// assert_eq!(group.stats().takeovers, 1);
+    /// ```
+    #[track_caller]
+    pub fn leader_timeout(mut self, timeout: Duration) -> Self {
+        assert!(
+            !timeout.is_zero(),
+            "leader_timeout(0): every call would take over from the one before; \
+             use max_requests(1) to share nothing, or leave leader_timeout unset to never take over"
+        );
+        self.leader_timeout = bound(timeout);
+        self
+    }
+
+    /// Sets how many executions one flight may have, the first and the take-overs together.
+    ///
+    /// Default: 2. It matters only with [`leader_timeout`](Self::leader_timeout).
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: a flight always has its leader.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// coalescer::Settings::new().max_leaders(0); // a flight always has its first leader; use 1 ..
+    /// ```
+    #[track_caller]
+    pub fn max_leaders(mut self, max: usize) -> Self {
+        assert!(
+            max > 0,
+            "max_leaders(0): a flight always has its first leader; \
+             use 1, or leave leader_timeout unset, to never take over"
+        );
+        self.max_leaders = max;
+        self
+    }
+
+    /// Sets how many results are kept at most, values and errors together.
+    ///
+    /// Default: as many as the windows keep. When there is no room for a new result, an expired
+    /// one is evicted, or else the oldest. Running flights are never evicted. Zero keeps nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, Settings};
+    ///
+    /// let settings = Settings::new().window(Duration::MAX).max_retained(2);
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// for key in 1..=3 {
+    ///     group.execute(&key, || Ok(key)).unwrap();
+    /// }
+    /// assert!(!group.forget(&1)); // made room for 3
+    /// assert!(group.forget(&2) && group.forget(&3));
+    /// ```
+    #[doc(alias = "evict")]
+    #[doc(alias = "capacity")]
+    #[doc(alias = "max_capacity")]
+    pub fn max_retained(mut self, max: usize) -> Self {
+        self.max_retained = Some(max as u64);
+        self
+    }
+
+    /// Sets the action of a call that would wait for its own thread.
+    ///
+    /// Default: [`OnDeadlock::Refuse`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, OnDeadlock, Settings};
+    ///
+    /// let settings = Settings::new().on_deadlock(OnDeadlock::Bypass);
+    /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
+    /// let outer = group.execute(&1, || group.execute(&1, || Ok(20)).map(|n| *n + 1).map_err(drop));
+    /// assert_eq!(*outer.unwrap(), 21);
+    /// ```
+    pub fn on_deadlock(mut self, on_deadlock: OnDeadlock) -> Self {
+        self.on_deadlock = on_deadlock;
+        self
+    }
+
+    /// Sets the number of parts of the table, each with a lock of its own. It is rounded up to a
+    /// power of two.
+    ///
+    /// Default: 64. More help only where many cores start flights at once.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero, or more than 65 536.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Settings;
+    ///
+    /// assert_eq!(Settings::new().shards(3), Settings::new().shards(4));
+    /// ```
+    #[track_caller]
+    pub fn shards(mut self, shards: usize) -> Self {
+        assert!(
+            shards > 0,
+            "shards(0): a table has at least one part; \
+             use 1 for a single lock, or leave shards unset for {SHARDS}"
+        );
+        assert!(
+            shards <= MOST_SHARDS,
+            "shards({shards}): more than {MOST_SHARDS} locks only cost memory; \
+             use four for each core, or leave shards unset for {SHARDS}"
+        );
+        self.shards = shards.next_power_of_two();
+        self
+    }
+
+    /// Makes every call read the system's precise clock.
+    ///
+    /// Default: on Linux and with the feature `coarse-clock` (a default one), a late call is
+    /// judged by the kernel's coarse clock while at least four of the kernel's timer ticks
+    /// (4 × 4 ms on most machines) of its window are left, and by the precise clock from then on.
+    /// That is exact unless the tick comes three ticks late, which a virtual machine can cause by
+    /// taking away the processor that keeps the time. A value may then be served after its window,
+    /// by as much as the tick is late beyond that. With this setting that cannot happen, and a late
+    /// call takes about twice as long (20 ns more).
+    ///
+    /// Windows begin, and waits end, by the precise clock in either case. Of this setting and
+    /// [`clock`](Self::clock), the last one set holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Settings};
+    ///
+    /// let prices = Coalescer::builder()
+    ///     .settings(Settings::new().precise_clock())
+    ///     .build(|id: &u32| Ok::<u32, ()>(id * 100));
+    /// assert_eq!(*prices.execute(&7).unwrap(), 700);
+    /// ```
+    pub fn precise_clock(mut self) -> Self {
+        self.clock = ClockChoice::PreciseSystem;
+        self
+    }
+
+    /// Measures all time on a clock that a test moves.
+    ///
+    /// Default: the system's monotonic clock. Meant for tests; see [`ManualClock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, ManualClock, Settings};
+    ///
+    /// let clock = ManualClock::new();
+    /// let squares = Coalescer::builder()
+    ///     .settings(Settings::new().clock(clock.clone()))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&3).unwrap();
+    /// clock.advance(Duration::from_millis(100)); // the window is over
+    /// squares.execute(&3).unwrap();
+    /// assert_eq!(squares.stats().executed_requests, 2);
+    /// ```
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = ClockChoice::Manual(clock);
+        self
+    }
+
+    /// Sets where the functions of `submit` run; see [`Executor`].
+    ///
+    /// Default: none, and [`submit`](crate::Coalescer::submit) panics. Every other call runs the
+    /// function on its own thread, with an executor or without.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Job, Settings};
+    ///
+    /// let settings = Settings::new().executor(|job: Job| { std::thread::spawn(|| job.run()); });
+    /// let squares =
+    ///     Coalescer::builder().settings(settings).build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let ticket = squares.submit(&3).unwrap();
+    /// assert_eq!(*ticket.wait().unwrap(), 9);
+    /// ```
+    #[doc(alias = "pool")]
+    #[doc(alias = "thread_pool")]
+    pub fn executor(mut self, executor: impl Executor + Send + Sync + 'static) -> Self {
+        self.executor = Some(Chosen::new(executor));
+        self
+    }
 }

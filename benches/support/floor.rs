@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use coalescer::{DefaultHashBuilder, Equivalent};
+use coalescer::{DefaultHashBuilder, ToKey};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
@@ -41,11 +41,11 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
 
     pub(crate) fn get<Q>(&self, key: &Q) -> Option<Arc<V>>
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         let hash = self.hasher.hash_one(key);
         let part = self.part(hash).lock();
-        part.map.find(hash, |(other, _)| key.equivalent(other)).map(|(_, value)| Arc::clone(value))
+        part.map.find(hash, |(other, _)| key.matches(other)).map(|(_, value)| Arc::clone(value))
     }
 
     /// Takes in a key that is not there yet.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, SharePolicy, SlowPolicy};
+use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role};
 
 use crate::checker::thread::{self, JoinHandle};
 
@@ -61,14 +61,14 @@ pub struct Answer {
 }
 
 /// Returns the settings that all models have in common.
-pub fn settings(clock: &ManualClock) -> Builder<ForGroup, Hash> {
+pub fn settings(clock: &ManualClock) -> Builder<ForGroup, u8, u64, Hash> {
     Group::builder().shards(1).hasher(Hash::default()).clock(clock.clone())
 }
 
 impl Stage {
     /// Makes a group with these settings and those that all models have in common.
-    pub fn new<P: SharePolicy<u64>, H: SlowPolicy<u8>>(
-        with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P, H>,
+    pub fn new(
+        with: impl FnOnce(Builder<ForGroup, u8, u64, Hash>) -> Builder<ForGroup, u8, u64, Hash>,
     ) -> Self {
         let clock = ManualClock::new();
         Self {
@@ -110,7 +110,7 @@ impl Stage {
     pub fn call(&self, key: u8) -> Answer {
         let mut role = None;
         let answer = self.ask(|stage| {
-            let outcome = stage.group.execute_outcome(&key, || stage.run())?;
+            let outcome = stage.group.call(&key).outcome(|| stage.run())?;
             role = Some(outcome.role);
             Ok(outcome.value)
         });

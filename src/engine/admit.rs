@@ -1,17 +1,15 @@
 //! How the table decides a call: served by the window, leads, follows, bypasses, or is refused.
 
-use std::hash::Hash;
-
-use equivalent::Equivalent;
+use crate::key::ToKey;
 
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
 use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
-use crate::engine::rules::OnDeadlock;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
 use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::settings::OnDeadlock;
 use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::{self, ThreadToken};
@@ -27,7 +25,7 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
     ) -> Result<Hit<V, E>, Entry<'t, K, V, E>>
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         // The user's `Eq` runs under this lock, and nothing else of the user's.
         let mut shard = self.shard(call.hash).lock();

@@ -28,9 +28,11 @@ impl<V> Clone for Answered<V> {
 }
 
 impl<V> Answered<V> {
-    /// The outcome for the user, as of now.
-    pub(crate) fn into_outcome(self, _: &Clock) -> Outcome<V> {
-        let Self { value, role, callers, waited, .. } = self;
-        Outcome { value, role, callers, waited: Duration::from_nanos(waited) }
+    /// The outcome for the user, as of now. Reads the clock.
+    pub(crate) fn into_outcome(self, clock: &Clock) -> Outcome<V> {
+        let Self { value, role, callers, waited, start } = self;
+        let age = clock.now().saturating_sub(start);
+        let [waited, age] = [waited, age].map(Duration::from_nanos);
+        Outcome { value, role, callers, waited, age }
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::answer::{Answer, Answered};
 use crate::engine::rules::Kind;
 use crate::error::Error;
 use crate::outcome::Role;
-use crate::policy::ShareWith;
+use crate::share::ShareWith;
 use crate::sync::{Handle, Mutex};
 use crate::wait::clock::Nanos;
 

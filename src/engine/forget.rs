@@ -1,8 +1,6 @@
 //! `forget`: no call that begins afterwards gets a result that was computed before.
 
-use std::hash::Hash;
-
-use equivalent::Equivalent;
+use crate::key::ToKey;
 
 use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot};
@@ -14,7 +12,7 @@ impl<K, V, E> Table<K, V, E> {
     /// finds when it ends that its result is not kept (S28).
     pub(crate) fn forget<Q>(&self, hash: ShortHash, key: &Q) -> bool
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         let now = self.clock.now();
         let mut deferred = Deferred::new();

@@ -1,38 +1,9 @@
 //! The settings of a table, in the form that decisions are made with.
 
-use crate::wait::clock::{FOREVER, Nanos};
+use std::time::Duration;
 
-/// What a call does that would otherwise wait for itself, directly or over other threads.
-///
-/// # Examples
-///
-/// A function that asks for its own key, and is to be served its own fresh answer instead of an
-/// error:
-///
-/// ```
-/// use coalescer::{Group, OnDeadlock};
-///
-/// let group: Group<u32, u32, ()> =
-///     Group::builder().on_deadlock(OnDeadlock::Bypass).build();
-/// let outer = group.execute(&1, || {
-///     let inner = group.execute(&1, || Ok(20)).expect("ran on its own, unshared");
-///     Ok(*inner + 1)
-/// });
-/// assert_eq!(*outer.unwrap(), 21);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnDeadlock {
-    /// The call gets [`Error::WouldDeadlock`](crate::Error::WouldDeadlock) at once.
-    #[default]
-    Refuse,
-    /// The call runs its own function on its own thread, and shares nothing.
-    ///
-    /// A function that always asks for its own key then recurses until the stack ends. A
-    /// [`Ticket`](crate::Ticket) that leads has handed its function over, so its waits are refused
-    /// all the same.
-    Bypass,
-}
+use crate::settings::{OnDeadlock, Settings};
+use crate::wait::clock::{FOREVER, Nanos, nanos};
 
 /// Which window keeps a result, and so which queue it stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,25 +30,24 @@ pub(crate) struct Rules {
     pub(crate) on_deadlock: OnDeadlock,
 }
 
-impl Default for Rules {
-    /// Pure single flight: everything else is opted in to.
-    fn default() -> Self {
+impl Rules {
+    /// The rules that these settings make, with the age from which on a flight is slow.
+    pub(crate) fn new(settings: &Settings, slow_after: Option<Duration>) -> Self {
+        let bound = |duration: Option<Duration>| duration.map_or(FOREVER, nanos);
         Self {
-            window: 0,
-            error_window: 0,
-            max_requests: u32::MAX,
-            max_join_age: FOREVER,
-            leader_timeout: FOREVER,
-            max_leaders: 2,
-            slow_after: FOREVER,
-            max_wait: FOREVER,
-            max_retained: None,
-            on_deadlock: OnDeadlock::Refuse,
+            window: nanos(settings.window),
+            error_window: nanos(settings.error_window),
+            max_requests: settings.max_requests.unwrap_or(u32::MAX),
+            max_join_age: bound(settings.max_join_age),
+            leader_timeout: bound(settings.leader_timeout),
+            max_leaders: settings.max_leaders,
+            slow_after: bound(slow_after),
+            max_wait: bound(settings.max_wait),
+            max_retained: settings.max_retained,
+            on_deadlock: settings.on_deadlock,
         }
     }
-}
 
-impl Rules {
     /// Whether any result is ever kept.
     #[inline]
     pub(crate) fn keeps_any(&self) -> bool {

@@ -9,9 +9,7 @@
 //! A shard is data: it decides nothing and locks nothing. It returns whatever it removes, so that
 //! the caller drops that after it has released the lock (S47).
 
-use std::hash::Hash;
-
-use equivalent::Equivalent;
+use crate::key::ToKey;
 use hashbrown::HashTable;
 
 use crate::engine::rules::Kind;
@@ -84,11 +82,11 @@ impl<K, V, E> Shard<K, V, E> {
     #[inline]
     pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<SlotId>
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         let is_it = |id: &SlotId| {
             let slot = self.slots.get(*id);
-            slot.hash == hash && key.equivalent(slot.key.get())
+            slot.hash == hash && key.matches(slot.key.get())
         };
         self.map.find(spread(hash), is_it).copied()
     }

@@ -12,9 +12,7 @@
 //! so exactly one does. It calls the hook after it has released them. A slow flight without a gate gets
 //! one, so that the next call sees the report.
 
-use std::hash::Hash;
-
-use equivalent::Equivalent;
+use crate::key::ToKey;
 
 use crate::engine::call::{Call, Follower};
 use crate::engine::slab::SlotId;
@@ -48,7 +46,7 @@ impl<K, V, E> Table<K, V, E> {
     /// Reports the flight that a call of this key meets, if it is slow.
     pub(crate) fn report_slow_on_arrival<Q>(&self, call: &Call<'_, Q>)
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         if self.reports_slow() {
             self.report_slow(self.notice_on_arrival(call));
@@ -74,7 +72,7 @@ impl<K, V, E> Table<K, V, E> {
 
     fn notice_on_arrival<Q>(&self, call: &Call<'_, Q>) -> Option<SlowReport<K>>
     where
-        Q: ?Sized + Hash + Equivalent<K>,
+        Q: ?Sized + ToKey<K>,
     {
         let now = self.clock.now();
         let mut shard = self.shard(call.hash).lock();

@@ -22,8 +22,8 @@ mod spans;
 
 use std::sync::Arc;
 
-pub(crate) use slow::{Hook, SlowReport};
-pub use slow::{NoHook, OnSlowFn, SlowFlight, SlowPolicy};
+pub use slow::SlowFlight;
+pub(crate) use slow::{Hook, OnSlow, SlowReport};
 
 #[cfg(feature = "metrics")]
 use crate::stats::Stats;

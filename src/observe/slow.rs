@@ -1,11 +1,9 @@
 //! The hook for flights that are slow, and what it is told.
 
 use std::any::TypeId;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::Token;
 use crate::sync::{Thread, thread_of};
 use crate::wait::callbacks::contain;
 use crate::wait::clock::Nanos;
@@ -86,107 +84,19 @@ impl<K> SlowReport<K> {
     }
 }
 
-/// Nobody is told of slow flights: a builder without [`on_slow`](crate::Builder::on_slow).
-///
-/// # Examples
-///
-/// It is the default, and so has to be named by nobody:
-///
-/// ```
-/// use coalescer::{Builder, Coalescer, DefaultHashBuilder, ForCoalescer, NoHook, ShareAll};
-///
-/// let settings: Builder<ForCoalescer, DefaultHashBuilder, ShareAll, NoHook> = Coalescer::builder();
-/// let same: Builder<ForCoalescer> = settings;
-/// # drop(same);
-/// ```
-#[derive(Debug, Default)]
-pub struct NoHook;
-
-/// A function is told of slow flights: a builder with [`on_slow`](crate::Builder::on_slow).
-///
-/// # Examples
-///
-/// A function that returns such a builder says for keys of which type it is:
-///
-/// ```
-/// use std::time::Duration;
-/// use coalescer::{Builder, DefaultHashBuilder, ForGroup, Group, OnSlowFn, ShareAll, SlowFlight};
-///
-/// fn settings() -> Builder<ForGroup, DefaultHashBuilder, ShareAll, OnSlowFn<u64>> {
-///     Group::builder().on_slow(Duration::from_secs(5), |slow: &SlowFlight<'_, u64>| {
-///         eprintln!("{} takes {:?}", slow.key, slow.age);
-///     })
-/// }
-///
-/// let group: Group<u64, u64, ()> = settings().build();
-/// assert_eq!(*group.execute(&7, || Ok(49)).unwrap(), 49);
-/// ```
-pub struct OnSlowFn<K> {
-    hook: Arc<Hook<K>>,
-    /// The type of the function, which is all that tells two of them apart.
-    function: TypeId,
+/// The hook of a builder, the age from which on it is called, and the type of its function, which
+/// is all that tells two hooks apart.
+pub(crate) struct OnSlow<K> {
+    pub(crate) after: Duration,
+    pub(crate) hook: Arc<Hook<K>>,
+    pub(crate) function: TypeId,
 }
 
-impl<K> OnSlowFn<K> {
-    pub(crate) fn new<F: Fn(&SlowFlight<'_, K>) + Send + Sync + 'static>(hook: F) -> Self {
-        Self { hook: Arc::new(hook), function: TypeId::of::<F>() }
-    }
-}
-
-impl<K> fmt::Debug for OnSlowFn<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnSlowFn")
-    }
-}
-
-/// Who is told of slow flights of keys of type `K`; implemented by [`NoHook`] and [`OnSlowFn`] only.
-///
-/// # Examples
-///
-/// A function that takes any builder:
-///
-/// ```
-/// use coalescer::{Builder, DefaultHashBuilder, ForGroup, Group, ShareAll, SlowPolicy};
-///
-/// fn squares<H>(settings: Builder<ForGroup, DefaultHashBuilder, ShareAll, H>) -> Group<u64, u64, ()>
-/// where
-///     H: SlowPolicy<u64>,
-/// {
-///     settings.name("squares").build()
-/// }
-///
-/// assert_eq!(squares(Group::builder()).name(), Some("squares"));
-/// ```
-pub trait SlowPolicy<K>: sealed::Sealed {
-    #[doc(hidden)]
-    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>>;
-
-    #[doc(hidden)]
-    fn function(&self, _: Token) -> Option<TypeId>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::NoHook {}
-    impl<K> Sealed for super::OnSlowFn<K> {}
-}
-
-impl<K> SlowPolicy<K> for NoHook {
-    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>> {
-        None
-    }
-
-    fn function(&self, _: Token) -> Option<TypeId> {
-        None
-    }
-}
-
-impl<K> SlowPolicy<K> for OnSlowFn<K> {
-    fn into_hook(self, _: Token) -> Option<Arc<Hook<K>>> {
-        Some(self.hook)
-    }
-
-    fn function(&self, _: Token) -> Option<TypeId> {
-        Some(self.function)
+impl<K> OnSlow<K> {
+    pub(crate) fn new<F>(after: Duration, hook: F) -> Self
+    where
+        F: Fn(&SlowFlight<'_, K>) + Send + Sync + 'static,
+    {
+        Self { after, hook: Arc::new(hook), function: TypeId::of::<F>() }
     }
 }

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::coalescer::Load;
+use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::promise::Promise;
 use crate::engine::queued::Queued;
@@ -11,7 +12,6 @@ use crate::engine::slot::ShortHash;
 use crate::engine::slot::SlotRef;
 use crate::execute::{attempt, run_observed};
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
-use crate::group::AnyCore;
 use crate::observe::SlowReport;
 use crate::sync::this_thread;
 use crate::wait::callbacks::{Callbacks, contain};

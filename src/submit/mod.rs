@@ -15,13 +15,14 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::coalescer::Coalescer;
+use crate::core::{AnyCore, Core};
 use crate::engine::call::{Admission, Call, Mode, NewKey};
 use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
 use crate::engine::slot::Key;
 use crate::error::Error;
 use crate::execute::answer_of;
-use crate::group::{AnyCore, Core, Group};
+use crate::group::Group;
 use crate::key::ToKey;
 use crate::submit::job::{Duty, Function, Task};
 use crate::submit::seat::Seat;

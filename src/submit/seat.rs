@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
+use crate::core::AnyCore;
 use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
-use crate::group::AnyCore;
 use crate::submit::job::{Duty, Function, Task};
 use crate::sync::{Mutex, unique_number};
 use crate::wait::deadlock;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::core::{AnyCore, Patience};
 use crate::engine::flight::Flight;
 use crate::error::Error;
-use crate::group::{AnyCore, Patience};
 use crate::outcome::Outcome;
 use crate::submit::state::State;
 use crate::sync::{Handle, unique_number};

@@ -16,16 +16,16 @@
 
 use std::sync::Arc;
 
+use crate::core::{AnyCore, Patience};
 use crate::engine::answer::Answer;
 use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
-use crate::engine::rules::OnDeadlock;
 use crate::engine::tally::Departure;
 use crate::error::Error;
 use crate::execute::{Awaited, answer_to_leader, attempt, await_flight, run_observed};
-use crate::group::{AnyCore, Patience};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
+use crate::settings::OnDeadlock;
 use crate::submit::job::{Duty, Function, Task};
 use crate::submit::state::State;
 use crate::submit::ticket::Ticket;

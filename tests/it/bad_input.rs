@@ -19,7 +19,7 @@ fn refusal(set: impl FnOnce() + std::panic::UnwindSafe) -> String {
 fn a_setting_that_makes_no_sense_is_refused_by_name_and_with_a_way_out() {
     // S15 S35 S39
     watched(|| {
-        let group = Group::builder;
+        let group = Group::builder::<u32, u32>;
         let refusals: [(&str, &str, String); 6] = [
             ("max_requests(0)", "max_requests unset", refusal(|| drop(group().max_requests(0)))),
             (
@@ -40,7 +40,7 @@ fn a_setting_that_makes_no_sense_is_refused_by_name_and_with_a_way_out() {
             assert!(message.starts_with(setting), "{message}");
             assert!(message.contains(way_out), "{message}");
         }
-        let coalescers = refusal(|| drop(Coalescer::builder().max_requests(0)));
+        let coalescers = refusal(|| drop(Coalescer::builder::<u32, u32>().max_requests(0)));
         assert!(coalescers.starts_with("max_requests(0)"));
     });
 }

@@ -36,7 +36,7 @@ fn every_verb_joins_the_flight_that_runs() {
     // S1 S4
     watched(|| {
         let (coalescer, tell) = told();
-        let leader = call(&coalescer, |c| c.execute_outcome("k"));
+        let leader = call(&coalescer, |c| c.call("k").outcome());
         wait_until(|| coalescer.stats().in_flight == 1);
         let an_hour = Duration::from_secs(3600);
         let followers = [
@@ -54,7 +54,7 @@ fn every_verb_joins_the_flight_that_runs() {
         for follower in followers {
             assert!(Arc::ptr_eq(&follower.join().unwrap().unwrap(), &own.value));
         }
-        assert_eq!(coalescer.execute_outcome("k").unwrap().role, Role::Late);
+        assert_eq!(coalescer.call("k").outcome().unwrap().role, Role::Late);
         assert_eq!(*coalescer.try_execute("k").unwrap(), 1);
     });
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use coalescer::{Builder, Equivalent, ForGroup, Group, ManualClock, ToKey};
+use coalescer::{Builder, ForGroup, Group, ManualClock, ToKey};
 
 use crate::support::{MS, Numbers, watched};
 
@@ -70,13 +70,11 @@ impl Hash for Probe {
     }
 }
 
-impl Equivalent<Key> for Probe {
-    fn equivalent(&self, key: &Key) -> bool {
+impl ToKey<Key> for Probe {
+    fn matches(&self, key: &Key) -> bool {
         self.0 == key.0
     }
-}
 
-impl ToKey<Key> for Probe {
     fn to_key(&self) -> Key {
         call(&self.1);
         Key(self.0, self.1.clone())
@@ -84,7 +82,7 @@ impl ToKey<Key> for Probe {
 }
 
 /// A group that its own keys, values and errors can reach.
-fn reachable(builder: Builder<ForGroup>) -> (Caller, Arc<Reach>) {
+fn reachable(builder: Builder<ForGroup, Key, Value>) -> (Caller, Arc<Reach>) {
     let group: Caller = builder.shards(1).build();
     let reach = Arc::new(Reach::default());
     assert!(reach.group.set(group.clone()).is_ok());
@@ -106,7 +104,7 @@ fn calls_from<R>(reach: &Reach, step: impl FnOnce() -> R) -> usize {
     reach.calls.load(Ordering::SeqCst) - before
 }
 
-fn kept() -> Builder<ForGroup> {
+fn kept() -> Builder<ForGroup, Key, Value> {
     Group::builder().window(Duration::MAX).error_window(Duration::MAX)
 }
 

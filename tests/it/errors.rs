@@ -30,7 +30,7 @@ fn the_window_does_not_keep_errors() {
     watched(|| {
         let group: Numbers = Group::builder().window(Duration::MAX).build();
         group.execute("k", || Err("down".into())).unwrap_err();
-        let next = group.execute_outcome("k", || Ok(1)).unwrap();
+        let next = group.call("k").outcome(|| Ok(1)).unwrap();
         assert_eq!((*next.value, next.role), (1, Role::Leader));
     });
 }

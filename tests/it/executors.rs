@@ -15,7 +15,7 @@ const CALLERS: u64 = 8;
 
 /// Several threads submit the same keys at once; the functions wait until all have, so each key is
 /// one execution (S1), and every ticket has its value (S4 S6).
-fn is_shared_by_many(builder: Builder<ForCoalescer>) {
+fn is_shared_by_many(builder: Builder<ForCoalescer, u64, u64>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let submitted = Arc::new(Barrier::new(CALLERS as usize + 1));
     let (count, gate) =

@@ -74,9 +74,9 @@ fn the_outcome_of_a_forgotten_flight_is_not_kept() {
                 group.forget("k");
                 drop(old.returns(outcome));
                 waiting.into_iter().for_each(|follower| drop(follower.join_unrun()));
-                let next = group.execute_outcome("k", || Ok(2)).unwrap();
+                let next = group.call("k").outcome(|| Ok(2)).unwrap();
                 assert_eq!((*next.value, next.role), (2, Role::Leader));
-                assert_eq!(group.execute_outcome("k", || Ok(3)).unwrap().role, Role::Late);
+                assert_eq!(group.call("k").outcome(|| Ok(3)).unwrap().role, Role::Late);
             }
         }
     });
@@ -91,7 +91,7 @@ fn the_late_end_of_a_forgotten_flight_leaves_a_newer_result_alone() {
         group.forget("k");
         group.execute("k", || Ok(2)).unwrap();
         old.returns(Ok(1)).unwrap();
-        let late = group.execute_outcome("k", || Ok(3)).unwrap();
+        let late = group.call("k").outcome(|| Ok(3)).unwrap();
         assert_eq!((*late.value, late.role), (2, Role::Late));
     });
 }

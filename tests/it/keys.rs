@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coalescer::{Coalescer, Equivalent, Group, ManualClock, ToKey};
+use coalescer::{Coalescer, Group, ManualClock, ToKey};
 
 use crate::support::{MS, Numbers, lead, watched};
 
@@ -30,13 +30,11 @@ impl Hash for Borrowed<'_> {
     }
 }
 
-impl Equivalent<String> for Borrowed<'_> {
-    fn equivalent(&self, key: &String) -> bool {
+impl ToKey<String> for Borrowed<'_> {
+    fn matches(&self, key: &String) -> bool {
         self.text == key
     }
-}
 
-impl ToKey<String> for Borrowed<'_> {
     fn to_key(&self) -> String {
         self.made.fetch_add(1, Ordering::SeqCst);
         self.text.to_owned()
@@ -98,13 +96,11 @@ struct UserRef<'a> {
     id: u64,
 }
 
-impl Equivalent<UserKey> for UserRef<'_> {
-    fn equivalent(&self, key: &UserKey) -> bool {
+impl ToKey<UserKey> for UserRef<'_> {
+    fn matches(&self, key: &UserKey) -> bool {
         self.tenant == key.tenant && self.id == key.id
     }
-}
 
-impl ToKey<UserKey> for UserRef<'_> {
     fn to_key(&self) -> UserKey {
         UserKey { tenant: self.tenant.to_owned(), id: self.id }
     }
@@ -154,13 +150,11 @@ impl Hash for Slow<'_> {
     }
 }
 
-impl Equivalent<u64> for Slow<'_> {
-    fn equivalent(&self, key: &u64) -> bool {
+impl ToKey<u64> for Slow<'_> {
+    fn matches(&self, key: &u64) -> bool {
         *key == 7
     }
-}
 
-impl ToKey<u64> for Slow<'_> {
     fn to_key(&self) -> u64 {
         self.made.fetch_add(1, Ordering::SeqCst);
         self.clock.advance(MS);
@@ -175,7 +169,7 @@ fn a_number_that_a_type_of_the_user_stands_for_is_made_by_a_leader_only() {
         let clock = ManualClock::new();
         let group: Group<u64, u32, ()> = Group::builder().window(MS).clock(clock.clone()).build();
         let key = Slow { clock: &clock, made: AtomicUsize::new(0) };
-        let led = group.execute_outcome(&key, || Ok(1)).unwrap();
+        let led = group.call(&key).outcome(|| Ok(1)).unwrap();
         assert_eq!(led.waited, Duration::ZERO, "making a key is no waiting");
         for _ in 0..3 {
             assert_eq!(*group.execute(&key, || Ok(2)).unwrap(), 1);

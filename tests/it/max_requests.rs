@@ -35,8 +35,8 @@ fn the_limit_counts_leader_followers_and_late_calls() {
         let followers = follow(&group, "k", 2);
         leader.returns(Ok(1)).unwrap();
         followers.into_iter().for_each(|follower| drop(follower.join_unrun().unwrap()));
-        assert_eq!(group.execute_outcome("k", || Ok(2)).unwrap().role, Role::Late);
-        assert_eq!(group.execute_outcome("k", || Ok(2)).unwrap().role, Role::Leader);
+        assert_eq!(group.call("k").outcome(|| Ok(2)).unwrap().role, Role::Late);
+        assert_eq!(group.call("k").outcome(|| Ok(2)).unwrap().role, Role::Leader);
     });
 }
 

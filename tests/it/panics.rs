@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coalescer::{Equivalent, Error, Group, ToKey};
+use coalescer::{Error, Group, ToKey};
 
 use crate::support::{Numbers, follow, lead, start, text, watched};
 
@@ -152,14 +152,12 @@ impl Hash for Touchy {
     }
 }
 
-impl Equivalent<String> for Touchy {
-    fn equivalent(&self, key: &String) -> bool {
+impl ToKey<String> for Touchy {
+    fn matches(&self, key: &String) -> bool {
         self.touch(Method::Eq);
         self.text == key
     }
-}
 
-impl ToKey<String> for Touchy {
     fn to_key(&self) -> String {
         self.touch(Method::ToKey);
         self.text.to_owned()

@@ -194,7 +194,7 @@ fn an_outcome_says_how_many_calls_its_execution_answered() {
                 assert_eq!(follower.join_unrun().unwrap().callers, count + 1);
             }
             for _ in 0..2 {
-                let late = group.execute_outcome(key, || Ok(2)).unwrap();
+                let late = group.call(key).outcome(|| Ok(2)).unwrap();
                 assert_eq!((late.role, late.callers), (Role::Late, count + 1));
             }
         }

@@ -5,9 +5,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{
-    Builder, ForGroup, Group, ManualClock, OnDeadlock, OnSlowFn, ShareAll, SlowFlight,
-};
+use coalescer::{Builder, ForGroup, Group, ManualClock, OnDeadlock, SlowFlight};
 
 use crate::support::{
     Call, MS, NS, Numbers, begin, follow, followers, lead, start, wait_until, watched,
@@ -15,8 +13,7 @@ use crate::support::{
 
 pub(crate) const SLOW: Duration = Duration::from_millis(30);
 
-pub(crate) type Hooked =
-    Builder<ForGroup, coalescer::DefaultHashBuilder, ShareAll, OnSlowFn<String>>;
+pub(crate) type Hooked = Builder<ForGroup, String, u32>;
 
 /// What a hook was told, and by whose thread.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +72,7 @@ pub(crate) fn lead_as(group: &Numbers, name: &'static str, key: &'static str) ->
     let group = group.clone();
     let call = start(move |function| {
         let named = thread::Builder::new().name(name.into());
-        let led = named.spawn(move || group.execute_outcome(key, function));
+        let led = named.spawn(move || group.call(key).outcome(function));
         led.unwrap().join().unwrap()
     });
     call.begun()
@@ -225,7 +222,7 @@ fn the_hook_finds_the_outcome_published_and_may_call_the_group() {
             .clock(clock.clone())
             .on_slow(SLOW, move |slow: &SlowFlight<'_, String>| {
                 let group = handle.lock().unwrap().clone().unwrap();
-                let value = group.execute_outcome(slow.key.as_str(), || Ok(0)).unwrap();
+                let value = group.call(slow.key.as_str()).outcome(|| Ok(0)).unwrap();
                 tell.lock().unwrap().send((*value.value, value.role)).unwrap();
             })
             .build();

@@ -123,7 +123,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     let group = group.clone();
-    start(move |function| group.execute_outcome(key, function))
+    start(move |function| group.call(key).outcome(function))
 }
 
 /// Calls that follow: they are handed out when that many more wait than before.

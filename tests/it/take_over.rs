@@ -256,7 +256,7 @@ fn a_later_result_does_not_replace_the_one_that_is_kept() {
         let (group, stuck, second) = taken_over(&clock);
         second.returns(Ok(2)).unwrap();
         assert_eq!(*stuck.returns(Ok(1)).unwrap().value, 1);
-        let late = group.execute_outcome("k", || Ok(3)).unwrap();
+        let late = group.call("k").outcome(|| Ok(3)).unwrap();
         assert_eq!((*late.value, late.role), (2, Role::Late));
     });
 }

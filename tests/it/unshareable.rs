@@ -68,7 +68,7 @@ fn values_that_pass_the_rule_are_shared_and_kept() {
         for follower in followers {
             assert_eq!(*follower.join_unrun().unwrap().value, 2);
         }
-        assert_eq!(group.execute_outcome("k", || Ok(4)).unwrap().role, Role::Late);
+        assert_eq!(group.call("k").outcome(|| Ok(4)).unwrap().role, Role::Late);
     });
 }
 
@@ -191,8 +191,8 @@ fn a_value_for_followers_goes_to_all_who_wait_and_is_not_kept() {
             assert!(Arc::ptr_eq(&followed.value, &led.value));
         }
         assert!(!group.forget("k"), "it was kept");
-        assert_eq!(group.execute_outcome("k", || Ok(2)).unwrap().role, Role::Leader);
-        assert_eq!(group.execute_outcome("k", || Ok(4)).unwrap().role, Role::Late);
+        assert_eq!(group.call("k").outcome(|| Ok(2)).unwrap().role, Role::Leader);
+        assert_eq!(group.call("k").outcome(|| Ok(4)).unwrap().role, Role::Late);
         let stats = group.stats();
         assert_eq!((stats.executed_requests, stats.followers, stats.late), (2, 3, 1));
     });
@@ -210,7 +210,7 @@ fn a_value_for_followers_takes_no_place_in_a_bounded_table() {
             Group::builder().window(Duration::MAX).max_retained(1).share_with(rule).build();
         group.execute("kept", || Ok(2)).unwrap();
         group.execute("passing", || Ok(1)).unwrap();
-        assert_eq!(group.execute_outcome("kept", || Ok(4)).unwrap().role, Role::Late);
+        assert_eq!(group.call("kept").outcome(|| Ok(4)).unwrap().role, Role::Late);
     });
 }
 

@@ -239,7 +239,7 @@ fn an_outcome_says_how_long_its_call_waited() {
         for follower in waits {
             assert_eq!(follower.join_unrun().unwrap().waited, 20 * MS);
         }
-        let late = group.execute_outcome("k", || Ok(2)).unwrap();
+        let late = group.call("k").outcome(|| Ok(2)).unwrap();
         assert_eq!((late.role, late.waited), (Role::Late, Duration::ZERO));
     });
 }

@@ -31,12 +31,12 @@ fn a_result_is_served_until_just_before_the_window_ends() {
     watched(|| {
         let clock = ManualClock::new();
         let coalescer = coalescer(Duration::ZERO, &clock);
-        assert_eq!(coalescer.execute_outcome("k").unwrap().role, Role::Leader);
+        assert_eq!(coalescer.call("k").outcome().unwrap().role, Role::Leader);
         clock.advance(WINDOW - NS);
-        let late = coalescer.execute_outcome("k").unwrap();
+        let late = coalescer.call("k").outcome().unwrap();
         assert_eq!((*late.value, late.role, late.waited), (1, Role::Late, Duration::ZERO));
         clock.advance(NS);
-        let next = coalescer.execute_outcome("k").unwrap();
+        let next = coalescer.call("k").outcome().unwrap();
         assert_eq!((*next.value, next.role), (2, Role::Leader));
     });
 }
@@ -49,9 +49,9 @@ fn the_window_counts_from_the_start_and_not_from_the_end() {
         let coalescer = coalescer(60 * MS, &clock);
         coalescer.execute("k").unwrap();
         clock.advance(40 * MS - NS);
-        assert_eq!(coalescer.execute_outcome("k").unwrap().role, Role::Late);
+        assert_eq!(coalescer.call("k").outcome().unwrap().role, Role::Late);
         clock.advance(NS);
-        assert_eq!(coalescer.execute_outcome("k").unwrap().role, Role::Leader);
+        assert_eq!(coalescer.call("k").outcome().unwrap().role, Role::Leader);
     });
 }
 
@@ -79,11 +79,11 @@ fn a_function_that_runs_as_long_as_the_window_leaves_nothing_behind() {
         let clock = ManualClock::new();
         let just_in_time = coalescer(WINDOW - NS, &clock);
         just_in_time.execute("k").unwrap();
-        assert_eq!(just_in_time.execute_outcome("k").unwrap().role, Role::Late);
+        assert_eq!(just_in_time.call("k").outcome().unwrap().role, Role::Late);
 
         let too_long = coalescer(WINDOW, &clock);
         too_long.execute("k").unwrap();
-        assert_eq!(too_long.execute_outcome("k").unwrap().role, Role::Leader);
+        assert_eq!(too_long.call("k").outcome().unwrap().role, Role::Leader);
     });
 }
 
@@ -101,7 +101,7 @@ fn those_who_waited_get_the_outcome_of_a_function_longer_than_the_window() {
             let outcome = follower.join_unrun().unwrap();
             assert_eq!((*outcome.value, outcome.waited), (1, 2 * WINDOW));
         }
-        let next = group.execute_outcome("k", || Ok(2)).unwrap();
+        let next = group.call("k").outcome(|| Ok(2)).unwrap();
         assert_eq!((*next.value, next.role), (2, Role::Leader));
     });
 }
@@ -218,7 +218,7 @@ fn a_clock_that_stands_still_does_no_harm() {
         for follower in followers {
             assert_eq!(follower.join_unrun().unwrap().waited, Duration::ZERO);
         }
-        assert_eq!(group.execute_outcome("k", || Ok(2)).unwrap().role, Role::Late);
+        assert_eq!(group.call("k").outcome(|| Ok(2)).unwrap().role, Role::Late);
     });
 }
 
@@ -246,7 +246,7 @@ fn on_the_real_clock_nothing_is_served_after_its_window() {
                 if entry > end {
                     break;
                 }
-                let answer = began.execute_outcome(&1).unwrap();
+                let answer = began.call(&1).outcome().unwrap();
                 match answer.role {
                     Role::Late => assert!(entry - *answer.value < window, "{answer:?}"),
                     _ => executions += 1,

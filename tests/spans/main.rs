@@ -37,7 +37,7 @@ fn lead_as(group: &Numbers, name: &'static str, key: &'static str) -> Call<u32, 
     let group = group.clone();
     let call = start(move |function| {
         let named = thread::Builder::new().name(name.into());
-        let led = named.spawn(move || group.execute_outcome(key, function));
+        let led = named.spawn(move || group.call(key).outcome(function));
         led.unwrap().join().unwrap()
     });
     call.begun()

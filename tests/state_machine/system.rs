@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{
-    Equivalent, Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey,
-};
+use coalescer::{Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey};
 use proptest_state_machine::StateMachineTest;
 
 use crate::model::{Answer, Model, Serial};
@@ -134,7 +132,7 @@ impl System {
             Verb::Deadline(by) => group.execute_deadline(key, self.clock.now() + duration(by), f),
             Verb::Outcome => {
                 let before = self.executions.get();
-                group.execute_outcome(key, f).map(|outcome| checked(outcome, before))
+                group.call(key).outcome(f).map(|outcome| checked(outcome, before))
             }
         }
     }
@@ -229,13 +227,11 @@ impl Hash for KeyRef<'_> {
     }
 }
 
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
+impl ToKey<Key> for KeyRef<'_> {
+    fn matches(&self, key: &Key) -> bool {
         self.id == key.id
     }
-}
 
-impl ToKey<Key> for KeyRef<'_> {
     fn to_key(&self) -> Key {
         Key { id: self.id, _live: Live::clone(self.live) }
     }

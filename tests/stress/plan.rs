@@ -94,7 +94,7 @@ impl Plan {
 
 impl Settings {
     /// All of them but for the rule about sharing, which is about a type.
-    pub(crate) fn builder(&self) -> Builder<ForGroup> {
+    pub(crate) fn builder<K, V>(&self) -> Builder<ForGroup, K, V> {
         let mut builder = Group::builder()
             .window(self.window)
             .error_window(self.error_window)

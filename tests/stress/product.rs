@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Instant;
 
-use coalescer::{Equivalent, ShareWith, ToKey};
+use coalescer::{ShareWith, ToKey};
 
 /// Something of which none may be left at the end: it counts as the handles to it do.
 pub(crate) type Live = Arc<()>;
@@ -87,13 +87,11 @@ impl Hash for KeyRef<'_> {
     }
 }
 
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
+impl ToKey<Key> for KeyRef<'_> {
+    fn matches(&self, key: &Key) -> bool {
         self.id == key.id
     }
-}
 
-impl ToKey<Key> for KeyRef<'_> {
     fn to_key(&self) -> Key {
         Key { id: self.id, _live: Live::clone(self.live) }
     }

@@ -88,7 +88,8 @@ impl<'r> Worker<'r> {
             Verb::Timeout(timeout) => group.execute_timeout(key, timeout, f).map(plain),
             Verb::Deadline(by) => group.execute_deadline(key, entry.at + by, f).map(plain),
             Verb::Outcome => group
-                .execute_outcome(key, f)
+                .call(key)
+                .outcome(f)
                 .map(|outcome| Got::Value(Arc::clone(&outcome.value), Some(outcome))),
         }
     }
@@ -182,7 +183,7 @@ impl Verb {
     fn name(self) -> &'static str {
         match self {
             Self::Execute => "execute",
-            Self::Outcome => "execute_outcome",
+            Self::Outcome => "call().outcome",
             Self::Try => "try_execute",
             Self::Fresh => "execute_fresh",
             Self::Timeout(_) => "execute_timeout",

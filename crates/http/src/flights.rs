@@ -80,7 +80,7 @@ impl<E> Flights<E> {
         if let Freshness::Fresh = freshness {
             return Ok((self.group.execute_fresh(key, lead)?, None));
         }
-        let outcome = self.group.execute_outcome(key, lead)?;
+        let outcome = self.group.call(key).outcome(lead)?;
         let age = self.clock.now().saturating_duration_since(outcome.value.started);
         Ok((outcome.value, (outcome.role == Role::Late).then_some(age)))
     }

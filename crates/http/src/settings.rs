@@ -48,7 +48,7 @@ macro_rules! setters {
         )+
 
         /// A builder with these settings. Their order is that of the fields.
-        fn apply(&self, mut builder: Builder<ForGroup>) -> Builder<ForGroup> {
+        fn apply<K, V>(&self, mut builder: Builder<ForGroup, K, V>) -> Builder<ForGroup, K, V> {
             $(
                 if let Some(value) = self.$name.clone() {
                     builder = builder.$name(value);
@@ -91,7 +91,7 @@ impl Settings {
     }
 
     /// A builder with these settings and the layer's own defaults.
-    pub(crate) fn builder(&self) -> Builder<ForGroup> {
+    pub(crate) fn builder<K, V>(&self) -> Builder<ForGroup, K, V> {
         let defaults = Group::builder().window(DEFAULT_WINDOW).max_retained(DEFAULT_MAX_RETAINED);
         self.apply(defaults).on_deadlock(self.on_deadlock)
     }

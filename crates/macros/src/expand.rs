@@ -55,7 +55,7 @@ impl Output {
             [value, error] => (quote!(#value), quote!(#error)),
             // As of `io::Result<T>`: it is not to be seen here what its error is.
             _ => {
-                let of = quote_spanned!(ty.span()=> <#ty as #library::expanded::Returned>);
+                let of = quote_spanned!(ty.span()=> <#ty as #library::macro_support::Returned>);
                 (quote!(#of::Value), quote!(#of::Error))
             }
         };
@@ -118,7 +118,7 @@ impl Expansion<'_> {
             #(#attrs)*
             #vis #sig {
                 #no_result
-                #library::expanded::#by(#group, #lent #library::expanded::Execute(#run))
+                #library::macro_support::#by(#group, #lent #library::macro_support::Execute(#run))
             }
         }
     }
@@ -179,7 +179,7 @@ impl Expansion<'_> {
             ReturnType::Type(_, ty) => quote!(#ty),
         };
         let run = quote!(|| -> #ty #body);
-        if self.output.is_result { run } else { quote!(#library::expanded::unfailing(#run)) }
+        if self.output.is_result { run } else { quote!(#library::macro_support::unfailing(#run)) }
     }
 
     /// What the body needs beside what it captures: arguments that the key has lent and the body may
@@ -194,8 +194,8 @@ impl Expansion<'_> {
                 let lent = lent(&argument);
                 quote!({
                     #[allow(unused_imports)]
-                    use #library::expanded::Unfit as _;
-                    #library::expanded::Again(#lent).owned()
+                    use #library::macro_support::Unfit as _;
+                    #library::macro_support::Again(#lent).owned()
                 })
             } else {
                 quote!(#name)
@@ -225,8 +225,8 @@ impl Expansion<'_> {
         let check = quote_spanned! {ty.span()=>
             {
                 #[allow(unused_imports)]
-                use #library::expanded::NoResult as _;
-                ::core::assert!(!#library::expanded::Probe::<#ty>::IS_RESULT, #what);
+                use #library::macro_support::NoResult as _;
+                ::core::assert!(!#library::macro_support::Probe::<#ty>::IS_RESULT, #what);
             }
         };
         // An item can name neither type parameters nor `Self`, and a block in the body is looked at
@@ -282,17 +282,17 @@ impl Expansion<'_> {
         let (types, build) = (self.group_types(), self.write_build());
         if !self.function.is_generic() && !self.is_associated() {
             return quote! {
-                static FLIGHTS: ::std::sync::LazyLock<#library::expanded::Flights> =
+                static FLIGHTS: ::std::sync::LazyLock<#library::macro_support::Flights> =
                     ::std::sync::LazyLock::new(|| {
-                        #library::expanded::Flights::of::<#types>(#build)
+                        #library::macro_support::Flights::of::<#types>(#build)
                     });
                 FLIGHTS.group()
             };
         }
         // A static is one for all types that the function, or the `impl` round it, can be of.
         quote! {
-            static FLIGHTS: ::std::sync::LazyLock<#library::expanded::FlightsByType> =
-                ::std::sync::LazyLock::new(#library::expanded::FlightsByType::new);
+            static FLIGHTS: ::std::sync::LazyLock<#library::macro_support::FlightsByType> =
+                ::std::sync::LazyLock::new(#library::macro_support::FlightsByType::new);
             FLIGHTS.group::<#types>(|| #build)
         }
     }
@@ -309,14 +309,18 @@ impl Expansion<'_> {
             None => self.path(),
         };
         let key = self.key.ty();
-        let on_slow =
-            on_slow.iter().map(|(word, after, hook)| quote!(.#word::<#key>(#after, #hook)));
-        let sharing = sharing.iter().map(|(word, rule)| quote!(.#word::<#value>(#rule)));
+        // A closure is checked against the types of its arguments, so those are needed before it.
+        let types = match sharing.is_some() || on_slow.is_some() {
+            true => quote!(::<#key, #value>),
+            false => TokenStream::new(),
+        };
+        let on_slow = on_slow.iter().map(|(word, after, hook)| quote!(.#word(#after, #hook)));
+        let sharing = sharing.iter().map(|(word, rule)| quote!(.#word(#rule)));
         let hasher = hasher.iter().map(
             |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
         );
         quote! {
-            #library::Group::builder().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* .build()
+            #library::Group::builder #types ().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* .build()
         }
     }
 
@@ -354,7 +358,7 @@ impl Expansion<'_> {
             #[doc = #doc]
             #[allow(dead_code, clippy::all, clippy::pedantic)]
             #vis fn #forget #generics (#(#declared),*) -> bool #bounds {
-                #library::expanded::#by(Self::#access #types (), #lent #library::expanded::Forget)
+                #library::macro_support::#by(Self::#access #types (), #lent #library::macro_support::Forget)
             }
         }
     }

@@ -206,7 +206,7 @@ mod settings;
     "```"
 )]
 ///
-/// What stands in `coalescer::expanded` is for this alone, and may change with any version.
+/// What stands in `coalescer::macro_support` is for this alone, and may change with any version.
 #[proc_macro_attribute]
 pub fn coalesce(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attribute.into(), item.into()).into()

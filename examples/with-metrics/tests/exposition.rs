@@ -30,7 +30,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let clock = ManualClock::new();
-        let manager = Manager::with_defaults(Coalescer::builder().clock(clock.clone()));
+        let manager = Manager::with_defaults(coalescer::Settings::new().clock(clock.clone()));
         let (begin, begun) = channel();
         let begin = Mutex::new(begin);
         let load = move |_: &u32| {

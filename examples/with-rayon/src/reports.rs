@@ -38,7 +38,7 @@ pub(crate) type Answer = Result<Arc<Report>, Error<NoRecords>>;
 pub(crate) struct Reports(Coalescer<u32, Report, NoRecords>);
 
 /// Settings for a pool that steals jobs.
-pub(crate) fn settings() -> Builder<ForCoalescer> {
+pub(crate) fn settings() -> Builder<ForCoalescer, u32, Report> {
     Coalescer::builder()
         .name("reports")
         // A job on the thread of its own leader cannot wait for it: it runs the function unshared.
@@ -50,7 +50,7 @@ pub(crate) fn settings() -> Builder<ForCoalescer> {
 impl Reports {
     /// Reports over `records`, a function that adds up half of a year.
     pub(crate) fn new(
-        settings: Builder<ForCoalescer>,
+        settings: Builder<ForCoalescer, u32, Report>,
         pool: Arc<ThreadPool>,
         records: impl Fn(u32, Half) -> Result<u64, NoRecords> + Send + Sync + 'static,
     ) -> Self {

@@ -28,7 +28,7 @@ pub(crate) enum ApiError {
 pub(crate) struct Rates(Coalescer<String, Rate, ApiError>);
 
 /// Settings for an API that limits requests.
-pub(crate) fn settings() -> Builder<ForCoalescer> {
+pub(crate) fn settings() -> Builder<ForCoalescer, String, Rate> {
     Coalescer::builder()
         .name("rates")
         // Maximum age of a rate.
@@ -42,7 +42,7 @@ pub(crate) fn settings() -> Builder<ForCoalescer> {
 
 impl Rates {
     /// The rates of the API at this address, such as `http://127.0.0.1:8080`.
-    pub(crate) fn new(settings: Builder<ForCoalescer>, address: &str) -> Self {
+    pub(crate) fn new(settings: Builder<ForCoalescer, String, Rate>, address: &str) -> Self {
         let (client, address) = (client(), address.to_owned());
         Self(settings.build(move |currency: &String| ask(&client, &address, currency)))
     }

@@ -85,7 +85,7 @@ fn check_unshareable<const N: usize>(model: Model) {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).share_if(|_: &u64| false));
         let threads = [(); N].map(|()| {
             stage.spawn(|stage| {
-                let outcome = stage.group.execute_outcome(&1, || stage.run());
+                let outcome = stage.group.call(&1).outcome(|| stage.run());
                 outcome.expect("nothing fails")
             })
         });

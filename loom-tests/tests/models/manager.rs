@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Manager, ManualClock, Role};
+use coalescer::{Manager, ManualClock, Role, Settings};
 use coalescer_loom_tests::Model;
 use coalescer_loom_tests::checker::thread;
 
@@ -17,12 +17,12 @@ fn number(key: &u8) -> Result<u8, ()> {
 fn a_function_that_is_new_to_two_calls_gets_one_coalescer() {
     let endings = ["followed", "late"];
     Model::new("a new function of a manager, 2", endings).exhaustive().explore(move |seen| {
-        let settings = Coalescer::builder().clock(ManualClock::new()).shards(1);
+        let settings = Settings::new().clock(ManualClock::new()).shards(1);
         let manager = Manager::with_defaults(settings.window(Duration::MAX));
         let threads = [(); 2].map(|()| {
             let manager = manager.clone();
             thread::spawn(move || {
-                manager.coalescer(number).execute_outcome(&1).expect("nothing fails")
+                manager.coalescer(number).call(&1).outcome().expect("nothing fails")
             })
         });
         let [one, other] = threads.map(|thread| thread.join().expect("no panic"));

@@ -16,7 +16,7 @@ fn stuck_until_others_return(stage: &Stage, others: usize) -> (Vec<(u64, Duratio
     let (answers, own) = (Cell::default(), Cell::new(0));
     let run = || {
         let other = |stage: &Stage| {
-            let outcome = stage.group.execute_outcome(&1, || stage.run());
+            let outcome = stage.group.call(&1).outcome(|| stage.run());
             let outcome = outcome.expect("nothing fails");
             (*outcome.value, outcome.waited)
         };

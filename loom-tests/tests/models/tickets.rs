@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer::{Builder, Error, ForGroup, Job, Role, SharePolicy, Ticket};
+use coalescer::{Builder, Error, ForGroup, Job, Role, Ticket};
 use coalescer_loom_tests::checker::thread;
 use coalescer_loom_tests::{Hash, Model, Stage, TICK};
 
@@ -28,8 +28,8 @@ impl Jobs {
 }
 
 /// A stage whose jobs are queued.
-fn queued<P: SharePolicy<u64>>(
-    with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P>,
+fn queued(
+    with: impl FnOnce(Builder<ForGroup, u8, u64, Hash>) -> Builder<ForGroup, u8, u64, Hash>,
 ) -> (Stage, Jobs) {
     let jobs = Jobs::default();
     let queue = jobs.clone();
@@ -128,7 +128,7 @@ fn a_dropped_ticket_is_counted_once() {
 fn a_dropped_ticket_is_released_or_not() {
     let endings = ["released", "not released"];
     Model::new("a ticket is dropped, unshareable", endings).exhaustive().explore(move |seen| {
-        let inline = |builder: Builder<ForGroup, Hash>| {
+        let inline = |builder: Builder<ForGroup, u8, u64, Hash>| {
             builder.executor(|job: Job| job.run()).share_if(|_: &u64| false)
         };
         let stage = Stage::new(inline);

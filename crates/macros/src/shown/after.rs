@@ -2,14 +2,14 @@
 pub fn find_user(
     tenant: &str, id: u64
 ) -> ::core::result::Result<::std::sync::Arc<User>, ::coalescer::Error<DbError> > {
-    ::coalescer::expanded::by_2(
+    ::coalescer::macro_support::by_2(
         find_user::coalescer(),
         tenant,
         &id,
-        ::coalescer::expanded::Execute(|| -> Result<User, DbError> {
+        ::coalescer::macro_support::Execute(|| -> Result<User, DbError> {
             let id = {
-                use ::coalescer::expanded::Unfit as _;
-                ::coalescer::expanded::Again(&id).owned()
+                use ::coalescer::macro_support::Unfit as _;
+                ::coalescer::macro_support::Again(&id).owned()
             };
             query(tenant, id)
         })
@@ -22,9 +22,9 @@ pub enum find_user {}
 impl find_user {
     /// The group of [`find_user`](fn@find_user): its counters, what is under way, and forgetting.
     pub fn coalescer() -> &'static ::coalescer::Group<(::std::string::String, u64), User, DbError> {
-        static FLIGHTS: ::std::sync::LazyLock<::coalescer::expanded::Flights> =
+        static FLIGHTS: ::std::sync::LazyLock<::coalescer::macro_support::Flights> =
             ::std::sync::LazyLock::new(|| {
-                ::coalescer::expanded::Flights::of::<
+                ::coalescer::macro_support::Flights::of::<
                     (::std::string::String, u64), User, DbError, ::coalescer::DefaultHashBuilder
                 >(
                     ::coalescer::Group::builder()
@@ -39,8 +39,8 @@ impl find_user {
 
     /// Forgets what [`find_user`](fn@find_user) has computed, or is computing, of these arguments, and says whether there was something.
     pub fn forget(tenant: &str, id: u64) -> bool {
-        ::coalescer::expanded::by_2(
-            Self::coalescer(), tenant, &id, ::coalescer::expanded::Forget
+        ::coalescer::macro_support::by_2(
+            Self::coalescer(), tenant, &id, ::coalescer::macro_support::Forget
         )
     }
 }

@@ -9,22 +9,30 @@
 //! Coalescers are made outside both maps' locks, as making one takes user code along: its hasher,
 //! and the function itself. Of two that are made at once for one place, one stays.
 
-use std::any::{Any, TypeId, type_name};
+pub(crate) mod error;
+mod names;
+mod report;
+pub(crate) mod type_map;
+
+use std::any::{TypeId, type_name};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
+use std::sync::Weak;
+
+pub use error::NameError;
+pub use report::{ManagerStats, NamedInFlight, NamedStats};
 
 use crate::builder::{Builder, ForCoalescer};
 use crate::coalescer::Coalescer;
 use crate::error::Error;
 use crate::key::ToKey;
-use crate::named::{Managed, ManagerStats, NameError, Named, NamedInFlight, Names, TypeOf};
-use crate::observe::SlowPolicy;
-use crate::policy::SharePolicy;
-use crate::registry::Registry;
+use crate::manager::names::{Made, Named, Names, TypeOf};
+use crate::manager::report::Managed;
+use crate::manager::type_map::TypeMap;
 use crate::settings::Settings;
-use crate::sync::Arc;
+use crate::sync::Handle;
 
 /// Makes coalescers as they are asked for, and finds them again: by their function, or by a name.
 ///
@@ -41,8 +49,17 @@ use crate::sync::Arc;
 /// # Ok::<(), coalescer::Error<DbError>>(())
 /// ```
 ///
-/// It is a handle: clones share the coalescers. Nothing is ever taken out of it, so give names to
-/// what a program has a fixed number of, and not to tenants or requests.
+/// It knows only the coalescers that it made, and those that were given to it by
+/// [`adopt`](Self::adopt). It is a handle: clones share the coalescers. Nothing is ever taken out of
+/// it, so give names to coalescers of which a program has a fixed number, and not to tenants or
+/// requests.
+///
+/// # A function that uses its manager
+///
+/// A manager owns its coalescers, and a coalescer owns its function. A function that owns a handle to
+/// its own manager closes a circle, which is never freed. Give it a weak handle from
+/// [`downgrade`](Self::downgrade) instead. A manager in a `static` lives as long as the program in
+/// any case.
 ///
 /// # Which coalescer
 ///
@@ -76,10 +93,10 @@ use crate::sync::Arc;
 /// ```
 /// use std::sync::LazyLock;
 /// use std::time::Duration;
-/// use coalescer::{Coalescer, Manager};
+/// use coalescer::{Manager, Settings};
 ///
 /// static COALESCERS: LazyLock<Manager> = LazyLock::new(|| {
-///     Manager::with_defaults(Coalescer::builder().window(Duration::from_millis(20)))
+///     Manager::with_defaults(Settings::new().window(Duration::from_millis(20)))
 /// });
 ///
 /// let double = |n: &u64| Ok::<u64, ()>(2 * n);
@@ -89,12 +106,12 @@ use crate::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Manager {
-    shared: StdArc<Shared>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
     defaults: Settings,
-    functions: Registry<Box<dyn Managed>>,
+    functions: TypeMap<Box<dyn Managed>>,
     names: Names,
 }
 
@@ -109,34 +126,25 @@ impl Manager {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::with_defaults(Coalescer::builder())
+        Self::with_defaults(Settings::new())
     }
 
     /// A manager whose coalescers begin with these settings.
     ///
-    /// Each coalescer has a hasher of its own, though.
-    ///
-    /// # Panics
-    ///
-    /// If the settings have a name, which all coalescers would have.
+    /// Each coalescer has a hasher and a name of its own.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::{Coalescer, Manager};
+    /// use coalescer::{Manager, Settings};
     ///
-    /// let manager = Manager::with_defaults(Coalescer::builder().max_requests(100));
+    /// let manager = Manager::with_defaults(Settings::new().max_requests(100));
     /// assert_eq!(*manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap(), 9);
     /// ```
-    #[track_caller]
     #[must_use]
-    pub fn with_defaults(defaults: Builder<ForCoalescer>) -> Self {
-        let shared = Shared {
-            defaults: defaults.without_name().settings::<(), ()>(),
-            functions: Registry::new(),
-            names: Names::new(),
-        };
-        Self { shared: StdArc::new(shared) }
+    pub fn with_defaults(defaults: Settings) -> Self {
+        let shared = Shared { defaults, functions: TypeMap::new(), names: Names::new() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The value for this key, as [`Coalescer::execute`] of the function's own coalescer gives it.
@@ -170,7 +178,7 @@ impl Manager {
     /// # Ok::<(), coalescer::Error<std::io::Error>>(())
     /// ```
     #[inline]
-    pub fn execute<K, V, E, F, Q>(&self, load: F, key: &Q) -> Result<Arc<V>, Error<E>>
+    pub fn execute<K, V, E, F, Q>(&self, load: F, key: &Q) -> Result<Handle<V>, Error<E>>
     where
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
         Q: ?Sized + ToKey<K>,
@@ -222,13 +230,11 @@ impl Manager {
         E: Send + Sync + 'static,
     {
         let make = || {
-            let builder = Builder::with_settings(&self.shared.defaults);
-            let made = builder.name(type_name::<F>()).build(load);
+            let made = self.builder().name(type_name::<F>()).build(load);
             Box::new(made) as Box<dyn Managed>
         };
         let found = self.shared.functions.get_or_add(TypeId::of::<F>(), make);
-        let coalescer: &dyn Any = &**found;
-        coalescer.downcast_ref().expect("a function takes one type and returns one")
+        found.as_any().downcast_ref().expect("a function takes one type and returns one")
     }
 
     /// The coalescer of this name, with the manager's settings; made if there is none.
@@ -297,10 +303,10 @@ impl Manager {
     /// assert!(matches!(other, Err(NameError::OtherSettings { setting: "window", .. })));
     /// # Ok::<(), NameError>(())
     /// ```
-    pub fn named_with<K, V, E, S, F, P, H>(
+    pub fn named_with<K, V, E, S, F>(
         &self,
         name: &str,
-        settings: impl FnOnce(Builder<ForCoalescer>) -> Builder<ForCoalescer, S, P, H>,
+        settings: impl FnOnce(Builder<ForCoalescer, K, V>) -> Builder<ForCoalescer, K, V, S>,
         load: F,
     ) -> Result<Coalescer<K, V, E, S>, NameError>
     where
@@ -309,23 +315,89 @@ impl Manager {
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
         S: BuildHasher + Send + Sync + 'static,
-        P: SharePolicy<V>,
-        H: SlowPolicy<K>,
     {
-        let builder = settings(Builder::with_settings(&self.shared.defaults)).without_name();
-        let (function, settings) = (TypeOf::of::<F>(), builder.settings());
+        let builder = settings(self.builder()).without_name();
+        let made = Made { function: TypeOf::of::<F>(), settings: builder.compared() };
         let named = self.shared.names.get(name).unwrap_or_else(|| {
-            let made = Named {
-                coalescer: Box::new(builder.name(name).build(load)),
-                types: TypeOf::of::<Coalescer<K, V, E, S>>(),
-                function,
-                settings: settings.clone(),
-            };
-            self.shared.names.get_or_add(name, StdArc::new(made))
+            let coalescer = builder.name(name).build(load);
+            let named = Named::new(name, coalescer, Some(made.clone()));
+            self.shared.names.get_or_add(name, Arc::new(named))
         });
         let coalescer = named.typed(name)?;
-        named.agrees(name, function, &settings)?;
+        named.agrees(name, &made)?;
         Ok(coalescer)
+    }
+
+    /// Gives a name to a coalescer that was built elsewhere, so that this manager finds, counts and
+    /// forgets it with its own.
+    ///
+    /// The manager shows it by this name; the coalescer itself keeps the name of its builder. A
+    /// coalescer with a pool in its function is one example: it is built where the pool is.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`](NameError::Taken) if the name belongs to another coalescer. To adopt the same one
+    /// again is no error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, Manager, NameError};
+    ///
+    /// let manager = Manager::new();
+    /// let users = Coalescer::builder()
+    ///     .window(Duration::from_secs(1))
+    ///     .build(|id: &u64| Ok::<String, ()>(format!("user {id}")));
+    /// manager.adopt("users", &users)?;
+    ///
+    /// users.execute(&7).unwrap();
+    /// assert_eq!(manager.stats().coalescers[0].name, "users");
+    /// let found: Coalescer<u64, String, ()> = manager.get("users")?;
+    /// assert_eq!(found.stats().total_requests, 1);
+    /// # Ok::<(), NameError>(())
+    /// ```
+    #[doc(alias = "add")]
+    #[doc(alias = "register")]
+    pub fn adopt<K, V, E, S>(
+        &self,
+        name: &str,
+        coalescer: &Coalescer<K, V, E, S>,
+    ) -> Result<(), NameError>
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+    {
+        let named = Arc::new(Named::new(name, coalescer.clone(), None));
+        let found = self.shared.names.get_or_add(name, named);
+        let is_same = found.typed(name).is_ok_and(|found| coalescer.is_handle_of(&found));
+        if is_same { Ok(()) } else { Err(NameError::Taken { name: name.to_owned() }) }
+    }
+
+    fn builder<K, V>(&self) -> Builder<ForCoalescer, K, V> {
+        Coalescer::builder().settings(self.shared.defaults.clone())
+    }
+
+    /// A handle that does not keep the coalescers alive; for functions that use their manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Manager;
+    ///
+    /// let manager = Manager::new();
+    /// let weak = manager.downgrade();
+    /// let status = manager.named("status", move |_: &()| {
+    ///     let manager = weak.upgrade().ok_or("the manager is gone")?;
+    ///     Ok::<usize, &str>(manager.in_flight().len())
+    /// });
+    /// assert_eq!(*status.unwrap().execute(&()).unwrap(), 1);
+    /// ```
+    #[must_use]
+    pub fn downgrade(&self) -> WeakManager {
+        WeakManager { shared: Arc::downgrade(&self.shared) }
     }
 
     /// The coalescer that has been given this name.
@@ -372,7 +444,7 @@ impl Manager {
     #[must_use]
     pub fn stats(&self) -> ManagerStats {
         let mut coalescers = Vec::new();
-        self.for_each(|coalescer| coalescers.push(coalescer.stats()));
+        self.for_each(|name, coalescer| coalescers.push(NamedStats::new(name, coalescer.stats())));
         coalescers.sort_by(|one, other| one.name.cmp(&other.name));
         ManagerStats { total: coalescers.iter().map(|one| one.stats).sum(), coalescers }
     }
@@ -387,8 +459,9 @@ impl Manager {
     /// ```
     /// # #[cfg(feature = "serde")] {
     /// let manager = coalescer::Manager::new();
-    /// let handle = manager.clone();
+    /// let weak = manager.downgrade();
     /// let page = manager.named("pages", move |_: &u64| {
+    ///     let handle = weak.upgrade().expect("it is used below");
     ///     // {"flights":[{"name":"pages","age_seconds":0.0,"followers":0,"executions":1,
     ///     //   "leader":"main"}],"stats":{"total":{"total_requests":1, ..
     ///     let status = serde_json::json!({
@@ -405,7 +478,10 @@ impl Manager {
     #[must_use]
     pub fn in_flight(&self) -> Vec<NamedInFlight> {
         let mut flights = Vec::new();
-        self.for_each(|coalescer| flights.append(&mut coalescer.in_flight()));
+        self.for_each(|name, coalescer| {
+            let of_one = coalescer.in_flight().into_iter();
+            flights.extend(of_one.map(|flight| NamedInFlight::new(name, flight)));
+        });
         flights.sort_by(|one, other| other.age.cmp(&one.age).then(one.name.cmp(&other.name)));
         flights
     }
@@ -423,7 +499,7 @@ impl Manager {
     /// ```
     pub fn forget_all(&self) -> usize {
         let mut forgotten = 0;
-        self.for_each(|coalescer| forgotten += coalescer.forget_all());
+        self.for_each(|_, coalescer| forgotten += coalescer.forget_all());
         forgotten
     }
 
@@ -439,15 +515,56 @@ impl Manager {
     /// ```
     #[cfg(feature = "metrics")]
     pub fn publish_metrics(&self) {
-        self.for_each(Managed::publish_metrics);
+        self.for_each(|_, coalescer| coalescer.publish_metrics());
     }
 
-    /// Calls `f` with every coalescer, under no lock.
-    fn for_each(&self, mut f: impl FnMut(&dyn Managed)) {
-        self.shared.functions.values().for_each(|coalescer| f(&**coalescer));
-        self.shared.names.all().iter().for_each(|named| f(&*named.coalescer));
+    /// Calls `f` with the name of every coalescer and the coalescer, under no lock.
+    fn for_each(&self, mut f: impl FnMut(&str, &dyn Managed)) {
+        self.shared.functions.values().for_each(|found| f(found.name(), &**found));
+        self.shared.names.all().iter().for_each(|named| f(&named.name, &*named.coalescer));
     }
 }
+
+/// A handle to a [`Manager`] that does not keep it alive; from [`Manager::downgrade`].
+///
+/// # Examples
+///
+/// ```
+/// let manager = coalescer::Manager::new();
+/// let weak = manager.downgrade();
+/// assert!(weak.upgrade().is_some());
+/// drop(manager);
+/// assert!(weak.upgrade().is_none());
+/// ```
+#[derive(Clone)]
+pub struct WeakManager {
+    shared: Weak<Shared>,
+}
+
+impl WeakManager {
+    /// The manager, unless its last handle has been dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let manager = coalescer::Manager::new();
+    /// let weak = manager.downgrade();
+    /// assert_eq!(weak.upgrade().unwrap().stats().coalescers.len(), 0);
+    /// ```
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Manager> {
+        self.shared.upgrade().map(|shared| Manager { shared })
+    }
+}
+
+impl fmt::Debug for WeakManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakManager")
+    }
+}
+
+impl UnwindSafe for WeakManager {}
+impl RefUnwindSafe for WeakManager {}
 
 /// Stops the build for a function that its type does not tell from others. Called where users call,
 /// so that the compiler names their line.

@@ -4,19 +4,16 @@
 //! They are looked up by reference, and owned only where a flight starts.
 
 use std::any::{Any, TypeId};
-use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::marker::PhantomData;
-
-use hashbrown::Equivalent;
 
 use crate::error::Error;
 use crate::group::Group;
-use crate::key::ToKey;
-use crate::registry::Registry;
-use crate::sync::Arc;
+use crate::key::{Parts, ToKey};
+use crate::manager::type_map::TypeMap;
+use crate::sync::Handle;
 
 /// An argument that can be a part of a key, which owns it as a `K`.
 ///
@@ -31,12 +28,7 @@ use crate::sync::Arc;
 pub trait KeyPart<K>: ToKey<K> {}
 
 #[diagnostic::do_not_recommend]
-impl<Q, K> KeyPart<K> for Q
-where
-    Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
-    K: Borrow<Q>,
-{
-}
+impl<Q: ?Sized + ToKey<K>, K> KeyPart<K> for Q {}
 
 /// An argument once more, for the body that may consume it while the key has it lent.
 #[derive(Debug)]
@@ -87,7 +79,7 @@ where
     S: BuildHasher,
     F: FnOnce() -> Result<V, E>,
 {
-    type Output = Result<Arc<V>, Error<E>>;
+    type Output = Result<Handle<V>, Error<E>>;
 
     #[inline]
     fn call<Q>(self, group: &Group<K, V, E, S>, key: &Q) -> Self::Output
@@ -110,18 +102,6 @@ impl<K, V, E, S: BuildHasher> Verb<K, V, E, S> for Forget {
         Q: ?Sized + ToKey<K>,
     {
         group.forget(key)
-    }
-}
-
-/// Several arguments, lent: a tuple of references, which finds a tuple of what they refer to.
-///
-/// A reference hashes as what it refers to does, and so does a tuple of them.
-struct Lent<T>(T);
-
-impl<T: Hash> Hash for Lent<T> {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
     }
 }
 
@@ -153,7 +133,7 @@ where
 
 /// So many arguments are the key, which is a tuple.
 macro_rules! by_several {
-    ($($by:ident: $($Q:ident $K:ident $q:ident $at:tt)+;)+) => {$(
+    ($($by:ident: $($Q:ident $K:ident $q:ident)+;)+) => {$(
         #[inline]
         #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
         pub fn $by<$($Q, $K,)+ V, E, S, W>(
@@ -165,46 +145,27 @@ macro_rules! by_several {
             $($Q: ?Sized + KeyPart<$K>,)+
             W: Verb<($($K,)+), V, E, S>,
         {
-            verb.call(group, &Lent(($($q,)+)))
-        }
-
-        impl<$($Q, $K),+> Equivalent<($($K,)+)> for Lent<($(&$Q,)+)>
-        where
-            $($Q: ?Sized + KeyPart<$K>,)+
-        {
-            #[inline]
-            fn equivalent(&self, key: &($($K,)+)) -> bool {
-                $(self.0.$at.equivalent(&key.$at))&&+
-            }
-        }
-
-        impl<$($Q, $K),+> ToKey<($($K,)+)> for Lent<($(&$Q,)+)>
-        where
-            $($Q: ?Sized + KeyPart<$K>,)+
-        {
-            fn to_key(&self) -> ($($K,)+) {
-                ($(self.0.$at.to_key(),)+)
-            }
+            verb.call(group, &Parts(($($q,)+)))
         }
     )+};
 }
 
 // As many as a tuple may have that is `Hash` and `Eq`.
 by_several! {
-    by_2: A KA a 0 B KB b 1;
-    by_3: A KA a 0 B KB b 1 C KC c 2;
-    by_4: A KA a 0 B KB b 1 C KC c 2 D KD d 3;
-    by_5: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4;
-    by_6: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5;
-    by_7: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6;
-    by_8: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7;
-    by_9: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8;
-    by_10: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
-        L KL l 9;
-    by_11: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
-        L KL l 9 M KM m 10;
-    by_12: A KA a 0 B KB b 1 C KC c 2 D KD d 3 F KF f 4 G KG g 5 H KH h 6 I KI i 7 J KJ j 8
-        L KL l 9 M KM m 10 N KN n 11;
+    by_2: A KA a B KB b;
+    by_3: A KA a B KB b C KC c;
+    by_4: A KA a B KB b C KC c D KD d;
+    by_5: A KA a B KB b C KC c D KD d F KF f;
+    by_6: A KA a B KB b C KC c D KD d F KF f G KG g;
+    by_7: A KA a B KB b C KC c D KD d F KF f G KG g H KH h;
+    by_8: A KA a B KB b C KC c D KD d F KF f G KG g H KH h I KI i;
+    by_9: A KA a B KB b C KC c D KD d F KF f G KG g H KH h I KI i J KJ j;
+    by_10: A KA a B KB b C KC c D KD d F KF f G KG g H KH h I KI i J KJ j
+        L KL l;
+    by_11: A KA a B KB b C KC c D KD d F KF f G KG g H KH h I KI i J KJ j
+        L KL l M KM m;
+    by_12: A KA a B KB b C KC c D KD d F KF f G KG g H KH h I KI i J KJ j
+        L KL l M KM m N KN n;
 }
 
 /// A function that returns no `Result`, as one that cannot fail.
@@ -288,13 +249,13 @@ impl fmt::Debug for Flights {
 /// The groups of one function that is many: a generic one, or one in a generic `impl`.
 ///
 /// They are told apart by the type of a closure, which the function's type parameters are a part of.
-pub struct FlightsByType(Registry<Flights>);
+pub struct FlightsByType(TypeMap<Flights>);
 
 impl FlightsByType {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "called by one expansion, by this name")]
     pub fn new() -> Self {
-        Self(Registry::new())
+        Self(TypeMap::new())
     }
 
     /// The group of the function that calls this with this closure. Without a lock, if it is there.

@@ -8,7 +8,7 @@
 //! bucket ──▶ entry ──▶ entry ──▶ not set yet: the next one comes here, under `growing`
 //! ```
 //!
-//! Nothing is ever taken out, so what was found stays for as long as the registry does.
+//! Nothing is ever taken out, so what was found stays for as long as the map does.
 
 use std::any::TypeId;
 use std::array;
@@ -23,7 +23,7 @@ use crate::sync::{Mutex, OnceCell};
 const BUCKETS: usize = 64;
 
 /// Values by type, for values that are never taken out.
-pub(crate) struct Registry<T> {
+pub(crate) struct TypeMap<T> {
     buckets: [Link<T>; BUCKETS],
     /// Held while an entry is hung on, so that no two are hung on the same link and no type gets
     /// two. A leaf, and no user code runs under it.
@@ -38,7 +38,7 @@ struct Entry<T> {
     next: Link<T>,
 }
 
-impl<T> Registry<T> {
+impl<T> TypeMap<T> {
     pub(crate) fn new() -> Self {
         Self { buckets: array::from_fn(|_| OnceCell::new()), growing: Mutex::new(()) }
     }

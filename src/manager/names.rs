@@ -1,0 +1,96 @@
+//! The names of a manager: a map from names to coalescers, and the comparison with what a second
+//! caller of a name brings.
+
+use std::any::{TypeId, type_name};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::builder::Compared;
+use crate::manager::error::NameError;
+use crate::manager::report::Managed;
+use crate::sync::Mutex;
+
+/// A type, identified by its id and shown by its name.
+#[derive(Clone, Copy)]
+pub(crate) struct TypeOf {
+    id: TypeId,
+    name: &'static str,
+}
+
+impl TypeOf {
+    pub(crate) fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>(), name: type_name::<T>() }
+    }
+}
+
+/// A coalescer with a name.
+pub(crate) struct Named {
+    pub(crate) name: Arc<str>,
+    pub(crate) coalescer: Box<dyn Managed>,
+    types: TypeOf,
+    /// `None` for one that was built elsewhere: the manager does not know its function.
+    made: Option<Made>,
+}
+
+/// The function and the settings of a coalescer that a manager made. The next caller of its name
+/// must bring the same.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) function: TypeOf,
+    pub(crate) settings: Compared,
+}
+
+impl Named {
+    pub(crate) fn new<C: Managed + 'static>(name: &str, coalescer: C, made: Option<Made>) -> Self {
+        let types = TypeOf::of::<C>();
+        Self { name: name.into(), coalescer: Box::new(coalescer), types, made }
+    }
+
+    /// The coalescer, if it has these types.
+    pub(crate) fn typed<C: Clone + 'static>(&self, name: &str) -> Result<C, NameError> {
+        let coalescer = self.coalescer.as_any().downcast_ref::<C>();
+        coalescer.cloned().ok_or_else(|| NameError::OtherTypes {
+            name: name.to_owned(),
+            has: self.types.name,
+            asked: type_name::<C>(),
+        })
+    }
+
+    /// Whether a caller who brings this function and these settings would make the same coalescer.
+    pub(crate) fn agrees(&self, name: &str, asked: &Made) -> Result<(), NameError> {
+        let name = || name.to_owned();
+        let Some(made) = &self.made else { return Err(NameError::Taken { name: name() }) };
+        if made.function.id != asked.function.id {
+            let (has, asked) = (made.function.name, asked.function.name);
+            return Err(NameError::OtherFunction { name: name(), has, asked });
+        }
+        match made.settings.differs_in(&asked.settings) {
+            Some(setting) => Err(NameError::OtherSettings { name: name(), setting }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The named coalescers. The lock is a leaf: names are compared under it, and nothing else is done.
+pub(crate) struct Names(Mutex<HashMap<Arc<str>, Arc<Named>>>);
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Named>> {
+        self.0.lock().get(name).cloned()
+    }
+
+    /// What has this name: this one, unless another was there before. An argument goes after the
+    /// variables, so what is not needed is dropped when the lock has been let go.
+    pub(crate) fn get_or_add(&self, name: &str, new: Arc<Named>) -> Arc<Named> {
+        let mut names = self.0.lock();
+        Arc::clone(names.entry(name.into()).or_insert_with(|| Arc::clone(&new)))
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Named>> {
+        self.0.lock().values().cloned().collect()
+    }
+}

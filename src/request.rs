@@ -1,0 +1,304 @@
+//! [`Request`]: one call with every choice that a call has.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::time::{Duration, Instant};
+
+use crate::coalescer::Coalescer;
+use crate::core::{Patience, Want};
+use crate::engine::call::Mode;
+use crate::error::Error;
+use crate::group::Group;
+use crate::key::ToKey;
+use crate::outcome::Outcome;
+use crate::sync::Handle;
+use crate::wait::clock::nanos;
+
+/// A call that is not made yet; from [`Coalescer::call`] and [`Group::call`].
+///
+/// It combines one choice of each column. The first line is the default.
+///
+/// | which result is accepted | how long the call waits for other calls | what it returns |
+/// |---|---|---|
+/// | any that the settings allow | until the outcome is there | [`run`](Self::run): the value |
+/// | [`fresh`](Self::fresh): one of an execution that starts after the call | [`timeout`](Self::timeout): at most so long | [`outcome`](Self::outcome): the value, and how the call came by it |
+/// | [`max_age`](Self::max_age): one that started at most so long ago | [`deadline`](Self::deadline): until an instant | |
+/// | | [`no_wait`](Self::no_wait): not at all | |
+///
+/// Nothing happens before `run` or `outcome`: a deadline counts from there. If a request says
+/// twice how to wait, or which result to accept, the last one holds. The setting
+/// [`max_wait`](crate::Settings::max_wait) bounds every wait in addition.
+///
+/// For a [`Coalescer`], `run()` and `outcome()` take no argument; for a [`Group`], they take the
+/// function.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, Group, Role};
+///
+/// let users = Coalescer::new(|id: &u64| Ok::<String, ()>(format!("user {id}")));
+/// let second = Duration::from_secs(1);
+///
+/// let user = users.call(&7).timeout(second).outcome()?;
+/// assert_eq!((user.role, user.callers), (Role::Leader, 1));
+/// assert_eq!(*users.call(&7).max_age(second).run()?, "user 7"); // the same one
+/// users.call(&7).fresh().timeout(second).run()?; // a new one
+/// assert_eq!(users.stats().executed_requests, 2);
+///
+/// let group: Group<u64, u64, ()> = Group::new();
+/// assert_eq!(*group.call(&7).no_wait().run(|| Ok(49))?, 49);
+/// # Ok::<(), coalescer::Error<()>>(())
+/// ```
+#[must_use = "a request does nothing until run or outcome is called"]
+pub struct Request<'a, Q: ?Sized, C> {
+    target: &'a C,
+    key: &'a Q,
+    want: Want,
+}
+
+impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
+    pub(crate) fn new(target: &'a C, key: &'a Q) -> Self {
+        Self { target, key, want: Want::ANY }
+    }
+
+    /// Accepts only the outcome of an execution that starts after this call, as
+    /// [`execute_fresh`](Coalescer::execute_fresh) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// squares.execute(&7).unwrap();
+    /// squares.call(&7).fresh().run().unwrap(); // not the result that the window keeps
+    /// assert_eq!(squares.stats().executed_requests, 2);
+    /// ```
+    pub fn fresh(mut self) -> Self {
+        self.want.max_age = 0;
+        self
+    }
+
+    /// Accepts only an outcome whose computation started at most `age` before this call.
+    ///
+    /// An older result in the window is not served, and a running execution that started earlier
+    /// is not joined: the call then gets the outcome of a newer execution, as a
+    /// [`fresh`](Self::fresh) call does. The age counts from the start of the execution, as the
+    /// window does. It only narrows the window: a result whose window is over is never served.
+    ///
+    /// # Examples
+    ///
+    /// One caller needs a fresher value than the others:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, ManualClock};
+    ///
+    /// let clock = ManualClock::new();
+    /// let second = Duration::from_secs(1);
+    /// let stock = Coalescer::builder()
+    ///     .window(60 * second)
+    ///     .clock(clock.clone())
+    ///     .build(|id: &u64| Ok::<u64, ()>(id * 10));
+    ///
+    /// stock.execute(&7).unwrap();
+    /// clock.advance(5 * second);
+    /// stock.call(&7).max_age(5 * second).run().unwrap(); // served by the window
+    /// stock.call(&7).max_age(2 * second).run().unwrap(); // too old: a new execution
+    /// assert_eq!(stock.stats().executed_requests, 2);
+    /// ```
+    pub fn max_age(mut self, age: Duration) -> Self {
+        // The engine's bound is exclusive, and zero is a fresh call.
+        self.want.max_age = nanos(age).saturating_add(1);
+        self
+    }
+
+    /// Waits for other calls at most so long, as
+    /// [`execute_timeout`](Coalescer::execute_timeout) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Barrier;
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); finish.wait(); Ok(49) }));
+    ///     started.wait();
+    ///     let waited = group.call(&7).timeout(Duration::from_millis(1)).run(|| Ok(0));
+    ///     assert!(waited.unwrap_err().is_timeout());
+    ///     finish.wait();
+    /// });
+    /// ```
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.waits(Mode::Wait, Patience::For(timeout))
+    }
+
+    /// Waits for other calls until this instant, as
+    /// [`execute_deadline`](Coalescer::execute_deadline) does.
+    ///
+    /// # Examples
+    ///
+    /// One deadline for two calls:
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use coalescer::Coalescer;
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let deadline = Instant::now() + Duration::from_secs(1);
+    /// let nine = squares.call(&3).deadline(deadline).run()?;
+    /// let sixteen = squares.call(&4).deadline(deadline).run()?;
+    /// assert_eq!(*nine + *sixteen, 25);
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    pub fn deadline(self, deadline: Instant) -> Self {
+        self.waits(Mode::Wait, Patience::Until(deadline))
+    }
+
+    /// Never waits for other calls, as [`try_execute`](Coalescer::try_execute) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Barrier;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); finish.wait(); Ok(49) }));
+    ///     started.wait();
+    ///     assert!(group.call(&7).fresh().no_wait().run(|| Ok(0)).unwrap_err().would_block());
+    ///     finish.wait();
+    /// });
+    /// ```
+    pub fn no_wait(self) -> Self {
+        self.waits(Mode::Try, Patience::Endless)
+    }
+
+    fn waits(mut self, mode: Mode, patience: Patience) -> Self {
+        (self.want.mode, self.want.patience) = (mode, patience);
+        self
+    }
+}
+
+impl<Q, K, V, E, S> Request<'_, Q, Coalescer<K, V, E, S>>
+where
+    Q: ?Sized + ToKey<K>,
+    S: BuildHasher,
+{
+    /// Makes the call, and returns the value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Coalescer::execute`]; [`TimedOut`](Error::TimedOut) with a timeout or a deadline, and
+    /// [`WouldBlock`](Error::WouldBlock) with `no_wait`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let squares = coalescer::Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(*squares.call(&7).no_wait().run().unwrap(), 49);
+    /// ```
+    pub fn run(self) -> Result<Handle<V>, Error<E>> {
+        self.target.answer(self.key, self.want).map(|answered| answered.value)
+    }
+
+    /// Makes the call, and returns the value together with how the call came by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, Role};
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(squares.call(&7).outcome().unwrap().role, Role::Leader);
+    /// assert_eq!(squares.call(&7).outcome().unwrap().role, Role::Late);
+    /// ```
+    pub fn outcome(self) -> Result<Outcome<V>, Error<E>> {
+        let answer = self.target.answer(self.key, self.want);
+        answer.map(|answered| answered.into_outcome(&self.target.group.core.table.clock))
+    }
+}
+
+impl<Q, K, V, E, S> Request<'_, Q, Group<K, V, E, S>>
+where
+    Q: ?Sized + ToKey<K>,
+    S: BuildHasher,
+{
+    /// Makes the call with this function, and returns the value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Coalescer::execute`]; [`TimedOut`](Error::TimedOut) with a timeout or a deadline, and
+    /// [`WouldBlock`](Error::WouldBlock) with `no_wait`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: coalescer::Group<u64, u64, ()> = coalescer::Group::new();
+    /// assert_eq!(*group.call(&7).no_wait().run(|| Ok(49)).unwrap(), 49);
+    /// ```
+    pub fn run(self, f: impl FnOnce() -> Result<V, E>) -> Result<Handle<V>, Error<E>> {
+        self.target.answer(self.key, self.want, f).map(|answered| answered.value)
+    }
+
+    /// Makes the call with this function, and returns the value together with how the call came by
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, Role};
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let outcome = group.call(&7).outcome(|| Ok(49)).unwrap();
+    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
+    /// ```
+    pub fn outcome(self, f: impl FnOnce() -> Result<V, E>) -> Result<Outcome<V>, Error<E>> {
+        let answer = self.target.answer(self.key, self.want, f);
+        answer.map(|answered| answered.into_outcome(&self.target.core.table.clock))
+    }
+}
+
+impl<Q: ?Sized, C> Clone for Request<'_, Q, C> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<Q: ?Sized, C> fmt::Debug for Request<'_, Q, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("want", &self.want).finish_non_exhaustive()
+    }
+}
