@@ -198,6 +198,21 @@ impl Settings {
         self.window
     }
 
+    /// The limit of kept results that these settings have, if they have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Settings;
+    ///
+    /// assert_eq!(Settings::new().get_max_retained(), None);
+    /// assert_eq!(Settings::new().max_retained(256).get_max_retained(), Some(256));
+    /// ```
+    #[must_use]
+    pub fn get_max_retained(&self) -> Option<usize> {
+        self.max_retained.map(|max| usize::try_from(max).unwrap_or(usize::MAX))
+    }
+
     /// Sets how long after its start a success is served to calls that did not wait for it.
     ///
     /// Default: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW), 100 ms; a builder from

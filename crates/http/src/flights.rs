@@ -1,29 +1,18 @@
 //! [`Flights`]: the group behind a layer, and how a request asks it for a page.
 
 use std::hash::RandomState;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use coalescer::{Error, Group, InFlight, Role, Stats};
+use coalescer::{Error, Group, InFlight, Role, Settings, Stats};
 use http::Response;
 
 use crate::body::Body;
-use crate::clock::Clock;
 use crate::key::Key;
 use crate::page::Page;
-use crate::settings::Settings;
 
 /// The pages that handlers make now, and the pages that the window retains.
 pub(crate) struct Flights<E> {
     /// Clients choose the keys, so the hasher is keyed.
-    group: Group<Key, Dated, E, RandomState>,
-    clock: Clock,
-}
-
-/// A page, and the instant at which its handler was called.
-struct Dated {
-    page: Page,
-    started: Instant,
+    group: Group<Key, Page, E, RandomState>,
 }
 
 /// The executions that may answer a request.
@@ -37,13 +26,11 @@ pub(crate) enum Freshness {
 
 impl<E> Flights<E> {
     pub(crate) fn new(settings: Settings, name: Option<String>) -> Self {
-        let clock = settings.clock_or_system();
-        let mut builder = settings.builder().hasher(RandomState::new());
+        let mut builder = Group::builder().settings(settings).hasher(RandomState::new());
         if let Some(name) = name {
             builder = builder.name(name);
         }
-        let group = builder.share_with(|dated: &Dated| dated.page.share_with()).build();
-        Self { group, clock }
+        Self { group: builder.share_with(Page::share_with).build() }
     }
 
     /// Runs `lead` and returns its response, or returns the page of another request's `lead`.
@@ -56,33 +43,24 @@ impl<E> Flights<E> {
         freshness: Freshness,
         lead: impl FnOnce() -> Result<(Page, Response<Body>), E>,
     ) -> Result<Response<Body>, Error<E>> {
+        let request = self.group.call(key);
+        let request = match freshness {
+            Freshness::Any => request,
+            Freshness::Fresh => request.fresh(),
+        };
         let mut own = None;
-        let shared = self.execute(key, freshness, || {
-            let started = self.clock.now();
+        let outcome = request.outcome(|| {
             let (page, response) = lead()?;
             own = Some(response);
-            Ok(Dated { page, started })
+            Ok(page)
         });
-        match own {
-            Some(response) => Ok(response),
-            None => shared.map(|(dated, age)| dated.page.response(age)),
+        if let Some(response) = own {
+            return Ok(response);
         }
-    }
-
-    /// Returns the page, and its age if the window served it.
-    fn execute(
-        &self,
-        key: &Key,
-        freshness: Freshness,
-        lead: impl FnOnce() -> Result<Dated, E>,
-    ) -> Result<(Arc<Dated>, Option<Duration>), Error<E>> {
-        // The window never serves a fresh request, so such a page needs no age.
-        if let Freshness::Fresh = freshness {
-            return Ok((self.group.execute_fresh(key, lead)?, None));
-        }
-        let outcome = self.group.call(key).outcome(lead)?;
-        let age = self.clock.now().saturating_duration_since(outcome.value.started);
-        Ok((outcome.value, (outcome.role == Role::Late).then_some(age)))
+        let outcome = outcome?;
+        // `Age` is for a page that the window served.
+        let age = (outcome.role == Role::Late).then_some(outcome.age);
+        Ok(outcome.value.response(age))
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -131,7 +131,7 @@ impl CoalesceLayer {
     /// assert_eq!(retained(settings.max_retained(usize::MAX)), 1000);
     /// ```
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.gates = self.gates.window(settings.window_or_default());
+        self.gates = self.gates.window(settings.get_window());
         self.settings = settings;
         self
     }
@@ -297,7 +297,11 @@ impl CoalesceLayer {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let flights = Flights::new(self.settings, self.name);
+        let settings = match self.settings.get_max_retained() {
+            Some(_) => self.settings,
+            None => self.settings.max_retained(DEFAULT_MAX_RETAINED),
+        };
+        let flights = Flights::new(settings, self.name);
         Coalesced::new(handler, self.gates, flights, self.error_response)
     }
 }

@@ -195,23 +195,22 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
-mod clock;
 mod coalesced;
 mod flights;
 mod gates;
 mod key;
 mod layer;
 mod page;
-mod settings;
 mod stats;
 mod verdict;
 
 pub use body::Body;
 pub use coalesced::Coalesced;
+#[doc(no_inline)]
+pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED};
-pub use settings::Settings;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Error, Group};
+use coalescer::{Error, Group, Settings};
 
 use crate::contender::{Answer, Contender, Failure, Load, Peer, Run, Same, Setup, Watched, Wish};
 
@@ -58,19 +58,16 @@ impl<L: Load> Peer for WithGroup<L> {
     }
 }
 
-/// Settings of a coalescer; no other file names their type.
-pub type Settings = coalescer::Builder<coalescer::ForCoalescer>;
-
 /// The default settings.
 pub fn settings() -> Settings {
-    coalescer::Coalescer::builder()
+    Settings::new()
 }
 
 pub type Numbers = coalescer::Coalescer<u64, u64, ()>;
 
 /// A coalescer whose function costs nothing and returns the key.
 pub fn numbers(settings: Settings) -> Numbers {
-    settings.build(|key| Ok(*key))
+    coalescer::Coalescer::builder().settings(settings).build(|key| Ok(*key))
 }
 
 /// A group that is set up so.

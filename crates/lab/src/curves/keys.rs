@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Coalescer, ManualClock};
+use coalescer::ManualClock;
 
 use super::{Floor, HOUR, Numbers, Record, SHARDS, decades, numbers, per_call, settings};
 use crate::memory;
@@ -133,8 +133,8 @@ const MOST_IN_A_STEP: u64 = 64;
 impl Churn {
     fn new() -> Self {
         let clock = ManualClock::new();
-        let settings = Coalescer::builder().window(WINDOW).clock(clock.clone());
-        Self { coalescer: numbers(settings), clock, key: 0, batch: 1, step: WINDOW }
+        let wanted = settings().window(WINDOW).clock(clock.clone());
+        Self { coalescer: numbers(wanted), clock, key: 0, batch: 1, step: WINDOW }
     }
 
     /// Lets so many be live, once as many leads have been made.
