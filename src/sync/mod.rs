@@ -16,7 +16,6 @@
 //! This is the only file of the crate that knows which build it is in, and the only one that
 //! names any of these; a test greps for it. So what the models check is the code that ships.
 
-pub(crate) use imp::Handle as Arc;
 pub(crate) use imp::*;
 pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 
