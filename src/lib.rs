@@ -175,7 +175,7 @@ pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
-pub use error::Error;
+pub use error::{DynError, Error};
 pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;

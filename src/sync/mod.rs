@@ -36,7 +36,6 @@ mod thread;
 
 use std::time::Instant;
 
-pub(crate) use Handle as Arc;
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 pub(crate) use coarse_time::TimeSource;
 #[cfg(any(loom, shuttle))]

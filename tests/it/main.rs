@@ -12,6 +12,7 @@ mod attribute_methods;
 mod attribute_settings;
 mod bad_input;
 mod coalescer;
+mod conversions;
 mod counters;
 mod deadlock;
 mod drops;
@@ -30,6 +31,7 @@ mod metered;
 mod panics;
 #[cfg(feature = "channel")]
 mod receivers;
+mod requests;
 mod sharing;
 mod slow;
 mod slow_tickets;

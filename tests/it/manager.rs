@@ -458,7 +458,7 @@ fn a_function_may_call_other_functions_of_its_manager() {
         let manager = MANAGER.get_or_init(endless);
         assert_eq!(*manager.execute(sum_to, &9).unwrap(), 45);
         let own_key = manager.execute(sum_to, &99).unwrap_err();
-        assert!(own_key.to_string().contains("would never end"), "{own_key}");
+        assert!(format!("{own_key:#}").contains("would never end"), "{own_key:#}");
     });
 }
 

@@ -144,7 +144,8 @@ fn a_ticket_tells_how_its_call_stands() {
         for ticket in [leader, follower] {
             assert!(ticket.is_finished() && ticket.is_failed());
             assert_eq!(ticket.callers(), 2);
-            assert_eq!(ticket.wait().unwrap_err().to_string(), "down");
+            let error = ticket.wait().unwrap_err();
+            assert_eq!(**error.failed().unwrap(), "down");
         }
     });
 }

@@ -51,7 +51,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         "a late visitor: {}",
         match shop.page(7, QUERY) {
             Ok(page) => page.user.name.clone(),
-            Err(error) => error.to_string(),
+            Err(error) => format!("{error:#}"),
         }
     );
     Ok(())
