@@ -15,7 +15,8 @@ use crate::group::{Core, Group};
 use crate::observe::{NoHook, Observer, OnSlowFn, SlowFlight, SlowPolicy};
 use crate::policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith, Token};
 use crate::settings::Settings;
-use crate::wait::clock::{Clock, ManualClock, nanos};
+use crate::wait::clock::{Clock, nanos};
+use crate::wait::manual_clock::ManualClock;
 
 /// Shards of a table unless the builder says otherwise. Twice as fast as one lock already with two
 /// threads on different keys, and 24 KiB a coalescer.

@@ -191,7 +191,7 @@ pub use outcome::{Outcome, Role};
 pub use policy::{ShareAll, ShareIfFn, SharePolicy, ShareWith};
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
-pub use wait::clock::ManualClock;
+pub use wait::manual_clock::ManualClock;
 
 /// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
 ///

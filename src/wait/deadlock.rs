@@ -1,4 +1,4 @@
-//! The wait-for graph of the process: it refuses a wait that would close a cycle of waits.
+//! The wait-for graph of the process. It refuses a wait that would close a cycle of waits.
 //!
 //! ```text
 //!   thread 1 ── leads ──▶ flight A ◀── waits for ── thread 2
@@ -6,17 +6,19 @@
 //!      └── waits for ──▶ flight B ◀──── leads ─────────┘      refused
 //! ```
 //!
-//! Only a thread that leads a flight can be waited for, so only such a thread is entered here when
-//! it waits: a call that leads nothing pays one thread-local read and never sees this lock. A
-//! flight is entered with the first such wait for it and taken out when it ends, so a flight that
-//! stands here is running, and whoever leads it has not finished. Waits leave whenever they return,
-//! whatever ended them.
+//! A cycle passes through threads that wait and lead at the same time. So a thread enters its wait
+//! only while it leads a flight: a call of any other thread pays for one read of a thread-local and
+//! never takes this lock.
 //!
-//! A flight may have several leaders (a take-over) or none yet, while it waits for the flight
-//! before it (`execute_fresh`). A cycle through any of them is refused: the other leader may fail,
-//! and then the outcome hangs on the one in the cycle.
+//! A flight enters the graph before the first such wait for it, and leaves when it ends. So a flight
+//! in the graph has not ended, and its leaders have not finished. A wait leaves the graph when it
+//! returns, for whatever reason.
 //!
-//! The lock is the last in the order (table shard, gate, graph), and nothing is called under it.
+//! A flight can have several leaders, after a take-over. It has none while it waits for its
+//! predecessor (`execute_fresh`). A wait is refused if any of several leaders closes the cycle: the
+//! others can fail, and then the outcome depends on that leader alone.
+//!
+//! Lock order: shard, gate, graph. No other lock is taken, and no code is called, under this one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,16 +26,18 @@ use fxhash::FxBuildHasher;
 
 use crate::sync::{Mutex, global, is_panicking, this_thread};
 
-/// A thread, by its token.
+/// The number of a thread.
 pub(crate) type ThreadToken = u64;
 
-/// A flight, by the number of its gate, which no other one gets.
+/// The number of a flight, which is its gate's. No number is given twice.
 pub(crate) type FlightId = u64;
 
 #[derive(Debug)]
 struct Graph {
+    /// The innermost wait of each thread.
     waits: HashMap<ThreadToken, FlightId, FxBuildHasher>,
-    /// Waits of threads that wait for something else meanwhile: a follower runs a hook, which calls.
+    /// Waits around an inner wait, oldest first: a waiting thread runs a hook, and the hook calls the
+    /// library.
     outer_waits: Vec<(ThreadToken, FlightId)>,
     flights: HashMap<FlightId, Node, FxBuildHasher>,
 }
@@ -41,14 +45,14 @@ struct Graph {
 #[derive(Debug)]
 struct Node {
     leaders: Vec<ThreadToken>,
-    /// The flight whose end this one waits for before it starts. When that has ended it is absent,
-    /// as its number is never given again.
-    after: Option<FlightId>,
+    /// The flight that must end before this one starts. If it has ended, the graph has no node for
+    /// it, and no later flight gets its number.
+    predecessor: Option<FlightId>,
 }
 
-/// How many flights a search goes through before it notes where it has been, which costs as much as
-/// the search. So it ends whatever the graph is.
-const UNNOTED: usize = 64;
+/// The number of flights that a search visits before it records which ones it has visited. Recording
+/// costs as much as the search itself.
+const UNRECORDED_VISITS: usize = 64;
 
 global! {
     static GRAPH: Mutex<Graph> = Mutex::new(Graph::new());
@@ -63,36 +67,38 @@ impl Graph {
         }
     }
 
-    /// Whether the end of `flight` hangs on `thread`, over any number of waits between.
-    fn hangs_on(&self, flight: FlightId, thread: ThreadToken) -> bool {
+    /// Returns true if the end of `flight` depends on `thread`, over any number of waits.
+    ///
+    /// The graph has no cycle, so the search meets a flight twice only where two paths join that have
+    /// forked before. Most searches follow one short path, so visits are recorded only after a fork or
+    /// after [`UNRECORDED_VISITS`]. The search ends even if there is a cycle.
+    fn depends_on(&self, flight: FlightId, thread: ThreadToken) -> bool {
         let mut to_visit = vec![flight];
-        // There is no cycle here, so a flight is met again only where ways have parted and join. As
-        // long as there is one way, and it is short, which is the rule, nothing is noted.
-        let (mut ways_parted, mut unnoted) = (false, 0);
+        let (mut has_forked, mut unrecorded) = (false, 0);
         let mut visited: HashSet<FlightId, FxBuildHasher> = HashSet::default();
         while let Some(flight) = to_visit.pop() {
-            // Absent means ended: whoever still waits for it is on its way out.
+            // A flight without a node has ended: its waiters are about to return.
             let Some(node) = self.flights.get(&flight) else { continue };
-            if !ways_parted && unnoted < UNNOTED {
-                unnoted += 1;
+            if !has_forked && unrecorded < UNRECORDED_VISITS {
+                unrecorded += 1;
             } else if !visited.insert(flight) {
                 continue;
             }
             if node.leaders.contains(&thread) {
                 return true;
             }
-            to_visit.extend(node.after);
+            to_visit.extend(node.predecessor);
             to_visit.extend(node.leaders.iter().filter_map(|leader| self.waits.get(leader)));
             let outer = self.outer_waits.iter().filter(|(thread, _)| node.leaders.contains(thread));
             to_visit.extend(outer.map(|(_, flight)| *flight));
-            ways_parted |= to_visit.len() > 1;
+            has_forked |= to_visit.len() > 1;
         }
         false
     }
 }
 
-/// Whatever enters the graph leaves it. In a program the graph is never dropped; in a model it is,
-/// when everything has returned.
+/// Checks that everything has left the graph. A program never drops the graph; a model drops it when
+/// all calls have returned.
 impl Drop for Graph {
     fn drop(&mut self) {
         let has_waits = !self.waits.is_empty() || !self.outer_waits.is_empty();
@@ -101,28 +107,28 @@ impl Drop for Graph {
     }
 }
 
-/// Enters a running flight, so that its leaders can be found. Done before the first wait for it.
-pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], after: Option<FlightId>) {
-    let node = Node { leaders: leaders.to_vec(), after };
+/// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
+pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], predecessor: Option<FlightId>) {
+    let node = Node { leaders: leaders.to_vec(), predecessor };
     GRAPH.lock().flights.insert(flight, node);
 }
 
-/// A flight that was entered has ended.
+/// Removes a flight that has ended.
 pub(crate) fn leave(flight: FlightId) {
     let node = GRAPH.lock().flights.remove(&flight);
     drop(node);
 }
 
-/// A thread starts to lead a flight that was entered. What it waits for stands: it may begin a job or
-/// take over within a hook, in the middle of a wait.
+/// Adds `thread` to the leaders of a flight, if the flight is in the graph. Waits of the thread stay:
+/// in a hook, and so in the middle of a wait, it can begin a job or take over a flight.
 pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.leaders.push(thread);
-        node.after = None;
+        node.predecessor = None;
     }
 }
 
-/// A thread that waited for a flight leads it now, and waits for it no more.
+/// Removes the wait of `thread` for `flight`, as it leads the flight now.
 pub(crate) fn end_wait(thread: ThreadToken, flight: FlightId) {
     let mut graph = GRAPH.lock();
     if graph.waits.get(&thread) == Some(&flight) {
@@ -130,20 +136,20 @@ pub(crate) fn end_wait(thread: ThreadToken, flight: FlightId) {
     }
 }
 
-/// One execution of a flight that was entered leaves this thread, and the flight goes on. The thread
-/// may lead it by another one as well.
+/// Removes `thread` once from the leaders of a flight that has not ended. The thread stays a leader if
+/// it runs another execution of the same flight.
 pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
-    if let Some(node) = GRAPH.lock().flights.get_mut(&flight)
-        && let Some(place) = node.leaders.iter().position(|leader| *leader == thread)
-    {
-        node.leaders.remove(place);
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
+        if let Some(index) = node.leaders.iter().position(|leader| *leader == thread) {
+            node.leaders.remove(index);
+        }
     }
 }
 
-/// Enters that `thread` waits for `flight`, or refuses because the wait would never end.
+/// Enters a wait of `thread` for `flight`, or refuses it because it would never end.
 pub(crate) fn wait(thread: ThreadToken, flight: FlightId) -> Result<Wait, Cycle> {
     let mut graph = GRAPH.lock();
-    if graph.hangs_on(flight, thread) {
+    if graph.depends_on(flight, thread) {
         return Err(Cycle);
     }
     if let Some(outer) = graph.waits.insert(thread, flight) {
@@ -152,13 +158,13 @@ pub(crate) fn wait(thread: ThreadToken, flight: FlightId) -> Result<Wait, Cycle>
     Ok(Wait { thread })
 }
 
-/// The wait would have closed a cycle.
+/// The wait was refused, as it would close a cycle.
 #[derive(Debug)]
 pub(crate) struct Cycle;
 
-/// A wait that stands in the graph until this is dropped.
+/// A wait in the graph. Dropping it removes the wait.
 #[derive(Debug)]
-#[must_use = "the wait leaves the graph when this is dropped"]
+#[must_use = "dropping it removes the wait from the graph"]
 pub(crate) struct Wait {
     thread: ThreadToken,
 }
@@ -168,18 +174,18 @@ impl Drop for Wait {
         let mut graph = GRAPH.lock();
         graph.waits.remove(&self.thread);
         let outer = graph.outer_waits.iter().rposition(|(thread, _)| *thread == self.thread);
-        if let Some(place) = outer {
-            let (thread, flight) = graph.outer_waits.remove(place);
+        if let Some(index) = outer {
+            let (thread, flight) = graph.outer_waits.remove(index);
             graph.waits.insert(thread, flight);
         }
     }
 }
 
-/// While it lives, its thread leads one flight more.
+/// Counts its thread as the leader of one more flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Leading(());
 
-/// Marks the calling thread as the leader of a flight.
+/// Marks the calling thread as the leader of one more flight.
 #[inline]
 pub(crate) fn lead() -> Leading {
     this_thread(|me| me.set_leading(me.leading() + 1));
@@ -193,7 +199,7 @@ impl Drop for Leading {
     }
 }
 
-/// The calling thread, where it leads something and so can be waited for.
+/// Returns the calling thread's number if it leads a flight, so that others may wait for it.
 #[inline]
 pub(crate) fn leading_thread() -> Option<ThreadToken> {
     this_thread(|me| (me.leading() > 0).then(|| me.token()))
@@ -214,7 +220,7 @@ mod tests {
         drop(lead());
         assert!(leading_thread().is_some());
         drop(outer);
-        assert!(leading_thread().is_none(), "its waits would go into the graph for nothing");
+        assert!(leading_thread().is_none(), "its waits would enter the graph for nothing");
     }
 
     #[test]
@@ -231,7 +237,7 @@ mod tests {
             s.spawn(|| group.execute(&1, slow));
             let outer = group.execute(&2, || {
                 started.wait();
-                // It waits for the flight after the slow one, and leaves before that begins.
+                // It waits for the slow flight's successor, and leaves before that begins.
                 let inner = group.execute_fresh(&1, || Ok(0));
                 given_up.wait();
                 Ok(u32::from(inner.is_err()))
@@ -243,12 +249,13 @@ mod tests {
         assert!(!has_waits && graph.flights.is_empty(), "{graph:?}");
     }
 
-    /// A graph of flights with such leaders, each of whom waits for the flight of its own number.
+    /// Makes a graph of flights with these leaders. Each leader waits for the flight whose number is
+    /// the same as its own.
     fn graph(flights: impl Iterator<Item = (FlightId, Vec<ThreadToken>)>) -> Graph {
         let mut graph = Graph::new();
         for (flight, leaders) in flights {
             graph.waits.extend(leaders.iter().map(|leader| (*leader, *leader)));
-            graph.flights.insert(flight, Node { leaders, after: None });
+            graph.flights.insert(flight, Node { leaders, predecessor: None });
         }
         graph
     }
@@ -261,25 +268,25 @@ mod tests {
     #[test]
     fn a_long_chain_is_followed_to_its_end() {
         let chain = graph((0..1000).map(|flight| (flight, vec![flight + 1])));
-        assert!(chain.hangs_on(0, 1000));
-        assert!(!chain.hangs_on(0, 2000));
+        assert!(chain.depends_on(0, 1000));
+        assert!(!chain.depends_on(0, 2000));
         clear(chain);
     }
 
     #[test]
-    fn a_flight_that_many_ways_lead_to_is_gone_through_once() {
-        // Two leaders each, which wait for flights that hang on the same two: 2^60 ways.
+    fn a_flight_that_many_paths_reach_is_visited_once() {
+        // Each has two leaders, which wait for flights with the same two leaders: 2^60 paths.
         let leaders = |flight: u64| vec![(flight / 2 + 1) * 2, (flight / 2 + 1) * 2 + 1];
         let ladder = graph((0..120).map(|flight| (flight, leaders(flight))));
-        assert!(ladder.hangs_on(0, 121));
-        assert!(!ladder.hangs_on(0, 500));
+        assert!(ladder.depends_on(0, 121));
+        assert!(!ladder.depends_on(0, 500));
         clear(ladder);
     }
 
     #[test]
-    fn a_search_ends_even_in_a_circle() {
-        let circle = graph((0..200).map(|flight| (flight, vec![(flight + 1) % 200])));
-        assert!(!circle.hangs_on(0, 500));
-        clear(circle);
+    fn a_search_ends_even_in_a_cycle() {
+        let cycle = graph((0..200).map(|flight| (flight, vec![(flight + 1) % 200])));
+        assert!(!cycle.depends_on(0, 500));
+        clear(cycle);
     }
 }

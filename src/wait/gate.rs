@@ -22,9 +22,10 @@
 use std::sync::Arc;
 
 use super::callbacks::{Callback, Callbacks};
-use super::clock::{Alarm, Clock, FOREVER, Nanos};
+use super::clock::{Clock, FOREVER, Nanos};
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate_state::{AT_ONCE, GateState, Phase};
+use super::manual_clock::Alarm;
 use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
 
 #[derive(Debug)]

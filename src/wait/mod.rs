@@ -6,7 +6,7 @@
 //! | [`wake`] | who notifies whom when a gate closes |
 //! | [`callbacks`] | functions to call when a gate closes, for calls that wait without a thread |
 //! | [`deadlock`] | the wait-for graph, which refuses a wait that would close a cycle |
-//! | [`clock`], [`manual_clock`] | the time, and bounds on a wait |
+//! | [`nanos`], [`clock`], [`manual_clock`] | the time, and bounds on a wait |
 //!
 //! **Invariant:** this layer knows no keys and no values.
 
@@ -15,4 +15,6 @@ pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod gate;
 pub(crate) mod gate_state;
+pub(crate) mod manual_clock;
+pub(crate) mod nanos;
 mod wake;
