@@ -1,12 +1,12 @@
-//! The wrapper round the checkers: counts, caps, and the endings that must have been seen.
+//! Runs a model in the checker, counts its executions, and checks the caps and the endings.
 //!
-//! loom returns silently when one of its caps is hit, and a model can be green because the order
-//! that it is about never came. Both are failures here.
+//! loom returns without an error when it reaches one of its caps, and a model can pass because the
+//! order that it tests never came. Both are failures here.
 //!
 //! | variable | what it sets | default |
 //! |---|---|---|
 //! | `COALESCER_BOUND` | preemptions explored: a number, or `none` for no bound where a model can do without and 3 elsewhere | 2 |
-//! | `COALESCER_CAP` | seconds after which a model has failed | 120 |
+//! | `COALESCER_CAP` | seconds after which a model fails | 120 |
 //! | `COALESCER_SHUTTLE` | milliseconds that shuttle spends on a model; ten times that until it has seen its endings | 350 |
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub struct Model {
     least_bound: usize,
 }
 
-/// The endings that have been seen, and how often.
+/// The endings that have come, each with its number.
 #[derive(Clone, Default)]
 pub struct Seen(Arc<Mutex<BTreeMap<&'static str, u64>>>);
 
@@ -33,14 +33,14 @@ impl Seen {
         *self.0.lock().expect("no model panics here").entry(ending).or_default() += 1;
     }
 
-    /// Every ending of the list has been seen.
+    /// Returns true if every ending of the list has come.
     #[cfg(shuttle)]
     fn has_all(&self, endings: &[&'static str]) -> bool {
         let seen = self.0.lock().expect("no model panics here");
         endings.iter().all(|ending| seen.contains_key(ending))
     }
 
-    /// Every ending of the list has been seen, and no other.
+    /// Fails unless every ending of the list has come, and no other. Returns the numbers.
     fn check(&self, model: &str, endings: &[&'static str]) -> String {
         let seen = self.0.lock().expect("no model panics here").clone();
         for ending in endings {
@@ -56,34 +56,34 @@ impl Seen {
 }
 
 impl Model {
-    /// A model that must be seen to end in each of these ways, and in no other.
+    /// Makes a model that must end in each of these ways, and in no other.
     #[must_use]
     pub fn new(name: &'static str, endings: impl Into<Vec<&'static str>>) -> Self {
         Self { name, endings: endings.into(), is_exhaustive: false, least_bound: 0 }
     }
 
-    /// It is small enough to be explored without a bound on preemptions.
+    /// Lets the model be explored without a bound on preemptions, as it is small enough.
     #[must_use]
     pub fn exhaustive(mut self) -> Self {
         self.is_exhaustive = true;
         self
     }
 
-    /// One of its endings takes so many preemptions.
+    /// Sets the least bound: one of the endings takes this number of preemptions.
     #[must_use]
     pub fn needs(mut self, preemptions: usize) -> Self {
         self.least_bound = preemptions;
         self
     }
 
-    /// Runs the model in every order, and demands its endings.
+    /// Runs the model in every order, and fails unless all its endings come.
     ///
     /// # Panics
     ///
-    /// If the model fails, if the exploration was cut short, or if an ending was not seen.
+    /// If the model fails, if a cap cuts the exploration short, or if an ending does not come.
     pub fn explore(self, model: impl Fn(&Seen) + Send + Sync + 'static) {
-        // One after the other: each execution maps and unmaps its threads' stacks, and two models at
-        // a time are slower at that than two in a row.
+        // One model at a time: each execution maps and unmaps its threads' stacks, and two models at a
+        // time are slower at that than one after the other.
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let executions = Arc::new(AtomicU64::new(0));
@@ -114,7 +114,7 @@ impl Model {
         explorer.preemption_bound = bound;
         explorer.max_permutations = None;
         explorer.max_duration = Some(cap);
-        // How often loom looks at its caps.
+        // loom checks its caps once in this number of executions.
         explorer.checkpoint_interval = 1000;
         explorer.max_branches = 1_000;
         let start = Instant::now();
@@ -123,7 +123,7 @@ impl Model {
         bound.map_or("exhaustive".into(), |bound| format!("bound {bound}"))
     }
 
-    /// The number of preemptions to explore; none is no bound.
+    /// Returns the number of preemptions to explore; `None` means no bound.
     #[cfg(loom)]
     fn bound(&self) -> Option<usize> {
         let wanted = std::env::var("COALESCER_BOUND").unwrap_or_else(|_| "2".into());
@@ -135,8 +135,8 @@ impl Model {
         }
     }
 
-    /// Draws orders by chance, half of the time uniformly and half with few preemptions. On a busy
-    /// machine a rare ending may take more than its time.
+    /// Draws random orders, half of the time uniformly and half with few preemptions. On a busy machine
+    /// a rare ending can take more than its time.
     #[cfg(shuttle)]
     fn run(&self, seen: &Seen, model: impl Fn() + Send + Sync + 'static) -> String {
         use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -156,7 +156,7 @@ impl Model {
                 break;
             }
         }
-        "by chance".into()
+        "random".into()
     }
 }
 
@@ -165,7 +165,7 @@ fn setting(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is a whole number")))
 }
 
-/// Straight to the terminal: a test's own output is only shown when it fails.
+/// Writes to the terminal directly, as the output of a test is shown only when it fails.
 fn report(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -1,21 +1,21 @@
-//! A latch of the checker's own: with it a function of a model waits for another thread.
+//! A latch made of the checker's primitives, by which a function of a model waits for another thread.
 
 use crate::checker::sync::{Condvar, Mutex};
 
-/// Opens when it has been counted down.
+/// Opens when its count is zero.
 pub struct Latch {
     left: Mutex<usize>,
     open: Condvar,
 }
 
 impl Latch {
-    /// A latch that opens with the last of so many [`count_down`](Self::count_down)s.
+    /// Makes a latch that opens with the last of `count` calls of [`count_down`](Self::count_down).
     #[must_use]
     pub fn new(count: usize) -> Self {
         Self { left: Mutex::new(count), open: Condvar::new() }
     }
 
-    /// Counts one down; an open latch stays open.
+    /// Counts down by one. An open latch stays open.
     pub fn count_down(&self) {
         let mut left = self.left.lock().expect("no model panics under a lock");
         *left = left.saturating_sub(1);

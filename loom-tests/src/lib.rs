@@ -1,23 +1,23 @@
-//! What the models of coalescer are made of: the explorer, a stage to play on, and the checker's
+//! The parts of the models of coalescer: the explorer, a stage with a group on it, and the checker's
 //! own threads.
 //!
-//! A model is a test that says what two to four threads do, what must hold in every order in which
-//! they can do it, and by which names its endings go. [`Model::explore`] goes through the orders and
-//! fails unless it has seen each of those endings and no other: a model that never gets where its
-//! name says it does would prove nothing.
+//! A model is a test with two to four threads. It asserts what must hold in every order of their
+//! steps, and it names the endings that it can have. [`Model::explore`] goes through the orders and
+//! fails unless it has seen each of these endings and no other: a model that never reaches the case in
+//! its name would prove nothing.
 //!
 //! ```text
 //!            --cfg loom                         --cfg shuttle
-//! explorer   every order, up to a number of     orders by chance, for a while
+//! explorer   every order, up to a number of     random orders, for a while
 //!            preemptions or without a bound
 //! threads    at most five                       any number
 //! time       the manual clock                   the manual clock
 //! ```
 //!
-//! The counters and results of a model are std's, which the checker does not see. So they cost no
-//! states, and they are exact: threads of a model run one at a time.
+//! The counters and results of a model are std's, which the checker does not see. So they add no
+//! states. They are exact, as the threads of a model run one at a time.
 //!
-//! Without one of the two flags this package is empty.
+//! This package is empty without one of the two flags.
 
 #![cfg(any(loom, shuttle))]
 

@@ -1,7 +1,7 @@
-//! What a model plays on: a group on a manual clock, whose executions are numbered as they begin.
+//! The stage of a model: a group with a manual clock, whose executions are numbered as they begin.
 //!
-//! A value is the number of the execution that made it, so a model can say which execution an
-//! answer came from and what had happened before it began.
+//! A value is the number of the execution that made it. So a model can tell which execution an answer
+//! came from, and which ones had begun before.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
@@ -14,8 +14,8 @@ use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, SharePolicy,
 
 use crate::checker::thread::{self, JoinHandle};
 
-/// All keys have the same hash: so one is not taken for another by luck, and every execution of a
-/// model finds them in the same order.
+/// Gives all keys the same hash. So the table must tell keys apart by `Eq`, and every execution of a
+/// model meets them in the same order.
 pub type Hash = BuildHasherDefault<Colliding>;
 
 /// The hasher behind [`Hash`].
@@ -33,40 +33,40 @@ impl Hasher for Colliding {
 /// The step of a model's clock.
 pub const TICK: Duration = Duration::from_secs(1);
 
-/// Why a call got no value.
+/// The error of a call.
 pub type Failure = Error<&'static str>;
 
-/// A group, its clock, and what has happened so far. Clones are handles.
+/// A group, its clock, and the record of its executions and answers. Clones are handles.
 #[derive(Clone)]
 pub struct Stage {
     /// The clock of the group.
     pub clock: ManualClock,
-    /// One shard, so that every key of a model is under one lock, as two of many keys are.
+    /// It has one shard, so that all keys of a model are under one lock, as two of many keys are.
     pub group: Group<u8, u64, &'static str, Hash>,
     begun: Arc<AtomicU64>,
     handed_out: Arc<Mutex<Vec<u64>>>,
 }
 
-/// A value together with what had happened before it was asked for.
+/// A value, and the state of the stage before the call.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The number of the execution that made it.
     pub value: u64,
-    /// How the call came by it, if it asked.
+    /// The role of the call, if the call asks for its outcome.
     pub role: Option<Role>,
-    /// How many executions had begun when the call did.
+    /// The number of executions that had begun when the call began.
     pub begun_before: u64,
-    /// Whether another call had returned with this very value when the call began.
+    /// True if another call had returned this value when the call began.
     pub was_handed_out: bool,
 }
 
-/// Settings that every model starts from.
+/// Returns the settings that all models have in common.
 pub fn settings(clock: &ManualClock) -> Builder<ForGroup, Hash> {
     Group::builder().shards(1).hasher(Hash::default()).clock(clock.clone())
 }
 
 impl Stage {
-    /// A group with these settings beside those that all models share.
+    /// Makes a group with these settings and those that all models have in common.
     pub fn new<P: SharePolicy<u64>, H: SlowPolicy<u8>>(
         with: impl FnOnce(Builder<ForGroup, Hash>) -> Builder<ForGroup, Hash, P, H>,
     ) -> Self {
@@ -79,7 +79,7 @@ impl Stage {
         }
     }
 
-    /// Starts a thread that plays a part.
+    /// Starts a thread that runs `part`.
     pub fn spawn<R: Send + 'static>(
         &self,
         part: impl FnOnce(&Self) -> R + Send + 'static,
@@ -88,24 +88,24 @@ impl Stage {
         thread::spawn(move || part(&stage))
     }
 
-    /// What the function of an ordinary call does: its value is the number of its execution.
+    /// The function of an ordinary call. Its value is the number of its execution.
     #[expect(clippy::missing_errors_doc, reason = "it is a function that a group runs")]
     pub fn run(&self) -> Result<u64, &'static str> {
         Ok(self.begin())
     }
 
-    /// An execution has begun; says the how manieth.
+    /// Counts an execution that begins, and returns its number.
     pub fn begin(&self) -> u64 {
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// How many executions have begun.
+    /// Returns the number of executions that have begun.
     #[must_use]
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// An ordinary call of an ordinary function, which must get a value.
+    /// Makes an ordinary call, which must get a value.
     #[expect(clippy::must_use_candidate, reason = "many a call is made for what it does")]
     pub fn call(&self, key: u8) -> Answer {
         let mut role = None;
@@ -117,7 +117,7 @@ impl Stage {
         Answer { role, ..answer.expect("nothing of this model fails") }
     }
 
-    /// A call of any kind, together with what had happened before it.
+    /// Makes a call of any kind, and notes the state of the stage before it.
     #[expect(clippy::missing_errors_doc, reason = "the error is the call's own")]
     pub fn ask<V: Deref<Target = u64>>(
         &self,
@@ -135,11 +135,11 @@ impl Stage {
         self.handed_out.lock().expect("no model panics here")
     }
 
-    /// At rest nothing is under way (S50), and every call is accounted for (S48).
+    /// Checks that nothing is in flight (S50) and that the counters account for every call (S48).
     ///
     /// # Panics
     ///
-    /// If that is not so.
+    /// If that does not hold.
     pub fn is_at_rest(&self) {
         let stats = self.group.stats();
         let ends =
@@ -151,14 +151,14 @@ impl Stage {
     }
 }
 
-/// Runs a call whose function may panic with `P`, and gives the panic's payload.
+/// Runs a call whose function may panic with a payload of type `P`, and returns the payload.
 ///
 /// A function panics by `resume_unwind`, which runs no hook: a hook would print once for every
 /// execution of the model.
 pub fn quietly_panics<R, P: 'static>(call: impl FnOnce() -> R) -> Result<R, P> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload| match payload.downcast() {
         Ok(payload) => *payload,
-        // A panic of the model itself: it goes on.
+        // A panic of the model itself, which goes on.
         Err(other) => resume_unwind(other),
     })
 }

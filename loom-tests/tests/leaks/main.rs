@@ -1,7 +1,7 @@
-//! The leak build: the library's handles are loom's, which report one that is never given back.
+//! The models of leaks: the library's handles are loom's, which report a handle that is never dropped.
 //!
-//! Every drop of such a handle is a point at which loom may switch, so these models are small. They
-//! say nothing but what the calls do; loom does the rest when an execution is over.
+//! loom may switch threads at every drop of a handle, so these models are small. They only make calls;
+//! loom checks the handles at the end of each execution.
 
 #![cfg(all(loom, coalescer_leaks))]
 

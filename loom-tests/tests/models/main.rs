@@ -1,7 +1,7 @@
-//! The models: what a few threads do at the same time, explored in every order.
+//! The models: the steps of a few threads, explored in every order.
 //!
-//! Each file is a part of the specification; each model names its sentences. `loom-tests/run` says
-//! how to run them.
+//! Each file covers a part of the specification, and each model names its sentences. `loom-tests/run`
+//! runs them.
 
 #![cfg(all(any(loom, shuttle), not(coalescer_leaks)))]
 
