@@ -19,10 +19,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::call::{Admission, Call, Entry, Follower, Hit, NewKey, Refusal, SlotRef};
+use crate::engine::call::{Admission, Call, Entry, Follower, Hit, NewKey, Refusal};
 use crate::engine::completion::{Completion, Panic, RunResult};
-use crate::engine::publish::Execution;
+use crate::engine::execution::Execution;
 use crate::engine::slot::Key;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
 use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::engine::answer::Answered;
 use crate::sync::Arc;
-use crate::wait::clock::Clock;
 
 /// A value, and how the call came by it; from `execute_outcome` and
 /// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).
@@ -76,13 +74,5 @@ impl<V: fmt::Debug> fmt::Debug for Outcome<V> {
             .field("callers", &self.callers)
             .field("waited", &self.waited)
             .finish()
-    }
-}
-
-impl<V> Answered<V> {
-    /// The outcome for the user, as of now.
-    pub(crate) fn into_outcome(self, _: &Clock) -> Outcome<V> {
-        let Self { value, role, callers, waited, .. } = self;
-        Outcome { value, role, callers, waited: Duration::from_nanos(waited) }
     }
 }

@@ -4,11 +4,13 @@ use std::hash::Hash;
 
 use equivalent::Equivalent;
 
-use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal, SlotRef};
-use crate::engine::publish::Execution;
+use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
+use crate::engine::execution::Execution;
+use crate::engine::rules::Kind;
 use crate::engine::rules::OnDeadlock;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::{Key, Kind, Running, ShortHash, Slot, State};
+use crate::engine::slot::SlotRef;
+use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;

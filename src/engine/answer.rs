@@ -1,10 +1,12 @@
 //! [`Answer`]: the result of one call, before it becomes a value, an [`Outcome`](crate::Outcome) or an
 //! [`Error`].
 
+use std::time::Duration;
+
 use crate::error::Error;
-use crate::outcome::Role;
+use crate::outcome::{Outcome, Role};
 use crate::sync::Handle;
-use crate::wait::clock::Nanos;
+use crate::wait::clock::{Clock, Nanos};
 
 pub(crate) type Answer<V, E> = Result<Answered<V>, Error<E>>;
 
@@ -22,5 +24,13 @@ pub(crate) struct Answered<V> {
 impl<V> Clone for Answered<V> {
     fn clone(&self) -> Self {
         Self { value: Handle::clone(&self.value), ..*self }
+    }
+}
+
+impl<V> Answered<V> {
+    /// The outcome for the user, as of now.
+    pub(crate) fn into_outcome(self, _: &Clock) -> Outcome<V> {
+        let Self { value, role, callers, waited, .. } = self;
+        Outcome { value, role, callers, waited: Duration::from_nanos(waited) }
     }
 }

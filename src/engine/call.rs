@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
-use crate::engine::publish::Execution;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::{Key, ShortHash};
+use crate::engine::slot::{Key, ShortHash, SlotRef};
 use crate::engine::table::Locked;
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
@@ -105,11 +105,4 @@ pub(crate) struct Follower<V, E> {
     pub(crate) callback: u64,
     /// Its wait in the graph, if its thread leads a flight.
     pub(crate) wait: Option<deadlock::Wait>,
-}
-
-/// A slot whose flight has not ended.
-#[derive(Clone, Copy)]
-pub(crate) struct SlotRef {
-    pub(crate) id: SlotId,
-    pub(crate) hash: ShortHash,
 }

@@ -8,8 +8,8 @@
 //! The entries stand close together, since a thread that evicts reads all of them: eight to a cache
 //! line are fewer lines to fetch from other processors than one to a line would be.
 
+use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
-use crate::engine::slot::Kind;
 use crate::sync::{AtomicU64, Ordering};
 use crate::wait::clock::{FOREVER, Nanos};
 

@@ -6,14 +6,14 @@
 //! ```text
 //! run ──▶ Completion ─┬─ into_answer ──▶ the leader
 //!                     ├─ clone ────────▶ the flight's promise ── answer ──▶ each follower
-//!                     └─ to_state ─────▶ the slot, for the length of the window
+//!                     └─ State::of ────▶ the slot, for the length of the window
 //! ```
 
 use std::any::Any;
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::slot::{Kind, State};
+use crate::engine::rules::Kind;
 use crate::error::Error;
 use crate::outcome::Role;
 use crate::policy::ShareWith;
@@ -83,18 +83,6 @@ impl<V, E> Completion<V, E> {
             RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
             RunResult::Failed(_) => Some(Kind::Error),
             RunResult::Value(_) | RunResult::Panicked(_) | RunResult::Abandoned => None,
-        }
-    }
-
-    /// The state of a slot that keeps this result, which `callers` calls have shared so far.
-    pub(crate) fn to_state(&self, callers: usize) -> State<V, E> {
-        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
-        match &self.result {
-            RunResult::Value(value) => State::Value(Handle::clone(value), callers),
-            RunResult::Failed(error) => State::Error(Handle::clone(error), callers),
-            RunResult::Panicked(_) | RunResult::Abandoned => {
-                unreachable!("no window keeps a call without a result")
-            }
         }
     }
 

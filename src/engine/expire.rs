@@ -8,9 +8,10 @@
 //! turn of the others (S47). In a bounded table a new result evicts an expired one, or the oldest.
 
 use crate::engine::completion::Completion;
-use crate::engine::publish::Execution;
+use crate::engine::execution::Execution;
+use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
-use crate::engine::slot::{Kind, Slot};
+use crate::engine::slot::Slot;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::Nanos;
 

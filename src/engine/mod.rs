@@ -5,7 +5,7 @@
 //! | [`table`] | the shards, and the lock order |
 //! | [`admit`] | how a call is decided |
 //! | [`takeover`], [`successor`] | one more execution of a flight; the flight after it |
-//! | [`publish`] | how an execution ends |
+//! | [`execution`], [`publish`] | one run of a flight, and how it ends |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
 //! | [`forget`], [`depart`] | calls that take a result, or themselves, away |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
@@ -22,6 +22,7 @@ pub(crate) mod call;
 pub(crate) mod capacity;
 pub(crate) mod completion;
 pub(crate) mod depart;
+pub(crate) mod execution;
 pub(crate) mod expire;
 pub(crate) mod flight;
 pub(crate) mod forget;

@@ -2,7 +2,8 @@
 //!
 //! Without a listener each of these is a load or nothing (`observe`).
 
-use crate::engine::call::{Follower, SlotRef};
+use crate::engine::call::Follower;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
 use crate::observe::{EndedRun, Run, Wait, WaitEnd};
 use crate::wait::clock::Nanos;

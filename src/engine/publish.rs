@@ -1,54 +1,30 @@
-//! [`Execution`], and how it ends: which result becomes the flight's, which calls get it, and what
+//! How an execution ends: which result becomes the flight's, which calls get it, and what
 //! the slot keeps.
 //!
 //! The first success of any execution decides a flight. A failure decides it when no other execution
 //! of it runs (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock. The
 //! followers are notified after it is released.
 
-use std::mem::{self, ManuallyDrop};
+use std::mem;
 use std::sync::Arc;
 
-use crate::engine::call::SlotRef;
 use crate::engine::completion::Completion;
+use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
+use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::{Kind, ShortHash};
+use crate::engine::slot::{ShortHash, SlotRef, State};
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::callbacks::Callbacks;
-use crate::wait::clock::Nanos;
-use crate::wait::deadlock::ThreadToken;
-
-/// The right and the obligation to end one execution. Dropped without a completion it is abandoned.
-#[must_use = "dropping an execution abandons its followers"]
-pub(crate) struct Execution<'t, K, V, E> {
-    pub(crate) table: &'t Table<K, V, E>,
-    /// Its slot, which stays as long as any execution of the flight runs.
-    pub(crate) slot: SlotRef,
-    pub(crate) start: Nanos,
-    pub(crate) leader: ThreadToken,
-}
-
-impl<K, V, E> Execution<'_, K, V, E> {
-    /// Ends the execution, and returns how many calls its flight answered. The result goes to the
-    /// followers if it decides the flight; to the leader it goes in any case (S26).
-    #[inline]
-    pub(crate) fn end(self, completion: &Completion<V, E>) -> usize {
-        // It owns nothing; the work of its drop is done here.
-        let execution = ManuallyDrop::new(self);
-        execution.table.end(&execution, completion)
-    }
-}
-
-impl<K, V, E> Drop for Execution<'_, K, V, E> {
-    fn drop(&mut self) {
-        self.table.end(self, &Completion::abandoned(self.start));
-    }
-}
 
 impl<K, V, E> Table<K, V, E> {
     #[inline]
-    fn end(&self, execution: &Execution<'_, K, V, E>, completion: &Completion<V, E>) -> usize {
+    pub(super) fn end(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        completion: &Completion<V, E>,
+    ) -> usize {
         // Dropped last: a destructor that is slow, or panics, must not keep the followers waiting.
         let mut evicted = Vec::new();
         let kept = self.reserve(execution, completion, &mut evicted);
@@ -183,7 +159,7 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
         callers: usize,
     ) {
-        shard.keep(id, completion.start, completion.to_state(callers));
+        shard.keep(id, completion.start, State::of(completion, callers));
         self.capacity.set_oldest(self.shard_index(slot.hash), kind, shard.oldest_start(kind));
     }
 

@@ -12,10 +12,10 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use crate::engine::call::SlotRef;
 use crate::engine::completion::Completion;
+use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
-use crate::engine::publish::Execution;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;

@@ -1,6 +1,5 @@
 //! The settings of a table, in the form that decisions are made with.
 
-use crate::engine::slot::Kind;
 use crate::wait::clock::{FOREVER, Nanos};
 
 /// What a call does that would otherwise wait for itself, directly or over other threads.
@@ -33,6 +32,13 @@ pub enum OnDeadlock {
     /// [`Ticket`](crate::Ticket) that leads has handed its function over, so its waits are refused
     /// all the same.
     Bypass,
+}
+
+/// Which window keeps a result, and so which queue it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Value,
+    Error,
 }
 
 #[derive(Clone, Debug)]

@@ -14,8 +14,9 @@ use std::hash::Hash;
 use equivalent::Equivalent;
 use hashbrown::HashTable;
 
+use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
-use crate::engine::slot::{Key, Kind, Running, ShortHash, Slot, State};
+use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
 use crate::engine::tally::Tally;
 use crate::stats::Stats;
 use crate::wait::clock::Nanos;

@@ -15,7 +15,10 @@
 
 use std::sync::Arc;
 
+use crate::engine::completion::{Completion, RunResult};
 use crate::engine::flight::Flight;
+use crate::engine::rules::Kind;
+use crate::engine::slab::SlotId;
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
@@ -29,6 +32,13 @@ pub(crate) struct Slot<K, V, E> {
     /// The start that the window counts from: of the slot, then of the published computation.
     pub(crate) start: Nanos,
     pub(crate) state: State<V, E>,
+}
+
+/// The number of a slot whose flight has not ended, and the hash that leads to its shard.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotRef {
+    pub(crate) id: SlotId,
+    pub(crate) hash: ShortHash,
 }
 
 /// Half of a hash: enough to tell keys apart in one shard, and four bytes less in each slot.
@@ -58,11 +68,18 @@ pub(crate) struct Running<V, E> {
     pub(crate) linked: bool,
 }
 
-/// Which window keeps a result, and so which queue it stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Value,
-    Error,
+impl<V, E> State<V, E> {
+    /// The state of a slot that keeps this result, which `callers` calls have shared so far.
+    pub(crate) fn of(completion: &Completion<V, E>, callers: usize) -> Self {
+        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
+        match &completion.result {
+            RunResult::Value(value) => Self::Value(Handle::clone(value), callers),
+            RunResult::Failed(error) => Self::Error(Handle::clone(error), callers),
+            RunResult::Panicked(_) | RunResult::Abandoned => {
+                unreachable!("no window keeps a call without a result")
+            }
+        }
+    }
 }
 
 impl<K> Key<K> {

@@ -16,8 +16,9 @@ use std::hash::Hash;
 
 use equivalent::Equivalent;
 
-use crate::engine::call::{Call, Follower, SlotRef};
+use crate::engine::call::{Call, Follower};
 use crate::engine::slab::SlotId;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::{Locked, Table};
 use crate::observe::SlowReport;
 use crate::wait::clock::{FOREVER, Nanos};

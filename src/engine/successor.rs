@@ -11,11 +11,12 @@
 
 use std::sync::Arc;
 
-use crate::engine::call::{Admission, Call, NewKey, SlotRef};
+use crate::engine::call::{Admission, Call, NewKey};
 use crate::engine::flight::Flight;
 use crate::engine::shard::Shard;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::Slot;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate::Gate;

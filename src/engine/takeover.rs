@@ -5,8 +5,9 @@
 //! time, once the predecessor has ended. A waiter or a new arrival claims such a start under the
 //! locks of shard and gate, so exactly one call gets it.
 
-use crate::engine::call::{Follower, SlotRef};
-use crate::engine::publish::Execution;
+use crate::engine::call::Follower;
+use crate::engine::execution::Execution;
+use crate::engine::slot::SlotRef;
 use crate::engine::table::{Locked, Table};
 use crate::sync::this_thread;
 use crate::wait::clock::{FOREVER, Nanos};

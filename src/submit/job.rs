@@ -4,11 +4,11 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::coalescer::Load;
-use crate::engine::call::SlotRef;
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::promise::Promise;
 use crate::engine::queued::Queued;
 use crate::engine::slot::ShortHash;
+use crate::engine::slot::SlotRef;
 use crate::execute::{attempt, run_observed};
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
 use crate::group::AnyCore;

@@ -7,6 +7,7 @@ pub(crate) mod job;
 #[cfg(feature = "channel")]
 mod receiver;
 pub(crate) mod seat;
+mod state;
 pub(crate) mod ticket;
 mod waiting;
 
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use crate::coalescer::Coalescer;
 use crate::engine::call::{Admission, Call, Mode, NewKey};
+use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
-use crate::engine::publish::Execution;
 use crate::engine::slot::Key;
 use crate::error::Error;
 use crate::execute::answer_of;
@@ -24,8 +25,8 @@ use crate::group::{AnyCore, Core, Group};
 use crate::key::ToKey;
 use crate::submit::job::{Duty, Function, Task};
 use crate::submit::seat::Seat;
+use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
-use crate::submit::waiting::State;
 use crate::wait::clock::FOREVER;
 use crate::wait::deadlock;
 

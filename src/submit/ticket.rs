@@ -8,7 +8,7 @@ use crate::engine::flight::Flight;
 use crate::error::Error;
 use crate::group::{AnyCore, Patience};
 use crate::outcome::Outcome;
-use crate::submit::waiting::State;
+use crate::submit::state::State;
 use crate::sync::{Handle, unique_number};
 use crate::wait::clock::Nanos;
 

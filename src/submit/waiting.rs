@@ -17,8 +17,8 @@
 use std::sync::Arc;
 
 use crate::engine::answer::Answer;
+use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
-use crate::engine::publish::Execution;
 use crate::engine::rules::OnDeadlock;
 use crate::engine::tally::Departure;
 use crate::error::Error;
@@ -27,18 +27,11 @@ use crate::group::{AnyCore, Patience};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
 use crate::submit::job::{Duty, Function, Task};
-use crate::submit::seat::Seated;
+use crate::submit::state::State;
 use crate::submit::ticket::Ticket;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
 use crate::wait::gate::{Gate, Standing, Woken};
-
-pub(crate) enum State<K, V, E> {
-    Seated(Seated<K, V, E>),
-    /// It waits for a job of its own.
-    Job(Arc<Promise<V, E>>),
-    Done(Answer<V, E>),
-}
 
 impl<K, V, E> Ticket<K, V, E>
 where

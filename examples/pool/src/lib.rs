@@ -1,4 +1,4 @@
-//! A thread pool by hand, and pages that are put together from what its jobs load.
+//! A hand-written thread pool, and pages that need the results of two of its jobs.
 //!
 //! ```text
 //! page ──▶ submit ──▶ queue, bounded ──▶ worker ──▶ load_user
@@ -6,9 +6,9 @@
 //!   └── select! ◀── user, orders, the deadline, the stop of the program
 //! ```
 //!
-//! Pages of the same user that are asked for meanwhile cost one query of each kind, however many
-//! threads ask. A full queue refuses a job at once; what is queued when the pool is shut down still
-//! runs; what is lost is told to whoever waits for it.
+//! Concurrent requests for the page of the same user share one query of each kind. A full queue refuses a
+//! job at once. When the pool is shut down, it still runs the queued jobs. If a job is refused or lost,
+//! all calls that wait for it get an error.
 
 mod page;
 mod pool;

@@ -1,6 +1,8 @@
-//! Forty threads ask for the pages of two users; four threads load what they need.
+//! Forty threads ask for the pages of two users. Four threads of a pool run the queries.
 //!
-//! `cargo run -p pool`
+//! ```sh
+//! cargo run -p pool
+//! ```
 
 use std::error::Error;
 use std::num::NonZero;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use pool::{Order, Pool, Shop, User};
 
-/// What a query takes.
+/// Time of a query.
 const QUERY: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
@@ -42,7 +44,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let (queries, calls) = shop.queries_and_calls();
     println!("{calls} calls, {queries} queries");
 
-    // Whoever still waits for a page is told so, and the pool ends what it has begun.
+    // Calls that still wait for a page get an error, and the pool finishes its jobs.
     drop(stop);
     drop(pool);
     println!(

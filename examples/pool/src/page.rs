@@ -1,4 +1,4 @@
-//! A page that needs two things, loaded at the same time.
+//! A page that needs two queries, which run at the same time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,41 +9,41 @@ use crossbeam_channel::{Receiver, after, never, select};
 
 use crate::pool::Queue;
 
-/// Who the page is about.
+/// A user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct User {
-    /// What they are called.
+    /// The name of the user.
     pub name: String,
 }
 
-/// What they have bought.
+/// An order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What it was.
+    /// The article that was bought.
     pub article: String,
 }
 
-/// All that is shown. Pages of one user share what was loaded.
+/// A page. Pages of the same user share the loaded values.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Who it is about.
+    /// The user of the page.
     pub user: Arc<User>,
-    /// What they have bought.
+    /// The orders of the user.
     pub orders: Arc<Vec<Order>>,
 }
 
-/// Why there is no page.
+/// A page that could not be made.
 #[derive(Debug)]
 pub enum PageError {
-    /// It took too long. What is loading goes on, for whoever asks next.
+    /// The deadline has passed. The queries go on, and later calls can share them.
     TooSlow,
     /// The program stops.
     Stopping,
-    /// A query has failed, or its job was refused or lost.
+    /// A query failed, or its job was refused or lost.
     Load(Error<String>),
 }
 
-/// Makes pages of what two functions load.
+/// Makes pages from the results of two functions.
 #[derive(Clone, Debug)]
 pub struct Shop {
     users: Coalescer<u64, User, String>,
@@ -52,7 +52,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A shop whose queries run as jobs of this queue, until `stop` is closed.
+    /// A shop that runs its queries as jobs of this queue, until `stop` is closed.
     pub fn new(
         queue: &Queue,
         stop: Receiver<()>,
@@ -66,16 +66,16 @@ impl Shop {
         }
     }
 
-    /// The page of this user, if it can be made in time.
+    /// The page of this user, or an error if it takes longer than `limit`.
     ///
     /// # Errors
     ///
     /// See [`PageError`].
-    pub fn page(&self, id: u64, patience: Duration) -> Result<Page, PageError> {
-        // Both are under way before the first is waited for.
+    pub fn page(&self, id: u64, limit: Duration) -> Result<Page, PageError> {
+        // Both jobs are submitted before the first wait.
         let mut user_comes = self.users.submit(&id)?.into_receiver();
         let mut orders_come = self.orders.submit(&id)?.into_receiver();
-        let too_late = after(patience);
+        let too_late = after(limit);
         let (mut user, mut orders) = (None, None);
         loop {
             if let (Some(user), Some(orders)) = (&user, &orders) {
@@ -84,7 +84,7 @@ impl Shop {
             select! {
                 recv(user_comes) -> loaded => {
                     user = Some(loaded.unwrap_or(Err(Error::Abandoned))?);
-                    // A channel whose one message has come is closed, and would be ready each time.
+                    // The channel is closed after its one message, so it would always be ready.
                     user_comes = never();
                 }
                 recv(orders_come) -> loaded => {
@@ -97,7 +97,7 @@ impl Shop {
         }
     }
 
-    /// How many queries there were, and how many calls for them.
+    /// Number of queries, and number of calls that asked for them.
     #[must_use]
     pub fn queries_and_calls(&self) -> (u64, u64) {
         let [users, orders] = [self.users.stats(), self.orders.stats()];
@@ -115,8 +115,8 @@ impl From<Error<String>> for PageError {
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooSlow => f.write_str("it takes too long; try again"),
-            Self::Stopping => f.write_str("the shop is closing"),
+            Self::TooSlow => f.write_str("the page took too long; try again"),
+            Self::Stopping => f.write_str("the program is stopping"),
             Self::Load(error) => error.fmt(f),
         }
     }

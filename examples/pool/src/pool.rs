@@ -1,4 +1,4 @@
-//! Some threads and a channel of jobs.
+//! Threads, and a channel of jobs.
 
 use std::io;
 use std::num::NonZero;
@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use coalescer::{Executor, Job, Rejected};
 use crossbeam_channel::{Sender, bounded};
 
-/// Threads that run jobs. Dropped, it runs what is queued, takes nothing more, and waits for its
+/// Threads that run jobs. When dropped, it accepts no more jobs, runs the queued ones, and waits for its
 /// threads.
 #[derive(Debug)]
 pub struct Pool {
@@ -16,24 +16,24 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
 }
 
-/// The pool's queue, for a coalescer to submit to. It does not keep the pool running.
+/// The queue of a pool, as an executor for a coalescer. It does not keep the pool running.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<Mutex<Option<Sender<Job>>>>);
 
 impl Pool {
-    /// Starts so many threads, with a queue for so many jobs.
+    /// Starts this many threads, with a queue for `waiting` jobs.
     ///
     /// # Errors
     ///
-    /// If the system has no thread left.
+    /// If a thread cannot be started.
     pub fn start(threads: NonZero<usize>, waiting: usize) -> io::Result<Self> {
         let (sender, jobs) = bounded::<Job>(waiting);
         let queue = Queue(Arc::new(Mutex::new(Some(sender))));
-        // Made first: if a thread cannot be started, the others are ended by its drop.
+        // Created first: if a thread cannot be started, dropping the pool ends the others.
         let mut pool = Self { queue, workers: Vec::new() };
         for nth in 0..threads.get() {
             let jobs = jobs.clone();
-            // A job catches what its function panics with, so a worker needs no net.
+            // A job catches a panic of its function, so the worker survives.
             let work = move || jobs.iter().for_each(Job::run);
             let worker = thread::Builder::new().name(format!("worker {nth}")).spawn(work)?;
             pool.workers.push(worker);
@@ -41,7 +41,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Where jobs are submitted.
+    /// The executor to build a coalescer with.
     #[must_use]
     pub fn queue(&self) -> Queue {
         self.queue.clone()
@@ -50,8 +50,8 @@ impl Pool {
 
 impl Executor for Queue {
     fn spawn(&self, job: Job) -> Result<(), Rejected> {
-        // A handle of one's own, and the lock let go: a job that is refused is dropped here, and
-        // tells those who wait for it, who may submit another.
+        // Clones the sender to release the lock first: dropping a refused job wakes its waiters, which
+        // may submit another job.
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         sender.ok_or(Rejected)?.try_send(job).map_err(|_| Rejected)
     }
@@ -59,11 +59,11 @@ impl Executor for Queue {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Without a sender the workers come to the end of the queue.
+        // Without a sender the workers reach the end of the queue.
         self.queue.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         for worker in self.workers.drain(..) {
             if worker.join().is_err() {
-                eprintln!("a worker of the pool has panicked");
+                eprintln!("a worker of the pool panicked");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a reader would rely on: one query for many, a deadline, a full queue, an orderly end.
+//! One query for many calls, a deadline, a full queue, and an orderly end.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
@@ -15,7 +15,7 @@ use pool::{Order, PageError, Pool, Shop, User};
 /// Far longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Runs a test that would hang if it failed.
+/// Runs a test under a time limit, because a failure could be a hang.
 fn watched(test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel::<()>();
     let running = thread::spawn(move || {
@@ -23,7 +23,7 @@ fn watched(test: impl FnOnce() + Send + 'static) {
         test();
     });
     let hangs = is_done.recv_timeout(3 * LONG) == Err(mpsc::RecvTimeoutError::Timeout);
-    assert!(!hangs, "it hangs");
+    assert!(!hangs, "the test hangs");
     running.join().unwrap();
 }
 
@@ -31,13 +31,13 @@ fn start(threads: usize, waiting: usize) -> Pool {
     Pool::start(NonZero::new(threads).unwrap(), waiting).unwrap()
 }
 
-/// A shop whose users are loaded when the test says so: each query takes one message.
+/// A shop whose queries for users wait for one message each.
 fn shop(pool: &Pool, stop: Receiver<()>) -> (Shop, Sender<()>) {
-    let (let_go, told) = unbounded();
+    let (let_go, may_go) = unbounded();
     let load_user = move |id: &u64| {
-        told.recv().map_err(|error| error.to_string())?;
+        may_go.recv().map_err(|error| error.to_string())?;
         match id {
-            13 => panic!("nobody has this number"),
+            13 => panic!("no user has this number"),
             _ => Ok(User { name: format!("user {id}") }),
         }
     };
@@ -49,7 +49,7 @@ fn shop(pool: &Pool, stop: Receiver<()>) -> (Shop, Sender<()>) {
 fn wait_until(happened: impl Fn() -> bool) {
     let begin = Instant::now();
     while !happened() {
-        assert!(begin.elapsed() < LONG, "what the test waits for does not happen");
+        assert!(begin.elapsed() < LONG, "the expected event did not happen");
         thread::yield_now();
     }
 }
@@ -74,12 +74,12 @@ fn many_pages_cost_one_query_of_each_kind() {
 }
 
 #[test]
-fn a_page_that_takes_too_long_is_given_up_and_its_query_is_not() {
+fn a_page_can_time_out_while_its_query_goes_on() {
     watched(|| {
         let pool = start(2, 16);
         let (shop, let_go) = shop(&pool, never());
-        let told = shop.page(7, Duration::from_millis(1)).unwrap_err();
-        assert!(matches!(told, PageError::TooSlow), "{told}");
+        let error = shop.page(7, Duration::from_millis(1)).unwrap_err();
+        assert!(matches!(error, PageError::TooSlow), "{error}");
         let other = thread::spawn({
             let shop = shop.clone();
             move || shop.page(7, LONG).unwrap()
@@ -91,7 +91,7 @@ fn a_page_that_takes_too_long_is_given_up_and_its_query_is_not() {
 }
 
 #[test]
-fn a_full_queue_refuses_and_a_panic_is_told() {
+fn a_full_queue_refuses_a_job_and_a_panic_is_an_error() {
     watched(|| {
         let pool = start(1, 2);
         let (shop, let_go) = shop(&pool, never());
@@ -100,21 +100,21 @@ fn a_full_queue_refuses_and_a_panic_is_told() {
             move || shop.page(7, LONG).unwrap()
         });
         wait_until(|| shop.queries_and_calls().1 == 2);
-        // One of its two jobs is queued at least, and of these two there is room for one at most.
-        let told = shop.page(8, LONG).unwrap_err();
-        assert!(matches!(told, PageError::Load(Error::Rejected)), "{told}");
+        // At least one job of the first page is queued, so at most one of the second finds room.
+        let error = shop.page(8, LONG).unwrap_err();
+        assert!(matches!(error, PageError::Load(Error::Rejected)), "{error}");
         (0..1000).for_each(|_| let_go.send(()).unwrap());
         assert_eq!(first.join().unwrap().user.name, "user 7");
-        wait_until(|| shop.page(13, LONG).is_err_and(|told| is_panic(&told)));
+        wait_until(|| shop.page(13, LONG).is_err_and(|error| is_panic(&error)));
     });
 }
 
-fn is_panic(told: &PageError) -> bool {
-    matches!(told, PageError::Load(error) if error.is_panic())
+fn is_panic(error: &PageError) -> bool {
+    matches!(error, PageError::Load(error) if error.is_panic())
 }
 
 #[test]
-fn who_waits_when_the_program_stops_is_told_and_what_is_queued_runs() {
+fn when_the_program_stops_waiting_calls_get_an_error_and_queued_jobs_run() {
     watched(|| {
         let pool = start(1, 16);
         let (stop, stopped) = bounded(0);
@@ -125,22 +125,22 @@ fn who_waits_when_the_program_stops_is_told_and_what_is_queued_runs() {
         });
         wait_until(|| shop.queries_and_calls().1 == 2);
         drop(stop);
-        let told = visitor.join().unwrap().unwrap_err();
-        assert!(matches!(told, PageError::Stopping), "{told}");
+        let error = visitor.join().unwrap().unwrap_err();
+        assert!(matches!(error, PageError::Stopping), "{error}");
         let_go.send(()).unwrap();
         drop(pool);
-        assert_eq!(shop.queries_and_calls(), (2, 2), "both queries ran to their ends");
-        let told = shop.page(8, LONG).unwrap_err();
-        assert!(matches!(told, PageError::Load(Error::Rejected)), "{told}");
+        assert_eq!(shop.queries_and_calls(), (2, 2), "both queries ran to the end");
+        let error = shop.page(8, LONG).unwrap_err();
+        assert!(matches!(error, PageError::Load(Error::Rejected)), "{error}");
     });
 }
 
 #[test]
 fn the_program_runs() {
     let output = Command::new(env!("CARGO_BIN_EXE_pool")).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}");
-    assert_eq!(told.matches("user 1 has bought 2").count(), 20, "{told}");
-    assert!(told.contains("80 calls, "), "{told}");
-    assert!(told.contains("a late visitor: the executor did not take the job"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    assert_eq!(printed.matches("user 1 has bought 2").count(), 20, "{printed}");
+    assert!(printed.contains("80 calls, "), "{printed}");
+    assert!(printed.contains("a late visitor: the executor did not take the job"), "{printed}");
 }

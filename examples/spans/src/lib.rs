@@ -1,4 +1,4 @@
-//! Who runs, who waits for whom and for how long, as a log tells it.
+//! A log of executions and waits: which thread ran, which ones waited for it, and how long.
 
 use std::io;
 use std::thread;
@@ -12,8 +12,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 
-/// A subscriber that writes a line for each span when it begins and when it is over. In a program with
-/// spans of its own the library's are asked for by their target, `coalescer`, at the level `debug`.
+/// A subscriber that writes a line at the start and at the end of each span. Without
+/// `with_span_events` it would write no line. The filter selects the spans of the library by their
+/// target, `coalescer`, at the level `debug`.
 pub fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -28,14 +29,14 @@ where
     tracing_subscriber::registry().with(lines.with_filter(filter))
 }
 
-/// Three threads that ask for one report.
+/// Asks for one report from three threads.
 ///
 /// # Errors
 ///
-/// If the system has no thread to give.
+/// If a thread cannot be started.
 pub fn ask() -> io::Result<()> {
     let reports = Coalescer::builder().name("reports").build(|id: &u32| {
-        // The library never tells keys, which may be secrets. This one is none.
+        // The library does not record keys, because they may be secret. This one is not.
         Span::current().record("key", id);
         thread::sleep(Duration::from_millis(20));
         Ok::<String, io::Error>(format!("report {id}"))

@@ -1,4 +1,8 @@
 //! Prints the spans of three threads that ask for one report.
+//!
+//! ```sh
+//! cargo run -p spans
+//! ```
 
 use std::io;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The lines that are written, with a real subscriber.
+//! The lines of a real subscriber.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Text that is written to by many threads.
+/// Text that many threads write to.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -29,14 +29,14 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// The flight's number in a line: it is the same for those who wait and for the one who runs.
+/// The flight number in a line. It is the same for an execution and for the calls that wait for it.
 fn flight(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("flight=")?;
     rest.split([' ', '}']).next()
 }
 
 #[test]
-fn a_log_tells_who_ran_and_who_waited_for_it() {
+fn the_log_has_the_execution_and_the_calls_that_waited_for_it() {
     let log = Log::default();
     tracing::subscriber::set_global_default(spans::subscriber(log.clone())).unwrap();
     spans::ask().unwrap();
@@ -44,7 +44,7 @@ fn a_log_tells_who_ran_and_who_waited_for_it() {
     let lines = |what: &str| -> Vec<String> {
         text.lines().filter(|line| line.contains(what)).map(str::to_owned).collect()
     };
-    // A thread that comes too late for the others is served from the window, without a span.
+    // A thread that calls after the execution gets its result from the window, without a span.
     let (runs, waits) = (lines("coalescer.run{"), lines("coalescer.wait{"));
     let ended: Vec<_> = runs.iter().filter(|line| line.contains("close")).collect();
     assert_eq!(ended.len(), 1, "{text}");

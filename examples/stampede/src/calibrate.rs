@@ -1,4 +1,4 @@
-//! How large the table must be, and how many queries a second the database can answer.
+//! Chooses the size of the table, and measures how many queries per second the database answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -9,60 +9,50 @@ use serde::Serialize;
 
 use crate::db::{Database, QueryError, Table};
 
-/// What one query should take while nothing else runs.
+/// A query that runs alone should take this long.
 const TARGET: Duration = Duration::from_millis(8);
 
-/// Close enough to it.
+/// A time in this range is near enough.
 const RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_micros(7_000)..=Duration::from_millis(10);
 
-/// What was found.
+/// The result of the measurement.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Calibration {
     pub(crate) rows: u64,
-    /// How long one query takes alone.
+    /// Time of one query that runs alone.
     pub(crate) query_ms: f64,
-    /// How many of them all connections together answer in a second.
+    /// Queries per second of all connections together, before the phases.
     pub(crate) capacity_per_s: f64,
+    /// The same, measured again after the phases.
+    pub(crate) capacity_after_per_s: f64,
 }
 
-/// Fills the table so that a query takes some milliseconds, and measures what that comes to.
+/// Fills the table until a query takes some milliseconds, then measures the capacity.
 pub(crate) fn calibrate(
     database: &Database,
     table: &mut dyn Table,
     customers: u64,
-    threads: usize,
+    clients: usize,
 ) -> Result<Calibration> {
-    let (rows, query) = fill(database, table, customers)?;
-    let capacity_per_s = capacity(database, threads)?;
-    Ok(Calibration { rows, query_ms: query.as_secs_f64() * 1e3, capacity_per_s })
-}
-
-/// Guesses until the time is in range; the last guess is taken as it is.
-fn fill(database: &Database, table: &mut dyn Table, customers: u64) -> Result<(u64, Duration)> {
     let mut rows: u64 = 50_000;
-    for _ in 0..4 {
-        let took = refill(database, table, rows, customers)?;
-        if RANGE.contains(&took) {
-            return Ok((rows, took));
+    let mut tries = 5;
+    let query = loop {
+        table.fill(rows, customers).context("cannot fill the table")?;
+        let query = alone(database)?;
+        tries -= 1;
+        if tries == 0 || RANGE.contains(&query) {
+            break query;
         }
-        let factor = TARGET.as_secs_f64() / took.as_secs_f64();
+        let factor = TARGET.as_secs_f64() / query.as_secs_f64();
         rows = (rows as f64 * factor.clamp(0.1, 10.0)) as u64;
-    }
-    Ok((rows, refill(database, table, rows, customers)?))
+    };
+    let capacity_per_s = capacity(database, clients)?;
+    let query_ms = query.as_secs_f64() * 1e3;
+    Ok(Calibration { rows, query_ms, capacity_per_s, capacity_after_per_s: capacity_per_s })
 }
 
-fn refill(
-    database: &Database,
-    table: &mut dyn Table,
-    rows: u64,
-    customers: u64,
-) -> Result<Duration> {
-    table.fill(rows, customers).context("cannot fill the table")?;
-    Ok(alone(database)?)
-}
-
-/// The median of some queries, one after the other.
+/// The median time of eleven queries, one after the other.
 fn alone(database: &Database) -> Result<Duration, QueryError> {
     let mut times = [Duration::ZERO; 11];
     for time in &mut times {
@@ -74,8 +64,8 @@ fn alone(database: &Database) -> Result<Duration, QueryError> {
     Ok(times[times.len() / 2])
 }
 
-/// Asks from so many threads at once, each as soon as it has its answer.
-fn capacity(database: &Database, threads: usize) -> Result<f64> {
+/// Queries per second of this many threads, each of which asks again when it has its answer.
+pub(crate) fn capacity(database: &Database, clients: usize) -> Result<f64> {
     let length = Duration::from_secs(1);
     let answers = AtomicU64::new(0);
     let start = Instant::now();
@@ -87,7 +77,7 @@ fn capacity(database: &Database, threads: usize) -> Result<f64> {
         Ok(())
     };
     thread::scope(|scope| {
-        let asking: Vec<_> = (0..threads).map(|_| scope.spawn(ask)).collect();
+        let asking: Vec<_> = (0..clients).map(|_| scope.spawn(ask)).collect();
         for thread in asking {
             match thread.join() {
                 Ok(done) => done?,

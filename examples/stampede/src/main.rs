@@ -1,7 +1,7 @@
-//! The stampede: what a database goes through when everybody asks for the same, and what is left of
-//! it when the calls are coalesced.
+//! A stampede: many threads ask one slow database for the same few things, without coalescing, with
+//! it, and without it again.
 //!
-//! `orders.rs` is the use of the library. The rest makes the load and measures it.
+//! `orders.rs` shows how to use the library. The other files create the load and measure it.
 
 mod calibrate;
 mod chart;
@@ -12,18 +12,29 @@ mod options;
 mod orders;
 mod phase;
 mod report;
-mod run;
 mod schedule;
 mod units;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
 
+use calibrate::calibrate;
+use db::table::Expected;
+use db::{Connections, Database, Table, postgres, sqlite};
+use live::Live;
 use options::Options;
+use orders::Orders;
+use phase::{Load, Phase};
 use report::Report;
+
+/// The load is this many times the capacity of the database.
+const OVERLOAD: f64 = 3.0;
+
+/// The same, if all requests ask for one customer.
+const OVERLOAD_OF_HOT_KEY: f64 = 20.0;
 
 fn main() -> ExitCode {
     match demonstrate(&Options::parse()) {
@@ -36,18 +47,73 @@ fn main() -> ExitCode {
 }
 
 fn demonstrate(options: &Options) -> Result<()> {
-    let report = run::run(options)?;
-    print(&report, options)?;
+    if let Some(rate) = options.rate {
+        options.check_rate(rate)?;
+    }
+    // Opened first: a path that cannot be written must not cost half a minute.
+    let file = chart::create(&options.chart)?;
+    let report = measure(options, &mut Live::new(options.json))?;
+    chart::write(file, &report)?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("\n{report}\nOpen the chart in a browser: {}", chart::url(&options.chart)?);
+    }
     ensure!(report.wrong == 0, "{} of the answers were wrong", report.wrong);
     Ok(())
 }
 
-fn print(report: &Report, options: &Options) -> Result<()> {
-    let mut out = io::stdout().lock();
-    if options.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(report)?)?;
-    } else {
-        writeln!(out, "\n{report}chart: {}", report.svg.display())?;
+fn measure(options: &Options, live: &mut Live) -> Result<Report> {
+    // In this order, because the connections must close before their table is dropped.
+    let (connections, mut table) = open(options)?;
+    let database = Arc::new(Database::new(connections));
+    live.say("Filling a table until a query takes about 8 ms, and measuring the database ...");
+    let clients = options.threads.min(options.connections as usize);
+    let calibration = calibrate(&database, table.as_mut(), options.keys, clients)?;
+    let overload = if options.hot_key { OVERLOAD_OF_HOT_KEY } else { OVERLOAD };
+    let rate = options.rate.unwrap_or((overload * calibration.capacity_per_s).ceil());
+    options.check_rate(rate)?;
+    if options.spoil {
+        table.spoil()?;
     }
-    Ok(())
+
+    let mut report = Report::new(options, calibration, rate);
+    live.say(&report.introduction());
+    let load = Load {
+        database: &database,
+        expected: &Expected::new(report.calibration.rows, options.keys),
+        arrivals: &schedule::draw(options, rate)?,
+        length: *options.phase,
+        threads: options.threads,
+    };
+    report.add_phases(phases(&load, &database, options, live)?);
+    report.calibration.capacity_after_per_s = calibrate::capacity(&database, clients)?;
+    Ok(report)
+}
+
+fn open(options: &Options) -> Result<(Connections, Box<dyn Table>)> {
+    Ok(match &options.postgres {
+        None => {
+            let (connections, file) = sqlite::open(options.connections)?;
+            (connections, Box::new(file))
+        }
+        Some(url) => {
+            let (connections, server) = postgres::open(url, options.connections)?;
+            (connections, Box::new(server))
+        }
+    })
+}
+
+fn phases(
+    load: &Load<'_>,
+    database: &Arc<Database>,
+    options: &Options,
+    live: &mut Live,
+) -> Result<Vec<Phase>> {
+    live.headings();
+    let before = load.run(None, live)?;
+    let orders = Orders::new(Arc::clone(database), *options.window);
+    let during = load.run(Some(&orders), live)?;
+    let after = load.run(None, live)?;
+    Ok(vec![before, during, after])
 }

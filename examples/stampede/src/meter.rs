@@ -1,95 +1,64 @@
-//! What the workers count, taken away by whoever shows it.
+//! Latencies and failures of a phase, recorded by its threads.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Error;
 use hdrhistogram::Histogram;
 
-/// Answers of a stretch of time.
-#[derive(Clone)]
-pub(crate) struct Tally {
-    pub(crate) answered: u64,
-    /// Of those that were answered.
-    pub(crate) wrong: u64,
-    pub(crate) failed: u64,
-    /// In microseconds, to one percent.
-    latency: Histogram<u64>,
+/// In microseconds, with a precision of one percent.
+pub(crate) type Latencies = Histogram<u64>;
+
+fn latencies() -> Latencies {
+    Histogram::new(2).expect("two digits are a valid precision")
 }
 
-impl Tally {
-    pub(crate) fn new() -> Self {
-        let latency = Histogram::new(2).expect("two digits are a valid precision");
-        Self { answered: 0, wrong: 0, failed: 0, latency }
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.answered += other.answered;
-        self.wrong += other.wrong;
-        self.failed += other.failed;
-        self.latency.add(&other.latency).expect("histograms of a kind grow as they must");
-    }
-
-    /// The latency in milliseconds that this share of the answers did not exceed.
-    pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
-        if self.latency.is_empty() {
-            return None;
-        }
-        Some(self.latency.value_at_quantile(share) as f64 / 1e3)
-    }
+/// The latency in milliseconds that this share of the answers did not exceed.
+pub(crate) fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
+    (!latencies.is_empty()).then(|| latencies.value_at_quantile(share) as f64 / 1e3)
 }
 
-/// Shared by all workers of a phase.
+/// Shared by all threads of a phase.
 pub(crate) struct Meter {
-    begun: AtomicU64,
-    tally: Mutex<Tally>,
-    failure: OnceLock<Error>,
+    /// Requests whose handling has started.
+    pub(crate) begun: AtomicUsize,
+    pub(crate) wrong: AtomicU64,
+    /// The first failure, which ends the phase.
+    pub(crate) failure: OnceLock<Error>,
+    /// Latencies since the last sample, and of the whole phase.
+    recent_and_all: Mutex<[Latencies; 2]>,
 }
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self { begun: AtomicU64::new(0), tally: Mutex::new(Tally::new()), failure: OnceLock::new() }
-    }
-
-    /// A worker takes up a request.
-    pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Requests that a worker has taken up so far.
-    pub(crate) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+        Self {
+            begun: AtomicUsize::new(0),
+            wrong: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            recent_and_all: Mutex::new([latencies(), latencies()]),
+        }
     }
 
     pub(crate) fn answered(&self, latency: Duration, is_right: bool) {
-        let mut tally = self.tally();
-        tally.answered += 1;
-        tally.wrong += u64::from(!is_right);
-        tally.latency.record(latency.as_micros() as u64).expect("the histogram grows as it must");
+        for latencies in self.lock().iter_mut() {
+            latencies.record(latency.as_micros() as u64).expect("the histogram grows as needed");
+        }
+        self.wrong.fetch_add(u64::from(!is_right), Ordering::Relaxed);
     }
 
-    /// The first failure is kept, and ends the phase: with a broken database there is nothing to see.
-    pub(crate) fn failed(&self, error: Error) {
-        self.tally().failed += 1;
-        let _ = self.failure.set(error);
+    /// The latencies since the last call of this.
+    pub(crate) fn take_recent(&self) -> Latencies {
+        std::mem::replace(&mut self.lock()[0], latencies())
     }
 
-    pub(crate) fn is_broken(&self) -> bool {
-        self.failure.get().is_some()
+    /// The latencies of the whole phase.
+    pub(crate) fn all(&self) -> Latencies {
+        self.lock()[1].clone()
     }
 
-    pub(crate) fn failure(&self) -> Option<&Error> {
-        self.failure.get()
-    }
-
-    /// What has been counted since the last time.
-    pub(crate) fn take(&self) -> Tally {
-        std::mem::replace(&mut *self.tally(), Tally::new())
-    }
-
-    /// A worker that panicked ends the run anyway.
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Poisoning does not matter: a thread that panics ends the run.
+    fn lock(&self) -> MutexGuard<'_, [Latencies; 2]> {
+        self.recent_and_all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,9 @@
-//! The use of `coalescer`, in full: one query behind a pool, shared by all who ask for the same key.
+//! How to use `coalescer`: one query behind a pool, shared by all callers of the same key. Copy this
+//! file.
 //!
-//! This is the file to copy. The coalescer stands before the pool, not behind it: a follower waits
-//! for an answer without holding a connection, and without waiting for one.
+//! The function takes the connection from the pool, so only the call that runs the query needs one. A
+//! caller that took its connection before the call would hold it while it waits, and would wait for it
+//! even if the answer is there already.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +12,14 @@ use coalescer::{Coalescer, Error, Stats};
 
 use crate::db::{Database, QueryError, Total};
 
-/// What all orders of a customer come to.
+/// The totals of the orders of each customer.
 pub(crate) struct Orders {
     totals: Coalescer<u64, Total, QueryError>,
 }
 
 impl Orders {
-    /// A total may be `window` old, counted from the start of its query. A window of zero shares
-    /// only queries that are running, and keeps nothing.
+    /// A total may be `window` old, counted from the start of its query. With a window of zero, calls
+    /// share only a query that is running.
     pub(crate) fn new(database: Arc<Database>, window: Duration) -> Self {
         let totals = Coalescer::builder()
             .name("totals")
@@ -26,15 +28,14 @@ impl Orders {
         Self { totals }
     }
 
-    /// Asks the database, or waits with everyone else who is asking for this customer.
+    /// Returns the total of a customer. Calls for the same customer share one query and its result.
     ///
-    /// All of them get the same `Arc`. If the query fails, all of them get its error, and the next
-    /// call asks again.
+    /// If the query fails, all of them get its error, and the next call runs a new query.
     pub(crate) fn total(&self, customer: u64) -> Result<Arc<Total>, Error<QueryError>> {
         self.totals.execute(&customer)
     }
 
-    /// How many calls there were, and how many of them ran a query.
+    /// Counts of calls and of queries.
     pub(crate) fn stats(&self) -> Stats {
         self.totals.stats()
     }

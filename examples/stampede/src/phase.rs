@@ -1,28 +1,29 @@
-//! One phase of an open load: arrivals come at their times, and threads answer them as they can.
+//! One phase of the load: requests arrive at their times, and threads answer them as fast as they can.
 //!
-//! There is no thread that hands out work. Each worker takes the next arrival from the schedule,
-//! sleeps until its time if that is still to come, and answers it. If all workers are late, the
-//! arrivals queue up in the schedule, as they would in front of a server. Latency counts from the
-//! arrival's time and not from when a worker took it up, so the queue is in it.
+//! Requests do not wait for earlier answers: if all threads are busy, they queue, as they would in
+//! front of a server. Each thread takes the next request from the schedule, sleeps until its time if
+//! that is still to come, and answers it. Latency starts at the request's arrival and so includes the
+//! time in the queue.
 //!
-//! At the phase's end the workers finish what they are at. What still queues then is counted and
-//! discarded: the next phase begins with an empty queue.
+//! At the end of the phase the threads finish their current request. Requests still queued are counted
+//! and discarded, so the next phase starts with an empty queue.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use coalescer::Stats;
+use serde::Serialize;
 
 use crate::db::table::Expected;
 use crate::db::{Database, Total};
-use crate::meter::{Meter, Tally};
+use crate::live::Live;
+use crate::meter::{Meter, quantile};
+use crate::orders::Orders;
 use crate::schedule::Arrival;
 
-/// Answers one request: straight from the database, or through the coalescer.
-pub(crate) type Answer<'a> = dyn Fn(u64) -> Result<Total> + Sync + 'a;
-
-/// What is the same for all phases.
+/// The same for all phases.
 pub(crate) struct Load<'a> {
     pub(crate) database: &'a Database,
     pub(crate) expected: &'a Expected,
@@ -31,173 +32,192 @@ pub(crate) struct Load<'a> {
     pub(crate) threads: usize,
 }
 
-/// A short stretch of a phase.
-#[derive(Clone)]
-pub(crate) struct Sample {
-    /// Its end, in seconds since the phase's start.
-    pub(crate) at: f64,
+/// The result of a phase. `arrivals = answered + still_queued`.
+#[derive(Serialize)]
+pub(crate) struct Phase {
+    pub(crate) coalescing: bool,
+    /// Time until the last answer.
     pub(crate) seconds: f64,
-    pub(crate) tally: Tally,
+    pub(crate) arrivals: u64,
+    pub(crate) answered: u64,
+    /// Requests that no thread had taken at the end. They are in no percentile.
+    pub(crate) still_queued: u64,
+    /// Time that the oldest of these had waited.
+    pub(crate) oldest_queued_ms: Option<f64>,
+    pub(crate) wrong: u64,
     pub(crate) queries: u64,
-    /// Threads that waited for a connection at its end.
-    pub(crate) waiting: usize,
-    /// Arrivals that no thread had taken up at its end.
-    pub(crate) queued: u64,
+    pub(crate) requests_per_s: f64,
+    pub(crate) queries_per_s: f64,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) coalescer: Option<Stats>,
+    pub(crate) series: Vec<Point>,
 }
 
-/// A phase that has ended.
-pub(crate) struct Ended {
-    pub(crate) seconds: f64,
-    pub(crate) total: Tally,
-    pub(crate) samples: Vec<Sample>,
-    /// How many arrivals no thread had taken up.
-    pub(crate) queued: u64,
-    /// How long the first of them had waited by the phase's end.
-    pub(crate) oldest_queued: Option<Duration>,
+/// A short part of a phase.
+#[derive(Clone, Serialize)]
+pub(crate) struct Point {
+    /// Its end, in seconds since the start of the phase.
+    pub(crate) at: f64,
+    pub(crate) requests_per_s: f64,
+    pub(crate) queries_per_s: f64,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+    /// Requests that no thread had taken at its end.
+    pub(crate) queued: usize,
 }
 
-impl Load<'_> {
-    /// Lets the arrivals come, and shows each sample as it is taken.
-    pub(crate) fn run(
-        &self,
-        answer: &Answer<'_>,
-        mut show: impl FnMut(&[Sample]),
-    ) -> Result<Ended> {
-        let meter = Meter::new();
-        let next = AtomicUsize::new(0);
-        let mut sampler = Sampler::new(self, &meter);
-        let workers = Workers { load: self, meter: &meter, next: &next, start: sampler.start };
-        thread::scope(|scope| {
-            let running = workers.spawn(scope, answer)?;
-            while sampler.sleep() {
-                show(sampler.sample());
-            }
-            for worker in running {
-                if worker.join().is_err() {
-                    bail!("a worker panicked");
-                }
-            }
-            Ok(())
-        })?;
-        show(sampler.sample());
-        if let Some(failure) = meter.failure() {
-            bail!("a request failed: {failure:#}");
-        }
-        Ok(sampler.end())
+impl Phase {
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.coalescing { "on" } else { "off" }
+    }
+
+    /// Answers that needed no query.
+    pub(crate) fn saved(&self) -> u64 {
+        self.answered.saturating_sub(self.queries)
     }
 }
 
-/// What the workers of a phase share.
-struct Workers<'a> {
+impl Load<'_> {
+    /// Runs a phase, with coalescing if `orders` is given.
+    pub(crate) fn run(&self, orders: Option<&Orders>, live: &mut Live) -> Result<Phase> {
+        let queries = self.database.queries();
+        let (next, meter, start) = (AtomicUsize::new(0), Meter::new(), Instant::now());
+        let run = Run { load: self, orders, next, meter, start };
+        let mode = if orders.is_some() { "on" } else { "off" };
+        let series = run.series(queries, |points| live.show(mode, points))?;
+        if let Some(failure) = run.meter.failure.get() {
+            bail!("a request failed: {failure:#}");
+        }
+        Ok(run.end(self.database.queries() - queries, series))
+    }
+}
+
+/// A phase that runs.
+struct Run<'a> {
     load: &'a Load<'a>,
-    meter: &'a Meter,
-    next: &'a AtomicUsize,
+    orders: Option<&'a Orders>,
+    /// Index of the next arrival that no thread has taken.
+    next: AtomicUsize,
+    meter: Meter,
     start: Instant,
 }
 
-impl<'a> Workers<'a> {
+impl Run<'_> {
+    /// Lets the threads answer the requests, and samples them at even intervals.
+    fn series(&self, mut queries: u64, mut show: impl FnMut(&[Point])) -> Result<Vec<Point>> {
+        let count = (self.load.length.as_millis() / 100).clamp(1, 32) as u32;
+        let mut points: Vec<Point> = Vec::new();
+        let mut sample = || {
+            let seconds_before = points.last().map_or(0.0, |point| point.at);
+            points.push(self.sample(seconds_before, &mut queries));
+            show(&points);
+        };
+        thread::scope(|scope| {
+            let workers = self.spawn(scope)?;
+            for nth in 1..=count {
+                let due = self.load.length * nth / count;
+                thread::sleep(due.saturating_sub(self.start.elapsed()));
+                if nth == count || self.meter.failure.get().is_some() {
+                    break;
+                }
+                sample();
+            }
+            for worker in workers {
+                worker.join().map_err(|_| anyhow!("a worker panicked"))?;
+            }
+            anyhow::Ok(())
+        })?;
+        sample();
+        Ok(points)
+    }
+
     fn spawn<'scope>(
         &'scope self,
         scope: &'scope thread::Scope<'scope, '_>,
-        answer: &'scope Answer<'scope>,
     ) -> Result<Vec<thread::ScopedJoinHandle<'scope, ()>>> {
-        (0..self.load.threads)
+        (1..=self.load.threads)
             .map(|n| {
                 let worker = thread::Builder::new().name(format!("worker {n}"));
-                worker.spawn_scoped(scope, || self.work(answer)).with_context(|| {
-                    self.meter.failed(anyhow!("not enough threads"));
-                    format!("cannot start thread {}; use fewer --threads", n + 1)
+                worker.spawn_scoped(scope, || self.work()).with_context(|| {
+                    let _ = self.meter.failure.set(anyhow!("not enough threads"));
+                    format!("cannot start thread {n}; use fewer --threads")
                 })
             })
             .collect()
     }
 
-    fn work(&self, answer: &Answer<'_>) {
+    fn work(&self) {
         while let Some(arrival) = self.take() {
-            self.meter.begin();
-            match answer(arrival.customer()) {
+            self.meter.begun.fetch_add(1, Ordering::Relaxed);
+            match self.answer(arrival.customer()) {
                 Ok(total) => {
                     let latency = self.start.elapsed().saturating_sub(arrival.at());
                     let is_right = self.load.expected.is_right(arrival.customer(), &total);
                     self.meter.answered(latency, is_right);
                 }
-                Err(error) => self.meter.failed(error),
+                // Only the first failure is kept.
+                Err(error) => drop(self.meter.failure.set(error)),
             }
         }
     }
 
-    /// The next arrival, once it is there; nothing more after the phase's end.
+    /// The next request, when it has arrived; nothing after the end of the phase.
     fn take(&self) -> Option<Arrival> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let arrival = *self.load.arrivals.get(next)?;
         thread::sleep(arrival.at().saturating_sub(self.start.elapsed()));
-        let is_over = self.start.elapsed() >= self.load.length || self.meter.is_broken();
+        let is_over =
+            self.start.elapsed() >= self.load.length || self.meter.failure.get().is_some();
         (!is_over).then_some(arrival)
     }
-}
 
-/// Looks at a phase from outside, at even intervals.
-struct Sampler<'a> {
-    load: &'a Load<'a>,
-    meter: &'a Meter,
-    start: Instant,
-    interval: Duration,
-    queries: u64,
-    samples: Vec<Sample>,
-}
-
-impl<'a> Sampler<'a> {
-    fn new(load: &'a Load<'a>, meter: &'a Meter) -> Self {
-        let interval = (load.length / 32).max(Duration::from_millis(100));
-        let queries = load.database.queries();
-        Self { load, meter, start: Instant::now(), interval, queries, samples: Vec::new() }
+    fn answer(&self, customer: u64) -> Result<Total> {
+        match self.orders {
+            Some(orders) => Ok(*orders.total(customer)?),
+            None => Ok(self.load.database.total(customer)?),
+        }
     }
 
-    /// Sleeps until the next sample is due; false where that is the last one, after the phase's end.
-    fn sleep(&self) -> bool {
-        let before = self.samples.last().map_or(0.0, |sample| sample.at);
-        let due = Duration::from_secs_f64(before) + self.interval;
-        // Half an interval more or less, rather than a last one that is too short to say anything.
-        let is_last = due + self.interval / 2 > self.load.length;
-        let until = if is_last { self.load.length } else { due };
-        thread::sleep(until.saturating_sub(self.start.elapsed()));
-        !is_last && !self.meter.is_broken()
+    fn sample(&self, seconds_before: f64, queries_before: &mut u64) -> Point {
+        let (elapsed, queries) = (self.start.elapsed(), self.load.database.queries());
+        let (at, recent) = (elapsed.as_secs_f64(), self.meter.take_recent());
+        let seconds = at - seconds_before;
+        let new = queries - std::mem::replace(queries_before, queries);
+        let arrived = self.load.arrivals.partition_point(|arrival| arrival.at() <= elapsed);
+        Point {
+            at,
+            requests_per_s: recent.len() as f64 / seconds,
+            queries_per_s: new as f64 / seconds,
+            p50_ms: quantile(&recent, 0.5),
+            p99_ms: quantile(&recent, 0.99),
+            queued: arrived.saturating_sub(self.meter.begun.load(Ordering::Relaxed)),
+        }
     }
 
-    /// Adds a sample, and returns all so far.
-    fn sample(&mut self) -> &[Sample] {
-        let at = self.start.elapsed();
-        let queries = self.load.database.queries();
-        let before = self.samples.last().map_or(0.0, |sample| sample.at);
-        self.samples.push(Sample {
-            at: at.as_secs_f64(),
-            seconds: at.as_secs_f64() - before,
-            tally: self.meter.take(),
-            queries: queries - self.queries,
-            waiting: self.load.database.waiting(),
-            queued: self.queued(at),
-        });
-        self.queries = queries;
-        &self.samples
-    }
-
-    /// How many arrivals are there that no worker has taken up.
-    fn queued(&self, now: Duration) -> u64 {
-        let arrived = self.load.arrivals.partition_point(|arrival| arrival.at() <= now);
-        (arrived as u64).saturating_sub(self.meter.begun())
-    }
-
-    fn end(self) -> Ended {
-        let mut total = Tally::new();
-        self.samples.iter().for_each(|sample| total.add(&sample.tally));
-        let begun = self.meter.begun() as usize;
+    fn end(self, queries: u64, series: Vec<Point>) -> Phase {
+        let begun = self.meter.begun.load(Ordering::Relaxed);
         let oldest = self.load.arrivals.get(begun);
-        Ended {
-            seconds: self.samples.last().map_or(0.0, |sample| sample.at),
-            total,
-            queued: (self.load.arrivals.len() - begun) as u64,
-            oldest_queued: oldest.map(|arrival| self.load.length.saturating_sub(arrival.at())),
-            samples: self.samples,
+        let oldest = oldest.map(|arrival| self.load.length.saturating_sub(arrival.at()));
+        let seconds = series.last().map_or(0.0, |point| point.at);
+        let all = self.meter.all();
+        Phase {
+            coalescing: self.orders.is_some(),
+            seconds,
+            arrivals: self.load.arrivals.len() as u64,
+            answered: all.len(),
+            still_queued: (self.load.arrivals.len() - begun) as u64,
+            oldest_queued_ms: oldest.map(|oldest| oldest.as_secs_f64() * 1e3),
+            wrong: self.meter.wrong.load(Ordering::Relaxed),
+            queries,
+            requests_per_s: all.len() as f64 / seconds,
+            queries_per_s: queries as f64 / seconds,
+            p50_ms: quantile(&all, 0.5),
+            p99_ms: quantile(&all, 0.99),
+            max_ms: quantile(&all, 1.0),
+            coalescer: self.orders.map(Orders::stats),
+            series,
         }
     }
 }

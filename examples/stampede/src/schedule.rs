@@ -1,4 +1,4 @@
-//! Who asks for what and when: drawn once, before the first phase, and the same for all of them.
+//! The requests of a phase: drawn once, and the same for all phases.
 
 use std::time::Duration;
 
@@ -6,6 +6,8 @@ use anyhow::Result;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Exp, Zipf};
+
+use crate::options::Options;
 
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// When it arrives, counted from the start of the phase.
+    /// Its time, counted from the start of the phase.
     pub(crate) fn at(self) -> Duration {
         Duration::from_nanos(self.nanos)
     }
@@ -25,29 +27,22 @@ impl Arrival {
     }
 }
 
-/// Which customers are asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Keys {
-    /// Only customer 0.
-    Hot,
-    /// Customer 0 the most, the others by Zipf's law.
-    Zipf { customers: u64, exponent: f64 },
-}
+/// Exponent of Zipf's law: customer 0 is asked for 2.8 times as often as customer 1.
+const SKEW: f64 = 1.5;
 
-/// Arrivals at random times (a Poisson process of the given rate), in the order of their times.
-pub(crate) fn draw(rate: f64, length: Duration, keys: Keys, seed: u64) -> Result<Vec<Arrival>> {
-    let mut random = StdRng::seed_from_u64(seed);
+/// Draws arrivals at random times (a Poisson process), in the order of their times. The popularity of
+/// the customers follows Zipf's law.
+pub(crate) fn draw(options: &Options, rate: f64) -> Result<Vec<Arrival>> {
+    let mut random = StdRng::seed_from_u64(1);
     let gaps = Exp::new(rate)?;
-    let ranks = match keys {
-        Keys::Hot => None,
-        Keys::Zipf { customers, exponent } => Some(Zipf::new(customers as f64, exponent)?),
-    };
-    let end = length.as_secs_f64();
+    let customers = if options.hot_key { 1 } else { options.keys };
+    let ranks = Zipf::new(customers as f64, SKEW)?;
+    let end = options.phase.as_secs_f64();
     let mut arrivals = Vec::new();
     let mut at = gaps.sample(&mut random);
     while at < end {
-        // A rank counts from one.
-        let customer = ranks.map_or(0, |ranks| ranks.sample(&mut random) as u32 - 1);
+        // Ranks start at one.
+        let customer = ranks.sample(&mut random) as u32 - 1;
         arrivals.push(Arrival { nanos: (at * 1e9) as u64, customer });
         at += gaps.sample(&mut random);
     }
@@ -57,29 +52,30 @@ pub(crate) fn draw(rate: f64, length: Duration, keys: Keys, seed: u64) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
-    const SECOND: Duration = Duration::from_secs(1);
+    fn drawn(rate: f64, options: &[&str]) -> Vec<Arrival> {
+        let options = ["stampede", "--phase=1s"].iter().chain(options);
+        draw(&Options::parse_from(options), rate).expect("the settings are right")
+    }
 
     #[test]
     fn arrivals_are_in_order_and_end_with_the_phase() {
-        let keys = Keys::Zipf { customers: 5, exponent: 1.0 };
-        let arrivals = draw(10_000.0, SECOND, keys, 1).expect("the settings are right");
+        let arrivals = drawn(10_000.0, &["--keys=5"]);
         assert!((9_000..11_000).contains(&arrivals.len()));
         assert!(arrivals.is_sorted_by_key(|arrival| arrival.at()));
-        assert!(arrivals.iter().all(|arrival| arrival.at() < SECOND && arrival.customer() < 5));
+        let second = Duration::from_secs(1);
+        assert!(arrivals.iter().all(|arrival| arrival.at() < second && arrival.customer() < 5));
     }
 
     #[test]
-    fn a_seed_gives_the_same_arrivals_each_time() {
-        let keys = Keys::Zipf { customers: 5, exponent: 1.0 };
-        let [a, b, other] = [1, 1, 2].map(|seed| draw(1000.0, SECOND, keys, seed).ok());
-        assert_eq!(a, b);
-        assert_ne!(a, other);
+    fn the_arrivals_are_the_same_each_time() {
+        assert_eq!(drawn(1000.0, &[]), drawn(1000.0, &[]));
     }
 
     #[test]
-    fn a_hot_key_is_the_only_one() {
-        let arrivals = draw(1000.0, SECOND, Keys::Hot, 1).expect("the settings are right");
+    fn with_a_hot_key_all_ask_for_it() {
+        let arrivals = drawn(1000.0, &["--hot-key"]);
         assert!(arrivals.iter().all(|arrival| arrival.customer() == 0));
     }
 }

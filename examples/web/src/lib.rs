@@ -1,13 +1,14 @@
-//! A web server of blocking threads whose pages are made once for all who ask for them meanwhile.
+//! A web server of blocking threads, in which concurrent requests for a page share one run of its
+//! handler.
 //!
 //! ```text
-//! oxhttp ──▶ server: a thread for each connection; from its types to ours, and back
+//! oxhttp ──▶ server: a thread for each connection; converts types
 //!              └──▶ site: status pages, access control, forgetting after a write
-//!                     └──▶ the layer: who shares
-//!                            └──▶ pages: the handler, which knows nothing of all this
+//!                     └──▶ layer: decides which requests share a run
+//!                            └──▶ pages: an ordinary handler
 //! ```
 //!
-//! [`Site`] is the use of the library. [`serve`] puts any function of a request on the network.
+//! [`Site`] shows how to use the library. [`serve`] serves any function of a request.
 
 mod pages;
 mod server;

@@ -1,4 +1,4 @@
-//! The handler: ordinary pages, as they would be without a layer.
+//! The handler: ordinary pages, which do not depend on the layer.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -7,26 +7,26 @@ use coalescer_http::Body;
 use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 
-/// The largest number that primes are counted up to: some seconds of work.
+/// Largest limit for the count of primes, which takes some seconds.
 const LARGEST: usize = 100_000_000;
 
-/// All pages, and the orders that have been placed.
+/// The pages, and the orders that have been placed.
 #[derive(Debug, Default)]
 pub struct Pages {
     orders: Mutex<Vec<String>>,
 }
 
-/// Why there is no page.
+/// A request that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The order's text is not UTF-8.
+    /// The text of an order is not UTF-8.
     NotText,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotText => f.write_str("an order is a text in UTF-8"),
+            Self::NotText => f.write_str("the text of an order must be UTF-8"),
         }
     }
 }
@@ -38,7 +38,7 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// If an order cannot be understood.
+    /// If the text of an order is not UTF-8.
     pub fn answer(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Fault> {
         let path = request.uri().path().to_owned();
         let is_post = request.method() == Method::POST;
@@ -49,7 +49,7 @@ impl Pages {
             ["login", name] if !is_post => login(name),
             ["orders"] if is_post => self.place_order(request.into_body())?,
             ["orders"] => self.list_orders(),
-            _ => with_status(text("no such page\n"), StatusCode::NOT_FOUND),
+            _ => with_status(text("there is no such page\n"), StatusCode::NOT_FOUND),
         })
     }
 
@@ -67,18 +67,18 @@ impl Pages {
 }
 
 const HOME: &str = "\
-/primes/20000000   a page that takes its time: ask for it from several terminals at once
-/orders            POST one, and all see it
+/primes/20000000   a slow page: ask for it from several terminals at once
+/orders            the orders; POST adds one
 /login/ada         sets a cookie
-/me                is another page for each
-/stats, /in-flight what the layer does
+/me                a different page for each user
+/stats, /in-flight counters and running requests of the layer
 ";
 
-/// A page that takes its time.
+/// A slow page.
 fn primes(limit: &str) -> Response<Body> {
     match limit.parse() {
         Ok(limit) if limit <= LARGEST => text(format!("{}\n", count_primes(limit))),
-        _ => with_status(text(format!("a number up to {LARGEST}\n")), StatusCode::BAD_REQUEST),
+        _ => with_status(text(format!("use a number up to {LARGEST}\n")), StatusCode::BAD_REQUEST),
     }
 }
 
@@ -94,7 +94,7 @@ fn count_primes(limit: usize) -> usize {
     is_prime.iter().skip(2).filter(|is_prime| **is_prime).count()
 }
 
-/// A page that is another one for each user, and that forgets to say so.
+/// A page that differs for each user, but has no `Cache-Control` or `Vary` to say so.
 fn me(request: &Request<Vec<u8>>) -> Response<Body> {
     let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok());
     let name = cookie.and_then(|cookie| cookie.strip_prefix("name="));
@@ -103,7 +103,7 @@ fn me(request: &Request<Vec<u8>>) -> Response<Body> {
 
 fn login(name: &str) -> Response<Body> {
     let Ok(cookie) = HeaderValue::from_str(&format!("name={name}; HttpOnly")) else {
-        return with_status(text("no such name\n"), StatusCode::BAD_REQUEST);
+        return with_status(text("a cookie cannot hold this name\n"), StatusCode::BAD_REQUEST);
     };
     let mut response = text(format!("hello {name}\n"));
     response.headers_mut().insert(SET_COOKIE, cookie);

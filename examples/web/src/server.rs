@@ -1,4 +1,4 @@
-//! From the server's types to those of the layer, and back.
+//! Converts between the types of the server and those of the layer.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,21 +11,20 @@ use coalescer_http::Body;
 use http::{Method, Request, Response, StatusCode};
 use oxhttp::{ListeningServer, Server};
 
-/// The longest body of a request, in bytes.
+/// Maximum length of the body of a request, in bytes.
 pub const LONGEST_BODY: u64 = 1 << 20;
 
-/// How many connections, and so threads, there are at most.
+/// Maximum number of connections, and so of threads.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// How long the server waits for a client to read or write. A connection that is idle for so long
-/// is closed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a client to read or write. A connection that is idle for longer is closed.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers requests at this address, each connection on a thread of its own, and returns at once.
+/// Starts a server at this address, with a thread for each connection, and returns.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened to.
+/// If the server cannot listen on the address.
 pub fn serve<F, E>(address: SocketAddr, answer: F) -> io::Result<ListeningServer>
 where
     F: Fn(Request<Vec<u8>>) -> Result<Response<Body>, Arc<E>> + Send + Sync + 'static,
@@ -33,7 +32,7 @@ where
 {
     Server::new(move |request| respond(&answer, request))
         .bind(address)
-        .with_global_timeout(PATIENCE)
+        .with_global_timeout(CLIENT_TIMEOUT)
         .with_max_concurrent_connections(MOST_CONNECTIONS)
         .spawn()
 }
@@ -47,24 +46,24 @@ fn respond<E: fmt::Display>(
         Ok(request) => request,
         Err(status) => return empty(status),
     };
-    // A panic would take the connection down without a word to the client.
+    // An uncaught panic would close the connection without an answer.
     let response = match catch_unwind(AssertUnwindSafe(|| answer(request))) {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
-            eprintln!("no page: {error}");
+            eprintln!("a handler failed: {error}");
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         }
         Err(_) => return empty(StatusCode::INTERNAL_SERVER_ERROR),
     };
     if is_head {
-        // The server does not know that this has no body. (It says `Content-Length: 0` to it, and
-        // does not let that be changed.)
+        // The server would send the body. (It sends `Content-Length: 0` here, which cannot be changed.)
         return response.map(|_| oxhttp::model::Body::empty());
     }
-    for_the_wire(response)
+    to_server(response)
 }
 
-/// The server keeps the request, since it goes by its fields afterwards; the handler gets a copy.
+/// A copy of the request for the handler. The server keeps the original, because it reads its headers
+/// again after the answer.
 fn with_body_in_memory(
     request: &mut Request<oxhttp::model::Body>,
 ) -> Result<Request<Vec<u8>>, StatusCode> {
@@ -86,7 +85,7 @@ fn read(mut from: impl Read, into: &mut Vec<u8>) -> io::Result<usize> {
     from.read_to_end(into)
 }
 
-fn for_the_wire(response: Response<Body>) -> Response<oxhttp::model::Body> {
+fn to_server(response: Response<Body>) -> Response<oxhttp::model::Body> {
     let (parts, body) = response.into_parts();
     if body.len().is_none() {
         return Response::from_parts(parts, oxhttp::model::Body::from_read(body));
@@ -94,7 +93,7 @@ fn for_the_wire(response: Response<Body>) -> Response<oxhttp::model::Body> {
     match body.into_bytes() {
         Ok(bytes) => Response::from_parts(parts, Vec::from(bytes).into()),
         Err(error) => {
-            eprintln!("a page broke off: {error}");
+            eprintln!("the body of a page failed: {error}");
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }

@@ -1,4 +1,4 @@
-//! The site: what goes on outside of the layer, and the layer round the handler.
+//! The site: the handler in its layer, and everything that must happen outside of the layer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::pages::{Fault, Pages};
 
 type Handler = Box<dyn Fn(Request<Vec<u8>>) -> Result<Response<Body>, Fault> + Send + Sync>;
 
-/// The pages with the layer round them.
+/// The pages, in their layer.
 pub struct Site {
     pages: Coalesced<Handler, Fault>,
 }
@@ -35,15 +35,15 @@ impl Site {
                     .window(Duration::from_millis(250))
                     .max_wait(Duration::from_secs(20)),
             )
-            // Always sets a cookie, so nobody could share it: no use in waiting for it.
+            // A login always sets a cookie, so its response is never shared, and waiting would be useless.
             .should_coalesce(|request| !request.uri.path().starts_with("/login"));
         Self { pages: layer.layer(handler) }
     }
 
     /// Answers a request.
     ///
-    /// What depends on who asks belongs here, before the layer: access control, and pages about
-    /// the layer itself.
+    /// Access control belongs here, before the layer, and pages about the layer itself. A handler takes
+    /// its database connection inside the layer, so requests that wait hold none.
     ///
     /// # Errors
     ///
@@ -57,13 +57,13 @@ impl Site {
         let is_write = !request.method().is_safe();
         let response = self.pages.call(request)?;
         if is_write {
-            // The write is done, so no page from before it may be served from now on.
+            // After the write: no later request may get a page from before it.
             self.pages.forget_all();
         }
         Ok(response)
     }
 
-    /// The layer's counters.
+    /// The counters of the layer.
     #[must_use]
     pub fn stats(&self) -> LayerStats {
         self.pages.stats()

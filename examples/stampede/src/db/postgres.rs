@@ -1,4 +1,4 @@
-//! PostgreSQL: one unlogged table on somebody's server, dropped with the [`Server`].
+//! PostgreSQL: one unlogged table on an existing server, dropped with the [`Server`].
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use r2d2_postgres::PostgresConnectionManager;
 use super::table::{QUERY, ROW, Table, Total};
 use super::{Connections, open_pool};
 
-/// Two demos on one database would fill and drop each other's table; this lock keeps them apart.
+/// Key of an advisory lock: two demos on one database would drop each other's table.
 const LOCK: i64 = 0x0073_7461_6d70_6564;
 
-/// Each query is to cost its own work, on one core of the server and without a compiler's pauses.
+/// Keeps each query on one core of the server, without the pauses of its compiler.
 const SETTINGS: &str = "-c max_parallel_workers_per_gather=0 -c jit=off";
 
-/// The connection that makes the table, and drops it in the end.
+/// The connection that creates the table, and drops it at the end.
 pub(crate) struct Server {
     client: Client,
 }
 
-/// Makes the table, and connections that read it.
+/// Creates the table, and connections that read it.
 pub(crate) fn open(url: &str, connections: u32) -> Result<(Connections, Server)> {
     let config = config(url)?;
     let server = Server::connect(&config)?;
@@ -57,16 +57,16 @@ impl Server {
     fn connect(config: &Config) -> Result<Self> {
         let mut client = config.connect(NoTls).context(
             "cannot connect to the PostgreSQL server; check that it runs, and the host, port, \
-             user, password and database of --postgres (a server that insists on TLS will not do)",
+             user, password and database of --postgres (servers that require TLS are not supported)",
         )?;
         lock(&mut client)?;
-        // Only now: whoever holds a `Server` owns the table, and drops it.
+        // Only after the lock: dropping a `Server` drops the table.
         let mut server = Self { client };
         server.create()?;
         Ok(server)
     }
 
-    /// A run that was broken off may have left its table.
+    /// Replaces the table of an earlier run that was killed.
     fn create(&mut self) -> Result<()> {
         self.client
             .batch_execute(
@@ -74,7 +74,7 @@ impl Server {
                  CREATE UNLOGGED TABLE coalescer_stampede \
                  (id bigint PRIMARY KEY, customer bigint, cents bigint)",
             )
-            .context("cannot make a table; the user needs the right to create one")
+            .context("cannot create a table; does the user have the right to?")
     }
 }
 
@@ -84,7 +84,7 @@ fn lock(client: &mut Client) -> Result<()> {
     let is_ours: bool = row.try_get(0)?;
     ensure!(
         is_ours,
-        "another stampede runs on this database; wait for its end, or use another database"
+        "another stampede runs on this database; wait until it has ended, or use another database"
     );
     Ok(())
 }
@@ -101,7 +101,7 @@ impl Table for Server {
             &[&(rows as i64), &(customers as i64)],
         )?;
         change.commit()?;
-        // Settles what a first reader would otherwise have to write down.
+        // Otherwise the first reader would write the hint bits of all rows.
         Ok(self.client.batch_execute("VACUUM ANALYZE coalescer_stampede")?)
     }
 
@@ -113,7 +113,7 @@ impl Table for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // If it fails, the server is gone, or the next run drops what this one left.
+        // If this fails, the next run drops the table.
         let _ = self.client.batch_execute("DROP TABLE IF EXISTS coalescer_stampede");
     }
 }

@@ -1,4 +1,4 @@
-//! SQLite: a file in a temporary directory, which goes away with the [`File`].
+//! SQLite: a file in a temporary directory that is removed with the [`File`].
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use tempfile::TempDir;
 use super::table::{QUERY, ROW, Table, Total};
 use super::{Connections, open_pool};
 
-/// The file, and the only way to write it.
+/// The file, and the only writer of it.
 pub(crate) struct File {
     path: PathBuf,
     _directory: TempDir,
 }
 
-/// Makes the file, and connections that read it.
+/// Creates the file, and connections that read it.
 pub(crate) fn open(connections: u32) -> Result<(Connections, File)> {
     let directory = tempfile::Builder::new()
         .prefix("stampede-")
         .tempdir()
-        .context("cannot make a temporary directory; set TMPDIR to a place that can be written")?;
+        .context("cannot create a temporary directory; set TMPDIR to one that can be written")?;
     let file = File { path: directory.path().join("orders.sqlite"), _directory: directory };
     file.create()?;
 
@@ -29,8 +29,8 @@ pub(crate) fn open(connections: u32) -> Result<(Connections, File)> {
         .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|connection| connection.execute_batch("PRAGMA mmap_size = 1073741824"));
     let pool = open_pool(connections, reader).context(
-        "cannot open the database file that often; use fewer --connections, or raise the limit of \
-         open files (ulimit -n)",
+        "cannot open so many connections; use fewer --connections, or raise the limit of open files \
+         (ulimit -n)",
     )?;
     Ok((Connections::Sqlite(pool), file))
 }
@@ -50,7 +50,7 @@ impl File {
         Ok(())
     }
 
-    /// Opened for each change and closed again, so that it never stands in the readers' way.
+    /// Opened for each change only, so that it does not block the readers.
     fn writer(&self) -> Result<Connection> {
         let writer = Connection::open(&self.path).context("cannot write the database file")?;
         writer.execute_batch("PRAGMA synchronous = OFF")?;
@@ -69,7 +69,7 @@ impl Table for File {
             &format!("{numbers} INSERT INTO coalescer_stampede SELECT {ROW} FROM n"),
             params![rows as i64, customers as i64],
         )?;
-        change.commit().context("cannot fill the table; is there room in the temporary directory?")
+        change.commit().context("cannot fill the table; is the temporary directory full?")
     }
 
     fn spoil(&mut self) -> Result<()> {

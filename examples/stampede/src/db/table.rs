@@ -1,13 +1,12 @@
-//! The table: its query, and what each row of the answer must be.
+//! The table, its query, and the correct answers.
 //!
-//! A row is made by arithmetic on its number, once in SQL as the table is filled and once in Rust
-//! as the expected answers are added up. So an answer is checked against something that has never
-//! been in the database.
+//! A row is computed from its number twice: in SQL, to fill the table, and in Rust, to add up the correct
+//! answers. So the check of an answer does not depend on the database.
 
 use anyhow::Result;
 
-/// Of one customer. There is no index on `customer`, so this reads the table from end to end: some
-/// milliseconds of real work. Both databases understand it.
+/// The total of one customer. There is no index on `customer`, so the query reads the whole table, which
+/// takes some milliseconds. Both databases understand it.
 pub(super) const QUERY: &str = "SELECT count(*), \
      CAST(coalesce(sum(cents), 0) AS bigint), CAST(coalesce(max(cents), 0) AS bigint) \
      FROM coalescer_stampede WHERE customer = $1";
@@ -15,16 +14,16 @@ pub(super) const QUERY: &str = "SELECT count(*), \
 /// The row of the order with number `id`, for a given number of customers.
 pub(super) const ROW: &str = "id, id % $2, (id * 7919) % 10007 + 1";
 
-/// Makes the orders of a table; the connection that may write.
+/// The connection that writes the table.
 pub(crate) trait Table {
-    /// Empties the table, and puts the orders `0..rows` of so many customers into it.
+    /// Replaces the contents of the table by the orders `0..rows` of this many customers.
     fn fill(&mut self, rows: u64, customers: u64) -> Result<()>;
 
-    /// Makes customer 0's answer wrong, to see that it is noticed.
+    /// Makes the answer of customer 0 wrong, to test that the run notices it.
     fn spoil(&mut self) -> Result<()>;
 }
 
-/// The answer: how many orders a customer has, what they come to, and the largest.
+/// The answer: number, sum and largest of the orders of a customer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Total {
     pub(crate) orders: i64,
@@ -32,11 +31,11 @@ pub(crate) struct Total {
     pub(crate) largest: i64,
 }
 
-/// The right answer for each customer.
+/// The correct answer for each customer.
 pub(crate) struct Expected(Vec<Total>);
 
 impl Expected {
-    /// Of a table that was filled in the same way.
+    /// The answers of a table that was filled with the same arguments.
     pub(crate) fn new(rows: u64, customers: u64) -> Self {
         let mut totals = vec![Total::default(); customers as usize];
         for id in 0..rows {

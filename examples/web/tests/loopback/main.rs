@@ -1,7 +1,7 @@
-//! Real clients, a real server and the loopback between them.
+//! Real clients and a real server, on the loopback.
 //!
-//! Nothing sleeps: a handler waits until the layer shows so many followers, or until so many handlers
-//! run at the same time. Every test runs under a watchdog, since the failure to fear is a hang.
+//! No test sleeps: a handler waits until the layer shows the expected number of followers, or until the
+//! expected number of handlers run. Each test has a watchdog, because a failure could be a hang.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 

@@ -11,7 +11,7 @@ fn program(argument: &str) -> Command {
     command
 }
 
-/// Ends the program with the test.
+/// Kills the program at the end of the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -22,9 +22,9 @@ impl Drop for Running {
 }
 
 #[test]
-fn the_program_says_where_it_listens_and_answers_there() {
+fn the_program_prints_its_address_and_answers_there() {
     watched(|| {
-        // Somebody else may take the port meanwhile.
+        // Another program may take the port before this one does.
         for _ in 0..100 {
             let address = free_address();
             let mut running = Running(program(&address.to_string()).spawn().unwrap());
@@ -33,20 +33,20 @@ fn the_program_says_where_it_listens_and_answers_there() {
             if line.is_empty() {
                 continue;
             }
-            assert_eq!(line, format!("listening to http://{address}/\n"));
+            assert_eq!(line, format!("listening on http://{address}/\n"));
             assert_eq!(get(address, "/primes/10", &[]).text, "4\n");
             return;
         }
-        panic!("no port is free")
+        panic!("found no free port")
     });
 }
 
 #[test]
-fn an_address_that_is_none_is_refused_with_a_way_out() {
+fn a_wrong_address_is_refused_with_a_hint() {
     watched(|| {
         let output = program("everywhere").output().unwrap();
         assert!(!output.status.success());
         let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said, "web: everywhere is no address; give one such as 127.0.0.1:8080\n");
+        assert_eq!(said, "web: everywhere is not an address; use one such as 127.0.0.1:8080\n");
     });
 }

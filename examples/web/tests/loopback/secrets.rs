@@ -1,4 +1,4 @@
-//! What is one user's reaches no other.
+//! A response for one user never reaches another.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -10,7 +10,7 @@ use http::{Request, Response};
 
 use crate::support::{all_at_once, get, page, start, wait_until, watched};
 
-/// A page about whoever asks, that forgets to say `private`.
+/// A page about the user, without `Cache-Control: private`.
 fn about(request: &Request<Vec<u8>>) -> Response<Body> {
     let who =
         ["authorization", "cookie"].into_iter().filter_map(|name| request.headers().get(name));
@@ -19,8 +19,8 @@ fn about(request: &Request<Vec<u8>>) -> Response<Body> {
 }
 
 #[test]
-fn two_users_at_the_same_time_never_see_each_others_page() {
-    // The barrier opens when both handlers run: neither of the two waits for the other's page.
+fn two_concurrent_users_never_see_each_others_page() {
+    // The barrier opens when both handlers run, so neither request waits for the other.
     for name in ["authorization", "cookie"] {
         watched(move || {
             let together = Barrier::new(2);
@@ -61,7 +61,7 @@ fn two_users_one_after_the_other_never_see_each_others_page() {
 }
 
 #[test]
-fn with_the_cookie_in_the_key_each_user_shares_with_nobody_else() {
+fn with_the_cookie_in_the_key_requests_of_the_same_user_share() {
     watched(|| {
         let layer = CoalesceLayer::new()
             .settings(Settings::new().window(Duration::ZERO))
@@ -80,7 +80,7 @@ fn with_the_cookie_in_the_key_each_user_shares_with_nobody_else() {
         }
         let flights = watch.stats().flights;
         assert_eq!((flights.executed_requests, flights.followers), (2, 6));
-        // One that has both is not known by the one alone.
+        // A request with both headers is not identified by one of them.
         let both = [("cookie", "ada"), ("authorization", "bob")];
         assert_eq!(get(address, "/me", &both).text, "for bob and ada");
         assert_eq!(watch.stats().passed_through_for(PassThrough::Credentials), 1);
@@ -112,7 +112,7 @@ fn a_cookie_that_is_set_never_reaches_a_second_client() {
                 id.to_owned()
             })
             .collect();
-        assert_eq!(cookies.len(), 9, "two clients got one cookie");
+        assert_eq!(cookies.len(), 9, "two clients got the same cookie");
         assert_eq!(watch.stats().unshared_for(Unshared::SetCookie), 9);
     });
 }
@@ -138,7 +138,7 @@ fn a_private_page_never_reaches_a_second_client() {
 }
 
 #[test]
-fn what_belongs_to_the_leaders_connection_reaches_the_leader_only() {
+fn headers_of_the_leaders_connection_reach_only_the_leader() {
     watched(|| {
         let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, _) = start(layer, |watch, _| {

@@ -1,4 +1,4 @@
-//! Who shares a page, and who does not.
+//! Requests that share a page, and requests that do not.
 
 use std::io::{Cursor, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,7 @@ fn a_kept_connection_serves_one_request_after_another() {
 }
 
 #[test]
-fn what_a_page_depends_on_keeps_requests_apart() {
+fn requests_that_differ_in_a_part_of_the_key_do_not_share() {
     watched(|| {
         let layer = CoalesceLayer::new()
             .settings(Settings::new().window(Duration::MAX))
@@ -101,7 +101,7 @@ fn what_a_page_depends_on_keeps_requests_apart() {
 }
 
 #[test]
-fn head_has_no_body_and_a_flight_of_its_own() {
+fn head_has_no_body_and_its_own_execution() {
     watched(|| {
         let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::MAX));
         let (address, watch) = start(layer, |_, request| {
@@ -125,7 +125,7 @@ fn head_has_no_body_and_a_flight_of_its_own() {
 }
 
 #[test]
-fn a_stream_goes_to_each_client_from_a_run_of_its_own() {
+fn each_client_of_a_stream_gets_its_own_run() {
     watched(|| {
         let runs = AtomicUsize::new(0);
         let (address, _) = start(
@@ -154,7 +154,7 @@ fn a_stream_goes_to_each_client_from_a_run_of_its_own() {
 }
 
 #[test]
-fn a_long_page_in_memory_reaches_everyone_whole() {
+fn all_clients_get_a_long_page_whole() {
     watched(|| {
         let (address, watch) = start(CoalesceLayer::new(), |watch, _| {
             wait_until(|| watch.followers() == 15);

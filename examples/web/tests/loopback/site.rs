@@ -17,7 +17,7 @@ fn site() -> (SocketAddr, Arc<Site>) {
 }
 
 #[test]
-fn the_slow_page_is_right_for_everyone() {
+fn all_clients_get_the_correct_slow_page() {
     watched(|| {
         let (address, site) = site();
         for got in all_at_once(16, move |_| get(address, "/primes/100000", &[])) {
@@ -36,7 +36,7 @@ fn the_slow_page_is_right_for_everyone() {
 }
 
 #[test]
-fn an_order_is_seen_by_whoever_asks_after_it_was_placed() {
+fn a_request_after_an_order_sees_the_order() {
     watched(|| {
         let (address, _) = site();
         assert_eq!(get(address, "/orders", &[]).text, "");
@@ -82,7 +82,7 @@ fn the_status_pages_are_json_and_never_from_the_window() {
 }
 
 #[test]
-fn what_is_not_there_or_makes_no_sense_is_said_so() {
+fn wrong_requests_get_an_error_status() {
     watched(|| {
         let (address, _) = site();
         for path in ["/nothing", "/me/too", "/primes", "//"] {

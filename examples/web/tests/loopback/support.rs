@@ -16,10 +16,10 @@ use http::{Request, Response};
 use ureq::Agent;
 pub(crate) use watchdog::{wait_until, watched};
 
-/// How long a client waits for its answer: far longer than any takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait of a client for an answer. Far longer than any test takes, even on a busy machine.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A layer on the network, as seen by its own handler and by the test.
+/// Counters of a layer, for its own handler and for the test.
 #[derive(Clone, Default)]
 pub(crate) struct Watch(Arc<OnceLock<Look>>);
 
@@ -30,10 +30,10 @@ struct Look {
 
 impl Watch {
     fn look(&self) -> &Look {
-        self.0.get().expect("the layer is there before the first request")
+        self.0.get().expect("the layer is built before the first request")
     }
 
-    /// How many requests wait now.
+    /// Number of requests that wait now.
     pub(crate) fn followers(&self) -> usize {
         (self.look().followers)()
     }
@@ -43,7 +43,7 @@ impl Watch {
     }
 }
 
-/// Puts a handler with a layer round it on the network. The handler can watch its own layer.
+/// Serves a handler in a layer. The handler can watch its own layer.
 pub(crate) fn start<H>(layer: CoalesceLayer, handler: H) -> (SocketAddr, Watch)
 where
     H: Fn(&Watch, &Request<Vec<u8>>) -> Response<Body> + Send + Sync + 'static,
@@ -66,7 +66,7 @@ where
     (address, watch)
 }
 
-/// The server takes a port's number and does not tell one. Somebody else may take it meanwhile.
+/// Tries free ports in turn, because another program may take a port before the server does.
 pub(crate) fn at_a_free_port(serve: impl Fn(SocketAddr) -> std::io::Result<()>) -> SocketAddr {
     for _ in 0..100 {
         let address = free_address();
@@ -74,7 +74,7 @@ pub(crate) fn at_a_free_port(serve: impl Fn(SocketAddr) -> std::io::Result<()>) 
             return address;
         }
     }
-    panic!("no port is free")
+    panic!("found no free port")
 }
 
 pub(crate) fn free_address() -> SocketAddr {
@@ -82,7 +82,7 @@ pub(crate) fn free_address() -> SocketAddr {
     probe.local_addr().unwrap()
 }
 
-/// What a client got.
+/// The response that a client got.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) status: u16,
@@ -90,18 +90,18 @@ pub(crate) struct Got {
     pub(crate) text: String,
 }
 
-/// A client with a connection of its own.
+/// A client without open connections.
 pub(crate) fn client() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
         .max_redirects(0)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(CLIENT_TIMEOUT))
         .build();
     config.into()
 }
 
-/// One request over a connection of its own.
+/// Sends one request over a new connection.
 pub(crate) fn get(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> Got {
     send(&client(), "GET", address, path, fields, "")
 }
@@ -133,14 +133,14 @@ pub(crate) fn send(
     }
 }
 
-/// A client that sends a request, and goes away when it is dropped.
+/// Sends a request. The client disconnects when the result is dropped.
 pub(crate) fn deserter(address: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\n\r\n").unwrap();
     stream
 }
 
-/// The fields that `ureq` sends and that are in the key, so that a client by hand shares its key.
+/// The headers of `ureq` that are in the key, so that a hand-written client has the same key.
 pub(crate) const LIKE_UREQ: &[(&str, &str)] = &[("accept", "*/*")];
 
 /// A page with this text.
@@ -148,7 +148,7 @@ pub(crate) fn page(text: impl Into<Body>) -> Response<Body> {
     Response::new(text.into())
 }
 
-/// Starts so many of these at once, and gives what comes of them, in order.
+/// Runs `count` jobs at once, and returns their results in order.
 pub(crate) fn all_at_once<T: Send + 'static>(
     count: usize,
     job: impl Fn(usize) -> T + Send + Sync + 'static,
