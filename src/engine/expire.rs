@@ -129,13 +129,15 @@ mod tests {
     use crate::engine::completion::RunResult;
     use crate::engine::slot::Key;
     use crate::observe::Observer;
+    use crate::settings::Settings;
     use crate::sync::Handle;
-    use crate::wait::clock::{Clock, FOREVER, ManualClock, nanos};
+    use crate::wait::clock::{Clock, FOREVER, nanos};
+    use crate::wait::manual_clock::ManualClock;
 
     const MS: Duration = Duration::from_millis(1);
 
     fn table(clock: &ManualClock) -> Table<u32, &'static str, ()> {
-        let rules = Rules { window: nanos(100 * MS), ..Rules::default() };
+        let rules = Rules::new(&Settings::new().window(100 * MS), None);
         Table::new(rules, Clock::Manual(clock.clone()), 1, Observer::new(None, None))
     }
 

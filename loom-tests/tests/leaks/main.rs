@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use coalescer_loom_tests::{Model, Stage, TICK};
 
-/// S47: retained, forgotten or neither, no slot and no value is left when the group is gone.
+/// S47: no slot and no value outlives the group, whether it was retained, forgotten or neither.
 #[test]
-fn a_forgotten_slot_is_given_back() {
+fn a_forgotten_slot_is_dropped() {
     let endings = ["forgot something", "nothing to forget"];
     Model::new("leaks: forget", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let callers = [(); 2].map(|()| stage.spawn(|stage| stage.call(1).value));
-        let was_there = stage.group.forget(&1);
+        let was_present = stage.group.forget(&1);
         for caller in callers {
             caller.join().expect("no panic");
         }
-        seen.note(endings[usize::from(!was_there)]);
+        seen.note(endings[usize::from(!was_present)]);
     });
 }
 
-/// A leader and a follower: slot, gate and value go with the last of them.
+/// A leader and a follower: slot, gate and value are dropped with the last of the two calls.
 #[test]
-fn a_shared_value_is_given_back() {
+fn a_shared_value_is_dropped() {
     let endings = ["followed", "led"];
     Model::new("leaks: follow", endings).exhaustive().explore(|seen| {
         let stage = Stage::new(|builder| builder);
@@ -41,11 +41,11 @@ fn a_shared_value_is_given_back() {
     });
 }
 
-/// A successor that nobody is left to start goes with the last who waited for it.
+/// A successor without waiters is dropped with the last call that waited for it.
 #[test]
-fn a_deserted_successor_is_given_back() {
+fn a_successor_without_waiters_is_dropped() {
     let endings = ["answered", "timed out"];
-    Model::new("leaks: a deserted successor", endings).exhaustive().explore(|seen| {
+    Model::new("leaks: a successor without waiters", endings).exhaustive().explore(|seen| {
         let stage = Stage::new(|builder| builder.max_wait(TICK));
         let mut fresh = None;
         let run = || {

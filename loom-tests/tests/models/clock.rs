@@ -1,4 +1,4 @@
-//! The modelled clock itself: what it makes a wait do, and what it does not hide.
+//! The manual clock under the checker: it ends bounded waits, and hides no wait that nothing ends.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use coalescer::Error;
 use coalescer_loom_tests::{Failure, Latch, Model, Stage, TICK};
 
-/// A leader that ends when its follower has returned, and a follower with a deadline, in ticks from
-/// the beginning.
+/// Starts a leader that ends after its follower has returned, and a follower with a deadline, in ticks
+/// from the start.
 fn stuck_until_the_follower_returns(stage: &Stage, deadline: u32, ticks: u32) -> &'static str {
     let deadline = stage.clock.now() + deadline * TICK;
     let until = Arc::new(Latch::new(1));
@@ -36,7 +36,7 @@ fn stuck_until_the_follower_returns(stage: &Stage, deadline: u32, ticks: u32) ->
     if follower.join().expect("no panic") { "timed out" } else { "answered" }
 }
 
-/// A deadline that comes while the leader is stuck ends the wait, whenever the clock moves.
+/// A deadline that expires while the leader is stuck ends the wait, whenever the clock moves.
 #[test]
 fn an_alarm_is_never_lost() {
     Model::new("clock: one alarm", ["timed out"]).exhaustive().explore(move |seen| {
@@ -46,7 +46,7 @@ fn an_alarm_is_never_lost() {
     });
 }
 
-/// A clock that moves in two steps ends the wait with the second one and not before.
+/// A clock that moves in two steps ends the wait with the second step, and not before.
 #[test]
 fn an_alarm_rings_when_it_is_due() {
     Model::new("clock: two steps", ["timed out"]).explore(move |seen| {
@@ -56,23 +56,23 @@ fn an_alarm_rings_when_it_is_due() {
     });
 }
 
-/// A wait that nobody ends is reported: a clock that stops short of the deadline hides nothing.
+/// The checker reports a wait that nothing ends: the clock stops before the deadline.
 ///
-/// It is run in a process of its own, since what a deadlock leaves behind cannot be unwound.
+/// The model runs in a process of its own, since a model cannot unwind after a deadlock.
 #[test]
-fn a_wait_that_nobody_ends_is_reported() {
+fn a_wait_that_nothing_ends_is_reported() {
     let tests = std::env::current_exe().expect("this is a test");
     let deadlock = Command::new(tests)
-        .args(["--nocapture", "--ignored", "--exact", "clock::nobody_ends_this_wait"])
+        .args(["--nocapture", "--ignored", "--exact", "clock::nothing_ends_this_wait"])
         .output()
         .expect("it can be run again");
-    let said = String::from_utf8_lossy(&deadlock.stderr);
-    assert!(!deadlock.status.success() && said.contains("deadlock"), "it said: {said}");
+    let output = String::from_utf8_lossy(&deadlock.stderr);
+    assert!(!deadlock.status.success() && output.contains("deadlock"), "{output}");
 }
 
 #[test]
-#[ignore = "ends in a deadlock, which the test above demands"]
-fn nobody_ends_this_wait() {
+#[ignore = "ends in a deadlock, which the test above expects"]
+fn nothing_ends_this_wait() {
     Model::new("clock: a wait without an end", []).explore(|_| {
         let stage = Stage::new(|builder| builder);
         stuck_until_the_follower_returns(&stage, 2, 1);

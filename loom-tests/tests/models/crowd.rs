@@ -1,4 +1,4 @@
-//! Larger models, for shuttle alone: eight threads, which loom cannot go through.
+//! Models with eight threads, for shuttle only: they are too large for loom.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,15 +7,18 @@ use std::time::Duration;
 use coalescer::Error;
 use coalescer_loom_tests::{Model, Stage, TICK, quietly_panics};
 
-/// S5, S6: eight calls of one key share what they meet, and none is left waiting.
+/// S5, S6: eight calls of one key share the executions that run, and all return.
 #[test]
-fn a_crowd_on_one_key_shares_what_it_meets() {
+fn eight_threads_share_the_executions_of_one_key() {
     Model::new("crowd: one key", ["shared"]).explore(|seen| {
         let stage = Stage::new(|builder| builder);
         let threads = [(); 8].map(|()| stage.spawn(|stage| [stage.call(1), stage.call(1)]));
         for thread in threads {
             let answers = thread.join().expect("no panic");
-            assert!(answers.iter().all(|answer| !answer.was_handed_out), "outlived its flight");
+            assert!(
+                answers.iter().all(|answer| !answer.was_handed_out),
+                "a value was served after its flight"
+            );
         }
         if stage.group.stats().followers > 0 {
             seen.note("shared");
@@ -24,9 +27,9 @@ fn a_crowd_on_one_key_shares_what_it_meets() {
     });
 }
 
-/// S14: sixteen calls at five a flight cost four executions, whatever meets whatever.
+/// S14: sixteen calls with `max_requests` 5 cost four executions, in any order.
 #[test]
-fn a_crowd_costs_as_many_executions_as_the_limit_says() {
+fn sixteen_calls_with_a_limit_of_five_cost_four_executions() {
     Model::new("crowd: max_requests 5", ["done"]).explore(|seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(5));
         let threads = [(); 8].map(|()| stage.spawn(|stage| [stage.call(1), stage.call(1)]));
@@ -39,14 +42,15 @@ fn a_crowd_costs_as_many_executions_as_the_limit_says() {
     });
 }
 
-/// S28, S30, S33, S36: every verb at once, on two keys, while the clock moves and keys are
+/// S28, S30, S33, S36: calls of every method, on two keys, while the clock moves and keys are
 /// forgotten.
 #[test]
-fn a_crowd_of_every_kind_of_call_comes_to_rest() {
+fn calls_of_every_method_all_return() {
     let endings = ["timed out", "would block", "panicked", "took over", "shared"];
-    Model::new("crowd: every verb", endings).explore(|seen| {
+    Model::new("crowd: every method", endings).explore(|seen| {
         let stage = Stage::new(|builder| builder.window(2 * TICK).leader_timeout(TICK));
-        let threads: Vec<_> = (0..8_u8).map(|n| stage.spawn(move |stage| part(stage, n))).collect();
+        let threads: Vec<_> =
+            (0..8_u8).map(|n| stage.spawn(move |stage| calls_of(stage, n))).collect();
         for _ in 0..3 {
             stage.clock.advance(TICK);
         }
@@ -66,8 +70,8 @@ fn a_crowd_of_every_kind_of_call_comes_to_rest() {
     });
 }
 
-/// What the n-th thread of the crowd does.
-fn part(stage: &Stage, n: u8) -> Option<&'static str> {
+/// Makes the calls of the n-th thread.
+fn calls_of(stage: &Stage, n: u8) -> Option<&'static str> {
     let key = n % 2;
     match n {
         0..2 => {
@@ -91,20 +95,20 @@ fn part(stage: &Stage, n: u8) -> Option<&'static str> {
             let begun = stage.begun();
             let answer = stage.ask(|stage| stage.group.execute(&key, || stage.run()));
             if let Ok(answer) = answer {
-                assert!(answer.value > begun, "from before the forget: {answer:?}");
+                assert!(answer.value > begun, "it began before the forget: {answer:?}");
             }
         }
         _ => {
             let answer = stage.ask(|stage| stage.group.execute_fresh(&key, || stage.run()));
             if let Ok(answer) = answer {
-                assert!(answer.value > answer.begun_before, "from before: {answer:?}");
+                assert!(answer.value > answer.begun_before, "it began before the call: {answer:?}");
             }
         }
     }
     None
 }
 
-/// S42: eight threads in a ring of eight keys: the cycle is refused as often as it closes, and all
+/// S42: eight threads in a ring of eight keys: one call is refused if the cycle would close, and all
 /// return.
 #[test]
 fn a_ring_of_eight_is_refused() {
@@ -130,7 +134,7 @@ fn a_ring_of_eight_is_refused() {
         for thread in threads {
             thread.join().expect("no panic");
         }
-        assert!(refused.load(Ordering::Relaxed) < 2, "a ring has one last call");
+        assert!(refused.load(Ordering::Relaxed) < 2, "only one call can close the ring");
         seen.note(if refused.load(Ordering::Relaxed) > 0 { "refused" } else { "no cycle" });
         stage.is_at_rest();
     });

@@ -1,4 +1,4 @@
-//! What becomes of values and keys: each is dropped once, at its time, and under no lock.
+//! Destructors of values: each runs once, when no call can get the value any more, and under no lock.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,7 +8,7 @@ use coalescer::{Group, ManualClock};
 use coalescer_loom_tests::checker::thread;
 use coalescer_loom_tests::{Hash, Model, TICK, settings};
 
-/// Counts how many of its kind are alive.
+/// Counts the values of its type that are alive.
 #[derive(Debug)]
 struct Counted(Arc<AtomicI64>);
 
@@ -25,10 +25,10 @@ impl Drop for Counted {
     }
 }
 
-/// S28, S47: a forgotten value goes with the last call that got it, a retained one stays alone,
-/// and nothing outlives the group.
+/// S28, S47: a forgotten value is dropped with the last call that got it, one value is retained, and
+/// none outlives the group.
 #[test]
-fn every_value_is_dropped_at_its_time() {
+fn a_value_is_dropped_when_no_call_can_get_it() {
     let endings = ["one kept", "none kept"];
     Model::new("values are dropped", endings).exhaustive().explore(move |seen| {
         let alive = Arc::new(AtomicI64::new(0));
@@ -45,53 +45,57 @@ fn every_value_is_dropped_at_its_time() {
             thread.join().expect("no panic");
         }
         let kept = group.try_execute(&1, || Err(())).is_ok();
-        assert_eq!(alive.load(Ordering::Relaxed), i64::from(kept), "values that nobody can get");
+        assert_eq!(
+            alive.load(Ordering::Relaxed),
+            i64::from(kept),
+            "a value is alive that no call can get"
+        );
         seen.note(if kept { "one kept" } else { "none kept" });
         drop(group);
         assert_eq!(alive.load(Ordering::Relaxed), 0, "a value outlived its group");
     });
 }
 
-type Home = Arc<OnceLock<Mutex<Option<Group<u8, Loud, (), Hash>>>>>;
+type OwnGroup = Arc<OnceLock<Mutex<Option<Group<u8, CallsOnDrop, (), Hash>>>>>;
 
 /// Calls its own group when it is dropped.
 #[derive(Debug)]
-struct Loud(Home);
+struct CallsOnDrop(OwnGroup);
 
-impl Drop for Loud {
+impl Drop for CallsOnDrop {
     fn drop(&mut self) {
-        let home = self.0.get().and_then(|home| home.lock().ok()?.clone());
-        if let Some(group) = home {
+        let group = self.0.get().and_then(|group| group.lock().ok()?.clone());
+        if let Some(group) = group {
             group.forget(&9);
         }
     }
 }
 
-/// S2, S47: a value's `Drop` may call the group that dropped it, whichever way it was dropped:
-/// forgotten, outlived, or to make room. Under the group's lock it would wait for itself.
+/// S2, S47: the `Drop` of a value may call the group that drops it, whether the value was forgotten,
+/// expired, or was evicted. Under the group's lock that call would wait for itself.
 #[test]
 fn a_dropped_value_may_call_its_group() {
     let endings = ["done"];
     Model::new("Drop calls the group", endings).explore(move |seen| {
-        let home = Home::default();
+        let own_group = OwnGroup::default();
         let clock = ManualClock::new();
         let group = settings(&clock).window(TICK).max_retained(1).build();
-        home.set(Mutex::new(Some(group.clone()))).expect("set once");
+        own_group.set(Mutex::new(Some(group.clone()))).expect("set once");
         let threads = [1, 2].map(|key| {
-            let (group, home) = (group.clone(), home.clone());
+            let (group, own_group) = (group.clone(), own_group.clone());
             thread::spawn(move || {
-                group.execute(&key, || Ok(Loud(home))).expect("nothing fails");
+                group.execute(&key, || Ok(CallsOnDrop(own_group))).expect("nothing fails");
                 group.forget(&1);
             })
         });
         clock.advance(TICK);
-        group.execute(&3, || Ok(Loud(home.clone()))).expect("nothing fails");
+        group.execute(&3, || Ok(CallsOnDrop(own_group.clone()))).expect("nothing fails");
         for thread in threads {
             thread.join().expect("no panic");
         }
         group.forget_all();
-        let home = home.get().expect("set above").lock().expect("no panic").take();
-        drop(home);
+        let group = own_group.get().expect("set above").lock().expect("no panic").take();
+        drop(group);
         seen.note("done");
     });
 }

@@ -1,4 +1,4 @@
-//! How a flight can end other than with a shared value: an error, a panic, a value for one only.
+//! Flights that end without a shared value: with an error, a panic, or a value for the leader only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use coalescer::Error;
 use coalescer_loom_tests::{Failure, Model, Stage, quietly_panics};
 
-/// A call whose function panics. Says what the call did: its own panic, or another's.
+/// Makes a call whose function panics. Returns the panic's payload if the call ran the function, or the
+/// result of the call.
 fn panicking_call(stage: &Stage) -> Result<Result<(), Failure>, &'static str> {
     quietly_panics(|| {
         let run = || {
@@ -21,41 +22,41 @@ fn check_panics<const N: usize>(model: Model) {
     model.explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let threads = [(); N].map(|()| stage.spawn(panicking_call));
-        let mut told = 0;
+        let mut followed = 0;
         for thread in threads {
             match thread.join().expect("caught in the thread") {
                 Err("boom") => {}
-                Err(other) => panic!("someone else's panic: {other}"),
+                Err(other) => panic!("a panic with another payload: {other}"),
                 Ok(Err(Error::LeaderPanicked { message })) => {
                     assert_eq!(message.as_deref(), Some("boom"));
-                    told += 1;
+                    followed += 1;
                 }
                 Ok(other) => panic!("a panic ended as {other:?}"),
             }
         }
-        assert_eq!(stage.begun() + told, N as u64, "nothing of a panic is retained");
+        assert_eq!(stage.begun() + followed, N as u64, "a panic was retained");
         assert_eq!(stage.group.stats().panicked, stage.begun());
-        seen.note(["nobody followed", "one followed", "two followed"][told as usize]);
+        seen.note(["none followed", "one followed", "two followed"][followed as usize]);
         stage.is_at_rest();
     });
 }
 
-/// S6, S21, S22, S23: the panic goes on in its own thread, the follower is told, the next call
-/// executes.
+/// S6, S21, S22, S23: the leader's thread unwinds, the follower gets `LeaderPanicked`, and the next
+/// call executes.
 #[test]
-fn a_panic_is_told_to_the_follower() {
-    let endings = ["nobody followed", "one followed"];
+fn a_follower_gets_the_panic() {
+    let endings = ["none followed", "one followed"];
     check_panics::<2>(Model::new("the leader panics, 2", endings).exhaustive());
 }
 
-/// The same with two followers, both of whom must be woken.
+/// The same with two followers, both of which must be notified.
 #[test]
-fn a_panic_is_told_to_all_followers() {
-    let endings = ["nobody followed", "one followed", "two followed"];
+fn all_followers_get_the_panic() {
+    let endings = ["none followed", "one followed", "two followed"];
     check_panics::<3>(Model::new("the leader panics, 3", endings));
 }
 
-/// S16, S18: those who waited get the very error, and those who come later execute.
+/// S16, S18: the calls that waited share one error, and a later call executes.
 #[test]
 fn an_error_is_shared_and_not_retained() {
     let endings = ["shared", "each its own"];
@@ -94,22 +95,22 @@ fn check_unshareable<const N: usize>(model: Model) {
         values.sort_unstable();
         assert!(values.iter().copied().eq(1..=N as u64), "a value was shared: {values:?}");
         let most = outcomes.iter().map(|outcome| outcome.callers).max();
-        seen.note(["nobody waited", "one waited", "two waited"][most.expect("N > 0") - 1]);
+        seen.note(["none waited", "one waited", "two waited"][most.expect("N > 0") - 1]);
         stage.is_at_rest();
     });
 }
 
-/// S40: the leader keeps a value that may not be shared, the follower runs its own function, and
+/// S40: only the leader gets a value that must not be shared. The follower runs its own function, and
 /// nothing is retained.
 #[test]
-fn an_unshareable_value_goes_to_nobody_else() {
-    let endings = ["nobody waited", "one waited"];
+fn an_unshareable_value_is_the_leaders_alone() {
+    let endings = ["none waited", "one waited"];
     check_unshareable::<2>(Model::new("unshareable, 2", endings).exhaustive());
 }
 
-/// The same with two followers, released at once.
+/// The same with two followers, which run their functions at the same time.
 #[test]
 fn an_unshareable_value_releases_all_followers() {
-    let endings = ["nobody waited", "one waited", "two waited"];
+    let endings = ["none waited", "one waited", "two waited"];
     check_unshareable::<3>(Model::new("unshareable, 3", endings));
 }

@@ -1,36 +1,36 @@
-//! Forgetting a key while its function runs, and afterwards.
+//! `forget` while the function of the key runs, and after it has returned.
 
 use std::time::Duration;
 
 use coalescer::Role;
 use coalescer_loom_tests::{Model, Stage};
 
-/// S27, S28: a call that begins after `forget` returned gets nothing that began before it, and no
-/// such result is retained.
+/// S27, S28: a call that begins after `forget` has returned gets no result of an execution that began
+/// before, and no such result is retained.
 #[test]
-fn nothing_from_before_a_forget_is_served_after_it() {
+fn no_result_from_before_a_forget_is_served_after_it() {
     let endings = ["forgot a flight or a result", "nothing to forget"];
     Model::new("forget against a call", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let caller = stage.spawn(|stage| stage.call(1));
         let forgetter = stage.spawn(|stage| {
-            let was_there = stage.group.forget(&1);
+            let was_present = stage.group.forget(&1);
             let begun = stage.begun();
             let after = stage.call(1).value;
             assert!(after > begun, "execution {after} began before the forget");
-            (was_there, begun)
+            (was_present, begun)
         });
         caller.join().expect("no panic");
-        let (was_there, begun) = forgetter.join().expect("no panic");
+        let (was_present, begun) = forgetter.join().expect("no panic");
         assert!(stage.call(1).value > begun, "a result from before the forget is retained");
-        seen.note(endings[usize::from(!was_there)]);
+        seen.note(endings[usize::from(!was_present)]);
         stage.is_at_rest();
     });
 }
 
-/// The same with two calls, one of which may wait for the other across the forget.
+/// The same with two calls. One may wait for the other while the key is forgotten.
 #[test]
-fn a_forgotten_flight_still_serves_those_who_wait_for_it() {
+fn a_forgotten_flight_answers_its_followers() {
     let endings = ["shared", "superseded"];
     Model::new("forget against two calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
@@ -48,9 +48,9 @@ fn a_forgotten_flight_still_serves_those_who_wait_for_it() {
     });
 }
 
-/// S29: when a forgotten flight ends late, the result of the newer one stays where it is.
+/// S29: a forgotten flight that ends late does not replace the result of a newer flight.
 #[test]
-fn a_late_end_leaves_the_newer_result_alone() {
+fn a_late_end_does_not_replace_a_newer_result() {
     let endings = ["one execution", "two executions"];
     Model::new("a forgotten flight ends late", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
@@ -69,16 +69,16 @@ fn a_late_end_leaves_the_newer_result_alone() {
     });
 }
 
-/// S31: a function may forget its own key; what it returns is then not retained.
+/// S31: a function may forget its own key. Its result is then not retained.
 #[test]
 fn a_function_may_forget_its_own_key() {
     let endings = ["one execution", "two executions"];
-    Model::new("forget from inside", endings).exhaustive().explore(move |seen| {
+    Model::new("forget by the function", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let inside = stage.spawn(|stage| {
             let mut forgotten = None;
             let run = || {
-                assert!(stage.group.forget(&1), "a running flight is there to be forgotten");
+                assert!(stage.group.forget(&1), "the flight of this function can be forgotten");
                 forgotten = Some(stage.begin());
                 forgotten.ok_or("just set")
             };

@@ -1,4 +1,4 @@
-//! Calls that want a value whose computation began after they did.
+//! `execute_fresh`: the value comes from an execution that began after the call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,19 @@ fn fresh_call(stage: &Stage) -> Answer {
     answer.expect("nothing fails")
 }
 
-/// S30: a fresh call gets a value that is newer than itself, whatever it meets.
+/// S30: a fresh call gets no value of an execution that began before the call.
 #[test]
-fn a_fresh_call_gets_nothing_older_than_itself() {
+fn a_fresh_call_gets_no_older_execution() {
     let endings = ["one execution", "two executions"];
     Model::new("fresh against a call", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
         let ordinary = stage.spawn(|stage| stage.call(1));
         let fresh = stage.spawn(|stage| {
             let answer = fresh_call(stage);
-            assert!(answer.value > answer.begun_before, "an execution from before: {answer:?}");
+            assert!(
+                answer.value > answer.begun_before,
+                "the execution began before the call: {answer:?}"
+            );
             answer.value
         });
         ordinary.join().expect("no panic");
@@ -31,8 +34,8 @@ fn a_fresh_call_gets_nothing_older_than_itself() {
     });
 }
 
-/// S30: fresh calls that meet a running flight share one successor, and never does a key cost two
-/// executions at a time.
+/// S30: fresh calls that meet a running flight share one successor, and two executions of a key never
+/// run at the same time.
 #[test]
 fn fresh_calls_share_one_successor() {
     let endings = ["a fresh execution each", "one for both"];
@@ -41,7 +44,7 @@ fn fresh_calls_share_one_successor() {
         let busy = Arc::new(Mutex::new(false));
         let alone = move |stage: &Stage| {
             let was_busy = std::mem::replace(&mut *busy.lock().expect("no panic"), true);
-            assert!(!was_busy, "two executions of a key at a time");
+            assert!(!was_busy, "two executions of a key at the same time");
             let value = stage.run();
             *busy.lock().expect("no panic") = false;
             value
@@ -55,7 +58,10 @@ fn fresh_calls_share_one_successor() {
             stage.spawn(move |stage| {
                 let answer = stage.ask(|stage| stage.group.execute_fresh(&1, || alone(stage)));
                 let answer = answer.expect("nothing fails");
-                assert!(answer.value > answer.begun_before, "from before: {answer:?}");
+                assert!(
+                    answer.value > answer.begun_before,
+                    "the execution began before the call: {answer:?}"
+                );
                 answer.value
             })
         });
@@ -66,8 +72,8 @@ fn fresh_calls_share_one_successor() {
     });
 }
 
-/// S6, S30: two fresh calls wait for the same leader; one of them starts when it has ended, and the
-/// other is woken by that one. The leader itself makes the followers, so every order is explored.
+/// S6, S30: two fresh calls wait for the same leader. One of them begins the successor, and the other
+/// is notified when that ends. The leader starts the followers, so both are there while it leads.
 #[test]
 fn a_successor_is_started_and_shared() {
     let endings = ["one for both", "a fresh execution each"];
@@ -81,7 +87,10 @@ fn a_successor_is_started_and_shared() {
         stage.group.execute(&1, run).expect("nothing fails");
         let values: Vec<u64> =
             fresh.into_iter().map(|fresh| fresh.join().expect("no panic").value).collect();
-        assert!(values.iter().all(|value| *value > 1), "the first execution is too old");
+        assert!(
+            values.iter().all(|value| *value > 1),
+            "the first execution began before the calls"
+        );
         seen.note(endings[usize::from(values[0] != values[1])]);
         stage.is_at_rest();
     });

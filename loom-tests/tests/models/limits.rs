@@ -1,28 +1,28 @@
-//! How many calls a flight serves, and how many results are kept.
+//! `max_requests` and `max_retained`.
 
 use std::time::Duration;
 
 use coalescer::Role;
 use coalescer_loom_tests::{Model, Stage};
 
-/// S13, S14: three calls at two a flight cost two executions, in any order.
+/// S13, S14: three calls with `max_requests` 2 cost two executions, in any order.
 #[test]
-fn three_calls_at_two_a_flight_cost_two_executions() {
-    let endings = ["the pair met", "the second of the pair was late"];
+fn three_calls_with_a_limit_of_two_cost_two_executions() {
+    let endings = ["the second call followed", "the second call was a hit"];
     Model::new("max_requests 2, 3 calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(2));
         let threads = [(); 3].map(|()| stage.spawn(|stage| stage.call(1)));
         let answers = threads.map(|thread| thread.join().expect("no panic"));
         assert_eq!(stage.begun(), 2, "not ceil(calls / limit) executions");
-        let is_late = answers.iter().any(|answer| answer.role == Some(Role::Late));
-        seen.note(if is_late { "the second of the pair was late" } else { "the pair met" });
+        let is_hit = answers.iter().any(|answer| answer.role == Some(Role::Late));
+        seen.note(if is_hit { "the second call was a hit" } else { "the second call followed" });
         stage.is_at_rest();
     });
 }
 
-/// S14: twice two calls at three a flight cost two executions.
+/// S14: two threads that make two calls each cost two executions with `max_requests` 3.
 #[test]
-fn four_calls_at_three_a_flight_cost_two_executions() {
+fn four_calls_with_a_limit_of_three_cost_two_executions() {
     let endings = ["done"];
     Model::new("max_requests 3, 2 times 2 calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(3));
@@ -36,9 +36,9 @@ fn four_calls_at_three_a_flight_cost_two_executions() {
     });
 }
 
-/// S15: one call a flight is no sharing and no waiting.
+/// S15: with `max_requests` 1 no call shares and no call waits.
 #[test]
-fn one_call_a_flight_is_no_sharing() {
+fn a_limit_of_one_shares_nothing() {
     let endings = ["done"];
     Model::new("max_requests 1, 2 calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_requests(1));
@@ -51,9 +51,9 @@ fn one_call_a_flight_is_no_sharing() {
     });
 }
 
-/// S47: of two results one is kept where there is room for one, whichever shard it is in.
+/// S47: with `max_retained` 1 one of two results is kept.
 #[test]
-fn a_full_table_makes_room_for_the_newest_result() {
+fn a_full_table_keeps_one_result() {
     let endings = ["the first key's was kept", "the second key's was kept"];
     Model::new("max_retained 1, 2 keys", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_retained(1));
@@ -61,19 +61,19 @@ fn a_full_table_makes_room_for_the_newest_result() {
         for thread in threads {
             thread.join().expect("no panic");
         }
-        // `try_execute` of a key in the window is late and changes nothing.
+        // `try_execute` of a key in its window is a hit and changes nothing.
         let kept = [1, 2].map(|key| {
             let probe = stage.group.try_execute(&key, || Err("not there"));
             probe.is_ok()
         });
-        assert_ne!(kept[0], kept[1], "one of the two is kept");
+        assert_ne!(kept[0], kept[1], "not one of the two is kept");
         seen.note(endings[usize::from(kept[1])]);
     });
 }
 
-/// S47: what `forget_all` takes out makes room again, and never more than there was.
+/// S47: `forget_all` makes space for as many results as it removes.
 #[test]
-fn forgotten_results_make_room() {
+fn forgotten_results_make_space() {
     let endings = ["forgot both", "forgot one", "forgot none"];
     Model::new("max_retained 2, forget_all", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX).max_retained(2));
@@ -86,7 +86,11 @@ fn forgotten_results_make_room() {
             stage.call(key);
         }
         let kept = |key| stage.group.try_execute(&key, || Err("not there")).is_ok();
-        assert_eq!([1, 2, 3, 4, 5].map(kept), [false, false, false, true, true], "kept");
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(kept),
+            [false, false, false, true, true],
+            "other results are kept"
+        );
         seen.note(["forgot none", "forgot one", "forgot both"][forgotten]);
     });
 }

@@ -1,4 +1,4 @@
-//! A manager's map of functions, which is read without a lock while it grows.
+//! A manager's map of functions: it is read without a lock while other threads add to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ fn number(key: &u8) -> Result<u8, ()> {
     Ok(*key)
 }
 
-/// S51: two calls that are both a function's first have one coalescer, so one of them executes.
+/// S51: two concurrent first calls of a function get one coalescer, so one of them executes.
 #[test]
-fn a_function_that_is_new_to_two_calls_gets_one_coalescer() {
-    let endings = ["followed", "late"];
+fn two_first_calls_of_a_function_get_one_coalescer() {
+    let endings = ["followed", "hit"];
     Model::new("a new function of a manager, 2", endings).exhaustive().explore(move |seen| {
         let settings = Settings::new().clock(ManualClock::new()).shards(1);
         let manager = Manager::with_defaults(settings.window(Duration::MAX));
@@ -26,11 +26,11 @@ fn a_function_that_is_new_to_two_calls_gets_one_coalescer() {
             })
         });
         let [one, other] = threads.map(|thread| thread.join().expect("no panic"));
-        assert!(Arc::ptr_eq(&one.value, &other.value), "each has a coalescer of its own");
+        assert!(Arc::ptr_eq(&one.value, &other.value), "each call has its own coalescer");
         let stats = manager.stats();
         assert_eq!((stats.total.total_requests, stats.total.executed_requests), (2, 1));
         assert_eq!(stats.coalescers.len(), 1);
         let followed = [one, other].iter().any(|outcome| outcome.role == Role::Follower);
-        seen.note(if followed { "followed" } else { "late" });
+        seen.note(if followed { "followed" } else { "hit" });
     });
 }

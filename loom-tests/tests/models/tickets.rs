@@ -1,6 +1,6 @@
-//! Tickets and their jobs: what waits without a thread is told as well, and once.
+//! Tickets and their jobs: a call that waits without a thread is answered once.
 //!
-//! The main thread submits, so jobs and tickets are there when the others begin.
+//! The main thread submits, so the jobs and tickets exist before the other threads begin.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use coalescer_loom_tests::{Hash, Model, Stage, TICK};
 
 type NumberTicket = Ticket<u8, u64, &'static str>;
 
-/// Jobs in their order, for a model to hand to its threads.
+/// Jobs in the order of their submission, for a model to pass to its threads.
 #[derive(Clone, Default)]
 struct Jobs(Arc<Mutex<VecDeque<Job>>>);
 
@@ -27,7 +27,7 @@ impl Jobs {
     }
 }
 
-/// A stage whose jobs are queued.
+/// Returns a stage with an executor that queues its jobs.
 fn queued(
     with: impl FnOnce(Builder<ForGroup, u8, u64, Hash>) -> Builder<ForGroup, u8, u64, Hash>,
 ) -> (Stage, Jobs) {
@@ -42,10 +42,10 @@ fn submit(stage: &Stage, key: u8) -> NumberTicket {
     stage.group.submit(&key, move || inner.run()).expect("the queue takes every job")
 }
 
-/// S1, S6, S46: the leader's ticket, a follower's and a call all get what the job makes, or what the
-/// call does, if it comes too late.
+/// S1, S6, S46: the leader's ticket, a follower's ticket and a call share the job's value. A call that
+/// comes too late runs its own function.
 #[test]
-fn a_job_answers_everyone_who_waits() {
+fn a_job_answers_all_waiters() {
     let endings = ["a call followed", "a call led"];
     Model::new("a job, 2 tickets, a call", endings).explore(move |seen| {
         let (stage, jobs) = queued(|builder| builder);
@@ -62,7 +62,7 @@ fn a_job_answers_everyone_who_waits() {
     });
 }
 
-/// The same without the call, without a bound.
+/// The same without the call, explored without a bound.
 #[test]
 fn a_job_wakes_its_tickets() {
     Model::new("a job, 2 tickets", ["answered"]).exhaustive().explore(move |seen| {
@@ -79,10 +79,10 @@ fn a_job_wakes_its_tickets() {
     });
 }
 
-/// S25, S6: a job that is dropped tells both tickets, and a call that has followed it.
+/// S25, S6: a job that is dropped answers its ticket, and a call that has followed it.
 #[test]
-fn a_dropped_job_is_told_to_everyone_who_waits() {
-    let endings = ["a call was told", "a call led"];
+fn a_dropped_job_answers_all_waiters() {
+    let endings = ["a call followed", "a call led"];
     Model::new("a job is dropped", endings).exhaustive().explore(move |seen| {
         let (stage, jobs) = queued(|builder| builder);
         let ticket = submit(&stage, 1);
@@ -91,11 +91,11 @@ fn a_dropped_job_is_told_to_everyone_who_waits() {
         let drops = stage.spawn(|_| drop(job));
         let called = stage.ask(|stage| stage.group.execute(&1, || stage.run()));
         drops.join().expect("no panic");
-        let told = wait.join().expect("no panic").expect_err("nobody ran it");
-        assert!(told.is_abandoned(), "{told:?}");
+        let error = wait.join().expect("no panic").expect_err("the job has not run");
+        assert!(error.is_abandoned(), "{error:?}");
         match called {
             Ok(_) => seen.note("a call led"),
-            Err(Error::Abandoned) => seen.note("a call was told"),
+            Err(Error::Abandoned) => seen.note("a call followed"),
             Err(other) => panic!("a dropped job ended as {other:?}"),
         }
         assert_eq!(stage.group.stats().refused, 1, "a job that never ran is a refused call");
@@ -103,7 +103,8 @@ fn a_dropped_job_is_told_to_everyone_who_waits() {
     });
 }
 
-/// S48: a follower's ticket that is dropped is counted once, before the end or by it.
+/// S48: a follower's ticket that is dropped is counted once: when it is dropped, or when its flight
+/// ends.
 #[test]
 fn a_dropped_ticket_is_counted_once() {
     let endings = ["dropped before the end", "dropped after it"];
@@ -116,17 +117,17 @@ fn a_dropped_ticket_is_counted_once() {
         drop(dropped);
         runs.join().expect("no panic");
         assert_eq!(*leader.wait().expect("nothing fails"), 1);
-        assert_eq!(stage.group.stats().followers, 1, "counted once");
+        assert_eq!(stage.group.stats().followers, 1, "the ticket was not counted once");
         seen.note(endings[usize::from(is_over)]);
         stage.is_at_rest();
     });
 }
 
-/// S40, S48: one of two followers' tickets is dropped while their flight ends with a value that is not for them.
-/// Its own function runs if the end came first, and not if the drop did.
+/// S40, S48: one of two followers' tickets is dropped while their flight ends with a value that is not
+/// shared. Its own function runs only if the flight ends first.
 #[test]
-fn a_dropped_ticket_is_released_or_not() {
-    let endings = ["released", "not released"];
+fn a_dropped_ticket_runs_nothing_unless_its_flight_ended_first() {
+    let endings = ["the flight ended first", "the ticket was dropped first"];
     Model::new("a ticket is dropped, unshareable", endings).exhaustive().explore(move |seen| {
         let inline = |builder: Builder<ForGroup, u8, u64, Hash>| {
             builder.executor(|job: Job| job.run()).share_if(|_: &u64| false)
@@ -142,15 +143,16 @@ fn a_dropped_ticket_is_released_or_not() {
         assert_eq!(*value.expect("nothing fails"), 1);
         drops.expect("it was spawned").join().expect("no panic");
         let own = other.expect("it was submitted").wait_outcome().expect("nothing fails");
-        assert_eq!(own.role, Role::Leader, "the value is not for others");
+        assert_eq!(own.role, Role::Leader, "the value is not shared");
         let stats = stage.group.stats();
         assert_eq!(stats.executed_requests + stats.followers, 3, "{stats}");
-        seen.note(if stats.followers == 1 { "not released" } else { "released" });
+        seen.note(endings[usize::from(stats.followers == 1)]);
         stage.is_at_rest();
     });
 }
 
-/// S6, S46: what is registered while the flight ends is called, once, by whoever comes last.
+/// S6, S46: a callback that is registered while the flight ends is called once: by the thread that
+/// registers it, or by the job.
 #[test]
 fn a_receiver_loses_no_message() {
     let endings = ["called at once", "called by the job"];
@@ -180,13 +182,13 @@ fn a_receiver_loses_no_message() {
     });
 }
 
-/// S36, S37: of two threads that wait with tickets one takes over, by a job of its own.
+/// S36, S37: of two threads that wait with tickets, one takes over with a job of its own.
 #[test]
 fn a_ticket_takes_over_from_a_stuck_job() {
     Model::new("take-over by a ticket", ["one took over"]).explore(|seen| {
         let stuck = Jobs::default();
         let (queue, is_first) = (stuck.clone(), AtomicBool::new(true));
-        // The first job is stuck in a queue, and the others run where they are handed over.
+        // The first job is stuck in a queue, and the others run on the threads that submit them.
         let executor = move |job: Job| match is_first.swap(false, Ordering::Relaxed) {
             true => queue.push(job),
             false => job.run(),
@@ -199,7 +201,11 @@ fn a_ticket_takes_over_from_a_stuck_job() {
             .map(|ticket| stage.spawn(|_| ticket.wait_outcome()));
         stage.clock.advance(TICK);
         let outcomes = waits.map(|wait| wait.join().expect("no panic").expect("nothing fails"));
-        assert_eq!(outcomes.each_ref().map(|outcome| *outcome.value), [1, 1], "one for both");
+        assert_eq!(
+            outcomes.each_ref().map(|outcome| *outcome.value),
+            [1, 1],
+            "the tickets got different values"
+        );
         assert_eq!(stage.group.stats().takeovers, 1);
         stuck.next().run();
         assert_eq!(*leader.wait().expect("nothing fails"), 2, "a leader gets its own result");
@@ -208,7 +214,7 @@ fn a_ticket_takes_over_from_a_stuck_job() {
     });
 }
 
-/// S33: a deadline of a ticket against the end of its flight. The ticket stays good.
+/// S33: the deadline of a ticket races with the end of its flight. The ticket can wait again.
 #[test]
 fn a_ticket_that_timed_out_can_wait_again() {
     let endings = ["answered", "timed out"];
@@ -231,7 +237,8 @@ fn a_ticket_that_timed_out_can_wait_again() {
     });
 }
 
-/// What came of a cycle: a thread leads 1 and waits for a ticket of 2, whose job calls 1.
+/// Makes a cycle: a thread leads 1 and waits for a ticket of 2, whose job calls 1. Returns which of the
+/// two waits was refused.
 fn cycle_over(stage: &Stage, jobs: &Jobs, waits_as_follower: bool) -> &'static str {
     let inner = stage.clone();
     let refused = Arc::new(AtomicU64::new(0));
@@ -258,11 +265,11 @@ fn cycle_over(stage: &Stage, jobs: &Jobs, waits_as_follower: bool) -> &'static s
         (true, 0) => "the ticket was refused",
         (false, 1) => "the job's call was refused",
         (false, 0) => "no cycle",
-        both => panic!("both were refused, and one would do: {both:?}"),
+        both => panic!("both were refused, and one is enough: {both:?}"),
     }
 }
 
-/// S42: also when the job begins only after the wait did.
+/// S42: the cycle is refused even if the job begins after the wait.
 #[test]
 fn a_cycle_over_a_ticket_is_refused() {
     let endings = ["the ticket was refused", "the job's call was refused", "no cycle"];
@@ -273,7 +280,7 @@ fn a_cycle_over_a_ticket_is_refused() {
     });
 }
 
-/// The same with a ticket that waits for another's job.
+/// The same with a ticket that waits for the job of another ticket.
 #[test]
 fn a_cycle_over_a_followers_ticket_is_refused() {
     let endings = ["the ticket was refused", "the job's call was refused", "no cycle"];
@@ -284,18 +291,18 @@ fn a_cycle_over_a_followers_ticket_is_refused() {
     });
 }
 
-/// S43: who has submitted leads nothing by that, and may wait for the job as others do.
+/// S43: a thread that submits a job does not lead it, and may wait for it as other threads do.
 #[test]
 fn a_submitter_does_not_lead_its_job() {
     let endings = ["waited", "led"];
-    Model::new("no false alarm: a submitted job", endings).exhaustive().explore(move |seen| {
+    Model::new("no cycle: a submitted job", endings).exhaustive().explore(move |seen| {
         let (stage, jobs) = queued(|builder| builder);
         drop(submit(&stage, 2));
         let job = jobs.next();
         let runs = stage.spawn(|_| job.run());
         let outer = stage.group.execute(&1, || {
             let inner = stage.group.execute(&2, || stage.run());
-            assert!(inner.is_ok(), "a false alarm: {inner:?}");
+            assert!(inner.is_ok(), "refused without a cycle: {inner:?}");
             stage.run()
         });
         assert!(outer.is_ok(), "{outer:?}");

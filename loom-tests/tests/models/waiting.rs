@@ -1,11 +1,11 @@
-//! Waits with a deadline, and calls that do not wait at all.
+//! Waits with a deadline, and calls that do not wait.
 
 use std::time::Instant;
 
 use coalescer::Error;
 use coalescer_loom_tests::{Failure, Model, Stage, TICK};
 
-/// What came of a call with a deadline: a value made by itself or by another, or none.
+/// Makes a call with a deadline. Returns whether it led, was answered, or timed out.
 fn ending(stage: &Stage, deadline: Instant) -> &'static str {
     let mut ran = false;
     let run = || {
@@ -20,8 +20,8 @@ fn ending(stage: &Stage, deadline: Instant) -> &'static str {
     }
 }
 
-/// S33: at its deadline the follower is told so, and a published outcome wins over it. The leader
-/// makes the follower, so that it does lead.
+/// S33: at its deadline a follower gets `TimedOut`, unless the outcome is published. The leader starts
+/// the follower, so that it leads first.
 #[test]
 fn a_deadline_races_with_the_outcome() {
     let endings = ["answered", "led", "timed out"];
@@ -44,31 +44,31 @@ fn a_deadline_races_with_the_outcome() {
     });
 }
 
-/// S33: a follower that times out leaves the other one alone.
+/// S33: a follower that times out does not affect the other follower.
 #[test]
-fn a_deadline_is_no_concern_of_another_follower() {
+fn a_deadline_does_not_affect_another_follower() {
     let endings = ["answered", "led", "timed out"];
     Model::new("timeout, 2 followers", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let deadline = stage.clock.now() + TICK;
         let call = |stage: &Stage| stage.group.execute(&1, || stage.run()).map(drop);
-        let patient = [stage.spawn(call), stage.spawn(call)];
-        let hasty = stage.spawn(move |stage| ending(stage, deadline));
+        let unbounded = [stage.spawn(call), stage.spawn(call)];
+        let bounded = stage.spawn(move |stage| ending(stage, deadline));
         stage.clock.advance(TICK);
-        seen.note(hasty.join().expect("no panic"));
-        for thread in patient {
+        seen.note(bounded.join().expect("no panic"));
+        for thread in unbounded {
             thread.join().expect("no panic").expect("it has no deadline");
         }
         stage.is_at_rest();
     });
 }
 
-/// S32: the alarm of the first deadline wakes the second waiter as well, which must wait on, and
-/// whose own alarm must ring. The main thread leads until both have returned.
+/// S32: the alarm of the first deadline wakes the second waiter too. That one must wait again, and its
+/// own alarm must ring. The main thread leads until both have returned.
 #[test]
 fn an_early_alarm_is_not_a_deadline() {
     // Three preemptions: with fewer, the first alarm is still armed when the second one is due, and
-    // rings for both.
+    // wakes both waiters.
     Model::new("spurious wake, two deadlines", ["both timed out"]).needs(3).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let begin = stage.clock.now();
@@ -77,7 +77,7 @@ fn an_early_alarm_is_not_a_deadline() {
                 let deadline = begin + ticks * TICK;
                 stage.spawn(move |stage| {
                     assert_eq!(ending(stage, deadline), "timed out");
-                    assert!(stage.clock.now() >= deadline, "out before its time");
+                    assert!(stage.clock.now() >= deadline, "timed out before its deadline");
                 })
             });
             stage.clock.advance(TICK);
@@ -93,31 +93,31 @@ fn an_early_alarm_is_not_a_deadline() {
     });
 }
 
-/// S34: a call that does not wait leads, or is told that it would have to wait.
+/// S34: `try_execute` leads, or returns `WouldBlock`.
 #[test]
-fn a_call_that_does_not_wait_never_follows() {
+fn try_execute_never_follows() {
     let endings = ["led", "would block"];
     Model::new("try against a leader", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder);
-        let patient = stage.spawn(|stage| stage.call(1));
-        let hasty = stage.spawn(|stage| -> Result<(), Failure> {
+        let ordinary = stage.spawn(|stage| stage.call(1));
+        let tries = stage.spawn(|stage| -> Result<(), Failure> {
             stage.group.try_execute(&1, || stage.run()).map(drop)
         });
-        match hasty.join().expect("no panic") {
+        match tries.join().expect("no panic") {
             Ok(()) => seen.note("led"),
             Err(Error::WouldBlock) => seen.note("would block"),
-            Err(other) => panic!("a try ended as {other:?}"),
+            Err(other) => panic!("try_execute ended as {other:?}"),
         }
-        patient.join().expect("no panic");
+        ordinary.join().expect("no panic");
         stage.is_at_rest();
     });
 }
 
-/// S49: whoever looks at the counters meanwhile never sees more ends than calls.
+/// S49: `stats` during calls never counts more ends than calls.
 #[test]
 fn a_snapshot_never_shows_more_ends_than_calls() {
     let endings = ["before", "between", "after"];
-    Model::new("stats meanwhile", endings).exhaustive().explore(move |seen| {
+    Model::new("stats during calls", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let calls = [(); 2].map(|()| stage.spawn(|stage| stage.call(1)));
         let stats = stage.group.stats();

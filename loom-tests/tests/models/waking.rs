@@ -1,17 +1,18 @@
-//! Waking many, where the leader wakes one, and each follower that leaves a share of the others.
+//! Cooperative waking: the leader notifies one follower, and each follower that leaves notifies a share
+//! of the others.
 //!
-//! The main thread leads, and its function makes the followers. So their order of arrival is
-//! explored, and only that.
+//! The main thread leads, and its function starts the followers. So the exploration is spent on the
+//! order in which they arrive and leave.
 
 use coalescer::Error;
 use coalescer_loom_tests::{Model, Stage, TICK};
 
-/// S6, S46: the leader wakes one of three that wait at its gate. The other two are woken by those
-/// that leave, one at a time in a model, so that two may take part.
+/// S6, S46: the leader notifies one of three waiters. The waiters that leave notify the other two. A
+/// share is one thread in a model, so two waiters can take part.
 #[test]
-fn whoever_leaves_a_closed_gate_wakes_others() {
-    let endings = ["nobody waited", "one waited", "two waited", "all waited"];
-    Model::new("those that leave wake the others", endings).explore(move |seen| {
+fn a_waiter_that_leaves_notifies_the_others() {
+    let endings = ["none waited", "one waited", "two waited", "all waited"];
+    Model::new("waiters that leave notify the others", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let mut others = Vec::new();
         let run = || {
@@ -25,16 +26,17 @@ fn whoever_leaves_a_closed_gate_wakes_others() {
     });
 }
 
-/// The same with one that has a deadline: rung or notified, it wakes the others.
+/// The same with a deadline for one waiter: it notifies the others, whether its alarm or a notification
+/// woke it.
 #[test]
-fn whoever_leaves_at_its_deadline_wakes_the_others() {
+fn a_waiter_that_leaves_at_its_deadline_notifies_the_others() {
     let endings = ["answered", "timed out", "led"];
-    Model::new("who leaves may be late", endings).explore(move |seen| {
+    Model::new("a waiter that leaves has a deadline", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let deadline = stage.clock.now() + TICK;
-        let (mut hasty, mut others) = (None, Vec::new());
+        let (mut bounded, mut others) = (None, Vec::new());
         let run = || {
-            hasty = Some(stage.spawn(move |stage| {
+            bounded = Some(stage.spawn(move |stage| {
                 let mut ran = false;
                 let run = || {
                     ran = true;
@@ -52,7 +54,7 @@ fn whoever_leaves_at_its_deadline_wakes_the_others() {
             stage.run()
         };
         stage.group.execute(&1, run).expect("nothing fails");
-        seen.note(hasty.expect("the function ran").join().expect("no panic"));
+        seen.note(bounded.expect("the function ran").join().expect("no panic"));
         for other in others {
             other.join().expect("no panic");
         }
@@ -60,12 +62,12 @@ fn whoever_leaves_at_its_deadline_wakes_the_others() {
     });
 }
 
-/// S6, S30, S33: the first of two fresh calls is told to start and finds that its time is over. It
-/// tells the second, whose time is not.
+/// S6, S30, S33: the first of two fresh calls is notified that it may begin, and times out. It notifies
+/// the second, which has a later deadline.
 #[test]
-fn whoever_may_start_and_has_no_time_left_tells_another() {
+fn a_notified_waiter_that_times_out_notifies_another() {
     let endings = ["both answered", "the first timed out"];
-    Model::new("a successor without its starter", endings).explore(move |seen| {
+    Model::new("a notified waiter times out", endings).explore(move |seen| {
         let stage = Stage::new(|builder| builder.max_wait(2 * TICK));
         let fresh =
             |stage: &Stage| stage.group.execute_fresh(&1, || stage.run()).map(|value| *value);
@@ -80,7 +82,10 @@ fn whoever_may_start_and_has_no_time_left_tells_another() {
         stage.clock.advance(TICK);
         let first = first.expect("the function ran").join().expect("no panic");
         let second = second.expect("the function ran").join().expect("no panic");
-        assert!(second.expect("its time is not over") > 1, "the first execution is too old");
+        assert!(
+            second.expect("its deadline is later") > 1,
+            "the first execution began before the call"
+        );
         match first {
             Ok(_) => seen.note("both answered"),
             Err(Error::TimedOut) => seen.note("the first timed out"),

@@ -1,15 +1,14 @@
-//! The window's end, and the age at which a running flight is joined no more.
+//! The end of the window, and `max_join_age`.
 
 use std::sync::Arc;
 
 use coalescer::Role;
 use coalescer_loom_tests::{Latch, Model, Stage, TICK};
 
-/// S7, S8, S9: when the window is over its result is served to nobody, while a flight that still
-/// runs is joined.
+/// S7, S8, S9: no call is served a result whose window is over. A flight that still runs is joined.
 #[test]
-fn a_result_is_not_served_when_its_window_is_over() {
-    let endings = ["executed", "joined", "late"];
+fn a_result_is_not_served_after_its_window() {
+    let endings = ["executed", "joined", "hit"];
     Model::new("expiry against a call", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(TICK));
         let begin = stage.clock.now();
@@ -27,8 +26,8 @@ fn a_result_is_not_served_when_its_window_is_over() {
         let began_before = first.join().expect("no panic");
         match second.join().expect("no panic") {
             Some(Role::Late) => {
-                assert!(!began_before, "served when its window was over");
-                seen.note("late");
+                assert!(!began_before, "served after its window");
+                seen.note("hit");
             }
             Some(Role::Follower) => seen.note("joined"),
             _ => seen.note("executed"),
@@ -37,10 +36,10 @@ fn a_result_is_not_served_when_its_window_is_over() {
     });
 }
 
-/// S9: with `max_join_age` an old flight is left to those it has. Were it joined, its leader and
-/// the newcomer would wait for each other.
+/// S9: with `max_join_age` a new call does not join an old flight. If it did, the leader and the new
+/// call would wait for each other.
 #[test]
-fn an_old_flight_is_joined_no_more() {
+fn an_old_flight_is_not_joined() {
     let endings = ["done"];
     Model::new("max_join_age", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(100 * TICK).max_join_age(TICK));
@@ -64,7 +63,7 @@ fn an_old_flight_is_joined_no_more() {
             new.value
         });
         let [old, new] = [old, new].map(|thread| thread.join().expect("no panic"));
-        assert!(new < old, "the newcomer's execution was done first");
+        assert!(new < old, "the execution of the new call ended first");
         let last = stage.call(1);
         assert_eq!((last.value, last.role), (new, Some(Role::Late)));
         seen.note("done");
