@@ -47,10 +47,10 @@
 //!            start ──────────── window ─────────▶│
 //! ```
 //!
-//! The window counts from the start. So a late call never gets a value whose computation started more
-//! than one window ago. A time to live that starts when the query *finishes* cannot bound staleness
-//! this way. (On Linux the default clock guarantees this while the kernel's timer tick is less than
-//! three ticks late; [`precise_clock`](Builder::precise_clock) always guarantees it.)
+//! The window counts from the start. So a late call never gets a value whose computation started
+//! more than one window ago. A time to live that starts when the query *finishes* cannot bound
+//! staleness this way. (On Linux the default clock guarantees this while the kernel's timer tick is
+//! less than three ticks late; [`precise_clock`](Builder::precise_clock) always guarantees it.)
 //!
 //! # Choosing a method
 //!
@@ -95,9 +95,9 @@
 //! | [`share_if`](Builder::share_if) refuses a value | the leader keeps it, and every follower runs its own function, in parallel (S40) |
 //! | there are more keys than memory | [`max_retained`](Builder::max_retained) bounds the kept results (S47) |
 //!
-//! The library holds no lock while your code runs: the function, `Clone` and `Drop` of keys and values, a
-//! hook, an executor. The only exception is `Eq` of keys, in a look-up (S2). The [specification] numbers
-//! every promise, and the tests cite the numbers.
+//! The library holds no lock while your code runs: the function, `Clone` and `Drop` of keys and
+//! values, a hook, an executor. The only exception is `Eq` of keys, in a look-up (S2). The
+//! [specification] numbers every promise, and the tests cite the numbers.
 //!
 //! [specification]: https://github.com/coalescer-rs/coalescer/blob/main/docs/SPEC.md
 //!
@@ -111,7 +111,8 @@
 //! | What are the rates and durations? | the module `metrics`, with the feature `metrics` |
 //! | Which execution does a request wait for? | spans, with the feature `tracing` |
 //!
-//! With the feature `serde` the first three are available as JSON, if the key implements `Serialize`.
+//! With the feature `serde` the first three are available as JSON, if the key implements
+//! `Serialize`.
 //!
 //! **Spans** have the target `coalescer` and the level `debug`. A late call has none.
 //!
@@ -120,11 +121,11 @@
 //! | `coalescer.run` | the run of the function, on the thread that runs it | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (calls that it answered) |
 //! | `coalescer.wait` | the wait of a follower or of its ticket, on the thread that waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
 //!
-//! `tracing_subscriber::fmt()` prints spans only with `.with_span_events(FmtSpan::CLOSE)`. All spans of a
-//! flight have the same `flight`. A wait follows from (`follows_from`) the run that it waits for, and from
-//! the run that took over from that one. The library does not record keys, because they may contain
-//! secrets. The function can: `Span::current().record("key", ..)`. The span of a run closes when the last
-//! of its followers has returned.
+//! `tracing_subscriber::fmt()` prints spans only with `.with_span_events(FmtSpan::CLOSE)`. All
+//! spans of a flight have the same `flight`. A wait follows from (`follows_from`) the run that it
+//! waits for, and from the run that took over from that one. The library does not record keys,
+//! because they may contain secrets. The function can: `Span::current().record("key", ..)`. The
+//! span of a run closes when the last of its followers has returned.
 //!
 //! # Limitations
 //!
@@ -143,12 +144,12 @@
 //!
 //! # FAQ
 //!
-//! **Is it a cache?** No. It keeps a result for the window, so that a burst of calls costs one query. It
-//! has no look-up without a function and no notion of a value's size. Put it between your cache and your
-//! database: call it when the cache misses.
+//! **Is it a cache?** No. It keeps a result for the window, so that a burst of calls costs one
+//! query. It has no look-up without a function and no notion of a value's size. Put it between your
+//! cache and your database: call it when the cache misses.
 //!
-//! **What does a key cost?** A call looks its key up borrowed: `execute("ada")` makes a `String` only to
-//! start a flight.
+//! **What does a key cost?** A call looks its key up borrowed: `execute("ada")` makes a `String`
+//! only to start a flight.
 //!
 //! **Why do I get an `Arc`?** All callers share one value, so neither `V` nor `E` must be `Clone`.
 //!
