@@ -1,10 +1,13 @@
-//! What an operator sees of the flights under way.
+//! [`InFlight`]: a running flight, as operators see it.
 
 use std::time::Duration;
 
 use crate::sync::Thread;
 
-/// A flight that is under way: who leads it, for how long, and how many wait for it.
+/// A flight that runs now: its key, its age, its leader, and how many calls wait for it.
+///
+/// [`Coalescer::in_flight`](crate::Coalescer::in_flight) and
+/// [`Group::in_flight`](crate::Group::in_flight) return one for each flight.
 ///
 /// # Examples
 ///
@@ -25,7 +28,7 @@ use crate::sync::Thread;
 /// assert!(group.in_flight().is_empty());
 /// ```
 ///
-/// With the feature `serde` it is a line of a status page, if the key can be one:
+/// With the feature `serde` it is a line of a status page, if the key implements `Serialize`:
 ///
 /// ```
 /// # #[cfg(feature = "serde")] {
@@ -42,27 +45,27 @@ use crate::sync::Thread;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct InFlight<K> {
-    /// The key that was asked for.
+    /// The key of the flight.
     pub key: K,
-    /// How long ago the flight started. As JSON: `age_seconds`. With neither a window nor a rule
-    /// about age, that is known to within one tick of the kernel only, some milliseconds.
+    /// The time since the flight started. In JSON: `age_seconds`. Without a window and without a
+    /// setting about age, its precision is one tick of the kernel, a few milliseconds.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "age_seconds", serialize_with = "serialize::seconds")
     )]
     pub age: Duration,
-    /// How many calls wait for it now.
+    /// The number of calls that wait for the flight now.
     pub followers: usize,
-    /// How many executions of it are under way or queued: one, or more after a take-over; none while it
-    /// waits for the flight before it to end (`execute_fresh`).
+    /// The number of its executions that run or are queued: one, or more after a take-over. Zero
+    /// while the flight waits for its predecessor to end (`execute_fresh`).
     pub executions: usize,
-    /// The thread that runs the oldest of them; none while it is queued as a job. As JSON: its name,
-    /// or its number where it has none.
+    /// The thread that runs the oldest execution. `None` while that execution is queued as a job.
+    /// In JSON: the name of the thread, or its number if it has no name.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
     pub leader: Option<Thread>,
 }
 
-/// What a thread is called: its name, or its number where it has none.
+/// The name of a thread, or its number if it has no name.
 #[cfg(any(feature = "serde", feature = "tracing"))]
 pub(crate) fn called(thread: &Thread) -> String {
     match thread.name() {

@@ -1,149 +1,172 @@
-//! Request coalescing without async: many threads ask the same question, one of them runs it.
-//!
-//! A cache entry has expired, a page is hot, and every thread of the pool asks the database for the
-//! same row at once. Put a [`Coalescer`] round the call: the first thread of a key runs the
-//! function, and the others wait for its answer. There is no runtime, no background thread and no
-//! future in it: locks, condvars, and the threads that you have already.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Request coalescing ("single flight") for blocking code: when many threads ask for the same thing
+//! at once, one thread does the work and all of them share the result.
 //!
 //! ```
-//! use coalescer::Coalescer;
-//! # struct Pool; struct Row(u64);
+//! # struct Pool; impl Pool { fn get(&self) -> Result<Self, DbError> { Ok(Self) } }
+//! # impl Pool { fn name(&self, id: u64) -> Result<String, DbError> { Ok(format!("user {id}")) } }
 //! # #[derive(Debug)] struct DbError;
-//! # impl Pool { fn query(&self, id: u64) -> Result<Row, DbError> { Ok(Row(id)) } }
 //! # let pool = Pool;
+//! use coalescer::Coalescer;
 //!
-//! let users = Coalescer::new(move |id: &u64| pool.query(*id)); // pool.get(), query_row(..), ..
-//!
-//! // From any number of threads:
-//! let user = users.execute(&7)?; // Arc<Row>, shared with everyone who asked
-//! # assert_eq!(user.0, 7);
+//! let users = Coalescer::new(move |id: &u64| pool.get()?.name(*id)); // once
+//! let user = users.execute(&7)?; // from any number of threads: a shared Arc<String>
+//! # assert_eq!(*user, "user 7");
 //! # Ok::<(), coalescer::Error<DbError>>(())
 //! ```
 //!
-//! # Words
+//! # Install
 //!
-//! A **flight** is what the calls of one key share while it is under way. Its **leader** runs the
-//! function on its own thread, or has an **executor** run it as a **job**, and then has a **ticket** to
-//! wait with. **Followers** wait for it. For the length of the **window** after the flight's *start*, a
-//! **late** call is served by the result at once.
+//! ```toml
+//! [dependencies]
+//! coalescer = "0.1" # features: see the end of this page
+//! ```
+//!
+//! It needs Rust 1.85. It needs no async runtime, starts no thread, and contains no `unsafe` code.
+//!
+//! # Terminology
+//!
+//! | term | meaning |
+//! |---|---|
+//! | **call** | one `execute`, one `submit`, or another method of the table below |
+//! | **key** | the value that identifies the question; calls with equal keys share |
+//! | **flight** | one execution of the function for a key, together with all calls that share it |
+//! | **leader** | the first call of a flight: it runs the function on its own thread |
+//! | **follower** | a call that arrives while the function runs: it waits, and shares the result |
+//! | **window** | a time to live that counts from the *start* of the execution: 100 ms by default, zero for a [`Group`] |
+//! | **late call** | a call that arrives after the function has returned, within the window: it gets the kept result without waiting |
+//! | **executor**, **job**, **ticket** | with [`submit`](Coalescer::submit), your thread pool (the executor) runs the function as a [`Job`], and the call waits with a [`Ticket`] |
+//!
+//! # How it works
 //!
 //! ```text
 //!  leader    ├── runs the function ──┤
 //!  follower       ├──── waits ───────┤            shares the leader's Arc
-//!  late                                  ├┤       served from the window, without waiting
+//!  late                                  ├┤       gets the kept result without waiting
 //!  leader                                        ├── the window is over: runs it again ──┤
 //!            start ──────────── window ─────────▶│
 //! ```
 //!
-//! Since the window counts from the start, nobody who did not wait for a value is handed one whose
-//! computation began longer ago than the window. That is a bound on staleness that a time to live,
-//! counted from the end of a slow query, cannot give. (On Linux it is kept exactly as long as the
-//! kernel's timer tick is less than three ticks late; [`precise_clock`](Builder::precise_clock) keeps it
-//! in any case.)
+//! The window counts from the start. So a late call never gets a value whose computation started
+//! more than one window ago. A time to live that starts when the query *finishes* cannot bound
+//! staleness this way. (On Linux the default clock guarantees this while the kernel's timer tick is
+//! less than three ticks late; [`precise_clock`](Builder::precise_clock) always guarantees it.)
 //!
-//! # Which verb
+//! # Choosing a method
 //!
 //! | you want | call |
 //! |---|---|
-//! | the value, and to wait as long as it takes | [`execute`](Coalescer::execute) |
-//! | to wait for others at most so long | [`execute_timeout`](Coalescer::execute_timeout), [`execute_deadline`](Coalescer::execute_deadline) |
+//! | the value, and to wait as long as it takes | [`execute(&key)`](Coalescer::execute) |
+//! | to limit the time of waiting for others | [`execute_timeout`](Coalescer::execute_timeout), [`execute_deadline`](Coalescer::execute_deadline) |
 //! | never to wait for others | [`try_execute`](Coalescer::try_execute) |
-//! | nothing that was computed before now | [`execute_fresh`](Coalescer::execute_fresh) |
-//! | to know how the value came about | [`call`](Coalescer::call), with `.outcome()` |
-//! | nobody to be served what is old after a write | commit the write, then [`forget`](Coalescer::forget) |
-//! | a pool to run the function, and to wait later, or for several at once | [`submit`](Coalescer::submit), which gives a [`Ticket`] |
-//! | each call to bring its own function, which may borrow | the same verbs of a [`Group`] |
-//! | a function whose every call is coalesced | the attribute `#[coalesce]`, with the feature `macros` |
-//! | coalescers by function or by name, and the sum of their counters | a [`Manager`] |
+//! | a result of an execution that starts after this call | [`execute_fresh`](Coalescer::execute_fresh) |
+//! | several of these at once | a request: [`call(&key)`](Coalescer::call)`.fresh().timeout(d).run()` |
+//! | a result that started at most `d` ago | `call(&key).max_age(d).run()` |
+//! | the role, the age and the number of callers | `call(&key).outcome()`, an [`Outcome`] |
+//! | no stale result after a write | commit the write, then [`forget(&key)`](Coalescer::forget) |
+//! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
-//! # What is promised
+//! # Choosing between `Coalescer`, `Group`, `#[coalesce]` and `Manager`
+//!
+//! | API | the function comes from | use it when |
+//! |---|---|---|
+//! | [`Coalescer`] | you, once | all calls run the same query |
+//! | [`Group`] | each call | the function borrows from its caller, or differs from call to call |
+//! | `#[coalesce]` (feature `macros`) | the annotated function | you want a plain function whose arguments are the key |
+//! | [`Manager`] | each call, which finds its coalescer by the function's type or by a name | a program has many coalescers, and you want their counters together |
+//!
+//! [`error_window`]: Builder::error_window
+//! [`executor`]: Builder::executor
+//! [`submit`]: Coalescer::submit
+#![doc = include_str!("recipes.md")]
+//!
+//! # Guarantees
 //!
 //! | when | then |
 //! |---|---|
-//! | the function returns an error | everyone who waited gets the same `Arc<E>`; nothing is retried, nothing is kept unless [`error_window`](Builder::error_window) says so |
-//! | the function panics | the leader unwinds as if the library were not there, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic goes no further than the job |
-//! | the function never returns | followers wait for their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout) one of them takes over |
-//! | a call would wait for its own thread, directly or over other threads and keys | it gets [`Error::WouldDeadlock`] at once, or runs alone ([`OnDeadlock::Bypass`]) |
-//! | an executor drops a job | its ticket and its followers get [`Error::Abandoned`] |
-//! | an executor does not take a job | `submit` gets [`Error::Rejected`], and those who follow already get [`Error::Abandoned`] |
-//! | a ticket is dropped | nothing happens to anybody else; a leader's job runs on |
-//! | `forget` while the function runs | those who wait get the outcome; no call that begins afterwards does, and it is not kept |
-//! | a value is not for everyone | [`share_if`](Builder::share_if): followers run their own, all at the same time |
-//! | a value is for those who wait and not for later | [`share_with`](Builder::share_with) keeps it for nobody |
-//! | keys come from all over | [`max_retained`](Builder::max_retained) bounds what is kept; what has expired is dropped as work goes on, a little with each execution |
+//! | the function returns an error | every call that waited gets the same `Arc<E>`; the library never retries (S16, S17) |
+//! | the function panics | the leader unwinds unchanged, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic ends in the job (S21 to S23) |
+//! | the function never returns | followers wait until their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout), one call takes over (S33 to S39) |
+//! | a call would wait for its own thread, across threads, keys and coalescers | it gets [`Error::WouldDeadlock`] at once, or runs unshared with [`OnDeadlock::Bypass`] (S41 to S43) |
+//! | the executor drops a job | its ticket and its followers get [`Error::Abandoned`] (S25) |
+//! | the executor does not accept a job | `submit` returns [`Error::Rejected`], and followers get [`Error::Abandoned`] (S25) |
+//! | a ticket is dropped | no other call is affected; a leader's job runs on (S48) |
+//! | `forget` runs during an execution | waiting calls get its outcome; no later call does, and it is not kept (S27 to S29) |
+//! | [`share_if`](Builder::share_if) refuses a value | the leader keeps it, and every follower runs its own function, in parallel (S40) |
+//! | there are more keys than memory | [`max_retained`](Builder::max_retained) bounds the kept results (S47) |
 //!
-//! No lock of the library is held while user code runs: not the function, not `Clone` or `Drop` of
-//! keys and values, not a hook, not an executor. The one exception is `Eq` of keys, which a look-up needs.
+//! The library holds no lock while your code runs: the function, `Clone` and `Drop` of keys and
+//! values, a hook, an executor. The only exception is `Eq` of keys, in a look-up (S2). The
+//! [specification] numbers every promise, and the tests cite the numbers.
 //!
-//! # What operators see
+//! [specification]: https://github.com/coalescer-rs/coalescer/blob/main/docs/SPEC.md
+//!
+//! # Observability
 //!
 //! | question | answer |
 //! |---|---|
-//! | how much does it save, does it fail? | [`stats`](Coalescer::stats), [`Manager::stats`] |
-//! | what runs now, for how long, and how many wait for it? | [`in_flight`](Coalescer::in_flight), [`Manager::in_flight`] |
-//! | does something take too long? | [`on_slow`](Builder::on_slow): a hook, called once for each such flight |
-//! | what are the rates and durations, in Prometheus or elsewhere? | the module `metrics`, with the feature of that name |
-//! | who am I waiting for? | a span for each run and each wait, with the feature `tracing` |
+//! | How many executions does it save? How many calls fail? | [`stats`](Coalescer::stats), [`Manager::stats`] |
+//! | Which flights run now, for how long, with how many followers? | [`in_flight`](Coalescer::in_flight), [`Manager::in_flight`] |
+//! | Which flights take too long? | [`on_slow`](Builder::on_slow) calls a hook once for each |
+//! | What are the rates and durations? | the module `metrics`, with the feature `metrics` |
+//! | Which execution does a request wait for? | spans, with the feature `tracing` |
 //!
-//! What the first three give is JSON with the feature `serde`, for keys that can be.
+//! With the feature `serde` the first three are available as JSON, if the key implements
+//! `Serialize`.
 //!
-//! **Spans**, of the target `coalescer` and the level `debug`, are filtered by these as any other. A
-//! late call has none.
+//! **Spans** have the target `coalescer` and the level `debug`. A late call has none.
 //!
-//! | span | on the thread of | fields |
+//! | span | covers | fields |
 //! |---|---|---|
-//! | `coalescer.run` | a leader, a job, or a call that runs alone, while the function runs | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (how many it answered) |
-//! | `coalescer.wait` | a follower, or who waits with a follower's ticket, while it waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
+//! | `coalescer.run` | the run of the function, on the thread that runs it | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (calls that it answered) |
+//! | `coalescer.wait` | the wait of a follower or of its ticket, on the thread that waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
 //!
-//! A wait follows from (`follows_from`) the run that it waits for, and from the run that took over from
-//! that. `flight` is a number that all spans of a flight have in common. The library tells no key, as
-//! keys may be secrets; the field is there for a function that says
-//! `Span::current().record("key", ..)`. A run's span is closed when the last of its followers is back.
+//! `tracing_subscriber::fmt()` prints spans only with `.with_span_events(FmtSpan::CLOSE)`. All
+//! spans of a flight have the same `flight`. A wait follows from (`follows_from`) the run that it
+//! waits for, and from the run that took over from that one. The library does not record keys,
+//! because they may contain secrets. The function can: `Span::current().record("key", ..)`. The
+//! span of a run closes when the last of its followers has returned.
 //!
-//! # Questions
+//! # Limitations
 //!
-//! **Is it a cache?** No. It keeps a result for the window, 100 ms by default, so that a burst
-//! costs one query, and it need not know how many bytes a value has. Put it between a cache and the
-//! database: ask it when the cache misses.
+//! - Calls of one key must be interchangeable. Do not coalesce writes, or answers that depend on the user
+//!   without the user in the key.
+//! - It works in one process: ten servers may run ten queries. It does not bound how many *different* keys
+//!   execute at a time.
+//! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
+//! - It does not see a deadlock that involves anything but flights: a mutex that a follower holds and the
+//!   leader's function locks, or a pool all of whose threads wait for a queued job.
+//!   [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`].
+//! - It has no thread of its own. A receiver made from a ticket, or a callback of
+//!   [`when_done`](Ticket::when_done), has no deadline, does not take over, and is invisible to deadlock
+//!   detection. Slow flights are detected by calls that join, wait for or finish them.
+//! - With `panic = "abort"` a panic ends the process.
 //!
-//! **What does a key cost?** Calls look a key up borrowed: `execute("ada")` makes a `String` only
-//! if it starts a flight. See [`ToKey`] for keys of several parts.
+//! # FAQ
+//!
+//! **Is it a cache?** No. It keeps a result for the window, so that a burst of calls costs one
+//! query. It has no look-up without a function and no notion of a value's size. Put it between your
+//! cache and your database: call it when the cache misses.
+//!
+//! **What does a key cost?** A call looks its key up borrowed: `execute("ada")` makes a `String`
+//! only to start a flight.
 //!
 //! **Why do I get an `Arc`?** All callers share one value, so neither `V` nor `E` must be `Clone`.
 //!
-//! **How do I test code that uses it?** Give the builder a [`ManualClock`], and say in the test
-//! what time it is.
-//!
-//! **Can it be used from async code?** From a blocking section, such as `spawn_blocking`: a follower
-//! blocks its thread. Or with [`submit`](Coalescer::submit), which waits for nobody, and
-//! [`Ticket::when_done`], which hands the outcome on to whatever you wait with.
-//!
-//! **What is it called here?** What Go's singleflight, moka, quick_cache and others call otherwise, and
-//! what behaves differently, is told in [Coming from](coming_from/index.html).
-//!
-//! # What it cannot do
-//!
-//! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
-//! - It is one process. Ten servers may run ten queries.
-//! - It cannot see a deadlock that does not go through flights alone: a mutex that a follower holds
-//!   and the leader's function wants, or a job that the leader waits for while every thread of the
-//!   pool follows. [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`].
-//! - It has no thread of its own. So a receiver made of a ticket, or a function given to
-//!   [`when_done`](Ticket::when_done), has no deadline, takes over from nobody, and is not seen to wait;
-//!   and a slow flight is told of by a call that comes by, waits, or ends it.
-//! - With `panic = "abort"` a panic ends the process, and nobody is told.
+//! **How do I translate from Go's singleflight, moka, quick_cache or cached?** See the
+//! [migration guide](_migration_guide/index.html).
 //!
 //! # Features
 //!
-//! | feature | what it adds |
-//! |---|---|
-//! | `serde` (default) | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
-//! | `channel` (default) | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; a ticket itself needs no feature |
-//! | `coarse-clock` (default) | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
-//! | `macros` | the attribute `#[coalesce]`; it brings syn to the build, and nothing to the program |
-//! | `metrics` | the module `metrics`: counters, and histograms of executions and waits, for the recorder of the `metrics` facade |
-//! | `tracing` | a span for each run and each wait, for the subscriber of the `tracing` facade |
-//! | `full` | all of these |
+//! | feature | default | effect |
+//! |---|---|---|
+//! | `serde` | yes | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
+//! | `channel` | yes | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; tickets themselves need no feature |
+//! | `coarse-clock` | yes | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
+//! | `macros` | no | the attribute `#[coalesce]`; it adds syn to the build, and nothing to the program |
+//! | `metrics` | no | the module `metrics`: counters and histograms for the recorder of the `metrics` facade |
+//! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
+//! | `full` | no | all of these |
 
 mod builder;
 mod coalescer;
@@ -202,13 +225,12 @@ pub use wait::manual_clock::ManualClock;
 /// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
-/// The README's examples, so that they are compiled and run with the tests. Two of them need
-/// features, which the tests of the whole workspace turn on.
+/// The README's examples, compiled and run with the tests of a build that has the attribute.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-// Only a page of the documentation. Its examples are compiled and run as the README's are.
-#[cfg(all(any(doc, doctest), feature = "macros"))]
+// A page of the documentation and no code. Its examples run with the tests, as the README's do.
+#[cfg(all(any(doc, doctest), feature = "macros", feature = "channel"))]
 #[doc = include_str!("../docs/coming-from.md")]
-pub mod coming_from {}
+pub mod _migration_guide {}

@@ -4,26 +4,28 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::AddAssign;
 
-/// What has happened so far: a snapshot of the counters of one coalescer.
+/// The counters of a coalescer, as a snapshot.
 ///
-/// # The rules by which counters move
+/// [`Coalescer::stats`](crate::Coalescer::stats), [`Group::stats`](crate::Group::stats) and
+/// [`Manager::stats`](crate::Manager::stats) return it.
 ///
-/// | counter | moves when |
+/// # When each counter changes
+///
+/// | counter | counts |
 /// |---|---|
-/// | `total_requests` | a call is admitted |
-/// | `executed_requests` | a call has run the function itself, or its job has: as leader, by take-over, or alone because it could not share the outcome or wait for it |
-/// | `followers` | a call that waited gets its flight's outcome, also if that is an error, a panic or an abandonment; or its ticket is dropped before |
-/// | `late` | a call is served by the result that the window kept |
+/// | `total_requests` | calls that were admitted |
+/// | `executed_requests` | calls whose function ran, on their own thread or as a job: as leader, after a take-over, or unshared because the call could neither share the outcome nor wait for it |
+/// | `followers` | calls that waited and got the outcome of their flight, also an error, a panic or an abandonment; and tickets of followers that were dropped earlier |
+/// | `late` | calls that got a kept result |
 /// | `coalesced_requests` | always `followers + late` |
-/// | `timed_out` | a follower's deadline comes first; or its ticket is dropped when a wait has timed out |
-/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; a job goes away without having run; or a ticket is dropped when a wait has been refused |
-/// | `failed`, `panicked` | an execution returns `Err`, or panics; it counts as executed as well |
-/// | `takeovers` | an execution begins on a flight whose youngest is `leader_timeout` old |
-/// | `in_flight` | the number of executions under way or queued now; the only one that goes down |
+/// | `timed_out` | followers whose deadline passed; and tickets that were dropped after a wait had timed out |
+/// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; jobs that were dropped before they ran; and tickets that were dropped after a wait had been refused |
+/// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |
+/// | `takeovers` | executions that started because the youngest of their flight was [`leader_timeout`](crate::Builder::leader_timeout) old |
+/// | `in_flight` | executions that run or are queued now; the only counter that decreases |
 ///
-/// When nothing is under way, `total_requests` is the sum of `executed_requests`,
-/// `coalesced_requests`, `timed_out` and `refused`. While calls are under way it is larger by those
-/// that have not been decided. No counter but `in_flight` ever goes back.
+/// At rest, `total_requests` is the sum of `executed_requests`, `coalesced_requests`, `timed_out`
+/// and `refused`. While calls run, it is larger by the number of calls that have no result yet.
 ///
 /// # Examples
 ///
@@ -47,37 +49,44 @@ use std::ops::AddAssign;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Calls so far.
+    /// All calls.
     pub total_requests: u64,
-    /// Calls that ran the function themselves.
+    /// Calls whose function ran.
     pub executed_requests: u64,
-    /// Calls that were answered by another call's execution: `followers + late`.
+    /// Calls that another call's execution answered: `followers + late`.
     pub coalesced_requests: u64,
     /// Calls that waited for a running execution and got its outcome.
     pub followers: u64,
-    /// Calls that were served at once by a result within its window.
+    /// Calls that got a kept result, without waiting.
     pub late: u64,
     /// Executions that returned an error.
     pub failed: u64,
     /// Executions that panicked.
     pub panicked: u64,
-    /// Followers whose deadline came before the outcome.
+    /// Followers whose deadline passed before the outcome was there.
     pub timed_out: u64,
-    /// Calls that were refused rather than answered.
+    /// Calls that were refused.
     pub refused: u64,
-    /// Executions that were begun beside one that had been running for too long.
+    /// Executions that started because another execution of the flight was stuck.
     pub takeovers: u64,
-    /// Executions under way or queued at this moment.
+    /// Executions that run or are queued now.
     pub in_flight: u64,
 }
 
 impl Stats {
-    /// The share of all calls that cost no execution, from 0 to 1; 0 where there was no call.
+    /// Returns the share of calls that caused no execution, from 0 to 1. Without any call it is 0.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(coalescer::Stats::default().coalesced_ratio(), 0.0);
+    /// use coalescer::{Group, Stats};
+    ///
+    /// let group: Group<u32, u32, ()> = Group::builder().window(std::time::Duration::MAX).build();
+    /// for _ in 0..4 {
+    ///     group.execute(&7, || Ok(49)).unwrap();
+    /// }
+    /// assert_eq!(group.stats().coalesced_ratio(), 0.75);
+    /// assert_eq!(Stats::default().coalesced_ratio(), 0.0);
     /// ```
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people to read")]
@@ -89,7 +98,7 @@ impl Stats {
     }
 }
 
-/// The counters as a line for a log: `4 calls, 2 executed, 2 coalesced (50.0 %), ..`.
+/// Formats the counters as one line of a log.
 ///
 /// # Examples
 ///
@@ -133,7 +142,7 @@ impl AddAssign for Stats {
     }
 }
 
-/// The counters of several coalescers, or shards, as one.
+/// Adds the counters of several coalescers.
 ///
 /// # Examples
 ///

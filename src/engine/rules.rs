@@ -16,14 +16,14 @@ pub(crate) enum Kind {
 pub(crate) struct Rules {
     pub(crate) window: Nanos,
     pub(crate) error_window: Nanos,
-    /// [`u32::MAX`] where there is no limit.
+    /// [`u32::MAX`] if there is no limit.
     pub(crate) max_requests: u32,
-    /// [`FOREVER`] where a flight may be joined at any age.
+    /// [`FOREVER`] if a flight can be joined at any age.
     pub(crate) max_join_age: Nanos,
-    /// [`FOREVER`] where nobody takes over.
+    /// [`FOREVER`] if no call takes over.
     pub(crate) leader_timeout: Nanos,
     pub(crate) max_leaders: usize,
-    /// [`FOREVER`] where nobody is told of slow flights.
+    /// [`FOREVER`] if there is no hook for slow flights.
     pub(crate) slow_after: Nanos,
     pub(crate) max_wait: Nanos,
     pub(crate) max_retained: Option<u64>,
@@ -54,8 +54,8 @@ impl Rules {
         self.window > 0 || self.error_window > 0
     }
 
-    /// Whether anything is decided by how long ago a flight started. If not, its start is only
-    /// shown to operators.
+    /// True if a rule depends on the age of a flight. If none does, the start of a flight is only shown to
+    /// operators.
     pub(crate) fn counts_from_start(&self) -> bool {
         self.keeps_any()
             || self.leader_timeout != FOREVER

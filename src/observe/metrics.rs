@@ -1,52 +1,58 @@
-//! Metrics by way of the [`metrics`](::metrics) facade, for Prometheus and others: what there is to
-//! see of a coalescer, by its name.
+//! Metrics of each named coalescer, for Prometheus and others, by the [`metrics`](::metrics)
+//! facade.
 //!
-//! | metric | kind | labels | what it counts |
+//! | metric | kind | labels | content |
 //! |---|---|---|---|
-//! | `coalescer_calls_total` | counter | `name`, `role` | calls that have been answered, by what they were: `leader` (ran the function, also by take-over or alone), `follower`, `late`, `timed_out`, `refused` |
-//! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function, by how they ended: `ok`, `error`, `panic`; a job that never ran is none |
-//! | `coalescer_takeovers_total` | counter | `name` | executions begun beside one that had been running for too long |
-//! | `coalescer_in_flight` | gauge | `name` | executions under way or queued |
-//! | `coalescer_execution_seconds` | histogram | `name` | how long the function ran, each time |
-//! | `coalescer_wait_seconds` | histogram | `name` | how long a call waited for another's execution, whatever ended the wait; for a ticket each wait for itself |
+//! | `coalescer_calls_total` | counter | `name`, `role` | answered calls by role: `leader` (ran the function, also after a take-over or unshared), `follower`, `late`, `timed_out`, `refused` |
+//! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function by result: `ok`, `error`, `panic`; a job that never ran is not counted |
+//! | `coalescer_takeovers_total` | counter | `name` | executions that started because another one was stuck |
+//! | `coalescer_in_flight` | gauge | `name` | executions that run or are queued |
+//! | `coalescer_execution_seconds` | histogram | `name` | the duration of each run of the function |
+//! | `coalescer_wait_seconds` | histogram | `name` | the duration of each wait for another call's execution, however it ended; each wait with a ticket counts |
 //!
-//! The label `name` is the coalescer's; those without a name share `unnamed`, and so do their counts.
-//! Several of one name add up, too. The counters are those of [`Stats`], so
-//! `sum(rate(coalescer_calls_total{role=~"follower|late"}[5m])) / sum(rate(coalescer_calls_total[5m]))`
-//! is the share of calls that cost no execution.
+//! The label `name` is the coalescer's name. All coalescers without a name share the label
+//! `unnamed`. Coalescers with equal names add up. The counters are those of [`Stats`]. The share of
+//! calls that caused no execution is `sum(rate(coalescer_calls_total{role=~"follower|late"}[5m])) /
+//! sum(rate(coalescer_calls_total[5m]))`.
 //!
-//! # How they come about
+//! # Setting up
 //!
-//! **Install a recorder, and call [`enable`] once.** It describes the metrics to the recorder, and has
-//! durations recorded from then on, each when a function or a wait has ended. Until then they cost one
-//! load for each execution. What a recorder does with a duration is added to a lead or a wait, and
-//! never to a late call.
+//! 1. **Install a recorder, then call [`enable`] once.** `enable` describes the metrics to the recorder,
+//!    and starts the recording of durations, which happens at the end of each run and each wait. Before
+//!    that they cost one load for each execution. The recorder's own cost is added to runs and waits,
+//!    never to a late call.
+//! 2. **Publish the counters before they are read**, with `publish_metrics` of the
+//!    [`Coalescer`](crate::Coalescer::publish_metrics), [`Group`](crate::Group::publish_metrics) or
+//!    [`Manager`](crate::Manager::publish_metrics): in the handler of `/metrics`, or in a timer if the
+//!    exporter pushes. Counters of a coalescer that is not published do not appear. The library counts
+//!    by itself, and publishing adds the difference since the last time. So metrics add nothing to a late
+//!    call, which takes about 26 ns.
 //!
-//! **Publish the counters whenever they are to be read**, with `publish_metrics` of the
-//! [`Coalescer`](crate::Coalescer::publish_metrics), [`Group`](crate::Group::publish_metrics) or
-//! [`Manager`](crate::Manager::publish_metrics): where `/metrics` is answered, or from a timer if the
-//! exporter pushes. The library counts exactly in any case, and publishing adds what is new since the
-//! last time. So a late call, which takes some 26 ns, costs nothing more.
-//!
-//! The layer of the crate `coalescer-http` has its histograms here, by its name. Its counters are in its
-//! own `stats()`, with the reasons why a response was not shared.
+//! The layer of the crate `coalescer-http` has its histograms here, under its name. Its counters
+//! are in its own `stats()`, with the reasons why a response was not shared.
 //!
 //! # Examples
 //!
 //! ```
 //! use coalescer::{Coalescer, metrics};
+//! use metrics_exporter_prometheus::PrometheusBuilder;
 //!
-//! // Where the program starts: PrometheusBuilder::new().install_recorder()?, or any other. Then:
+//! // At the start of the program:
+//! let prometheus = PrometheusBuilder::new().install_recorder().unwrap();
 //! metrics::enable();
 //!
 //! let squares = Coalescer::builder().name("squares").build(|n: &u64| Ok::<u64, ()>(n * n));
 //! squares.execute(&7).unwrap();
+//! squares.execute(&7).unwrap();
 //!
-//! // Where a scrape is answered, before the exporter renders:
+//! // In the handler of /metrics:
 //! squares.publish_metrics();
+//! let page = prometheus.render();
+//! assert!(page.contains(r#"coalescer_calls_total{name="squares",role="leader"} 1"#));
+//! assert!(page.contains(r#"coalescer_calls_total{name="squares",role="late"} 1"#));
 //! ```
 //!
-//! `examples/metrics` is a whole program with its Prometheus exporter.
+//! The package `with-metrics` in `examples/` is a whole program.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +66,7 @@ use crate::stats::Stats;
 use crate::sync::{Mutex, OnceCell};
 use crate::wait::clock::{Clock, Nanos};
 
-/// The name of those that have none.
+/// The label of coalescers without a name.
 const UNNAMED: &str = "unnamed";
 
 /// Set when durations are to be recorded.
@@ -68,16 +74,19 @@ static ENABLED: OnceCell<()> = OnceCell::new();
 
 static METADATA: Metadata<'static> = Metadata::new("coalescer", Level::INFO, Some("coalescer"));
 
-/// Describes all metrics to the recorder that is installed, and has durations recorded from now on.
+/// Describes all metrics to the installed recorder, and starts the recording of durations.
 ///
-/// Call it once, after the recorder has been installed; whether coalescers were made before does not
-/// matter. Publishing does the same if it comes first. Called again, it describes again. The recorder
-/// runs on this thread, under no lock.
+/// Call it once, after the recorder is installed. Coalescers built earlier are included. The first
+/// `publish_metrics` calls it too, if you have not. A further call describes the metrics again. The
+/// recorder runs on this thread, and the library holds no lock.
 ///
 /// # Examples
 ///
 /// ```
 /// coalescer::metrics::enable();
+/// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::builder().name("users").build();
+/// group.execute(&1, || Ok(1)).unwrap(); // recorded in coalescer_execution_seconds{name="users"}
+/// # assert_eq!(group.stats().executed_requests, 1);
 /// ```
 pub fn enable() {
     describe_counter!("coalescer_calls_total", Unit::Count, "Calls, by what they were");
@@ -94,16 +103,17 @@ pub fn enable() {
         Unit::Seconds,
         "How long a call waited for another's execution"
     );
-    // Set already, if it is called again.
+    // The second call finds it set.
     let _ = ENABLED.set(());
 }
 
-/// What is kept of one coalescer for its metrics.
+/// The metrics of one coalescer.
 pub(crate) struct Meters {
     name: SharedString,
     execution: Key,
     wait: Key,
-    /// What has been published. Nothing but the counters' own locks is taken under its lock.
+    /// The counters as last published. Only the locks of the counters are taken while this lock is
+    /// held.
     published: Mutex<Stats>,
 }
 
@@ -119,12 +129,12 @@ impl Meters {
         }
     }
 
-    /// Adds to the recorder's counters what is new since the last time.
+    /// Adds the difference since the last time to the recorder's counters.
     pub(super) fn publish(&self, stats: impl FnOnce() -> Stats) {
         if ENABLED.get().is_none() {
             enable();
         }
-        // The recorder is user code, and runs when the lock has been let go: sums need no order.
+        // The recorder is user code, and runs after the lock is released. Sums need no order.
         let mut published = self.published.lock();
         let (before, now) = (*published, stats());
         *published = now;
@@ -134,7 +144,7 @@ impl Meters {
         self.move_in_flight(before.in_flight, now.in_flight);
     }
 
-    /// A wait has ended.
+    /// Records the duration of a wait.
     #[inline]
     pub(super) fn record_wait(&self, waited: impl FnOnce() -> Nanos) {
         if ENABLED.get().is_some() {
@@ -172,7 +182,7 @@ impl Meters {
             .increment(now.takeovers - before.takeovers);
     }
 
-    /// By a difference, as several coalescers may have one name.
+    /// Changes the gauge by a difference, because several coalescers can have one name.
     #[expect(clippy::cast_precision_loss, reason = "no process has 2^52 threads")]
     fn move_in_flight(&self, before: u64, now: u64) {
         gauge!("coalescer_in_flight", "name" => self.name.clone())
@@ -180,7 +190,7 @@ impl Meters {
     }
 }
 
-/// With the coalescer goes what it had under way when it last published.
+/// Takes the executions that the coalescer last published out of the gauge.
 impl Drop for Meters {
     fn drop(&mut self) {
         let before = self.published.lock().in_flight;
@@ -190,7 +200,7 @@ impl Drop for Meters {
     }
 }
 
-/// The beginning of a run, or how long it took, if that is wanted.
+/// The beginning of a run, and after `stop` its duration. `None` if durations are not recorded.
 pub(super) struct Timer(Option<Nanos>);
 
 impl Timer {
@@ -199,13 +209,13 @@ impl Timer {
         Self(ENABLED.get().map(|()| clock.now()))
     }
 
-    /// The function has returned.
+    /// Reads the duration, when the function has returned.
     #[inline]
     pub(super) fn stop(self, clock: &Clock) -> Self {
         Self(self.0.map(|begun| clock.now().saturating_sub(begun)))
     }
 
-    /// What the function has returned is published.
+    /// Records the duration, after the outcome is published.
     #[inline]
     pub(super) fn record(self, meters: &Meters) {
         if let Some(ran) = self.0 {
@@ -214,8 +224,8 @@ impl Timer {
     }
 }
 
-/// The handle is asked for each time: a recorder may be installed at any time, or for one thread
-/// alone, and the facade does not tell whether a handle is of the one that is there now.
+/// Records a duration. The handle is looked up each time: a recorder can be installed at any time,
+/// or for one thread only, and the facade does not say which recorder a handle belongs to.
 #[inline(never)]
 fn record(key: &Key, took: Nanos) {
     let histogram = with_recorder(|recorder| recorder.register_histogram(key, &METADATA));

@@ -1,8 +1,8 @@
-//! The one place that knows the listeners: a hook, a recorder, a subscriber.
+//! The listeners: a hook, a metrics recorder, a tracing subscriber. No other file knows them.
 //!
-//! The engine reports that a flight is slow, that a function is about to run, that a wait begins. This
-//! layer decides what becomes of the report, and without a listener it is nothing. So no other file
-//! has to know which features are on.
+//! The engine reports that a flight is slow, that a function is about to run, and that a wait
+//! begins. This layer passes each report on. Without a listener it does nothing. So no other file
+//! needs to know which features are on.
 //!
 //! ```text
 //! engine ── slow ──────────▶ slow      the hook of `on_slow`
@@ -10,7 +10,7 @@
 //!                          └▶ spans    a span for each
 //! ```
 //!
-//! All listeners are user code. They are called while no lock of the library is held.
+//! All listeners are user code. The library calls them without holding a lock.
 //!
 //! **Invariant:** this layer knows gates and clocks, and no table.
 
@@ -44,8 +44,9 @@ pub(crate) struct Observer<K> {
 pub(crate) enum WaitEnd {
     /// The outcome is there.
     Answered,
+    /// The deadline passed.
     TimedOut,
-    /// The call leads an execution itself now.
+    /// The call leads an execution now.
     Led,
 }
 
@@ -59,15 +60,15 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Calls the hook for a flight that was found to be slow.
+    /// Calls the hook for a flight that is slow.
     pub(crate) fn report_slow(&self, report: &SlowReport<K>) {
         if let Some(hook) = &self.on_slow {
             report.call(&**hook, self.name.as_deref());
         }
     }
 
-    /// Begins to observe a run of the function, on this thread. `gate` finds the gate of its flight,
-    /// if it is of one, and is asked only for a span.
+    /// Begins to observe a run of the function on this thread. `gate` returns the gate of its
+    /// flight, or `None` for a run that shares nothing. It is called only for a span.
     #[inline]
     pub(crate) fn begin_run(
         &self,
@@ -83,8 +84,8 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Stops the time and leaves the span of a function that has returned, before its outcome is
-    /// published.
+    /// Stops the timer and leaves the span, after the function has returned and before its outcome
+    /// is published.
     #[inline]
     pub(crate) fn end_run(
         &self,
@@ -101,7 +102,8 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Records a run whose outcome is published: it answered so many calls.
+    /// Records a run after its outcome is published. `callers` is the number of calls that it
+    /// answered.
     #[inline]
     pub(crate) fn record_run(&self, run: EndedRun, callers: usize) {
         let _ = (&run, callers);
@@ -111,8 +113,9 @@ impl<K> Observer<K> {
         run.span.close(callers);
     }
 
-    /// Begins to observe a wait for an execution of others, on this thread. `gates` finds the gate of
-    /// the flight, and the gate of the flight that runs, which may be its predecessor's.
+    /// Begins to observe a wait for an execution of another call, on this thread. `gates` returns
+    /// the gate of the flight, and the gate of the flight that runs, which may be that of its
+    /// predecessor.
     #[inline]
     pub(crate) fn begin_wait(
         &self,
@@ -124,7 +127,7 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Records a wait that is over. `waited` is read only for a listener.
+    /// Records a wait that has ended. `waited` is called only for a listener.
     #[inline]
     pub(crate) fn record_wait(&self, wait: Wait, end: WaitEnd, waited: impl Fn() -> Nanos) {
         let _ = (&wait, end, &waited);
@@ -141,7 +144,7 @@ impl<K> Observer<K> {
     }
 }
 
-/// A run of the function that is observed. Empty without a feature that listens.
+/// An observed run of the function. Empty without the features `metrics` and `tracing`.
 pub(crate) struct Run {
     #[cfg(feature = "metrics")]
     timer: metrics::Timer,
@@ -149,7 +152,7 @@ pub(crate) struct Run {
     span: spans::RunSpan,
 }
 
-/// A run whose outcome is being published.
+/// An observed run whose outcome is being published.
 pub(crate) struct EndedRun {
     #[cfg(feature = "metrics")]
     timer: metrics::Timer,
@@ -157,7 +160,7 @@ pub(crate) struct EndedRun {
     span: spans::EndedSpan,
 }
 
-/// A wait that is observed.
+/// An observed wait.
 pub(crate) struct Wait {
     #[cfg(feature = "tracing")]
     span: spans::WaitSpan,

@@ -1,4 +1,4 @@
-//! The hook for flights that are slow, and what it is told.
+//! The hook for slow flights, and the report that it gets.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -9,27 +9,39 @@ use crate::wait::callbacks::contain;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
 
-/// A flight that has been under way for too long; see [`on_slow`](crate::Builder::on_slow).
+/// A flight that runs for too long, as [`on_slow`](crate::Builder::on_slow) reports it to its hook.
 ///
 /// # Examples
 ///
+/// The clock stands in for a query of six seconds:
+///
 /// ```
+/// use std::sync::Mutex;
 /// use std::time::Duration;
-/// use coalescer::{Coalescer, SlowFlight};
+/// use coalescer::{Coalescer, ManualClock, SlowFlight};
+///
+/// static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 ///
 /// fn warn(slow: &SlowFlight<'_, String>) {
 ///     let state = if slow.ended { "took" } else { "has been running for" };
-///     eprintln!(
-///         "{}: {:?} {state} {:?}, {} wait, led by {:?}",
-///         slow.name.unwrap_or("unnamed"), slow.key, slow.age, slow.followers, slow.leader,
-///     );
+///     LOG.lock().unwrap().push(format!(
+///         "{}: {:?} {state} {:?}, {} calls wait",
+///         slow.name.unwrap_or("unnamed"), slow.key, slow.age, slow.followers,
+///     ));
 /// }
 ///
+/// let clock = ManualClock::new();
+/// let database = clock.clone();
 /// let pages = Coalescer::builder()
 ///     .name("pages")
+///     .clock(clock)
 ///     .on_slow(Duration::from_secs(5), warn)
-///     .build(|path: &String| Ok::<usize, std::io::Error>(path.len()));
+///     .build(move |path: &String| {
+///         database.advance(Duration::from_secs(6));
+///         Ok::<usize, std::io::Error>(path.len())
+///     });
 /// assert_eq!(*pages.execute("/").unwrap(), 1);
+/// assert_eq!(*LOG.lock().unwrap(), [r#"pages: "/" took 6s, 0 calls wait"#]);
 /// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -37,29 +49,30 @@ use crate::wait::deadlock::ThreadToken;
 pub struct SlowFlight<'a, K> {
     /// The name of the coalescer, if it has one.
     pub name: Option<&'a str>,
-    /// The key that was asked for.
+    /// The key of the flight.
     pub key: &'a K,
-    /// How long ago the flight's first execution began. As JSON: `age_seconds`.
+    /// The time since the first execution of the flight began. In JSON: `age_seconds`.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "age_seconds", serialize_with = "crate::in_flight::serialize::seconds")
     )]
     pub age: Duration,
-    /// How many calls wait for it now.
+    /// The number of calls that wait for the flight now.
     pub followers: usize,
-    /// The thread that runs the oldest of its executions; none while that is queued as a job, and if
-    /// nobody ran it. As JSON: its name, or its number where it has none.
+    /// The thread that runs the oldest execution. `None` while that execution is queued as a job,
+    /// and if its job was dropped. In JSON: the name of the thread, or its number if it has no
+    /// name.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::in_flight::serialize::thread"))]
     pub leader: Option<Thread>,
-    /// Whether that execution has just returned, or its job was dropped: nobody else came by in time to
-    /// notice.
+    /// True if that execution has just returned or its job was dropped: no other call noticed the
+    /// flight earlier.
     pub ended: bool,
 }
 
-/// The function that is called with slow flights.
+/// The function that gets the slow flights.
 pub(crate) type Hook<K> = dyn Fn(&SlowFlight<'_, K>) + Send + Sync;
 
-/// What was read of a slow flight under its locks, by the one call that is to tell of it.
+/// The state of a slow flight, read under its locks by the one call that reports it.
 pub(crate) struct SlowReport<K> {
     pub(crate) key: Arc<K>,
     pub(crate) age: Nanos,
@@ -69,8 +82,8 @@ pub(crate) struct SlowReport<K> {
 }
 
 impl<K> SlowReport<K> {
-    /// Calls the hook. A panic of it ends here: it has been reported by the panic hook, and neither
-    /// the flight nor the call that happened to notice has a part in it (S24, S54).
+    /// Calls the hook. A panic of the hook is caught here, after the panic hook has printed it. It
+    /// affects neither the flight nor the call that noticed it (S24, S54).
     pub(super) fn call(&self, hook: &Hook<K>, name: Option<&str>) {
         let slow = SlowFlight {
             name,

@@ -6,10 +6,10 @@
 //! coalescer.wait       ├──── follows from the run ────────┤ waited_seconds, end
 //! ```
 //!
-//! An observed flight has a gate from the start. The gate's number is the flight's in all spans, and
-//! the gate holds the spans of its runs. So a wait finds them, and a run's span stays open until the
-//! last wait is linked to it. Under the gate's lock only the numbers of spans are read: the subscriber
-//! is user code.
+//! An observed flight has a gate from its start. All spans of the flight show the gate's number,
+//! and the gate holds the spans of its runs. So a wait finds them, and the span of a run stays open
+//! until the last wait is linked to it. The subscriber is user code: only numbers of spans are read
+//! under the gate's lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,21 +24,22 @@ use crate::wait::clock::Nanos;
 use crate::wait::gate::Gate;
 use crate::wait::gate_state::GateState;
 
-/// The target that all spans are filtered by.
+/// The target of all spans, for filters.
 const TARGET: &str = "coalescer";
 
-/// The span of a run, while the function runs. In a box, so that no span is next to nothing.
+/// The span of a run, while the function runs. It is boxed, so that a run without a span costs one
+/// pointer.
 pub(super) struct RunSpan(Option<Box<EnteredSpan>>);
 
 impl RunSpan {
-    /// The span of a run that is about to begin, entered.
+    /// Opens and enters the span of a run that is about to begin.
     #[inline]
     pub(super) fn begin(name: Option<&str>, gate: impl FnOnce() -> Option<Arc<Gate>>) -> Self {
         let is_on = span_enabled!(target: TARGET, Level::DEBUG, "coalescer.run");
         Self(is_on.then(|| Box::new(open_run(name, gate()))))
     }
 
-    /// The function has returned.
+    /// Leaves the span when the function has returned.
     #[inline]
     pub(super) fn exit(self, result: impl FnOnce() -> &'static str) -> EndedSpan {
         EndedSpan(self.0.map(|span| {
@@ -65,13 +66,13 @@ pub(super) struct WaitSpan(Option<Box<OpenWait>>);
 
 struct OpenWait {
     span: EnteredSpan,
-    /// The runs that it is linked to.
+    /// The runs that the wait is linked to.
     linked: Vec<Id>,
     gate: Arc<Gate>,
 }
 
 impl WaitSpan {
-    /// The span of a wait that is about to begin, entered.
+    /// Opens and enters the span of a wait that is about to begin.
     #[inline]
     pub(super) fn begin(
         name: Option<&str>,
@@ -89,7 +90,7 @@ impl WaitSpan {
     }
 }
 
-/// Links a wait to runs that it is not linked to.
+/// Links a wait to those of `runs` that it is not linked to yet.
 fn link(wait: &Span, linked: &mut Vec<Id>, runs: Vec<Id>) {
     for run in runs {
         if !linked.contains(&run) {
@@ -112,7 +113,7 @@ fn open_run(name: Option<&str>, gate: Option<Arc<Gate>>) -> EnteredSpan {
         callers = field::Empty,
     );
     if let Some(gate) = gate {
-        // Cloned outside the lock: the subscriber sees that.
+        // Cloned before the lock is taken, because the clone calls the subscriber.
         let kept = span.clone();
         gate.lock().spans.push(kept);
     }
@@ -146,7 +147,7 @@ impl OpenWait {
 
     #[cold]
     fn end(mut self, how: WaitEnd, waited: Nanos) {
-        // Some may have begun since: a take-over, or the flight itself.
+        // Runs that began during the wait: a take-over, or the flight itself.
         let runs = run_ids(&self.gate.lock());
         link(&self.span, &mut self.linked, runs);
         self.span.record("waited_seconds", Duration::from_nanos(waited).as_secs_f64());

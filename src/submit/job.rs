@@ -1,4 +1,4 @@
-//! [`Task`]: the inside of a job, which is a function and the obligation to publish its result.
+//! [`Task`]: the inside of a [`Job`], a function with the obligation to publish its result.
 
 use std::mem;
 use std::sync::Arc;
@@ -20,28 +20,29 @@ use crate::wait::deadlock;
 
 /// A function that can move to another thread.
 pub(crate) enum Function<K, V, E> {
-    /// A coalescer's, which all its calls share.
+    /// The function of a coalescer, which all its calls share.
     Shared(Arc<Load<K, V, E>>),
-    /// A group's, from one call.
+    /// The function that one call of a group brought.
     Once(Box<dyn FnOnce() -> Result<V, E> + Send>),
 }
 
-/// A job that has not ended. Dropped without having run, it publishes that.
+/// A job that has not ended. If it is dropped before it has run, its drop publishes an abandonment.
 pub(crate) struct Task<K, V, E> {
     pub(crate) core: Arc<AnyCore<K, V, E>>,
     pub(crate) key: Arc<K>,
     pub(crate) function: Option<Function<K, V, E>>,
     pub(crate) duty: Duty<V, E>,
-    /// Where the ticket waits.
+    /// The promise that the ticket waits at.
     pub(crate) promise: Arc<Promise<V, E>>,
 }
 
-/// What a job must end besides its ticket's wait.
+/// The obligation of a job, in addition to its ticket's promise.
 pub(crate) enum Duty<V, E> {
-    /// An execution of a flight.
+    /// Ends an execution of a flight.
     Flight(Queued<V, E>),
-    /// A call that shares nothing.
+    /// Counts a call that shares nothing.
     Bypass(ShortHash),
+    /// The obligation is met.
     Done,
 }
 
@@ -51,7 +52,7 @@ where
     V: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    /// Passes the job to the executor, under no lock.
+    /// Passes the job to the executor. The caller holds no lock.
     pub(crate) fn submit(self) -> Result<(), Rejected> {
         let core = Arc::clone(&self.core);
         core.executor.as_ref().expect("only what has an executor submits").spawn(Job::new(self))
@@ -75,7 +76,7 @@ impl<K, V, E> Run for Task<K, V, E> {
         });
         drop(leading);
         let callers = self.end(&completion);
-        // The value and the payload of a panic are the user's, and so are their destructors.
+        // Destructors of the value and of a panic's payload are user code.
         contain(|| {
             if let RunResult::Panicked(panic) = &completion.result {
                 drop(panic.take_payload());
@@ -89,8 +90,9 @@ impl<K, V, E> Run for Task<K, V, E> {
 impl<K, V, E> Task<K, V, E> {
     /// Ends the duty and the ticket's wait, under no lock. Returns how many calls it answered.
     ///
-    /// The ticket is answered when the followers are, before any user code runs: a hook, a callback,
-    /// or the destructor of an old result. A panic there ends there, and no call has a part in it.
+    /// The ticket is answered together with the followers, before any user code runs: a hook, a
+    /// callback, or the destructor of an old result. A panic in user code is caught here, and
+    /// affects no call.
     fn end(&mut self, completion: &Completion<V, E>) -> usize {
         let report = self.notice();
         let duty = mem::replace(&mut self.duty, Duty::Done);
@@ -110,6 +112,7 @@ impl<K, V, E> Task<K, V, E> {
         callers
     }
 
+    /// Reads the flight's state for `on_slow`, before the execution ends.
     fn notice(&self) -> Option<SlowReport<K>> {
         let table = &self.core.table;
         match &self.duty {
@@ -137,8 +140,8 @@ impl<V, E> Duty<V, E> {
     }
 }
 
-/// Publishes a job that goes away without having run: it is abandoned, or, if the executor has
-/// panicked instead of running it, this is the end of that panic's execution.
+/// Publishes the end of a job that did not run. The job is abandoned; or, if the executor's `spawn`
+/// panicked and dropped it, the panic is published.
 impl<K, V, E> Drop for Task<K, V, E> {
     fn drop(&mut self) {
         if matches!(self.duty, Duty::Done) {

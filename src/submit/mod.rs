@@ -1,7 +1,7 @@
-//! `submit`: a call that hands its function to an executor, and waits by a ticket.
+//! `submit`: a call whose function runs on an executor, and which waits with a ticket.
 //!
-//! The table admits it as it admits every other call. A call that leads submits a job; one that follows
-//! takes a seat; a hit has its answer at once. None of them waits.
+//! The engine admits it like any other call. A leader submits a job, a follower takes a seat, and a
+//! hit has its answer at once. None of them waits.
 
 pub(crate) mod job;
 #[cfg(feature = "channel")]
@@ -38,42 +38,28 @@ where
     E: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// Has `f` run by the executor if this call leads, and gives a [`Ticket`] to wait with.
+    /// Runs `f` on the executor if this call leads, and returns a [`Ticket`] to wait with.
     ///
-    /// As [`execute`](Self::execute), but the leader's function runs where the builder's
-    /// [`executor`](crate::Builder::executor) runs it, and nothing waits here: a follower's ticket waits,
-    /// when and where you like. Calls of both kinds share flights. This returns as soon as the
-    /// executor has the job, which may take as long as the job where the executor runs it at once.
-    ///
-    /// The flight starts now. Time in the executor's queue counts as the function's own, for the
-    /// window and for [`leader_timeout`](crate::Builder::leader_timeout).
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`](Error::Rejected) if the executor does not take the job. Whatever else there is
-    /// to tell, the ticket tells.
-    ///
-    /// # Panics
-    ///
-    /// If the builder was given no executor. Panics of the key's `Hash`, `Eq` and [`ToKey`], and of
-    /// the executor, go on through this call.
-    ///
-    /// # Deadlocks
-    ///
-    /// A function that waits for the ticket of a job, while every thread of the pool does, waits
-    /// for ever: see [`max_wait`](crate::Builder::max_wait).
+    /// [`Coalescer::submit`](crate::Coalescer::submit) has the rules, errors, panics and deadlocks.
+    /// The difference: each call brings its own function, which must be `'static`. The function of
+    /// a follower or of a late call is dropped without running, unless the follower takes over or
+    /// [`share_if`](crate::Builder::share_if) refuses the value.
     ///
     /// # Examples
+    ///
+    /// The second call of a key follows the first, and its function does not run:
     ///
     /// ```
     /// use coalescer::{Group, Job};
     ///
-    /// let group: Group<String, usize, ()> = Group::builder()
-    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
-    ///     .build();
+    /// let (queue, jobs) = std::sync::mpsc::channel();
+    /// let group: Group<String, usize, ()> =
+    ///     Group::builder().executor(move |job: Job| queue.send(job)).build();
     /// let page = String::from("<html>");
-    /// let ticket = group.submit("/", move || Ok(page.len()))?;
-    /// assert_eq!(*ticket.wait()?, 6);
+    /// let first = group.submit("/", move || Ok(page.len()))?;
+    /// let second = group.submit("/", || unreachable!("a follower"))?;
+    /// jobs.recv().unwrap().run();
+    /// assert_eq!((*first.wait()?, *second.wait()?), (6, 6));
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     #[track_caller]
@@ -103,34 +89,36 @@ where
     E: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// Has the function run by the executor if this call leads, and gives a [`Ticket`] to wait with.
+    /// Runs the function on the executor if this call leads, and returns a [`Ticket`] to wait with.
     ///
-    /// As [`execute`](Self::execute), but the leader's function runs where the builder's
-    /// [`executor`](crate::Builder::executor) runs it, and nothing waits here: a follower's ticket waits,
-    /// when and where you like. Calls of both kinds share flights. This returns as soon as the
-    /// executor has the job, which may take as long as the job where the executor runs it at once.
+    /// A leader passes a job to the builder's [`executor`](crate::Builder::executor). A follower
+    /// and a late call pass nothing. In each case this method returns without waiting for an
+    /// execution, and the ticket waits later. It blocks only as long as the executor's `spawn`
+    /// does; an executor that runs the job at once blocks for the whole function.
+    /// [`execute`](Self::execute) and `submit` share flights.
     ///
-    /// The flight starts now. Time in the executor's queue counts as the function's own, for the
-    /// window and for [`leader_timeout`](crate::Builder::leader_timeout).
+    /// The flight starts when this method is called. Time in the executor's queue counts as time of
+    /// the function, for the window and for [`leader_timeout`](crate::Builder::leader_timeout).
     ///
     /// # Errors
     ///
-    /// [`Rejected`](Error::Rejected) if the executor does not take the job. Whatever else there is
-    /// to tell, the ticket tells.
+    /// [`Rejected`](Error::Rejected) if the executor does not accept the job. The ticket returns
+    /// all other errors.
     ///
     /// # Panics
     ///
     /// If the builder was given no executor. Panics of the key's `Hash`, `Eq` and [`ToKey`], and of
-    /// the executor, go on through this call.
+    /// the executor, pass through.
     ///
     /// # Deadlocks
     ///
-    /// A function that waits for the ticket of a job, while every thread of the pool does, waits
-    /// for ever: see [`max_wait`](crate::Builder::max_wait).
+    /// `submit` never deadlocks by itself, because it waits for no flight. A wait can: if a
+    /// function waits for a ticket whose job is in the queue, and every thread of the pool does so,
+    /// all wait forever. See [`max_wait`](crate::Builder::max_wait).
     ///
     /// # Examples
     ///
-    /// Several keys at once, each on a thread of its own:
+    /// Several keys in parallel, each on a thread of its own:
     ///
     /// ```
     /// use coalescer::{Coalescer, Job};
@@ -171,7 +159,7 @@ where
     let (table, hash) = (&core.table, core.hash(key));
     let entry = table.clock.coarse_now();
     let call = Call { key, hash, entry, max_age: FOREVER, mode: Mode::Submit };
-    // The ticket shows the key and the job may run with it, so it is created in any case.
+    // The ticket shows the key, and a job runs with it. So an owned key is always needed.
     let owned = Arc::new(key.to_key());
     let start = table.start_at(table.clock.coarse_now());
     let mut new = NewKey::new(Key::Shared(Arc::clone(&owned)), Some(start));
@@ -186,14 +174,14 @@ where
     match table.admit(entry, &call, &mut new) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
         Admission::Claim(execution) => {
-            // To its own hook, this thread leads the flight already (S41).
+            // A hook that calls this key must see that this thread leads the flight (S41).
             let leading = deadlock::lead();
             table.report_slow_on_arrival(&call);
             drop(leading);
             lead(any(), owned, execution, function)
         }
         Admission::Follow(follower) => {
-            // It does not wait now, and its ticket may never.
+            // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);
             let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
             let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
@@ -205,7 +193,7 @@ where
     }
 }
 
-/// Submits the job of a call that leads. The ticket waits for that job.
+/// Submits the job of a call that leads. Its ticket waits for that job.
 fn lead<K, V, E>(
     core: Arc<AnyCore<K, V, E>>,
     key: Arc<K>,

@@ -1,4 +1,4 @@
-//! A ticket as a channel, for crossbeam-channel's `select!`.
+//! `into_receiver`: a ticket as a channel, for crossbeam-channel's `select!`.
 
 use crossbeam_channel::{Receiver, bounded};
 
@@ -12,25 +12,29 @@ where
     V: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    /// The outcome as the one message of a channel of crossbeam-channel, to be waited for among
-    /// others with `select!`.
+    /// Turns the ticket into a channel that receives the outcome as its only message, to wait for
+    /// with crossbeam-channel's `select!`.
     ///
-    /// It is sent as soon as it is there, by the thread that ends the flight or the ticket's own job;
-    /// there is no thread between and nothing is polled. A receiver that is dropped harms nobody.
+    /// The thread that ends the flight, or the ticket's own job, sends the message. No other thread
+    /// is involved, and nothing polls. Dropping the receiver affects no other call. If
+    /// [`share_if`](crate::Builder::share_if) refuses the value, the ticket's own job runs, and its
+    /// outcome is sent. The call is counted when its flight ends, as a follower, even if nobody
+    /// receives.
     ///
-    /// Whoever waits with a receiver is not seen to wait. So it has no deadline but an `after` or a
-    /// `default` of the `select!`, [`max_wait`](crate::Builder::max_wait) does not bound it, it does
-    /// not take over from a stuck execution, and a deadlock over it is not found. If the flight's
-    /// value is not for it ([`share_if`](crate::Builder::share_if)), its own job is run, and that
-    /// one's outcome is sent. The call is counted when its flight ends, as a follower, even if
-    /// nobody receives.
+    /// The library does not see a thread that waits for the receiver:
     ///
-    /// When the message has been received the channel is disconnected, and to a `select!` in a loop
-    /// it is ready each time: put `crossbeam_channel::never()` in its place.
+    /// - [`max_wait`](crate::Builder::max_wait) does not bound the wait; use `after` or `default` in `select!`;
+    /// - the wait does not take over from a stuck execution;
+    /// - deadlock detection does not cover it.
     ///
-    /// Needs the feature `channel`, a default one.
+    /// After the message has been received, the channel is disconnected, and `select!` in a loop
+    /// finds it ready each time. Replace it by `crossbeam_channel::never()`.
+    ///
+    /// Requires the feature `channel`, which is on by default.
     ///
     /// # Examples
+    ///
+    /// The first of two keys to be there:
     ///
     /// ```
     /// use std::time::Duration;
@@ -48,10 +52,10 @@ where
     /// }
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
-    #[must_use = "the receiver is all that is left of the ticket"]
+    #[must_use = "dropping the receiver discards the outcome"]
     pub fn into_receiver(self) -> Receiver<Result<Handle<V>, Error<E>>> {
         let (sender, receiver) = bounded(1);
-        // There is room for the one message, and a receiver that has gone does not want it.
+        // The channel has room for the message. A failure to send means that the receiver is gone.
         self.when_done(move |outcome| drop(sender.try_send(outcome)));
         receiver
     }

@@ -1,9 +1,10 @@
-//! A follower's ticket: its seat in a flight, with the function that it would run itself.
+//! [`Seat`]: the place of a follower's ticket in a flight, with the function that it would run itself.
 //!
-//! The seat counts as waiting at the flight's gate from the moment of `submit`, whether or not a
-//! thread waits there. The first that needs its function takes it: the ticket, when it takes over
-//! (S36) or is dropped; or the end of the flight, when the outcome cannot be shared (S40). So all
-//! seats start their own jobs at once, and none waits until a thread looks at its ticket.
+//! The seat counts as waiting at the flight's gate from `submit` on, even if no thread waits there.
+//! The function is taken once, by the first that needs it: by the ticket, when it takes over (S36)
+//! or is dropped; or by the thread that ends the flight, when the outcome is unshareable (S40).
+//! That thread starts the jobs of all seats at once, and no job depends on a thread that waits with
+//! its ticket.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ pub(crate) struct Seat<K, V, E> {
     pub(crate) key: Arc<K>,
     pub(crate) follower: Follower<V, E>,
     function: Mutex<Option<Function<K, V, E>>>,
-    /// The promise of its own job, which runs if the outcome is unshareable. `None` without a rule
-    /// that can make it so.
+    /// The promise of its own job, which runs if the outcome is unshareable. `None` without
+    /// `share_if` and `share_with`.
     job: Option<Arc<Promise<V, E>>>,
 }
 
@@ -54,7 +55,8 @@ where
         Seated { seat, departure: Departure::Dropped, stays: true }
     }
 
-    /// Submits the seat's own job if the outcome of the ended flight is not for it.
+    /// Submits the seat's own job if the outcome of the ended flight is unshareable. Called when
+    /// the gate closes.
     fn flight_has_ended(&self) {
         let completion = self.promise().completion();
         if !completion.is_some_and(|completion| completion.is_unshared()) {
@@ -68,7 +70,7 @@ where
             duty: Duty::Bypass(self.follower.slot.hash),
             promise: Arc::clone(self.job()),
         };
-        // A rejected job has been dropped, which has answered its ticket.
+        // The drop of a rejected job answers its ticket.
         task.submit().ok();
     }
 }
@@ -78,17 +80,18 @@ impl<K, V, E> Seat<K, V, E> {
         self.function.lock().take()
     }
 
-    /// The promise of its flight.
+    /// The promise of the flight.
     pub(crate) fn promise(&self) -> &Promise<V, E> {
         &self.follower.flight.promise
     }
 
-    /// The promise of its own job.
+    /// The promise of the seat's own job.
     pub(crate) fn job(&self) -> &Arc<Promise<V, E>> {
         self.job.as_ref().expect("only a rule makes a value unshareable, and then there is one")
     }
 
-    /// Enters that this thread waits here, if it leads a flight and this flight goes on (S42).
+    /// Enters this thread's wait into the wait-for graph, if this thread leads a flight and the
+    /// outcome is not there yet (S42).
     pub(crate) fn enter_wait(&self) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
         let Some(me) = deadlock::leading_thread() else { return Ok(None) };
         // A flight enters the graph under its shard's lock.
@@ -99,12 +102,12 @@ impl<K, V, E> Seat<K, V, E> {
     }
 }
 
-/// A ticket's hold on its seat. Dropped, it gives the seat up.
+/// The hold of a ticket on its seat. Its drop gives the seat up.
 pub(crate) struct Seated<K, V, E> {
     pub(crate) seat: Arc<Seat<K, V, E>>,
-    /// How the call is counted if its ticket is dropped before the flight has ended.
+    /// How to count the call if its ticket is dropped before the flight has ended.
     pub(crate) departure: Departure,
-    /// Whether the seat is still to be given up.
+    /// True until the seat is given up or its call leads.
     stays: bool,
 }
 
@@ -115,7 +118,7 @@ impl<K, V, E> Seated<K, V, E> {
         self.seat.core.table.give_up(&self.seat.follower, departure)
     }
 
-    /// The call leads an execution now, and does not wait in its seat any more.
+    /// Notes that the call leads an execution now, and no longer waits in its seat.
     pub(crate) fn has_claimed(&mut self) {
         self.stays = false;
     }
@@ -123,10 +126,11 @@ impl<K, V, E> Seated<K, V, E> {
 
 impl<K, V, E> Drop for Seated<K, V, E> {
     fn drop(&mut self) {
-        // With a completion the seat has been counted, and no lock is needed.
+        // With a completion the call has been counted, and no lock is needed.
         let is_over = self.seat.promise().completion().is_some();
         if self.stays && !is_over && self.give_up(self.departure) {
-            // The function is the user's to drop, and no thread is going to run it.
+            // No thread is going to run the function. Its drop is user code, so it comes after the
+            // lock.
             drop(self.seat.take_function());
         }
     }

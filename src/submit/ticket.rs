@@ -12,38 +12,38 @@ use crate::submit::state::State;
 use crate::sync::{Handle, unique_number};
 use crate::wait::clock::Nanos;
 
-/// A submitted call, to be waited for on any thread and at any time; from
-/// [`Coalescer::submit`](crate::Coalescer::submit) and [`Group::submit`](crate::Group::submit).
+/// A submitted call: a handle to wait for its outcome, on any thread and at any time.
 ///
-/// A ticket is a call like any other. It counts among its flight's callers from `submit` on, takes
-/// part in [`max_requests`](crate::Builder::max_requests), and gets what its flight's followers get, or,
-/// if it led, what its own function came to. Once the outcome is there, every wait and every look
-/// gives it again.
+/// [`Coalescer::submit`](crate::Coalescer::submit) and [`Group::submit`](crate::Group::submit)
+/// return it. A ticket is a call like any other: from `submit` on it is one of its flight's
+/// callers, and counts for [`max_requests`](crate::Builder::max_requests). A leader's ticket gets
+/// the result of its own function. A follower's ticket gets the outcome of its flight. Every wait
+/// and every look after that returns the same outcome.
 ///
 /// | to | use |
 /// |---|---|
 /// | wait as long as it takes | [`wait`](Self::wait), [`wait_outcome`](Self::wait_outcome) |
-/// | wait for so long, and keep the ticket | [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline) |
+/// | wait for a limited time, and keep the ticket | [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline) |
 /// | look without waiting | [`try_get`](Self::try_get) |
-/// | wait for one of several things | [`into_receiver`](Self::into_receiver), for crossbeam-channel's `select!` |
-/// | be called, or hand the outcome to a channel of another kind | [`when_done`](Self::when_done) |
-/// | see how it stands | [`key`](Self::key), [`callers`](Self::callers), [`age`](Self::age), [`is_finished`](Self::is_finished), [`is_failed`](Self::is_failed) |
+/// | wait for one of several events | [`into_receiver`](Self::into_receiver), for crossbeam-channel's `select!` |
+/// | get a callback, or send the outcome to another kind of channel | [`when_done`](Self::when_done) |
+/// | inspect the call | [`key`](Self::key), [`callers`](Self::callers), [`age`](Self::age), [`is_finished`](Self::is_finished), [`is_failed`](Self::is_failed) |
 ///
-/// # Dropping it
+/// # Dropping a ticket
 ///
-/// Nobody is harmed. A leader's job runs on, for its followers and for the window. A follower gives
-/// its seat up; its call is counted as coalesced, or as timed out or refused if that is what its
-/// last wait was.
+/// Dropping a ticket affects no other call. A leader's job runs on, for its followers and for the
+/// window. A follower leaves its flight. [`Stats`](crate::Stats) says how its call is counted.
 ///
 /// # Take-over
 ///
-/// Where the builder has a [`leader_timeout`](crate::Builder::leader_timeout), a thread that waits with a
-/// follower's ticket may take over from a stuck execution: it hands a job of its own to the
-/// executor. A ticket that nobody waits with takes over from nobody. If the value turns out not to
-/// be for everyone ([`share_if`](crate::Builder::share_if)), every follower's own job is handed to the
-/// executor by the thread that ended the flight, whether somebody waits or not.
+/// With a [`leader_timeout`](crate::Builder::leader_timeout), a thread that waits with a follower's
+/// ticket can take over from a stuck execution: it submits a job of its own to the executor. If
+/// [`share_if`](crate::Builder::share_if) refuses the value, the thread that ends the flight submits
+/// the jobs of all followers, even of those that no thread waits with.
 ///
 /// # Examples
+///
+/// Two calls of one key share one job:
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,29 +53,29 @@ use crate::wait::clock::Nanos;
 ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
 ///     .build(|id: &u32| Ok::<String, std::io::Error>(format!("report {id}")));
 ///
-/// let mut ticket = reports.submit(&7)?;
-/// // .. something else meanwhile ..
+/// let (mut ticket, other) = (reports.submit(&7)?, reports.submit(&7)?);
 /// match ticket.wait_timeout(Duration::from_secs(5)) {
-///     Ok(report) => assert_eq!(*report, "report 7"),
-///     Err(error) if error.is_timeout() => println!("it takes a while; ask again later"),
-///     Err(error) => return Err(error),
+///     Err(error) if error.is_timeout() => println!("still running: wait again later"),
+///     report => assert_eq!(*report?, "report 7"),
 /// }
+/// assert_eq!(*other.wait()?, "report 7");
+/// assert_eq!(reports.stats().executed_requests, 1);
 /// # Ok::<(), coalescer::Error<std::io::Error>>(())
 /// ```
-#[must_use = "a call that nobody waits for need not have a ticket: drop it, to say so"]
+#[must_use = "the outcome is read from the ticket; drop it explicitly if only the execution matters"]
 pub struct Ticket<K, V, E> {
     pub(super) core: Arc<AnyCore<K, V, E>>,
     pub(super) key: Arc<K>,
     start: Nanos,
     source: Source<V, E>,
-    /// How long it has waited for executions of others.
+    /// How long the ticket has waited for executions of other calls.
     pub(super) waited: Nanos,
     pub(super) state: State<K, V, E>,
 }
 
 /// The source of a ticket's answer.
 pub(crate) enum Source<V, E> {
-    /// A result in its window, which so many calls had waited for.
+    /// A result in its window, and how many calls its flight answered.
     Window {
         callers: usize,
     },
@@ -88,51 +88,52 @@ where
     V: Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    /// Blocks until the outcome is there, at most for the builder's
-    /// [`max_wait`](crate::Builder::max_wait).
+    /// Blocks until the outcome is there, at most for [`max_wait`](crate::Builder::max_wait).
     ///
     /// # Errors
     ///
-    /// [`Failed`](Error::Failed) with the function's error, the same for everyone;
-    /// [`LeaderPanicked`](Error::LeaderPanicked), also for the leader's own ticket;
-    /// [`Abandoned`](Error::Abandoned) if the executor dropped the job;
-    /// [`Rejected`](Error::Rejected) if it did not take this ticket's take-over;
-    /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
+    /// | error | when |
+    /// |---|---|
+    /// | [`Failed`](Error::Failed) | the function returned an error, which all callers share |
+    /// | [`LeaderPanicked`](Error::LeaderPanicked) | the function panicked; a leader's own ticket gets this error too |
+    /// | [`Abandoned`](Error::Abandoned) | the executor dropped the job |
+    /// | [`Rejected`](Error::Rejected) | the executor did not accept the job with which this ticket took over |
+    /// | [`WouldDeadlock`](Error::WouldDeadlock) | the wait would never end |
+    /// | [`TimedOut`](Error::TimedOut) | `max_wait` is over |
     ///
     /// # Panics
     ///
-    /// As the executor does, if this wait takes over; and as the function does, if a follower's
-    /// ticket would have deadlocked and runs the function itself ([`OnDeadlock::Bypass`]).
+    /// If the executor panics when this wait takes over. With
+    /// [`OnDeadlock::Bypass`](crate::OnDeadlock::Bypass), a follower's ticket that would deadlock
+    /// runs the function on this thread, and the function's panic passes through.
     ///
     /// # Deadlocks
     ///
-    /// A thread that leads what the outcome hangs on, directly or over other threads, is refused
-    /// with `WouldDeadlock`, at once; a leader's ticket also with `Bypass`, as its job has the
-    /// function. A job that waits in the queue of a pool all of whose threads wait is not seen.
+    /// A thread gets `WouldDeadlock` at once if the outcome depends on a flight that it leads, also
+    /// across threads; a leader's ticket gets it even with `Bypass`, as its job owns the function. A
+    /// job in the queue of a pool all of whose threads wait is not detected.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let squares = Coalescer::builder()
-    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert_eq!(*squares.submit(&3)?.wait()?, 9);
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(|job: Job| { std::thread::spawn(|| job.run()); }).build();
+    /// let (four, nine) = (group.submit(&2, || Ok(4))?, group.submit(&3, || Ok(9))?); // both run
+    /// assert_eq!((*four.wait()?, *nine.wait()?), (4, 9));
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     pub fn wait(mut self) -> Result<Handle<V>, Error<E>> {
         self.wait_for(Patience::Endless).map(|answered| answered.value)
     }
 
-    /// As [`wait`](Self::wait), and says how the call came by its value.
+    /// Waits as [`wait`](Self::wait) does, with the same errors, and also says how the call came by
+    /// its value.
     ///
-    /// A leader's role says that the function was run for this very call, on whatever thread. The
-    /// time waited is that of this ticket's waits for executions of others.
-    ///
-    /// # Errors
-    ///
-    /// As `wait`.
+    /// [`Role::Leader`](crate::Role::Leader) means that the function ran for this call, on any
+    /// thread. [`Outcome::waited`] is the time that this ticket's waits spent on executions of
+    /// other calls.
     ///
     /// # Examples
     ///
@@ -151,28 +152,26 @@ where
         answer.map(|answered| answered.into_outcome(&self.core.table.clock))
     }
 
-    /// As [`wait`](Self::wait), at most for `timeout`; the ticket can be waited with again.
+    /// Waits as [`wait`](Self::wait) does, at most for `timeout`, and keeps the ticket.
     ///
-    /// The time counts from the begin of this wait. A ticket that timed out keeps its place in the
-    /// flight.
+    /// The timeout starts when this wait starts. A ticket whose wait timed out keeps its place in
+    /// the flight, and can wait again.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](Error::TimedOut) at the deadline; an outcome that is there by then wins.
-    /// Otherwise as `wait`.
+    /// [`TimedOut`](Error::TimedOut) if no outcome is there when the timeout is over; else as for
+    /// `wait`.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::sync::mpsc::channel;
     /// use std::time::Duration;
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let (queue, jobs) = channel();
-    /// let squares = Coalescer::builder()
-    ///     .executor(move |job: Job| queue.send(job))
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let mut ticket = squares.submit(&3)?;
+    /// let (queue, jobs) = std::sync::mpsc::channel();
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(move |job: Job| queue.send(job)).build();
+    /// let mut ticket = group.submit(&3, || Ok(9))?;
     /// assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
     /// jobs.recv().unwrap().run();
     /// assert_eq!(*ticket.wait_timeout(Duration::from_millis(1))?, 9);
@@ -182,11 +181,7 @@ where
         self.wait_for(Patience::For(timeout)).map(|answered| answered.value)
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), with a point in time.
-    ///
-    /// # Errors
-    ///
-    /// As `wait_timeout`.
+    /// Waits as [`wait_timeout`](Self::wait_timeout) does, with the same errors, until `deadline`.
     ///
     /// # Examples
     ///
@@ -194,39 +189,35 @@ where
     ///
     /// ```
     /// use std::time::{Duration, Instant};
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let squares = Coalescer::builder()
-    ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(|job: Job| { std::thread::spawn(|| job.run()); }).build();
     /// let deadline = Instant::now() + Duration::from_secs(5);
-    /// for mut ticket in [squares.submit(&2)?, squares.submit(&3)?] {
-    ///     ticket.wait_deadline(deadline)?;
-    /// }
+    /// let (mut four, mut nine) = (group.submit(&2, || Ok(4))?, group.submit(&3, || Ok(9))?);
+    /// assert_eq!(*four.wait_deadline(deadline)? + *nine.wait_deadline(deadline)?, 13);
     /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Handle<V>, Error<E>> {
         self.wait_for(Patience::Until(deadline)).map(|answered| answered.value)
     }
 
-    /// The outcome, if it is there. Never waits, and never takes over.
+    /// Returns the outcome if it is there. It never waits and never takes over.
     ///
     /// # Errors
     ///
-    /// An outcome that is no value: as [`wait`](Self::wait), but for `TimedOut` and `WouldDeadlock`,
-    /// which are those of a wait.
+    /// Those of [`wait`](Self::wait), except `TimedOut` and `WouldDeadlock`, which only a wait
+    /// returns.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::sync::mpsc::channel;
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let (queue, jobs) = channel();
-    /// let squares = Coalescer::builder()
-    ///     .executor(move |job: Job| queue.send(job))
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let mut ticket = squares.submit(&3)?;
+    /// let (queue, jobs) = std::sync::mpsc::channel();
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(move |job: Job| queue.send(job)).build();
+    /// let mut ticket = group.submit(&3, || Ok(9))?;
     /// assert!(ticket.try_get().is_none());
     /// jobs.recv().unwrap().run();
     /// assert_eq!(*ticket.try_get().unwrap()?, 9);
@@ -236,36 +227,34 @@ where
         self.settle().map(|answer| answer.map(|answered| answered.value))
     }
 
-    /// Calls `f` with the outcome: at once if it is there, and otherwise as soon as it is, on the
-    /// thread that ends the flight or the ticket's own job.
+    /// Calls `f` with the outcome: at once if it is there, and otherwise later, on the thread that
+    /// ends the flight or the ticket's own job.
     ///
-    /// It is called under no lock, after the waiting threads have been woken. Keep it short: that
-    /// thread has work of its own. There is no deadline to it and no take-over by it, and a deadlock
-    /// over it is not found.
+    /// The library calls `f` without holding a lock, after it has woken the waiting threads. Keep
+    /// `f` short, because it delays that thread. The callback has no deadline and does not take
+    /// over, and deadlock detection does not see it.
     ///
     /// # Panics
     ///
-    /// As `f` does, if it is called at once. If it is called later its panic goes no further, and in
-    /// neither case does it change anybody's outcome.
+    /// If `f` panics and is called at once. A later panic of `f` is caught. Neither changes the
+    /// outcome of any call.
     ///
     /// # Examples
     ///
-    /// The outcome goes to a channel, together with the key:
+    /// The outcomes of several keys arrive in one channel, in the order in which they end:
     ///
     /// ```
-    /// use std::sync::mpsc::channel;
     /// use coalescer::{Coalescer, Job};
     ///
     /// let squares = Coalescer::builder()
     ///     .executor(|job: Job| { std::thread::spawn(|| job.run()); })
     ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let (sender, results) = channel();
+    /// let (sender, results) = std::sync::mpsc::channel();
     /// for n in 1..4 {
     ///     let sender = sender.clone();
-    ///     squares.submit(&n)?.when_done(move |square| { sender.send((n, square)).ok(); });
+    ///     squares.submit(&n)?.when_done(move |square| drop(sender.send((n, square))));
     /// }
-    /// drop(sender);
-    /// for (n, square) in results {
+    /// for (n, square) in results.iter().take(3) {
     ///     assert_eq!(*square?, n * n);
     /// }
     /// # Ok::<(), coalescer::Error<()>>(())
@@ -275,7 +264,7 @@ where
             return f(answer.map(|answered| answered.value));
         }
         let gate = Arc::clone(self.gate());
-        // From here on the gate owns the ticket, and its seat with it.
+        // The gate owns the callback from here on, and with it the ticket and its seat.
         let callback = move || self.when_done(f);
         if let Some(callback) = gate.call_on_close(unique_number(), callback) {
             callback();
@@ -294,43 +283,38 @@ impl<K, V, E> Ticket<K, V, E> {
         Self { core, key, start, source, waited: 0, state }
     }
 
-    /// The key that was submitted.
+    /// Returns the key of the call.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let lengths = Coalescer::builder()
-    ///     .executor(|job: Job| job.run())
-    ///     .build(|word: &String| Ok::<usize, ()>(word.len()));
-    /// assert_eq!(lengths.submit("four").unwrap().key(), "four");
+    /// let group: Group<String, u32, ()> = Group::builder().executor(|job: Job| job.run()).build();
+    /// assert_eq!(group.submit("ada", || Ok(36)).unwrap().key(), "ada");
     /// ```
     #[must_use]
     pub fn key(&self) -> &K {
         &self.key
     }
 
-    /// How many calls have a part in the flight: those that run the function and those that wait
-    /// for it, this one among them. Once it has ended, how many it was; for a ticket that was late,
-    /// how many that were without it.
+    /// Returns how many calls run the function of the flight or wait for it, this one included.
+    ///
+    /// It is the number now, and later the number at the end of the flight. For a late call it is the
+    /// number of calls that the flight had answered before this one.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::sync::mpsc::channel;
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let (queue, jobs) = channel();
-    /// let squares = Coalescer::builder()
-    ///     .executor(move |job: Job| queue.send(job))
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let first = squares.submit(&3).unwrap();
-    /// let second = squares.submit(&3).unwrap();
+    /// let (queue, _jobs) = std::sync::mpsc::channel();
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(move |job: Job| queue.send(job)).build();
+    /// let (first, second) = (group.submit(&3, || Ok(9)).unwrap(), group.submit(&3, || Ok(9)).unwrap());
     /// assert_eq!((first.callers(), second.callers()), (2, 2));
     /// drop(second);
     /// assert_eq!(first.callers(), 1);
-    /// # drop(jobs);
     /// ```
     #[must_use]
     pub fn callers(&self) -> usize {
@@ -343,41 +327,37 @@ impl<K, V, E> Ticket<K, V, E> {
         }
     }
 
-    /// How long ago its flight started, whether or not that has ended.
+    /// Returns the time since the flight started, also after the flight has ended.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use coalescer::{Coalescer, Job, ManualClock};
+    /// use coalescer::{Group, Job, ManualClock};
     ///
     /// let clock = ManualClock::new();
-    /// let squares = Coalescer::builder()
-    ///     .clock(clock.clone())
-    ///     .executor(|job: Job| job.run())
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// squares.execute(&3).unwrap();
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().clock(clock.clone()).executor(|job: Job| job.run()).build();
+    /// let ticket = group.submit(&3, || Ok(9)).unwrap();
     /// clock.advance(Duration::from_millis(20));
-    /// assert_eq!(squares.submit(&3).unwrap().age(), Duration::from_millis(20));
+    /// assert_eq!(ticket.age(), Duration::from_millis(20));
     /// ```
     #[must_use]
     pub fn age(&self) -> Duration {
         Duration::from_nanos(self.core.table.clock.now().saturating_sub(self.start))
     }
 
-    /// Whether the outcome is there, whatever it is.
+    /// Returns true if the outcome is there, a value or an error.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::sync::mpsc::channel;
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let (queue, jobs) = channel();
-    /// let squares = Coalescer::builder()
-    ///     .executor(move |job: Job| queue.send(job))
-    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let ticket = squares.submit(&3).unwrap();
+    /// let (queue, jobs) = std::sync::mpsc::channel();
+    /// let group: Group<u32, u32, ()> =
+    ///     Group::builder().executor(move |job: Job| queue.send(job)).build();
+    /// let ticket = group.submit(&3, || Ok(9)).unwrap();
     /// assert!(!ticket.is_finished());
     /// jobs.recv().unwrap().run();
     /// assert!(ticket.is_finished());
@@ -387,19 +367,15 @@ impl<K, V, E> Ticket<K, V, E> {
         self.look().is_some()
     }
 
-    /// Whether the outcome is there, and is no value: an error, a panic, an abandonment, or a
-    /// take-over that the executor did not take.
+    /// Returns true if the outcome is there and is an error of any kind.
     ///
     /// # Examples
     ///
     /// ```
-    /// use coalescer::{Coalescer, Job};
+    /// use coalescer::{Group, Job};
     ///
-    /// let halves = Coalescer::builder()
-    ///     .executor(|job: Job| job.run())
-    ///     .build(|n: &u64| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") });
-    /// assert!(halves.submit(&3).unwrap().is_failed());
-    /// assert!(!halves.submit(&4).unwrap().is_failed());
+    /// let group: Group<u32, u32, &str> = Group::builder().executor(|job: Job| job.run()).build();
+    /// assert!(group.submit(&3, || Err("odd")).unwrap().is_failed());
     /// ```
     #[must_use]
     pub fn is_failed(&self) -> bool {

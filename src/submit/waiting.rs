@@ -1,4 +1,4 @@
-//! How a ticket waits, and goes from one state to the next.
+//! The states of a ticket, and how it waits in each.
 //!
 //! ```text
 //!                 ┌── takes over, or the value is not for it ──┐
@@ -10,9 +10,10 @@
 //!                                     └──────┘   has ended
 //! ```
 //!
-//! A seated ticket waits at its flight's promise, as followers do; one with a job of its own waits at
-//! the job's. A ticket moves on when a thread looks at it. Only the ticket depends on that: the thread
-//! that ends a flight or a job does everything that must happen in time.
+//! A seated ticket waits at the promise of its flight, as followers do. A ticket with a job of its
+//! own waits at the promise of the job. A ticket changes its state only when a thread looks at it.
+//! Nothing else depends on that: the thread that ends a flight or a job does all work that must be
+//! on time.
 
 use std::sync::Arc;
 
@@ -55,8 +56,8 @@ where
         }
     }
 
-    /// Waits with the others of the flight until it has ended, or until this call leads. An error is
-    /// that of this wait: the call goes on.
+    /// Waits with the followers until the flight has ended or this call leads. An error ends this
+    /// wait, and not the call.
     fn wait_in_seat(
         &mut self,
         core: &Arc<AnyCore<K, V, E>>,
@@ -83,7 +84,7 @@ where
             }
             Awaited::Claimed(execution) => {
                 let function = self.leave_seat();
-                // To a listener, this thread leads the flight that it has claimed (S41).
+                // A listener that calls this key must see that this thread leads the flight (S41).
                 let leading = deadlock::lead();
                 table.record_wait(observed, WaitEnd::Led, || waited);
                 drop(leading);
@@ -93,19 +94,20 @@ where
         }
     }
 
-    /// Leaves the seat of a call that has claimed an execution. Returns the function for it.
+    /// Leaves the seat of a call that has claimed an execution. Returns the function to run.
     fn leave_seat(&mut self) -> Function<K, V, E> {
         let State::Seated(seated) = &mut self.state else {
             unreachable!("only a call with a seat claims")
         };
         seated.has_claimed();
         let function = seated.seat.take_function();
-        // This stays if a listener panics.
+        // The answer of the ticket if a listener panics before the job exists.
         self.state = State::Done(Err(Error::Abandoned));
         function.expect("no other call takes it while the flight goes on")
     }
 
-    /// Refuses a wait that would never end (S42). With `Bypass` the call runs its own function here.
+    /// Refuses a wait that would never end (S42). With `Bypass`, the call runs its own function on
+    /// this thread.
     fn refuse_to_wait(&mut self) -> Result<(), Error<E>> {
         let State::Seated(seated) = &mut self.state else { return Ok(()) };
         if self.core.table.rules.on_deadlock == OnDeadlock::Refuse {
@@ -117,7 +119,7 @@ where
         }
         let (function, hash) = (seated.seat.take_function(), seated.seat.follower.slot.hash);
         let function = function.expect("no other call takes it while the flight goes on");
-        // This stays if the function panics, and the panic goes on from here.
+        // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
         let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
         let start = table.clock.coarse_now();
@@ -152,7 +154,7 @@ where
 }
 
 impl<K, V, E> Ticket<K, V, E> {
-    /// Moves on as far as the ticket can without waiting. Returns the answer, once it is there.
+    /// Changes the state as far as possible without waiting. Returns the answer if it is there.
     pub(super) fn settle(&mut self) -> Option<Answer<V, E>> {
         loop {
             self.state = match &self.state {
@@ -162,7 +164,7 @@ impl<K, V, E> Ticket<K, V, E> {
                     let seat = &seated.seat;
                     match seat.promise().answer(Role::Follower, self.waited)? {
                         Some(answer) => State::Done(answer),
-                        // The outcome is not for it: its own job runs.
+                        // The outcome is unshareable: its own job runs.
                         None => State::Job(Arc::clone(seat.job())),
                     }
                 }
@@ -170,7 +172,7 @@ impl<K, V, E> Ticket<K, V, E> {
         }
     }
 
-    /// The answer, once it is there, without moving on.
+    /// Returns the answer if it is there, without changing the state.
     pub(super) fn look(&self) -> Option<Answer<V, E>> {
         match &self.state {
             State::Done(answer) => Some(answer.clone()),
@@ -187,7 +189,7 @@ impl<K, V, E> Ticket<K, V, E> {
         promise.answer(Role::Leader, self.waited).flatten()
     }
 
-    /// The gate where a ticket without an answer waits.
+    /// The gate at which a ticket without an answer waits.
     pub(super) fn gate(&self) -> &Arc<Gate> {
         match &self.state {
             State::Seated(seated) => &seated.seat.promise().gate,
@@ -197,8 +199,8 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 }
 
-/// Waits for a job of one's own. The function is the job's, so a wait that would never end is an
-/// error in any case.
+/// Waits for the ticket's own job. The job owns the function, so a wait that would never end is an
+/// error even with `Bypass`.
 fn wait_for_job<K, V, E>(
     promise: &Promise<V, E>,
     core: &AnyCore<K, V, E>,
