@@ -362,7 +362,7 @@ impl<E: fmt::Debug> fmt::Debug for Error<E> {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) if f.alternate() => write!(f, "the function failed: {error:#}"),
+            Self::Failed(error) if f.alternate() => write!(f, "the function failed: {:#}", **error),
             Self::Failed(_) => f.write_str("the function failed"),
             Self::LeaderPanicked { message: Some(message) } => {
                 write!(f, "the call that ran the function for this one panicked: {message}")

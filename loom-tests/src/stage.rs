@@ -61,7 +61,7 @@ pub struct Answer {
 }
 
 /// Returns the settings that all models have in common.
-pub fn settings(clock: &ManualClock) -> Builder<ForGroup, u8, u64, Hash> {
+pub fn settings<K, V>(clock: &ManualClock) -> Builder<ForGroup, K, V, Hash> {
     Group::builder().shards(1).hasher(Hash::default()).clock(clock.clone())
 }
 
