@@ -86,7 +86,7 @@ struct Pair<'a> {
 }
 
 impl ToKey<(String, u64)> for Pair<'_> {
-    fn matches(&self, (tenant, key): &(String, u64)) -> bool {
+    fn is_key(&self, (tenant, key): &(String, u64)) -> bool {
         self.tenant == tenant && self.key == *key
     }
 

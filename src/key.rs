@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///
 /// # Rules for implementations
 ///
-/// `Hash` must give what the key's own `Hash` gives, or calls do not find each other. `matches` must
+/// `Hash` must give what the key's own `Hash` gives, or calls do not find each other. `is_key` must
 /// say the same as `Eq` between the key and `to_key`. It runs under a lock of the library.
 ///
 /// # Examples
@@ -49,7 +49,7 @@ use std::sync::Arc;
 /// struct UserRef<'a> { tenant: &'a str, id: u64 }
 ///
 /// impl ToKey<UserKey> for UserRef<'_> {
-///     fn matches(&self, key: &UserKey) -> bool {
+///     fn is_key(&self, key: &UserKey) -> bool {
 ///         self.tenant == key.tenant && self.id == key.id
 ///     }
 ///
@@ -75,9 +75,9 @@ pub trait ToKey<K>: Hash {
     /// ```
     /// use coalescer::ToKey;
     ///
-    /// assert!("ada".matches(&String::from("ada")));
+    /// assert!("ada".is_key(&String::from("ada")));
     /// ```
-    fn matches(&self, key: &K) -> bool;
+    fn is_key(&self, key: &K) -> bool;
 
     /// Makes the owned key. Called on the caller's thread while no lock is held.
     ///
@@ -94,7 +94,7 @@ pub trait ToKey<K>: Hash {
 
 impl<K: Hash + Eq + Clone> ToKey<K> for K {
     #[inline]
-    fn matches(&self, key: &K) -> bool {
+    fn is_key(&self, key: &K) -> bool {
         self == key
     }
 
@@ -109,7 +109,7 @@ macro_rules! borrowed {
     ($($borrowed:ty => $($owned:ty),+;)+) => {$($(
         impl ToKey<$owned> for $borrowed {
             #[inline]
-            fn matches(&self, key: &$owned) -> bool {
+            fn is_key(&self, key: &$owned) -> bool {
                 *self == **key
             }
 
@@ -131,7 +131,7 @@ macro_rules! slices {
     ($($owned:ident),+) => {$(
         impl<T: Hash + Eq + Clone> ToKey<slices!(@ $owned T)> for [T] {
             #[inline]
-            fn matches(&self, key: &slices!(@ $owned T)) -> bool {
+            fn is_key(&self, key: &slices!(@ $owned T)) -> bool {
                 *self == **key
             }
 
@@ -155,7 +155,7 @@ macro_rules! with_text {
     (@parse [$($generic:ident)*] [$(($form:ty, $owned:ty, $at:tt, $make:ident))*] []) => {
         impl<$($generic: Hash + Eq + Clone),*> ToKey<($($owned,)*)> for ($($form,)*) {
             #[inline]
-            fn matches(&self, key: &($($owned,)*)) -> bool {
+            fn is_key(&self, key: &($($owned,)*)) -> bool {
                 $(self.$at == key.$at)&&*
             }
 
@@ -212,9 +212,9 @@ impl<T: Hash> Hash for Parts<T> {
 
 impl<Q: ?Sized + ToKey<K>, K> ToKey<Option<K>> for Parts<Option<&Q>> {
     #[inline]
-    fn matches(&self, key: &Option<K>) -> bool {
+    fn is_key(&self, key: &Option<K>) -> bool {
         match (self.0, key) {
-            (Some(part), Some(key)) => part.matches(key),
+            (Some(part), Some(key)) => part.is_key(key),
             (part, key) => part.is_none() && key.is_none(),
         }
     }
@@ -228,8 +228,8 @@ macro_rules! parts {
     ($(($($Q:ident $K:ident $at:tt)+))+) => {$(
         impl<$($Q: ?Sized + ToKey<$K>, $K),+> ToKey<($($K,)+)> for Parts<($(&$Q,)+)> {
             #[inline]
-            fn matches(&self, key: &($($K,)+)) -> bool {
-                $(self.0.$at.matches(&key.$at))&&+
+            fn is_key(&self, key: &($($K,)+)) -> bool {
+                $(self.0.$at.is_key(&key.$at))&&+
             }
 
             fn to_key(&self) -> ($($K,)+) {

@@ -321,7 +321,7 @@ impl Settings {
     /// group.execute(&1, || {
     ///     clock.advance(Duration::from_secs(2));
     ///     // A call of another thread runs its own function now; it does not wait for this one.
-    ///     std::thread::scope(|s| s.spawn(|| group.execute(&1, || Ok(2)).unwrap()));
+    ///     std::thread::scope(|s| { s.spawn(|| group.execute(&1, || Ok(2)).unwrap()); });
     ///     Ok(1)
     /// }).unwrap();
     /// assert_eq!(group.stats().executed_requests, 2);
@@ -384,7 +384,7 @@ impl Settings {
     /// let group: Group<u32, u32, ()> = Group::builder().settings(settings).build();
     /// group.execute(&1, || {
     ///     clock.advance(Duration::from_secs(2)); // This execution is stuck ..
-    ///     std::thread::scope(|s| s.spawn(|| group.execute(&1, || Ok(2)).unwrap()));
+    ///     std::thread::scope(|s| { s.spawn(|| group.execute(&1, || Ok(2)).unwrap()); });
     ///     Ok(1) // .. and another call has run its function by now.
     /// }).unwrap();
     /// assert_eq!(group.stats().takeovers, 1);

@@ -45,7 +45,7 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
     {
         let hash = self.hasher.hash_one(key);
         let part = self.part(hash).lock();
-        part.map.find(hash, |(other, _)| key.matches(other)).map(|(_, value)| Arc::clone(value))
+        part.map.find(hash, |(other, _)| key.is_key(other)).map(|(_, value)| Arc::clone(value))
     }
 
     /// Takes in a key that is not there yet.

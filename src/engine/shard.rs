@@ -86,7 +86,7 @@ impl<K, V, E> Shard<K, V, E> {
     {
         let is_it = |id: &SlotId| {
             let slot = self.slots.get(*id);
-            slot.hash == hash && key.matches(slot.key.get())
+            slot.hash == hash && key.is_key(slot.key.get())
         };
         self.map.find(spread(hash), is_it).copied()
     }

@@ -149,3 +149,27 @@ fn a_key_can_be_said() {
         assert_eq!([*by_nothing(0.5).unwrap(), *by_nothing(1.5).unwrap()], [1, 1]);
     });
 }
+
+#[test]
+fn an_option_of_a_reference_and_a_tuple_of_them_are_owned_by_the_key() {
+    // S52
+    #[coalesce(window = "1h")]
+    fn found<'a>(name: Option<&'a str>) -> usize {
+        name.map_or(0, str::len)
+    }
+    #[coalesce(window = "1h")]
+    fn joined(pair: (&str, u64, Option<&[u8]>), suffix: &str) -> String {
+        format!("{}{}{}{suffix}", pair.0, pair.1, pair.2.map_or(0, <[u8]>::len))
+    }
+    watched(|| {
+        for _ in 0..2 {
+            assert_eq!(*joined(("a", 1, Some(&[1, 2])), "x").unwrap(), "a12x");
+            assert_eq!(*joined(("a", 1, None), "x").unwrap(), "a10x");
+        }
+        assert_eq!([*found(None).unwrap(), *found(Some("ada")).unwrap()], [0, 3]);
+        assert!(found::forget(Some("ada")) && found::forget(None));
+        assert_eq!(joined::coalescer().stats().executed_requests, 2);
+        assert!(joined::forget(("a", 1, None), "x"));
+        assert!(!joined::forget(("a", 2, None), "x"));
+    });
+}

@@ -71,7 +71,7 @@ impl Hash for Probe {
 }
 
 impl ToKey<Key> for Probe {
-    fn matches(&self, key: &Key) -> bool {
+    fn is_key(&self, key: &Key) -> bool {
         self.0 == key.0
     }
 

@@ -31,7 +31,7 @@ impl Hash for Borrowed<'_> {
 }
 
 impl ToKey<String> for Borrowed<'_> {
-    fn matches(&self, key: &String) -> bool {
+    fn is_key(&self, key: &String) -> bool {
         self.text == key
     }
 
@@ -97,7 +97,7 @@ struct UserRef<'a> {
 }
 
 impl ToKey<UserKey> for UserRef<'_> {
-    fn matches(&self, key: &UserKey) -> bool {
+    fn is_key(&self, key: &UserKey) -> bool {
         self.tenant == key.tenant && self.id == key.id
     }
 
@@ -151,7 +151,7 @@ impl Hash for Slow<'_> {
 }
 
 impl ToKey<u64> for Slow<'_> {
-    fn matches(&self, key: &u64) -> bool {
+    fn is_key(&self, key: &u64) -> bool {
         *key == 7
     }
 

@@ -153,7 +153,7 @@ impl Hash for Touchy {
 }
 
 impl ToKey<String> for Touchy {
-    fn matches(&self, key: &String) -> bool {
+    fn is_key(&self, key: &String) -> bool {
         self.touch(Method::Eq);
         self.text == key
     }

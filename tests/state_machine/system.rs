@@ -228,7 +228,7 @@ impl Hash for KeyRef<'_> {
 }
 
 impl ToKey<Key> for KeyRef<'_> {
-    fn matches(&self, key: &Key) -> bool {
+    fn is_key(&self, key: &Key) -> bool {
         self.id == key.id
     }
 

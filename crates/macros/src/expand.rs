@@ -10,7 +10,7 @@ use syn::{
 };
 
 use crate::function::{Argument, Function, bare, named};
-use crate::key::{Key, declared, lent};
+use crate::key::{Key, declared, referenced};
 use crate::refuse;
 use crate::settings::Settings;
 
@@ -111,7 +111,7 @@ impl Expansion<'_> {
         let Function { attrs, vis, .. } = self.function;
         let library = &self.settings.library;
         let sig = self.signature();
-        let (by, lent) = self.key.lent();
+        let (by, lent) = self.key.lent(library);
         let (no_result, run) = (self.write_check(), self.write_run());
         let group = self.write_group();
         quote! {
@@ -191,7 +191,7 @@ impl Expansion<'_> {
             let (attrs, argument) = (&typed.attrs, named(typed).ok()?);
             let Argument { name, mutability, .. } = argument;
             let value = if self.is_lent(&argument) {
-                let lent = lent(&argument);
+                let lent = referenced(&argument);
                 quote!({
                     #[allow(unused_imports)]
                     use #library::macro_support::Unfit as _;
@@ -267,12 +267,29 @@ impl Expansion<'_> {
             if self.is_associated() { "Self::" } else { "fn@" }
         );
         let (flights, forget) = (self.write_flights(), self.write_forget());
+        let in_a_trait = self.write_hint();
         quote! {
+            #in_a_trait
             #(#attrs)*
             #[doc = #doc]
             #[allow(dead_code)]
             #vis fn #access #generics () -> &'static #ty #bounds { #flights }
             #forget
+        }
+    }
+
+    /// A constant whose name says what to do. An attribute cannot see that it stands in the `impl` of a
+    /// trait; a compiler does, and names there the first item that the trait does not have.
+    fn write_hint(&self) -> TokenStream {
+        if !self.is_associated() {
+            return TokenStream::new();
+        }
+        let name = &self.function.sig.ident;
+        let hint = format_ident!("{}_in_the_impl_of_a_trait_needs_group", name.unraw());
+        quote! {
+            #[doc(hidden)]
+            #[allow(dead_code, non_upper_case_globals)]
+            const #hint: () = ();
         }
     }
 
@@ -352,7 +369,7 @@ impl Expansion<'_> {
             if self.is_associated() { "Self::" } else { "fn@" }
         );
         let declared = parts.iter().map(declared);
-        let (by, lent) = self.key.lent();
+        let (by, lent) = self.key.lent(library);
         quote! {
             #(#attrs)*
             #[doc = #doc]

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Path, Result, Type};
+use syn::{Error, Expr, GenericArgument, Index, Path, PathArguments, Result, Type};
 
 use crate::function::{Argument, Found, Function, bare};
 use crate::settings::{SaidKey, Settings};
@@ -60,10 +60,10 @@ impl<'a> Key<'a> {
     }
 
     /// The function that takes this key, and the arguments by which it does, with commas.
-    pub(crate) fn lent(&self) -> (Ident, TokenStream) {
+    pub(crate) fn lent(&self, library: &Path) -> (Ident, TokenStream) {
         match self {
             Self::Arguments(parts) => {
-                let lent = parts.iter().map(lent);
+                let lent = parts.iter().map(|part| lent(part, library));
                 (format_ident!("by_{}", parts.len()), quote!(#(#lent,)*))
             }
             Self::Said { expr: expr @ Expr::Reference(_), .. } => {
@@ -113,60 +113,166 @@ fn said_part<'a>(function: &'a Function, settings: &Settings, expr: &Expr) -> Re
 
 /// Why an argument cannot be a part of a key, as far as its type can be seen.
 pub(crate) fn refuse_part(argument: &Argument<'_>) -> Result<()> {
-    let name = argument.name;
-    let inner = argument.referred().map_or(argument.ty, |reference| &reference.elem);
-    let what = format!(
-        "what is borrowed inside an argument cannot be kept in a key; leave the argument out with \
-         `skip({name})`, or say an owned key: `key: Type = expression`"
-    );
-    Found::in_type(inner).borrowed(&what).map_or(Ok(()), Err)
+    refuse_type(argument.name, argument.ty)
+}
+
+fn refuse_type(name: &Ident, ty: &Type) -> Result<()> {
+    match Form::of(ty) {
+        Form::Reference(ty) | Form::Owned(ty) => {
+            if let Some(cow) = cow(ty) {
+                let what = format!(
+                    "a key cannot keep this `Cow`, which may borrow; take a reference, as in \
+                     `{name}: &str`, or say an owned key, as in `key: String = &*{name}`"
+                );
+                return Err(Error::new_spanned(cow, what));
+            }
+            let what = format!(
+                "a key cannot keep what is borrowed inside this argument; leave the argument out \
+                 with `skip({name})`, or say an owned key: `key: Type = expression`"
+            );
+            Found::in_type(ty).borrowed(&what).map_or(Ok(()), Err)
+        }
+        Form::Option(part) => refuse_type(name, part),
+        Form::Tuple(parts) => parts.into_iter().try_for_each(|part| refuse_type(name, part)),
+    }
+}
+
+/// A `Cow` that does not borrow for the length of the program.
+fn cow(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let is_cow = path.path.segments.last().is_some_and(|last| last.ident == "Cow");
+    (is_cow && Found::in_type(ty).borrowed("").is_some()).then_some(ty)
+}
+
+/// How an argument is lent to a look-up, and owned by a key.
+enum Form<'a> {
+    /// `&T`, without the reference.
+    Reference(&'a Type),
+    Owned(&'a Type),
+    /// `Option<&T>`, without the `Option`.
+    Option(&'a Type),
+    /// `(&T, U, ..)`, a tuple with a reference in it.
+    Tuple(Vec<&'a Type>),
+}
+
+impl<'a> Form<'a> {
+    fn of(ty: &'a Type) -> Self {
+        match bare(ty) {
+            Type::Reference(reference) => Self::Reference(bare(&reference.elem)),
+            Type::Tuple(tuple) if tuple.elems.iter().any(borrows) => {
+                Self::Tuple(tuple.elems.iter().collect())
+            }
+            ty => match referring_option(ty) {
+                Some(part) => Self::Option(part),
+                None => Self::Owned(ty),
+            },
+        }
+    }
+
+    /// The type that a key has of it.
+    fn owned(&self) -> TokenStream {
+        match self {
+            Self::Owned(ty) => quote!(#ty),
+            // As these two are written by people, and as they are to be read in documentation.
+            Self::Reference(Type::Path(path)) if path.path.is_ident("str") => {
+                quote!(::std::string::String)
+            }
+            Self::Reference(Type::Slice(slice)) => {
+                let elem = &slice.elem;
+                quote!(::std::vec::Vec<#elem>)
+            }
+            Self::Reference(ty) => quote!(<#ty as ::std::borrow::ToOwned>::Owned),
+            Self::Option(part) => {
+                let part = Form::of(part).owned();
+                quote!(::core::option::Option<#part>)
+            }
+            Self::Tuple(parts) => {
+                let parts = parts.iter().map(|part| Form::of(part).owned());
+                quote!((#(#parts,)*))
+            }
+        }
+    }
+
+    /// The reference by which a key is looked up, of a value of this form.
+    fn lent(&self, library: &Path, value: TokenStream) -> TokenStream {
+        match self {
+            Self::Reference(_) => value,
+            Self::Owned(_) => quote!(&#value),
+            Self::Option(_) => quote!(&#library::Parts(#value)),
+            Self::Tuple(parts) => {
+                let parts = parts.iter().enumerate().map(|(at, part)| {
+                    let at = Index::from(at);
+                    Form::of(part).lent(library, quote!(#value.#at))
+                });
+                quote!(&#library::Parts((#(#parts,)*)))
+            }
+        }
+    }
+
+    /// The type, in a signature without lifetimes.
+    fn declared(&self) -> TokenStream {
+        match self {
+            Self::Reference(ty) => quote!(&#ty),
+            Self::Owned(ty) => quote!(#ty),
+            Self::Option(part) => {
+                let part = Form::of(part).declared();
+                quote!(::core::option::Option<#part>)
+            }
+            Self::Tuple(parts) => {
+                let parts = parts.iter().map(|part| Form::of(part).declared());
+                quote!((#(#parts,)*))
+            }
+        }
+    }
+}
+
+/// Whether a part of a tuple is a reference, or refers in a way that a key can own.
+fn borrows(ty: &Type) -> bool {
+    !matches!(Form::of(ty), Form::Owned(_))
+}
+
+/// The type inside an `Option` of a reference.
+fn referring_option(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(part) if matches!(bare(part), Type::Reference(_)) => Some(part),
+        _ => None,
+    }
 }
 
 /// What the key holds of an argument: for a reference, what owns what it refers to.
 fn owned(argument: &Argument<'_>) -> TokenStream {
-    let Some(reference) = argument.referred() else {
-        let ty = argument.ty;
-        return quote!(#ty);
-    };
-    match bare(&reference.elem) {
-        // As these two are written by people, and as they are to be read in documentation.
-        Type::Path(path) if is_str(&path.path) => quote!(::std::string::String),
-        Type::Slice(slice) => {
-            let elem = &slice.elem;
-            quote!(::std::vec::Vec<#elem>)
-        }
-        referred => quote!(<#referred as ::std::borrow::ToOwned>::Owned),
-    }
-}
-
-fn is_str(path: &Path) -> bool {
-    path.is_ident("str")
+    Form::of(argument.ty).owned()
 }
 
 /// The argument as a reference, which is what a key is looked up by. It stands where the type does,
 /// so that a compiler that finds it unfit points there.
-pub(crate) fn lent(argument: &Argument<'_>) -> TokenStream {
+pub(crate) fn lent(argument: &Argument<'_>, library: &Path) -> TokenStream {
+    let name = placed(argument);
+    let span = name.span();
+    match Form::of(argument.ty) {
+        Form::Owned(_) => quote_spanned!(span=> &#name),
+        form => form.lent(library, quote!(#name)),
+    }
+}
+
+/// A reference to the argument itself.
+pub(crate) fn referenced(argument: &Argument<'_>) -> TokenStream {
+    let name = placed(argument);
+    quote_spanned!(name.span()=> &#name)
+}
+
+fn placed(argument: &Argument<'_>) -> Ident {
     let mut name = argument.name.clone();
     let ty = argument.referred().map_or(argument.ty, |reference| &reference.elem);
-    let span = name.span().located_at(ty.span());
-    name.set_span(span);
-    match argument.referred() {
-        Some(_) => quote!(#name),
-        None => quote_spanned!(span=> &#name),
-    }
+    name.set_span(name.span().located_at(ty.span()));
+    name
 }
 
 /// The argument as [`Key::lent`] wants it, in a signature without lifetimes.
 pub(crate) fn declared(argument: &Argument<'_>) -> TokenStream {
-    let name = argument.name;
-    match argument.referred() {
-        Some(reference) => {
-            let elem = &reference.elem;
-            quote!(#name: &#elem)
-        }
-        None => {
-            let ty = argument.ty;
-            quote!(#name: #ty)
-        }
-    }
+    let (name, ty) = (argument.name, Form::of(argument.ty).declared());
+    quote!(#name: #ty)
 }

@@ -1,5 +1,6 @@
 //! What cannot be coalesced, and what to do instead.
 
+use quote::quote;
 use syn::{Error, FnArg, GenericParam, Receiver, ReceiverKind, Result, ReturnType, Type};
 
 use crate::function::{Found, Function, bare, named};
@@ -150,9 +151,13 @@ fn words(function: &Function, settings: &Settings, refusals: &mut Refusals) {
             refusals.add(Error::new(name.span(), format!("there is no argument `{name}`")));
         }
     }
-    if settings.group.is_some() {
+    if let Some(group) = &settings.group {
         for setting in settings.of_builder() {
-            let what = "belongs to the builder of the group that `group = ..` names";
+            let group = quote!(#group).to_string().replace(" . ", ".");
+            let what = format!(
+                "belongs to the builder of the group that `group = ..` names; write \
+                 `Group::builder().{setting}(..)` where `{group}` is made"
+            );
             refusals.add(Error::new(setting.span(), what));
         }
     }

@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use coalescer::coalesce;
 
 #[coalesce]
-fn optional(name: Option<&str>) -> usize {
-    name.map_or(0, str::len)
+fn optional(names: Option<&[&str]>) -> usize {
+    names.map_or(0, <[&str]>::len)
 }
 
 #[coalesce]
