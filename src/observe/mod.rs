@@ -19,11 +19,13 @@ pub mod metrics;
 mod slow;
 #[cfg(feature = "tracing")]
 mod spans;
+mod wait_end;
 
 use std::sync::Arc;
 
 pub use slow::SlowFlight;
 pub(crate) use slow::{Hook, OnSlow, SlowReport};
+pub(crate) use wait_end::WaitEnd;
 
 #[cfg(feature = "metrics")]
 use crate::stats::Stats;
@@ -37,17 +39,6 @@ pub(crate) struct Observer<K> {
     on_slow: Option<Arc<Hook<K>>>,
     #[cfg(feature = "metrics")]
     meters: metrics::Meters,
-}
-
-/// How a call's wait for an execution of others ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum WaitEnd {
-    /// The outcome is there.
-    Answered,
-    /// The deadline passed.
-    TimedOut,
-    /// The call leads an execution now.
-    Led,
 }
 
 impl<K> Observer<K> {

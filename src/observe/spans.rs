@@ -17,7 +17,7 @@ use std::time::Duration;
 use tracing::span::{EnteredSpan, Id};
 use tracing::{Level, Span, field, span, span_enabled};
 
-use super::WaitEnd;
+use super::wait_end::WaitEnd;
 use crate::in_flight::called;
 use crate::sync::thread_of;
 use crate::wait::clock::Nanos;
