@@ -37,30 +37,19 @@ where
     E: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// Has `f` run by the executor if this call leads, and gives a [`Ticket`] to wait with.
-    ///
-    /// As [`execute`](Self::execute), but the leader's function runs where the builder's
-    /// [`executor`](crate::Builder::executor) runs it, and nothing waits here: a follower's ticket waits,
-    /// when and where you like. Calls of both kinds share flights. This returns as soon as the
-    /// executor has the job, which may take as long as the job where the executor runs it at once.
-    ///
-    /// The flight starts now. Time in the executor's queue counts as the function's own, for the
-    /// window and for [`leader_timeout`](crate::Builder::leader_timeout).
+    /// As [`Coalescer::submit`], with a function of this call.
     ///
     /// # Errors
     ///
-    /// [`Rejected`](Error::Rejected) if the executor does not take the job. Whatever else there is
-    /// to tell, the ticket tells.
+    /// As [`Coalescer::submit`].
     ///
     /// # Panics
     ///
-    /// If the builder was given no executor. Panics of the key's `Hash`, `Eq` and [`ToKey`], and of
-    /// the executor, go on through this call.
+    /// As [`Coalescer::submit`].
     ///
     /// # Deadlocks
     ///
-    /// A function that waits for the ticket of a job, while every thread of the pool does, waits
-    /// for ever: see [`max_wait`](crate::Builder::max_wait).
+    /// As [`Coalescer::submit`].
     ///
     /// # Examples
     ///
@@ -145,6 +134,8 @@ where
     /// assert_eq!(sum, 14);
     /// # Ok::<(), coalescer::Error<std::convert::Infallible>>(())
     /// ```
+    #[doc(alias = "DoChan")]
+    #[doc(alias = "spawn")]
     #[track_caller]
     pub fn submit<Q>(&self, key: &Q) -> Result<Ticket<K, V, E>, Error<E>>
     where

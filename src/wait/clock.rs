@@ -336,6 +336,10 @@ impl Default for ManualClock {
     }
 }
 
+// A panic that passes through a call leaves no alarm behind.
+impl std::panic::UnwindSafe for ManualClock {}
+impl std::panic::RefUnwindSafe for ManualClock {}
+
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManualClock").field("now", &self.now()).finish_non_exhaustive()
