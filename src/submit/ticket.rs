@@ -103,7 +103,7 @@ where
     /// # Panics
     ///
     /// As the executor does, if this wait takes over; and as the function does, if a follower's
-    /// ticket would have deadlocked and runs the function itself ([`OnDeadlock::Bypass`]).
+    /// ticket would have deadlocked and runs the function itself ([`OnDeadlock::Bypass`](crate::OnDeadlock::Bypass)).
     ///
     /// # Deadlocks
     ///
