@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_word() {
-        let settings = include_str!("../../../src/settings.rs");
+        let settings = include_str!("../../../src/settings/setters.rs");
         let setters = settings.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
         let setters = setters.filter(|setter| setter.contains("(mut self"));
         let names = setters.filter_map(|setter| setter.split('(').next()).chain(OF_BUILDER);
