@@ -1,6 +1,5 @@
 //! [`Builder`]: settings, and all that depends on the types of keys and values.
 
-use std::any::TypeId;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
@@ -71,8 +70,8 @@ use crate::wait::manual_clock::ManualClock;
 pub struct Builder<T, K, V, S = DefaultHashBuilder> {
     pub(crate) settings: Settings,
     name: Option<Arc<str>>,
-    sharing: Option<Sharing<V>>,
-    on_slow: Option<OnSlow<K>>,
+    pub(crate) sharing: Option<Sharing<V>>,
+    pub(crate) on_slow: Option<OnSlow<K>>,
     hasher: S,
     product: PhantomData<fn() -> T>,
 }
@@ -387,16 +386,7 @@ impl<K, V, S: BuildHasher> Builder<ForCoalescer, K, V, S> {
     }
 }
 
-impl<K: 'static, V: 'static, S> Builder<ForCoalescer, K, V, S> {
-    /// The part of a builder that a manager compares.
-    pub(crate) fn compared(&self) -> Compared {
-        Compared {
-            settings: self.settings.clone(),
-            sharing: self.sharing.as_ref().map(|sharing| sharing.function),
-            on_slow: self.on_slow.as_ref().map(|slow| (slow.after, slow.function)),
-        }
-    }
-
+impl<K, V, S> Builder<ForCoalescer, K, V, S> {
     /// Panics if there is a name: a manager gives them.
     #[track_caller]
     pub(crate) fn without_name(self) -> Self {
@@ -406,27 +396,6 @@ impl<K: 'static, V: 'static, S> Builder<ForCoalescer, K, V, S> {
             self.name.as_deref().unwrap_or_default()
         );
         self
-    }
-}
-
-/// All that a builder says of a coalescer, except its name and its hasher. The type of a hasher is a
-/// part of the coalescer's type. Functions are compared by their types.
-#[derive(Clone, Debug)]
-pub(crate) struct Compared {
-    settings: Settings,
-    sharing: Option<TypeId>,
-    on_slow: Option<(Duration, TypeId)>,
-}
-
-impl Compared {
-    /// The first setting in which the two differ, by the name of its method.
-    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
-        let functions = [
-            ("share_if", self.sharing == other.sharing),
-            ("on_slow", self.on_slow == other.on_slow),
-        ];
-        let differing = functions.into_iter().find(|(_, is_same)| !is_same);
-        self.settings.differs_in(&other.settings).or(differing.map(|(name, _)| name))
     }
 }
 

@@ -23,9 +23,11 @@ use crate::sync::Handle;
 /// Coalesces calls of one function by its argument.
 ///
 /// The first call of a key is the **leader**: it runs the function on its own thread. Calls that
-/// come meanwhile are **followers** and wait for its outcome. For a **window** after the start, a
+/// arrive while it runs are **followers** and wait for its outcome. For a **window** after the start, a
 /// **late** call gets a success without waiting. The window is
 /// [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) unless the builder says otherwise.
+///
+/// Calls of one key must be interchangeable: use it for reads, or for writes that are idempotent.
 ///
 /// It is a handle: clones share the function, the flights and the counters. The function is boxed,
 /// so the type has no closure in it and can be a field of a struct.
@@ -51,6 +53,10 @@ use crate::sync::Handle;
 /// assert_eq!(*users.by_name.execute("ada").unwrap(), 1815);
 /// assert!(users.by_name.execute("nobody").unwrap_err().is_failed());
 /// ```
+#[doc(alias = "singleflight")]
+#[doc(alias = "single_flight")]
+#[doc(alias = "dedupe")]
+#[doc(alias = "cache")]
 pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
     pub(crate) group: Group<K, V, E, S>,
     pub(crate) load: Arc<Load<K, V, E>>,
@@ -145,6 +151,11 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// assert_eq!(*lengths.execute("four").unwrap(), 4);
     /// ```
     #[inline]
+    #[doc(alias = "get")]
+    #[doc(alias = "get_with")]
+    #[doc(alias = "get_or_insert_with")]
+    #[doc(alias = "Do")]
+    #[doc(alias = "work")]
     pub fn execute<Q>(&self, key: &Q) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
@@ -154,8 +165,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
     ///
-    /// The time counts from the call's begin. It bounds waiting only: a leader's own function is
-    /// never interrupted. A timeout too long to be a point in time is no timeout.
+    /// The time counts from the start of the call. It bounds waiting only: a leader's own function
+    /// is never interrupted. A timeout too long to be a point in time is no timeout.
     ///
     /// # Errors
     ///
@@ -165,12 +176,25 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// # Examples
     ///
     /// ```
+    /// use std::sync::{Arc, Barrier};
     /// use std::time::Duration;
     /// use coalescer::Coalescer;
     ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// // Nobody runs this key: the call leads, and a zero timeout does not matter.
-    /// assert_eq!(*squares.execute_timeout(&7, Duration::ZERO).unwrap(), 49);
+    /// let (started, finish) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    /// let (running, end) = (started.clone(), finish.clone());
+    /// let squares = Coalescer::new(move |n: &u64| {
+    ///     running.wait();
+    ///     end.wait();
+    ///     Ok::<u64, ()>(n * n)
+    /// });
+    /// std::thread::scope(|s| {
+    ///     let leader = s.spawn(|| squares.execute(&7));
+    ///     started.wait();
+    ///     let late = squares.execute_timeout(&7, Duration::from_millis(1));
+    ///     assert!(late.unwrap_err().is_timeout());
+    ///     finish.wait();
+    ///     assert_eq!(*leader.join().unwrap().unwrap(), 49); // it goes on for the others
+    /// });
     /// ```
     pub fn execute_timeout<Q>(&self, key: &Q, timeout: Duration) -> Result<Handle<V>, Error<E>>
     where
@@ -192,9 +216,15 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// use std::time::{Duration, Instant};
     /// use coalescer::Coalescer;
     ///
+    /// // One deadline for all calls that a request makes.
     /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
     /// let deadline = Instant::now() + Duration::from_secs(1);
-    /// assert_eq!(*squares.execute_deadline(&7, deadline).unwrap(), 49);
+    /// let mut sum = 0;
+    /// for n in [3, 4] {
+    ///     sum += *squares.execute_deadline(&n, deadline)?;
+    /// }
+    /// assert_eq!(sum, 25);
+    /// # Ok::<(), coalescer::Error<()>>(())
     /// ```
     pub fn execute_deadline<Q>(&self, key: &Q, deadline: Instant) -> Result<Handle<V>, Error<E>>
     where
@@ -219,8 +249,21 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// ```
     /// use coalescer::Coalescer;
     ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert_eq!(*squares.try_execute(&7).unwrap(), 49);
+    /// use std::sync::{Arc, Barrier};
+    ///
+    /// let (started, finish) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    /// let (running, end) = (started.clone(), finish.clone());
+    /// let squares = Coalescer::new(move |n: &u64| {
+    ///     running.wait();
+    ///     end.wait();
+    ///     Ok::<u64, ()>(n * n)
+    /// });
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| squares.execute(&7));
+    ///     started.wait();
+    ///     assert!(squares.try_execute(&7).unwrap_err().would_block());
+    ///     finish.wait();
+    /// });
     /// ```
     pub fn try_execute<Q>(&self, key: &Q) -> Result<Handle<V>, Error<E>>
     where
@@ -229,10 +272,10 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::TRY).map(|answered| answered.value)
     }
 
-    /// A value whose computation began after this call did.
+    /// A value whose computation starts after this call.
     ///
-    /// Results in the window are passed by. If an execution is under way, this call waits until it
-    /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
+    /// Results in the window do not serve it. If an execution is under way, this call waits until it
+    /// has ended. Then one more execution starts, and every fresh call that arrived in between shares
     /// it. So any number of fresh calls cost a key one execution at a time, unless the flight they
     /// would share is full ([`max_requests`](Builder::max_requests)) or the one they wait for is stuck
     /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end. All that
@@ -279,12 +322,12 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         Request::new(self, key)
     }
 
-    /// Detaches the flight or the result of this key, and says whether there was one.
+    /// Removes the flight or the result of this key, and returns whether there was one.
     ///
-    /// A call that begins after this returned never gets an outcome of an execution that began
-    /// before it, and no such outcome is retained. So commit a write first and forget then. Calls
-    /// that wait already still get what they wait for. Never waits for a function, and may be called
-    /// from inside the function with the same key.
+    /// A call that starts after this returned never gets an outcome of an execution that started
+    /// before it, and no such outcome is retained. So commit a write first, then forget. Calls that
+    /// wait already still get their outcome. It never waits for a function, and may be called from
+    /// inside the function with the same key.
     ///
     /// # Examples
     ///
@@ -296,6 +339,9 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// assert!(squares.forget(&7));
     /// assert!(!squares.forget(&7));
     /// ```
+    #[doc(alias = "invalidate")]
+    #[doc(alias = "remove")]
+    #[doc(alias = "evict")]
     pub fn forget<Q>(&self, key: &Q) -> bool
     where
         Q: ?Sized + ToKey<K>,
@@ -314,6 +360,8 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     /// squares.execute(&7).unwrap();
     /// assert_eq!(squares.forget_all(), 1);
     /// ```
+    #[doc(alias = "clear")]
+    #[doc(alias = "invalidate_all")]
     pub fn forget_all(&self) -> usize {
         self.group.forget_all()
     }
@@ -367,7 +415,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
     ///
-    /// Meant for whoever answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
+    /// Meant for the code that answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
     /// the recorder is called while no lock is held.
     ///
     /// # Examples

@@ -13,6 +13,7 @@
 use std::any::TypeId;
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::sync::{is_panicking, this_thread};
@@ -209,6 +210,10 @@ impl Job {
         contain(|| self.0.run());
     }
 }
+
+// A panic of the function ends in the job (S21).
+impl UnwindSafe for Job {}
+impl RefUnwindSafe for Job {}
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::builder::{Builder, ForGroup};
+#[cfg(doc)]
+use crate::coalescer::Coalescer;
 use crate::core::{Core, Patience, Want};
 use crate::engine::answer::Answer;
 use crate::engine::call::Call;
@@ -20,17 +22,33 @@ use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::sync::Handle;
 
-/// Coalesces calls by key; each call brings the function that it would run.
+/// Coalesces calls by key; each call brings the function that it would run. Calls of one key must be
+/// interchangeable: use it for reads, or for writes that are idempotent, since of several calls one
+/// function runs.
 ///
 /// The first call of a key is the **leader**: it runs its function on its own thread. Calls that
-/// come meanwhile are **followers**: they wait, their functions are dropped without running, and
-/// all get the leader's outcome. The window is zero unless the builder says otherwise, so nothing
-/// is kept: a pure single flight.
+/// arrive while it runs are **followers**: they wait, their functions are dropped without running,
+/// and all get the leader's outcome. The window is zero unless the builder sets one, so nothing is
+/// kept: a pure single flight.
 ///
-/// A group is a handle: clones share the same flights. Use [`Coalescer`](crate::Coalescer) where
-/// every call runs the same function.
+/// A group is a handle: clones share the same flights. Use [`Coalescer`] where every call runs the
+/// same function; its methods have the full documentation of each verb.
+///
+/// Take a pooled connection, a permit or a lock **inside** the function, never before the call: a
+/// call that follows needs none.
 ///
 /// # Examples
+///
+/// A group in a `static`:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use coalescer::Group;
+///
+/// static PRICES: LazyLock<Group<String, u64, std::io::Error>> = LazyLock::new(Group::new);
+///
+/// assert_eq!(*PRICES.execute("tea", || Ok(3)).unwrap(), 3);
+/// ```
 ///
 /// The functions may borrow from the caller:
 ///
@@ -42,6 +60,9 @@ use crate::sync::Handle;
 /// let length = group.execute("/index.html", || Ok(page.len())).unwrap();
 /// assert_eq!(*length, 6);
 /// ```
+#[doc(alias = "singleflight")]
+#[doc(alias = "single_flight")]
+#[doc(alias = "dedupe")]
 pub struct Group<K, V, E, S = DefaultHashBuilder> {
     pub(crate) core: Arc<Core<K, V, E, S>>,
 }
@@ -109,32 +130,23 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.call_with(key, want, WithoutKey(f))
     }
 
-    /// The value for this key: from the window, from a running execution, or by running `f`.
+    /// As [`Coalescer::execute`], with a function of this call.
     ///
-    /// A leader runs `f` on this thread and blocks for as long as `f` does. A follower blocks until
-    /// its flight ends, at most for the builder's [`max_wait`](Builder::max_wait); its `f` is
-    /// dropped without running, unless it takes over from a stuck leader
-    /// ([`leader_timeout`](Builder::leader_timeout)) or the outcome cannot be shared
+    /// A follower's `f` is dropped without running, unless it takes over from a stuck leader
+    /// ([`leader_timeout`](crate::Settings::leader_timeout)) or the outcome cannot be shared
     /// ([`share_if`](Builder::share_if)).
     ///
     /// # Errors
     ///
-    /// [`Failed`](Error::Failed) with the function's error, the same for everyone who waited;
-    /// [`LeaderPanicked`](Error::LeaderPanicked) for the followers of a function that panicked;
-    /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
+    /// As [`Coalescer::execute`].
     ///
     /// # Panics
     ///
-    /// If this call runs `f` and `f` panics, the panic goes on through this call. So do panics of
-    /// the key's `Hash`, `Eq` and [`ToKey`], and of the destructors of results that this call drops
-    /// because their window is over.
+    /// As [`Coalescer::execute`]. A panic of an `f` that this call runs goes on through this call.
     ///
     /// # Deadlocks
     ///
-    /// `f` may call this group, or others, with other keys. A call that would wait for its own
-    /// thread, directly or over a chain of threads, is refused with `WouldDeadlock`. What has no
-    /// part in a flight is not seen: a lock that this thread holds and `f` on the leader's thread
-    /// wants, or a job that `f` waits for in a thread pool.
+    /// As [`Coalescer::execute`].
     ///
     /// # Examples
     ///
@@ -146,6 +158,9 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(*name, "ada");
     /// # Ok::<(), coalescer::Error<std::io::Error>>(())
     /// ```
+    #[doc(alias = "Do")]
+    #[doc(alias = "work")]
+    #[doc(alias = "get_with")]
     pub fn execute<Q, F>(&self, key: &Q, f: F) -> Result<Handle<V>, Error<E>>
     where
         Q: ?Sized + ToKey<K>,
@@ -154,25 +169,28 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::ANY, f).map(|answered| answered.value)
     }
 
-    /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
-    ///
-    /// The time counts from the call's begin. It bounds waiting only: a leader's own function is
-    /// never interrupted. A timeout too long to be a point in time is no timeout.
+    /// As [`Coalescer::execute_timeout`], with a function of this call.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](Error::TimedOut) at the deadline; the execution goes on for the others, and an
-    /// outcome that is there by then wins. Otherwise as `execute`.
+    /// As [`Coalescer::execute_timeout`].
     ///
     /// # Examples
     ///
     /// ```
+    /// use std::sync::Barrier;
     /// use std::time::Duration;
     /// use coalescer::Group;
     ///
     /// let group: Group<u64, u64, ()> = Group::new();
-    /// // Nobody runs this key: the call leads, and a zero timeout does not matter.
-    /// assert_eq!(*group.execute_timeout(&7, Duration::ZERO, || Ok(49)).unwrap(), 49);
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); finish.wait(); Ok(49) }));
+    ///     started.wait();
+    ///     let late = group.execute_timeout(&7, Duration::from_millis(1), || Ok(0));
+    ///     assert!(late.unwrap_err().is_timeout());
+    ///     finish.wait();
+    /// });
     /// ```
     pub fn execute_timeout<Q, F>(
         &self,
@@ -188,21 +206,28 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, want, f).map(|answered| answered.value)
     }
 
-    /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
+    /// As [`Coalescer::execute_deadline`], with a function of this call.
     ///
     /// # Errors
     ///
-    /// As `execute_timeout`.
+    /// As [`Coalescer::execute_deadline`].
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::time::{Duration, Instant};
+    /// use std::sync::Barrier;
+    /// use std::time::Instant;
     /// use coalescer::Group;
     ///
     /// let group: Group<u64, u64, ()> = Group::new();
-    /// let deadline = Instant::now() + Duration::from_secs(1);
-    /// assert_eq!(*group.execute_deadline(&7, deadline, || Ok(49)).unwrap(), 49);
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); finish.wait(); Ok(49) }));
+    ///     started.wait();
+    ///     let late = group.execute_deadline(&7, Instant::now(), || Ok(0));
+    ///     assert!(late.unwrap_err().is_timeout());
+    ///     finish.wait();
+    /// });
     /// ```
     pub fn execute_deadline<Q, F>(
         &self,
@@ -218,15 +243,11 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, want, f).map(|answered| answered.value)
     }
 
-    /// Never waits for another call: a value from the window, or this call leads.
-    ///
-    /// A call that leads runs `f` to its end, however long that takes. A key that this thread leads
-    /// itself is refused with `WouldDeadlock` here too, as trying again would not help.
+    /// As [`Coalescer::try_execute`], with a function of this call.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](Error::WouldBlock) if an execution is under way that this call would have to
-    /// wait for. Otherwise as [`execute`](Self::execute).
+    /// As [`Coalescer::try_execute`].
     ///
     /// # Examples
     ///
@@ -235,12 +256,12 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// use coalescer::Group;
     ///
     /// let group: Group<u64, u64, ()> = Group::new();
-    /// let (started, tried) = (Barrier::new(2), Barrier::new(2));
+    /// let (started, finish) = (Barrier::new(2), Barrier::new(2));
     /// std::thread::scope(|s| {
-    ///     s.spawn(|| group.execute(&7, || { started.wait(); tried.wait(); Ok(49) }));
+    ///     s.spawn(|| group.execute(&7, || { started.wait(); finish.wait(); Ok(49) }));
     ///     started.wait();
     ///     assert!(group.try_execute(&7, || Ok(0)).unwrap_err().would_block());
-    ///     tried.wait();
+    ///     finish.wait();
     /// });
     /// ```
     pub fn try_execute<Q, F>(&self, key: &Q, f: F) -> Result<Handle<V>, Error<E>>
@@ -251,18 +272,11 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::TRY, f).map(|answered| answered.value)
     }
 
-    /// A value whose computation began after this call did.
-    ///
-    /// Results in the window are passed by. If an execution is under way, this call waits until it
-    /// has ended; then one execution more begins, and every fresh call that came meanwhile shares
-    /// it. So any number of fresh calls cost a key one execution at a time, unless the flight they
-    /// would share is full ([`max_requests`](Builder::max_requests)) or the one they wait for is stuck
-    /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end. All that
-    /// a call waits for others is bounded by [`max_wait`](Builder::max_wait).
+    /// As [`Coalescer::execute_fresh`], with a function of this call.
     ///
     /// # Errors
     ///
-    /// As [`execute`](Self::execute).
+    /// As [`Coalescer::execute_fresh`].
     ///
     /// # Examples
     ///
@@ -284,7 +298,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::FRESH, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::call`](crate::Coalescer::call); `run` and `outcome` take the function.
+    /// As [`Coalescer::call`]; `run` and `outcome` take the function.
     ///
     /// # Examples
     ///
@@ -300,12 +314,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Request::new(self, key)
     }
 
-    /// Detaches the flight or the result of this key, and says whether there was one.
-    ///
-    /// A call that begins after this returned never gets an outcome of an execution that began
-    /// before it, and no such outcome is retained. So commit a write first and forget then. Calls
-    /// that wait already still get what they wait for. Never waits for a function, and may be called
-    /// from inside the function of the same key.
+    /// As [`Coalescer::forget`].
     ///
     /// # Examples
     ///
@@ -319,6 +328,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(*group.execute("price", || Ok(12)).unwrap(), 12);
     /// assert!(!group.forget("never asked"));
     /// ```
+    #[doc(alias = "invalidate")]
+    #[doc(alias = "remove")]
     pub fn forget<Q>(&self, key: &Q) -> bool
     where
         Q: ?Sized + ToKey<K>,
@@ -326,7 +337,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.core.table.forget(self.core.hash(key), key)
     }
 
-    /// Forgets every key, and says how many flights and results there were.
+    /// As [`Coalescer::forget_all`].
     ///
     /// # Examples
     ///
@@ -340,6 +351,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// }
     /// assert_eq!(group.forget_all(), 3);
     /// ```
+    #[doc(alias = "clear")]
     pub fn forget_all(&self) -> usize {
         self.core.table.forget_all()
     }
@@ -358,10 +370,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.core.table.stats()
     }
 
-    /// Every flight under way, the oldest first; empty when every call has returned.
-    ///
-    /// Meant for a status page. It goes through all keys, retained ones too, and holds the lock of
-    /// one shard at a time while it does.
+    /// As [`Coalescer::in_flight`].
     ///
     /// # Examples
     ///
@@ -382,10 +391,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.core.table.in_flight(|_| ())
     }
 
-    /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
-    ///
-    /// Meant for whoever answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
-    /// the recorder is called while no lock is held.
+    /// As [`Coalescer::publish_metrics`].
     ///
     /// # Examples
     ///

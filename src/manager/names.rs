@@ -4,10 +4,12 @@
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::builder::Compared;
+use crate::builder::Builder;
 use crate::manager::error::NameError;
 use crate::manager::report::Managed;
+use crate::settings::Settings;
 use crate::sync::Mutex;
 
 /// A type, identified by its id and shown by its name.
@@ -20,6 +22,35 @@ pub(crate) struct TypeOf {
 impl TypeOf {
     pub(crate) fn of<T: 'static>() -> Self {
         Self { id: TypeId::of::<T>(), name: type_name::<T>() }
+    }
+}
+
+/// All that a builder says of a coalescer, except its name and its hasher. The type of a hasher is a
+/// part of the coalescer's type. Functions are compared by their types.
+#[derive(Clone, Debug)]
+pub(crate) struct Compared {
+    settings: Settings,
+    sharing: Option<TypeId>,
+    on_slow: Option<(Duration, TypeId)>,
+}
+
+impl Compared {
+    pub(crate) fn of<T, K, V, S>(builder: &Builder<T, K, V, S>) -> Self {
+        Self {
+            settings: builder.settings.clone(),
+            sharing: builder.sharing.as_ref().map(|sharing| sharing.function),
+            on_slow: builder.on_slow.as_ref().map(|slow| (slow.after, slow.function)),
+        }
+    }
+
+    /// The first setting in which the two differ, by the name of its method.
+    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        let functions = [
+            ("share_if", self.sharing == other.sharing),
+            ("on_slow", self.on_slow == other.on_slow),
+        ];
+        let differing = functions.into_iter().find(|(_, is_same)| !is_same);
+        self.settings.differs_in(&other.settings).or(differing.map(|(name, _)| name))
     }
 }
 

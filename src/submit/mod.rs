@@ -134,6 +134,8 @@ where
     /// assert_eq!(sum, 14);
     /// # Ok::<(), coalescer::Error<std::convert::Infallible>>(())
     /// ```
+    #[doc(alias = "DoChan")]
+    #[doc(alias = "spawn")]
     #[track_caller]
     pub fn submit<Q>(&self, key: &Q) -> Result<Ticket<K, V, E>, Error<E>>
     where

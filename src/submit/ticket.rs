@@ -1,6 +1,7 @@
 //! [`Ticket`]: the handle that a submitted call waits with.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -382,6 +383,10 @@ impl<K, V, E> Ticket<K, V, E> {
         self.look().is_some_and(|answer| answer.is_err())
     }
 }
+
+// A panic that passes a wait leaves the ticket in one of its states (S23).
+impl<K, V, E> UnwindSafe for Ticket<K, V, E> {}
+impl<K, V, E> RefUnwindSafe for Ticket<K, V, E> {}
 
 impl<K: fmt::Debug, V, E> fmt::Debug for Ticket<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,12 @@
 //! Calls by a borrowed form of the key.
 
 use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coalescer::{Coalescer, Group, ManualClock, ToKey};
+use coalescer::{Coalescer, Group, ManualClock, Parts, ToKey};
 
 use crate::support::{MS, Numbers, lead, watched};
 
@@ -175,5 +177,43 @@ fn a_number_that_a_type_of_the_user_stands_for_is_made_by_a_leader_only() {
             assert_eq!(*group.execute(&key, || Ok(2)).unwrap(), 1);
         }
         assert_eq!(key.made.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_tuple_with_text_is_found_by_its_borrowed_form() {
+    // S1
+    watched(|| {
+        let runs = |key: &(String, u64)| Ok::<String, ()>(format!("{}/{}", key.0, key.1));
+        let users = Coalescer::builder().window(Duration::MAX).build(runs);
+        let owned = ("acme".to_owned(), 7);
+        assert_eq!(*users.execute(&("acme", 7)).unwrap(), "acme/7");
+        assert_eq!(*users.execute(&owned).unwrap(), "acme/7");
+        assert_eq!(*users.execute(&Parts((&owned.0[..], &7))).unwrap(), "acme/7");
+        assert_eq!(users.stats().executed_requests, 1);
+        assert!(users.forget(&("acme", 7)));
+
+        let by_three = Coalescer::new(|key: &(u8, String, String)| Ok::<_, ()>(format!("{key:?}")));
+        assert_eq!(*by_three.execute(&(1, "a", "b")).unwrap(), r#"(1, "a", "b")"#);
+        let by_four = Coalescer::new(|key: &(String, u8, String, i32)| Ok::<_, ()>(key.3));
+        assert_eq!(*by_four.execute(&("a", 1, "b", -4)).unwrap(), -4);
+    });
+}
+
+#[test]
+fn parts_of_every_form_find_a_tuple() {
+    // S1
+    watched(|| {
+        type Key = (PathBuf, Vec<u8>, Option<String>, Arc<str>, u32);
+        let group: Group<Key, u32, ()> = Group::builder().window(Duration::MAX).build();
+        let path = Path::new("/etc");
+        let name = Some("ada");
+        let key = Parts((path, &[1, 2][..], &Parts(name), "tea", &7));
+        assert_eq!(*group.execute(&key, || Ok(1)).unwrap(), 1);
+        let owned = (path.to_owned(), vec![1, 2], Some("ada".to_owned()), "tea".into(), 7);
+        assert_eq!(*group.execute(&owned, || Ok(2)).unwrap(), 1);
+        let none = Parts((path, &[1, 2][..], &Parts(None::<&str>), "tea", &7));
+        assert!(!group.forget(&none));
+        assert!(group.forget(&key));
     });
 }

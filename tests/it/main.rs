@@ -29,6 +29,7 @@ mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
 mod panics;
+mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
 mod requests;

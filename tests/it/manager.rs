@@ -542,3 +542,49 @@ fn what_it_knows_is_read_as_json() {
         assert_eq!(*page, (flights.to_owned(), stats));
     });
 }
+
+#[test]
+fn it_adopts_a_coalescer_that_was_built_elsewhere() {
+    // S51
+    watched(|| {
+        let manager = endless();
+        let build = || Coalescer::builder().name("own").window(Duration::MAX).build(length);
+        let (lengths, other) = (build(), build());
+        manager.adopt("lengths", &lengths).unwrap();
+        lengths.execute("four").unwrap();
+        assert_eq!(
+            (manager.stats().coalescers[0].name.as_str(), executed(&manager)),
+            ("lengths", 1)
+        );
+        let found: Lengths = manager.get("lengths").unwrap();
+        assert_eq!((found.name(), found.stats().total_requests), (Some("own"), 1));
+
+        manager.adopt("lengths", &lengths.clone()).unwrap();
+        let taken = NameError::Taken { name: "lengths".into() };
+        assert_eq!(manager.adopt("lengths", &other).unwrap_err(), taken);
+        assert_eq!(manager.named("lengths", length).unwrap_err(), taken);
+        manager.named("made", length).unwrap();
+        assert!(matches!(manager.adopt("made", &lengths), Err(NameError::Taken { .. })));
+        assert_eq!(manager.forget_all(), 1);
+    });
+}
+
+#[test]
+fn a_weak_handle_does_not_keep_it_alive() {
+    // S47
+    watched(|| {
+        let kept = Arc::new(());
+        let manager = endless();
+        let (weak, held) = (manager.downgrade(), Arc::clone(&kept));
+        let look = move |_: &u8| {
+            let flights = weak.upgrade().map(|manager| manager.in_flight().len());
+            Ok::<_, ()>((flights, Arc::strong_count(&held)))
+        };
+        let looks = manager.named("looks", look).unwrap();
+        assert_eq!(looks.execute(&1).unwrap().0, Some(1));
+        drop(manager);
+        assert_eq!(looks.execute(&2).unwrap().0, None);
+        drop(looks);
+        assert_eq!(Arc::strong_count(&kept), 1);
+    });
+}

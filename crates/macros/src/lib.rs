@@ -37,6 +37,10 @@ mod settings;
 /// # Ok::<(), coalescer::Error<DbError>>(())
 /// ```
 ///
+/// The attribute also generates a way to the function's flights: `find_user::coalescer()` is its
+/// `Group`, and `find_user::forget("acme", 7)` forgets. For a method they are functions beside it,
+/// `Users::find_coalescer()` and `Users::find_forget(..)`; see [below](#the-way-to-the-flights).
+///
 /// Each function has a group of its own, which lives as long as the program. Two functions never
 /// share, whatever their names and arguments are. What leaders, followers and late calls do, how long
 /// a call may block, its panics and its deadlocks: all of it is as `Group::execute` says.
@@ -83,8 +87,10 @@ mod settings;
 /// References are looked up as they are: `find_user("acme", 7)` makes a `String` only if it starts a
 /// flight. The leader's function gets a clone of what it takes by value.
 ///
-/// **`skip(..)`** leaves arguments out: what is a means and no question, such as a connection. The
-/// function runs with those of the call that leads. This is also how an argument can be `&mut`.
+/// An `Option<&T>`, and a tuple with references in it, are looked up in the same way.
+///
+/// **`skip(..)`** leaves arguments out that are a means and no question, such as a pool. The function
+/// runs with those of the call that leads. This is also how an argument can be `&mut`.
 ///
 /// **`key = ..`** says what the key is, and all else is left out: an argument, several, or none with
 /// `key = ()`. Any other expression comes with its type; if it begins with `&`, it is only borrowed,
@@ -92,12 +98,15 @@ mod settings;
 ///
 /// ```
 /// use coalescer::coalesce;
-/// # struct Connection; impl Connection { fn count(&mut self, _: &str) -> u64 { 3 } }
+/// # #[derive(Debug)] struct DbError;
+/// # struct Pool; struct Connection;
+/// # impl Pool { fn get(&self) -> Result<Connection, DbError> { Ok(Connection) } }
+/// # impl Connection { fn count(&mut self, _: &str) -> Result<u64, DbError> { Ok(3) } }
 /// # struct Query { table: String, comment: String }
 ///
-/// #[coalesce(skip(connection))]
-/// fn count(connection: &mut Connection, table: &str) -> u64 {
-///     connection.count(table)
+/// #[coalesce(skip(pool))]
+/// fn count(pool: &Pool, table: &str) -> Result<u64, DbError> {
+///     pool.get()?.count(table)
 /// }
 ///
 /// #[coalesce(key: String = &query.table)]
@@ -105,10 +114,19 @@ mod settings;
 ///     vec![1, 2, 3]
 /// }
 ///
-/// assert_eq!(*count(&mut Connection, "users").unwrap(), 3);
+/// assert_eq!(*count(&Pool, "users").unwrap(), 3);
 /// let query = Query { table: "users".into(), comment: "for the start page".into() };
 /// assert_eq!(rows(&query).unwrap().len(), 3);
 /// ```
+///
+/// <div class="warning">
+///
+/// **Take the connection inside the function**, as above, and never as an argument. A caller that
+/// takes a pooled connection (or a permit, a lock, a transaction) before the call holds it while it
+/// follows, so the pool is as busy as without coalescing. With 16 threads, a pool of 4 and a query
+/// of 200 ms: 4 executions and 802 ms if it is taken before, 1 execution and 201 ms inside.
+///
+/// </div>
 ///
 /// Whatever is left out, calls that differ in nothing else share one value. So what the function's
 /// value depends on must be in the key, above all who may see it.
@@ -176,7 +194,7 @@ mod settings;
 /// # What does not compile
 ///
 /// `async` and `const` functions; `&mut` arguments that are not in `skip(..)`, and `&mut self`;
-/// arguments of which no key can be made, and those that borrow inside (`Option<&str>`); patterns in
+/// arguments of which no key can be made, and those that borrow inside (`&[&str]`, a `Cow`); patterns in
 /// place of names; generic functions that do not say their key; methods that do not say what `self`
 /// is; a `Result` under another name (`type Found = Result<..>`), whose errors would be taken for
 /// values. Each says what to do instead.

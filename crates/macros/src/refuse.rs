@@ -103,7 +103,7 @@ fn arguments(function: &Function, settings: &Settings, refusals: &mut Refusals) 
         if let Some(mutability) = mutability.filter(|_| !settings.skips(&name.to_string())) {
             let what = format!(
                 "what a call writes here the calls that share its value would not see; return it, \
-                 or write `skip({name})` if it is only a means, such as a connection"
+                 or write `skip({name})` if it is only a means, such as a buffer"
             );
             refusals.add(Error::new_spanned(mutability, what));
         }

@@ -32,7 +32,7 @@ const WORDS: [(&str, &str); 23] = [
     ("precise_clock", "precise_clock"),
     ("executor", "executor = |job: Job| job.run()"),
     ("key", "key = id"),
-    ("skip", "skip(connection)"),
+    ("skip", "skip(pool)"),
     ("group", "group = self.users"),
     ("associated", "associated"),
     ("crate", "crate = my_crate::coalescer"),
@@ -146,7 +146,7 @@ impl Settings {
 
     fn read_skip(&mut self, input: ParseStream, word: &Ident) -> Result<()> {
         if !input.peek(syn::token::Paren) {
-            let what = "needs the names of arguments, as in `skip(connection)`";
+            let what = "needs the names of arguments, as in `skip(pool)`";
             return Err(Error::new(word.span(), what));
         }
         let names;
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_word() {
-        let settings = include_str!("../../../src/settings.rs");
+        let settings = include_str!("../../../src/settings/setters.rs");
         let setters = settings.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
         let setters = setters.filter(|setter| setter.contains("(mut self"));
         let names = setters.filter_map(|setter| setter.split('(').next()).chain(OF_BUILDER);
