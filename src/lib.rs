@@ -75,6 +75,8 @@
 //! | `#[coalesce]` (feature `macros`) | the annotated function | you want a plain function whose arguments are the key |
 //! | [`Manager`] | each call, which finds its coalescer by the function's type or by a name | a program has many coalescers, and you want their counters together |
 //!
+//! A [`Builder`] has all settings. [`Settings`] holds them as a value, for several coalescers.
+//!
 //! [`error_window`]: Builder::error_window
 //! [`executor`]: Builder::executor
 //! [`submit`]: Coalescer::submit
