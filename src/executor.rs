@@ -100,20 +100,6 @@ where
     }
 }
 
-/// What a closure that is an [`Executor`] returns: nothing, or a `Result<(), _>` whose error says
-/// that the job was not taken. Implemented for these two only.
-///
-/// # Examples
-///
-/// ```
-/// fn is_an_executor(_: &impl coalescer::Executor) {}
-///
-/// is_an_executor(&|job: coalescer::Job| job.run());
-/// is_an_executor(&|job: coalescer::Job| if true { Err("full") } else { Ok(job.run()) });
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "a closure that is an executor returns `()` or `Result<(), _>`, not `{Self}`",
-    note = "put a semicolon behind the last expression, if what it returns says nothing"
 /// The result of a closure that is an [`Executor`]: nothing, or a `Result<(), _>` whose error says
 /// that the job was not accepted.
 ///
@@ -127,6 +113,9 @@ where
 /// is_an_executor(&|job: coalescer::Job| job.run());
 /// is_an_executor(&|job: coalescer::Job| if true { Err("full") } else { Ok(job.run()) });
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a closure that is an executor returns `()` or `Result<(), _>`, not `{Self}`",
+    note = "put a semicolon behind the last expression, if what it returns says nothing"
 )]
 pub trait Spawned: sealed::Sealed {
     #[doc(hidden)]
