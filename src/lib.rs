@@ -155,6 +155,13 @@
 //!
 //! **Why do I get an `Arc`?** All callers share one value, so neither `V` nor `E` must be `Clone`.
 //!
+//! **Can a key have a window of its own?** A value can be kept out of the window
+//! ([`share_with`](Builder::share_with)), and a call can refuse a value that is too old for it
+//! (`call(&key).max_age(d)`).
+//!
+//! **Can several processes share executions?** Not with this library alone. The function can take a
+//! lock that all processes see, such as an advisory lock of the database.
+//!
 //! **How do I translate from Go's singleflight, moka, quick_cache or cached?** See the
 //! [migration guide](_migration_guide/index.html).
 //!
