@@ -86,6 +86,7 @@
 //!
 //! | when | then |
 //! |---|---|
+//! | a call is late | its value's computation started less than one window ago (S7, S8) |
 //! | the function returns an error | every call that waited gets the same `Arc<E>`; the library never retries (S16, S17) |
 //! | the function panics | the leader unwinds unchanged, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic ends in the job (S21 to S23) |
 //! | the function never returns | followers wait until their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout), one call takes over (S33 to S39) |
@@ -160,7 +161,8 @@
 //! (`call(&key).max_age(d)`).
 //!
 //! **Can several processes share executions?** Not with this library alone. The function can take a
-//! lock that all processes see, such as an advisory lock of the database.
+//! lock that all processes see (an advisory lock of the database), and then look for the result in a
+//! store that they share.
 //!
 //! **How do I translate from Go's singleflight, moka, quick_cache or cached?** See the
 //! [migration guide](_migration_guide/index.html).
