@@ -37,7 +37,7 @@ use crate::wait::gate::{Standing, Woken};
 
 /// The function that a call would run.
 pub(crate) trait Work<K, V, E> {
-    /// Whether it takes the key, so that a leader needs one while no lock is held.
+    /// True if it takes the key, so that a leader needs one while no lock is held.
     const TAKES_KEY: bool;
 
     fn run(self, key: Option<&K>) -> Result<V, E>;

@@ -1,14 +1,15 @@
-//! Where submitted functions run: a pool of the user's, which takes them as jobs.
+//! The executor: the user's thread pool, which runs submitted functions as jobs.
 //!
 //! ```text
 //! submit ──▶ Job ──▶ Executor::spawn ──┬─ on a thread of the pool ──▶ Job::run
 //!                                      ├─ at once, on this thread ──▶ Job::run
-//!                                      ├─ Err: not taken ───────────▶ dropped
+//!                                      ├─ Err: not accepted ────────▶ dropped
 //!                                      └─ never run ────────────────▶ dropped
 //! ```
 //!
-//! A job is a duty: dropped without having run, it tells its ticket and its followers so (S25). No
-//! lock of the library is held while a job is handed over (S2).
+//! A job is an obligation. The drop of a job that did not run publishes an abandonment to its
+//! ticket and its followers (S25). The library passes a job to the executor without holding a lock
+//! (S2).
 
 use std::any::TypeId;
 use std::error::Error as StdError;
@@ -19,21 +20,20 @@ use std::sync::Arc;
 use crate::sync::{is_panicking, this_thread};
 use crate::wait::callbacks::contain;
 
-/// Runs jobs, now or later, on this thread or on another.
+/// Runs jobs: now or later, on this thread or on another.
 ///
 /// A closure that takes a [`Job`] is an executor. It returns nothing, or a `Result` whose error, of
-/// whatever type, says that the job was not taken; see [`Spawned`]. For anything else, implement
-/// the trait.
+/// any type, says that the job was not accepted; see [`Spawned`]. Otherwise, implement the trait.
 ///
-/// An executor is called with no lock of the library held. It may block, and then `submit` does; it
-/// may run the job at once. What it must not do is keep a job for ever: drop the job instead, and
-/// everyone who waits for it is told [`Abandoned`](crate::Error::Abandoned). It is called by `submit`,
-/// by a thread that waits with a ticket and takes over, and by whoever ends a flight whose value is
-/// not for its followers; see [`Ticket`](crate::Ticket).
+/// The library calls the executor without holding a lock. Three threads do so: one that calls
+/// `submit`; one that waits with a ticket and takes over; and one that ends a flight whose value
+/// [`share_if`](crate::Builder::share_if) refuses. The executor may block, and then that thread
+/// blocks. It may run the job at once. It must not keep a job forever. To discard a job, drop it:
+/// everyone who waits for it gets [`Abandoned`](crate::Error::Abandoned).
 ///
 /// # Examples
 ///
-/// Threads of their own, a pool, a bounded queue:
+/// A thread for each job, and a bounded queue:
 ///
 /// ```
 /// use std::sync::mpsc::sync_channel;
@@ -48,25 +48,27 @@ use crate::wait::callbacks::contain;
 /// let (queue, jobs) = sync_channel(16);
 /// std::thread::spawn(move || jobs.into_iter().for_each(Job::run));
 /// let queued = Coalescer::builder()
-///     .executor(move |job: Job| queue.try_send(job)) // a full queue takes no job
+///     .executor(move |job: Job| queue.try_send(job)) // a full queue rejects the job
 ///     .build(square);
 ///
 /// let tickets = [threads.submit(&2).unwrap(), queued.submit(&3).unwrap()];
 /// assert_eq!(tickets.map(|ticket| *ticket.wait().unwrap()), [4, 9]);
 /// ```
 pub trait Executor {
-    /// Takes the job, to run it with [`Job::run`].
+    /// Accepts the job, to run it with [`Job::run`].
     ///
     /// # Errors
     ///
-    /// If the job is not taken. Its submitter gets [`Error::Rejected`](crate::Error::Rejected).
+    /// If the job is not accepted. `submit` then returns
+    /// [`Error::Rejected`](crate::Error::Rejected).
     ///
     /// # Panics
     ///
-    /// A panic goes on through the `submit` that handed the job over, or through the ticket's wait that
-    /// takes over, and counts as the leader's: its followers are told so. A ticket whose own job is
-    /// handed over at the end of a flight ([`share_if`](crate::Builder::share_if)) is told
-    /// [`LeaderPanicked`](crate::Error::LeaderPanicked), and the panic ends there.
+    /// A panic passes through the `submit` or the wait with a ticket that called this method. It
+    /// counts as the leader's panic: followers get
+    /// [`LeaderPanicked`](crate::Error::LeaderPanicked). A panic at the end of a flight
+    /// ([`share_if`](crate::Builder::share_if)) is caught, and the ticket of the job gets
+    /// `LeaderPanicked`.
     ///
     /// # Examples
     ///
@@ -99,8 +101,10 @@ where
     }
 }
 
-/// What a closure that is an [`Executor`] returns: nothing, or a `Result<(), _>` whose error says that
-/// the job was not taken. Implemented for these two only.
+/// The result of a closure that is an [`Executor`]: nothing, or a `Result<(), _>` whose error says
+/// that the job was not accepted.
+///
+/// It is implemented for these two only.
 ///
 /// # Examples
 ///
@@ -137,7 +141,7 @@ mod sealed {
     impl<E> Sealed for Result<(), E> {}
 }
 
-/// The executor did not take a job.
+/// The error of an executor that did not accept a job.
 ///
 /// # Examples
 ///
@@ -155,10 +159,10 @@ impl fmt::Display for Rejected {
 
 impl StdError for Rejected {}
 
-/// The execution of one submitted function, for an [`Executor`] to run.
+/// One execution of a submitted function, for an [`Executor`] to run.
 ///
-/// It owns all that it needs and can go to any thread. A job that is dropped without having run
-/// tells so: its ticket and its followers get [`Error::Abandoned`](crate::Error::Abandoned).
+/// It owns everything that it needs, and can move to any thread. If a job is dropped before it has
+/// run, its ticket and its followers get [`Error::Abandoned`](crate::Error::Abandoned).
 ///
 /// # Examples
 ///
@@ -177,10 +181,10 @@ impl StdError for Rejected {}
 /// assert_eq!(*one.wait().unwrap(), 9);
 /// assert!(other.wait().unwrap_err().is_abandoned());
 /// ```
-#[must_use = "a job that is dropped is told to its callers as abandoned"]
+#[must_use = "dropping a job abandons its execution: its callers get Error::Abandoned"]
 pub struct Job(Box<dyn Run + Send>);
 
-/// What a job does, and what of it must be done if it never runs by its `Drop`.
+/// The inside of a job. Its `Drop` meets the obligation of a job that never runs.
 pub(crate) trait Run {
     fn run(self: Box<Self>);
 }
@@ -190,10 +194,10 @@ impl Job {
         Self(Box::new(run))
     }
 
-    /// Runs the function on this thread, and tells everyone who waits what came of it.
+    /// Runs the function on this thread, and publishes the result to everyone who waits.
     ///
-    /// Blocks for as long as the function does. Nothing unwinds out of it: a panic of the function
-    /// is caught, after the panic hook has run, and told to the ticket and to the followers as
+    /// It blocks for as long as the function does. It never unwinds: a panic of the function is
+    /// caught, after the panic hook has run, and the ticket and the followers get
     /// [`LeaderPanicked`](crate::Error::LeaderPanicked).
     ///
     /// # Examples
@@ -206,7 +210,7 @@ impl Job {
     /// assert!(ticket.wait().unwrap_err().is_panic());
     /// ```
     pub fn run(self) {
-        // What may still unwind is a destructor of the user's, and it is too late to tell of it.
+        // Only a destructor of the user's can still unwind, and the result is published by then.
         contain(|| self.0.run());
     }
 }
@@ -221,7 +225,7 @@ impl fmt::Debug for Job {
     }
 }
 
-/// The executor of a coalescer, and its type, which is all that tells two of them apart.
+/// The executor of a coalescer, with its type. Two executors of one type are equal.
 #[derive(Clone)]
 pub(crate) struct Chosen {
     executor: Arc<dyn Executor + Send + Sync>,
@@ -233,7 +237,7 @@ impl Chosen {
         Self { executor: Arc::new(executor), ty: TypeId::of::<X>() }
     }
 
-    /// Hands a job over. Called when no lock is held.
+    /// Passes a job to the executor. The caller holds no lock.
     pub(crate) fn spawn(&self, job: Job) -> Result<(), Rejected> {
         let _spawning = Spawning::begin();
         self.executor.spawn(job)
@@ -253,7 +257,7 @@ impl fmt::Debug for Chosen {
     }
 }
 
-/// While it lives, its thread is inside an executor's `spawn`.
+/// A mark that this thread is inside an executor's `spawn`, until it is dropped.
 struct Spawning(());
 
 impl Spawning {
@@ -269,7 +273,8 @@ impl Drop for Spawning {
     }
 }
 
-/// Whether an executor's `spawn` unwinds on this thread, so that what it drops was lost by a panic.
+/// True if an executor's `spawn` unwinds on this thread, so that a job dropped now is lost to a
+/// panic.
 pub(crate) fn spawn_unwinds() -> bool {
     is_panicking() && this_thread(|me| me.spawning() > 0)
 }

@@ -75,6 +75,8 @@
 //! | `#[coalesce]` (feature `macros`) | the annotated function | you want a plain function whose arguments are the key |
 //! | [`Manager`] | each call, which finds its coalescer by the function's type or by a name | a program has many coalescers, and you want their counters together |
 //!
+//! A [`Builder`] has all settings. [`Settings`] holds them as a value, for several coalescers.
+//!
 //! [`error_window`]: Builder::error_window
 //! [`executor`]: Builder::executor
 //! [`submit`]: Coalescer::submit
@@ -84,6 +86,7 @@
 //!
 //! | when | then |
 //! |---|---|
+//! | a call is late | its value's computation started less than one window ago (S7, S8) |
 //! | the function returns an error | every call that waited gets the same `Arc<E>`; the library never retries (S16, S17) |
 //! | the function panics | the leader unwinds unchanged, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic ends in the job (S21 to S23) |
 //! | the function never returns | followers wait until their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout), one call takes over (S33 to S39) |
@@ -152,6 +155,14 @@
 //! only to start a flight.
 //!
 //! **Why do I get an `Arc`?** All callers share one value, so neither `V` nor `E` must be `Clone`.
+//!
+//! **Can a key have a window of its own?** A value can be kept out of the window
+//! ([`share_with`](Builder::share_with)), and a call can refuse a value that is too old for it
+//! (`call(&key).max_age(d)`).
+//!
+//! **Can several processes share executions?** Not with this library alone. The function can take a
+//! lock that all processes see (an advisory lock of the database), and then look for the result in a
+//! store that they share.
 //!
 //! **How do I translate from Go's singleflight, moka, quick_cache or cached?** See the
 //! [migration guide](_migration_guide/index.html).

@@ -111,7 +111,7 @@ impl<K, V, E> Table<K, V, E> {
         admission
     }
 
-    /// Whether this slot has a flight that admits one more call (S9, S13).
+    /// True if this slot has a flight that admits one more call (S9, S13).
     fn may_join(&self, slot: &Slot<K, V, E>, entry: Nanos) -> bool {
         let Some(running) = slot.running() else { return false };
         let too_old = slot.start.saturating_add(self.rules.max_join_age);
@@ -248,7 +248,7 @@ fn enter_graph(
 }
 
 impl<V, E> Running<V, E> {
-    /// Whether no execution has begun: it is a successor that may be due.
+    /// True if no execution has begun: it is a successor that may be due.
     fn is_pending(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.gate().lock().phase == Phase::Pending)
     }

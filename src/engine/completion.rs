@@ -55,13 +55,13 @@ impl<V, E> Completion<V, E> {
         Self::new(RunResult::Abandoned, start)
     }
 
-    /// Whether the function returned a value, shareable or not: that decides a flight at once.
+    /// True if the function returned a value, shareable or not. A value decides a flight at once.
     #[inline]
     pub(crate) fn is_success(&self) -> bool {
         matches!(self.result, RunResult::Value(_))
     }
 
-    /// Whether followers must run their own function (S40).
+    /// True if followers must run their own function (S40).
     pub(crate) fn is_unshared(&self) -> bool {
         matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
     }

@@ -22,7 +22,7 @@ impl Rules {
         start.saturating_add(self.window_of(kind))
     }
 
-    /// Whether a result is within its window at this precise time.
+    /// True if a result is within its window at this precise time.
     #[inline]
     pub(crate) fn is_within_window(&self, kind: Kind, start: Nanos, now: Nanos) -> bool {
         now < self.window_end(kind, start)
@@ -30,7 +30,7 @@ impl Rules {
 }
 
 impl<K, V, E> Table<K, V, E> {
-    /// Whether a result may serve a call at this coarse time: it is within its window, and not older
+    /// True if a result may serve a call at this coarse time: it is within its window, and not older
     /// than the call accepts.
     #[inline(always)]
     pub(super) fn serves(&self, kind: Kind, start: Nanos, coarse: Nanos, max_age: Nanos) -> bool {
@@ -38,7 +38,7 @@ impl<K, V, E> Table<K, V, E> {
         self.clock.is_before(coarse, start.saturating_add(longest))
     }
 
-    /// Whether a window keeps this result, if its flight is still the one of its key (S8, S18).
+    /// Decides if a window keeps this result, if its flight is still the one of its key (S8, S18).
     /// Reads the clock and, in a bounded table, reserves space, before the shard is locked.
     #[inline]
     pub(super) fn reserve(

@@ -39,7 +39,7 @@ impl<K, V, E> Table<K, V, E> {
         forgotten
     }
 
-    /// Whether calls can still get something from a slot: a flight, or a result in its window.
+    /// True if calls can still get something from a slot: a flight, or a result in its window.
     fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
         slot.kind().is_none_or(|kind| self.rules.is_within_window(kind, slot.start, now))
     }

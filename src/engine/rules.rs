@@ -48,7 +48,7 @@ impl Rules {
         }
     }
 
-    /// Whether any result is ever kept.
+    /// True if any result is ever kept.
     #[inline]
     pub(crate) fn keeps_any(&self) -> bool {
         self.window > 0 || self.error_window > 0

@@ -64,7 +64,7 @@ pub(crate) struct Running<V, E> {
     /// The thread of the first execution. Once there is a flight, its gate knows all of them.
     pub(crate) leader: ThreadToken,
     pub(crate) flight: Option<Arc<Flight<V, E>>>,
-    /// Whether calls find the slot by its key.
+    /// True if calls find the slot by its key.
     pub(crate) linked: bool,
 }
 
@@ -139,7 +139,7 @@ impl<K, V, E> Slot<K, V, E> {
         Self { key, hash, admitted: 0, start, state }
     }
 
-    /// Whether `max_requests` leaves room for one more call (S13).
+    /// True if `max_requests` leaves room for one more call (S13).
     #[inline]
     pub(crate) fn accepts_a_call(&self, max_requests: u32) -> bool {
         self.admitted < max_requests
@@ -176,7 +176,7 @@ impl<K, V, E> Slot<K, V, E> {
         }
     }
 
-    /// Whether calls find it by its key.
+    /// True if calls find it by its key.
     #[inline]
     pub(crate) fn is_linked(&self) -> bool {
         self.running().is_none_or(|running| running.linked)

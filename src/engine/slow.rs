@@ -24,7 +24,7 @@ use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate_state::Phase;
 
 impl<K, V, E> Table<K, V, E> {
-    /// Whether there is a hook. If not, a call spends nothing more on it than this.
+    /// True if there is a hook. Without one, this check is all that a call spends on it.
     #[inline]
     pub(crate) fn reports_slow(&self) -> bool {
         self.rules.slow_after != FOREVER

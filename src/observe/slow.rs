@@ -97,8 +97,8 @@ impl<K> SlowReport<K> {
     }
 }
 
-/// The hook of a builder, the age from which on it is called, and the type of its function, which
-/// is all that tells two hooks apart.
+/// The hook of a builder, the age of a flight at which it is called, and the type of its function.
+/// Two hooks of one type are equal.
 pub(crate) struct OnSlow<K> {
     pub(crate) after: Duration,
     pub(crate) hook: Arc<Hook<K>>,

@@ -1,4 +1,4 @@
-//! [`State`]: where the answer of a ticket comes from. How it changes is in `waiting`.
+//! [`State`]: the source of a ticket's answer. The file `waiting` has its changes.
 
 use std::sync::Arc;
 

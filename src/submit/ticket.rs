@@ -231,9 +231,8 @@ where
     /// Calls `f` with the outcome: at once if it is there, and otherwise later, on the thread that
     /// ends the flight or the ticket's own job.
     ///
-    /// The library calls `f` without holding a lock, after it has woken the waiting threads. Keep
-    /// `f` short, because it delays that thread. The callback has no deadline and does not take
-    /// over, and deadlock detection does not see it.
+    /// The library holds no lock then, and has woken the waiting threads. Keep `f` short. It has no
+    /// deadline, does not take over, and is invisible to deadlock detection.
     ///
     /// # Panics
     ///

@@ -8,8 +8,8 @@ pub(crate) use parking_lot::{Mutex, MutexGuard};
 
 use super::thread::ThisThread;
 
-/// The least number of waiters that a thread notifies before it looks whether others have notified
-/// some as well (`docs/performance.md`).
+/// The least number of waiters that a thread notifies before it checks if others have notified some
+/// too (`docs/performance.md`).
 pub(crate) const WAKE_SHARE: usize = 32;
 
 /// A number that is read and written under one lock only, which its owner names.

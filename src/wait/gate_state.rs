@@ -36,7 +36,7 @@ pub(crate) struct GateState {
     /// When `on_slow` is due. While pending: when the predecessor's is. [`FOREVER`] if there is no
     /// hook, or if it has been called.
     pub(crate) slow_at: Nanos,
-    /// Whether the wait-for graph knows this flight.
+    /// True if the wait-for graph knows this flight.
     pub(crate) in_graph: bool,
     /// Called when the gate has closed.
     pub(crate) callbacks: Callbacks,
@@ -76,7 +76,7 @@ impl GateState {
         }
     }
 
-    /// Whether the result of the execution that has just returned is the flight's (S37).
+    /// True if the result of the execution that has just returned is the flight's (S37).
     pub(crate) fn decides(&self, is_success: bool) -> bool {
         self.phase == Phase::Running && (is_success || self.running == 0)
     }

@@ -44,7 +44,7 @@ impl Clone for Counted {
 
 #[test]
 fn arguments_are_owned_only_where_a_flight_starts() {
-    // S52: looked up borrowed, the references as well as the values.
+    // S52: both references and values are looked up borrowed.
     #[coalesce(window = "1h")]
     fn by_several(lent: &Counted, own: Counted, slice: &[Counted]) -> usize {
         let own: Counted = own;
@@ -64,7 +64,7 @@ fn arguments_are_owned_only_where_a_flight_starts() {
         assert_eq!(CLONES.get(), 5);
         assert_eq!((*by_one(&Counted(1)).unwrap(), CLONES.get()), (1, 6));
         assert_eq!((*by_one(&Counted(1)).unwrap(), CLONES.get()), (1, 6));
-        // A tuple of the owned finds them too: the same hash, whoever makes it.
+        // A tuple of owned arguments finds them too: its hash is the same.
         ask();
         let owned = (Counted(1), Counted(2), vec![Counted(1), Counted(2)]);
         assert!(by_several::coalescer().forget(&owned));

@@ -1,4 +1,4 @@
-//! `#[coalesce]` on methods, and where it is told which group to take.
+//! `#[coalesce]` on methods, and the group that they name.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

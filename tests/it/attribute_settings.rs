@@ -173,7 +173,7 @@ fn a_value_can_be_for_those_who_wait_only() {
 
 #[test]
 fn a_group_has_the_path_of_its_function_for_a_name() {
-    // S52: for whoever reads logs.
+    // S52: for readers of logs.
     #[coalesce]
     fn r#type(r#in: u8) -> u8 {
         r#in

@@ -8,7 +8,7 @@ use coalescer::{Group, ManualClock, OnDeadlock, Stats};
 
 use crate::support::{MS, Numbers, follow, lead, wait_until, watched};
 
-/// What is so when nothing is under way.
+/// The sums that hold when no call is under way.
 fn assert_at_rest(stats: Stats) {
     let decided =
         stats.executed_requests + stats.coalesced_requests + stats.timed_out + stats.refused;

@@ -62,7 +62,7 @@ fn so_is_one_with_other_flights_between() {
 
 #[test]
 fn a_job_that_a_pool_runs_on_the_leaders_thread_is_refused() {
-    // S44: a worker that waits inside its function runs the next job of its queue meanwhile.
+    // S44: a worker that waits inside its function runs the next job of its queue while it waits.
     watched(|| {
         let group = Numbers::new();
         let (queue, jobs) = channel::<Box<dyn FnOnce() -> Answer>>();

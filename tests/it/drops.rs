@@ -22,7 +22,7 @@ struct Reach {
 }
 
 impl Reach {
-    /// What code of the user does with the group that runs it.
+    /// Uses the group that runs this code, as code of the user can.
     fn call(&self) {
         let Some(group) = self.group.get() else { return };
         let _ = (group.stats(), group.forget(&Probe(u32::MAX, None)));

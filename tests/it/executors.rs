@@ -84,7 +84,7 @@ fn jobs_run_on_threads_that_share_a_channel_of_them() {
             })
             .collect();
         drop(jobs);
-        // A full queue makes the submitter wait, and one without workers is told.
+        // A full queue makes the submitter wait. A queue without workers rejects the job.
         is_shared_by_many(Coalescer::builder().executor(move |job: Job| queue.send(job)));
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     });
@@ -110,7 +110,7 @@ fn one_thread() -> Numbers {
 
 #[test]
 fn a_stolen_job_that_wants_the_key_of_its_own_thread_is_refused() {
-    // S41 S44: the thread of the job of "a" takes the next job meanwhile, as one that waits in
+    // S41 S44: while it waits, the thread of the job of "a" takes the next job, as one that waits in
     // rayon does (rayon#592). That one's call would wait for the job below it on the same stack.
     watched(|| {
         let group = one_thread();

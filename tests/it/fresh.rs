@@ -160,7 +160,7 @@ fn max_requests_bounds_a_successor_too() {
 
 #[test]
 fn a_successor_that_everyone_left_never_begins() {
-    // S33 S50: max_wait bounds fresh calls as well.
+    // S33 S50: `max_wait` also bounds fresh calls.
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers = Group::builder().max_wait(10 * MS).clock(clock.clone()).build();

@@ -51,7 +51,7 @@ fn the_same_function_is_the_same_coalescer() {
 
 #[test]
 fn another_function_is_another_coalescer() {
-    // S51: also if it does the same, or is the same but for a parameter.
+    // S51: even if it does the same, or differs only in a parameter.
     watched(|| {
         let manager = endless();
         let first = manager.execute(length, "four").unwrap();

@@ -1,4 +1,4 @@
-//! What is kept, for how long, and what goes first.
+//! The results that are kept, for how long, and which are evicted first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use crate::support::{MS, Numbers, watched};
 use crate::tickets::{Jobs, assert_at_rest};
 
-/// What a recorder of this test alone would show, by the name of each sample without its group's.
+/// The samples of this test, by name and without the label of its group.
 fn samples(recorder: &PrometheusRecorder) -> HashMap<String, f64> {
     let text = recorder.handle().render();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));

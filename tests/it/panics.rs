@@ -166,7 +166,7 @@ impl ToKey<String> for Touchy {
 
 #[test]
 fn a_panic_of_a_key_reaches_its_caller_and_nobody_else() {
-    // S24 S23: before there is a flight there is nobody else to tell.
+    // S24 S23: before there is a flight, no other call can be affected.
     watched(|| {
         let group: Numbers = Group::builder().window(Duration::MAX).shards(1).build();
         for method in [Method::Hash, Method::ToKey] {

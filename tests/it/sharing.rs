@@ -135,8 +135,8 @@ fn functions_values_and_errors_may_borrow_from_the_caller() {
 
 #[test]
 fn with_a_zero_window_a_flight_is_over_when_its_first_participant_returns() {
-    // S5: executions are numbered, and flights of one key follow each other. So whoever gets a
-    // number that somebody had returned with before this call began, got it after the end.
+    // S5: executions are numbered, and flights of one key follow each other. So a call that gets a
+    // number with which another call had returned before this one began, got it after the end.
     watched(|| {
         let group: Group<u32, u32, ()> = Group::new();
         let (executions, returned) = (AtomicU32::new(0), AtomicU32::new(0));

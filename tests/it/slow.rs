@@ -15,7 +15,7 @@ pub(crate) const SLOW: Duration = Duration::from_millis(30);
 
 pub(crate) type Hooked = Builder<ForGroup, String, u32>;
 
-/// What a hook was told, and by whose thread.
+/// A report that a hook got, and the thread that called the hook.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Told {
     pub(crate) key: String,
@@ -86,7 +86,7 @@ fn a_follower_tells_at_the_very_time_and_waits_on() {
         let leader = lead_as(&group, "accountant", "k");
         let waiting = follow(&group, "k", 3);
         clock.advance(SLOW - NS);
-        // Whoever comes at this time is woken as well, and finds nothing to tell.
+        // A call at this time finds a flight that is not slow yet.
         assert!(group.try_execute("k", || Ok(0)).unwrap_err().would_block());
         assert_eq!(log.len(), 0);
         clock.advance(NS);
@@ -302,7 +302,7 @@ fn a_follower_that_tells_still_has_its_deadline() {
 
 #[test]
 fn whoever_takes_over_tells_before_it_runs() {
-    // S36 S53: and the flight is the same one, so nobody tells again.
+    // S36 S53: the flight is the same one, so the hook is not called again.
     watched(|| {
         let (clock, log) = (ManualClock::new(), Log::default());
         let group: Numbers = hooked(&clock, &log).leader_timeout(SLOW).build();

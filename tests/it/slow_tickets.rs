@@ -1,4 +1,4 @@
-//! The hook for slow flights, where calls are submitted: tickets, jobs, and what tells of them.
+//! The hook for slow flights with submitted calls: the threads that call it.
 
 use std::panic::panic_any;
 use std::sync::mpsc::channel;
@@ -84,7 +84,7 @@ fn a_ticket_that_tells_keeps_its_deadline_and_its_seat() {
 
 #[test]
 fn a_ticket_that_tells_still_stands_in_the_graph() {
-    // S42 S53: whoever leads what it waits for would close a cycle, after the hook as before.
+    // S42 S53: a leader that waits for its own flight would close a cycle, before the hook and after.
     watched(|| {
         let (clock, log, slow, _jobs) = stage();
         let outer = Numbers::new();

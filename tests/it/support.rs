@@ -1,4 +1,4 @@
-//! What the tests share: a watchdog, and calls whose functions end when a test says so.
+//! Shared by the tests: a watchdog, and calls whose functions end when a test says so.
 
 #[path = "../support/watchdog.rs"]
 mod watchdog;

@@ -164,7 +164,7 @@ fn the_first_success_may_be_the_stuck_leaders() {
         let waiters = follow(&group, "k", 2);
         assert_eq!(*slow.returns(Ok(1)).unwrap().value, 1);
         assert_eq!(values(waiters, 0), [1, 1]);
-        // The flight is over; what still runs is nobody's but its leader's.
+        // The flight is over. An execution that still runs belongs to its leader alone.
         assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 3);
         assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
     });

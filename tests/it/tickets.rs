@@ -73,7 +73,7 @@ fn a_ticket_gets_what_its_job_returns() {
 
 #[test]
 fn tickets_and_waiting_calls_share_one_flight() {
-    // S1 S4: whoever leads, by whichever verb the others came.
+    // S1 S4: with any leader, and any method of the other calls.
     watched(|| {
         let (group, jobs) = queued();
         let first = group.submit("k", || Ok(1)).unwrap();
@@ -479,7 +479,7 @@ fn a_coalescers_function_runs_with_the_key() {
 
 #[test]
 fn a_ticket_is_served_while_an_execute_of_the_same_key_leads() {
-    // S1: the wait is over although nobody had waited when the flight ended.
+    // S1: the wait ends, although no thread waited when the flight ended.
     watched(|| {
         let (group, jobs) = queued();
         let leader = lead(&group, "k");

@@ -105,7 +105,7 @@ fn a_new_arrival_takes_over_by_submit() {
 
 #[test]
 fn tickets_of_an_unshareable_value_run_their_own_jobs_all_at_once() {
-    // S40: nobody looks at a ticket, and yet all three run at the same time.
+    // S40: all three run at the same time, although no thread looks at a ticket.
     watched(|| {
         let group: Numbers = Group::builder()
             .window(Duration::MAX)

@@ -166,7 +166,7 @@ fn a_fresh_call_is_no_follower_of_an_unshareable_value() {
     });
 }
 
-/// 0 is for nobody else, odd values are for those who wait, and even ones are kept.
+/// 0 is not shared, odd values are shared with followers, and even ones are kept.
 fn by_value() -> Numbers {
     let rule = |value: &u32| match value {
         0 => ShareWith::Nobody,

@@ -1,4 +1,4 @@
-//! A layer that keeps what it is told of spans.
+//! A layer that records spans.
 //!
 //! Calls run on threads of their own, so one subscriber is there for the whole process; each test
 //! finds its spans by the name of its group.
@@ -13,7 +13,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-/// What was told of one span.
+/// The record of one span.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
     pub(crate) id: u64,

@@ -1,7 +1,7 @@
 //! The reference: what each step of a program must do, written from the promises alone.
 //!
 //! It has no slots and no locks: a map says what each key holds, a list says what is under way,
-//! and executions are numbered as they begin. On one thread nobody ever waits, so there are no
+//! and executions are numbered as they begin. On one thread no call ever waits, so there are no
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(crate) type Serial = u64;
 pub(crate) struct Model {
     pub(crate) settings: Settings,
     pub(crate) stats: Stats,
-    /// What the last step, and each step within it, came to.
+    /// The answers of the last step and of each step within it.
     pub(crate) answers: Vec<Answer>,
     now: Millis,
     executions: Serial,
@@ -42,7 +42,7 @@ pub(crate) enum Answer {
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
 
-/// What a call finds by its key.
+/// The entry that a call finds by its key.
 #[derive(Clone, Debug)]
 enum Held {
     Running(Serial),

@@ -1,4 +1,4 @@
-//! What a program can do, and the strategies that make programs.
+//! The steps of a program, and the strategies that make programs.
 //!
 //! Times are whole milliseconds and small, and keys are few, so that windows end on the very
 //! millisecond of a call and keys meet each other often.
@@ -50,7 +50,7 @@ pub(crate) enum End {
     Value,
     /// A value that the rule does not let others have.
     Private,
-    /// A value that only those who wait for it may have: nobody does on one thread.
+    /// A value for followers only. On one thread there are none.
     Passing,
     Error,
     Panic,

@@ -170,7 +170,7 @@ impl System {
     }
 }
 
-/// S4: what an outcome says about itself, where nobody waits for anybody.
+/// Checks the fields of an outcome, where no call waits (S4).
 fn checked(outcome: Outcome<Product>, executions_before: Serial) -> Arc<Product> {
     let role = if outcome.value.serial < executions_before { Role::Late } else { Role::Leader };
     assert_eq!((outcome.role, outcome.callers, outcome.waited), (role, 1, Duration::ZERO));

@@ -1,4 +1,4 @@
-//! What the threads themselves saw their calls return, to hold against the library's counters.
+//! The results that the threads saw, to compare with the library's counters.
 
 use std::ops::AddAssign;
 

@@ -10,7 +10,7 @@
 //! round     64 threads on one group   counts    what the calls returned, against Stats
 //! worker    one of the threads        verdict   whether a call may get what it got
 //! watch     ends the process, and says why, when a call hangs
-//! tickets   submitted calls beside all others, in rounds of their own
+//! tickets   submitted calls together with all others, in rounds of their own
 //! ```
 //!
 //! `COALESCER_STRESS_SECONDS` says how long it runs (10), and `COALESCER_STRESS_SEED` where it

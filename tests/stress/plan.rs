@@ -1,4 +1,4 @@
-//! What one round does: the settings of its group, and how its threads behave.
+//! The plan of a round: the settings of its group, and how its threads behave.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Plan {
         self
     }
 
-    /// Whether nothing lets two executions of a key run at a time (S1, S30).
+    /// True if no setting lets two executions of a key run at a time (S1, S30).
     pub(crate) fn is_exclusive(&self) -> bool {
         let settings = &self.settings;
         settings.max_requests.is_none()
@@ -93,7 +93,7 @@ impl Plan {
 }
 
 impl Settings {
-    /// All of them but for the rule about sharing, which is about a type.
+    /// All of them except the rule about sharing, which depends on a type.
     pub(crate) fn builder<K, V>(&self) -> Builder<ForGroup, K, V> {
         let mut builder = Group::builder()
             .window(self.window)

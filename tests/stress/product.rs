@@ -45,11 +45,11 @@ pub(crate) struct Product {
     pub(crate) _live: Live,
 }
 
-/// What the rule about sharing says of a product.
+/// The answer of the rule about sharing for a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Shared,
-    /// With those who wait, and with nobody else.
+    /// With followers only.
     Passing,
     Private,
     /// It panics.

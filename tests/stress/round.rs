@@ -19,7 +19,7 @@ pub(crate) const THREADS: usize = 64;
 /// The first few tell what is wrong; sixty-four threads would repeat them.
 const MOST_COMPLAINTS: usize = 4;
 
-/// What the threads of a round share.
+/// The state that the threads of a round share.
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) plan: Plan,
@@ -131,7 +131,7 @@ impl Round {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Whether a worker should begin nothing more.
+    /// True if a worker should begin no further call.
     pub(crate) fn is_time_up(&self) -> bool {
         self.is_over() || Instant::now() >= self.ends
     }

@@ -1,9 +1,10 @@
-//! Tickets in the same way: random submits beside all other calls, on real threads and a real pool.
+//! Stress test of tickets: random submits together with all other calls, on real threads and a real
+//! pool.
 //!
-//! The pool drops some of its jobs, refuses some, runs some at once, and panics now and then. Tickets
-//! are waited with, for ever or not for long, looked at, dropped, made into receivers and callbacks,
-//! in functions as well. Each call must return, each callback be made once, the counters add up, and
-//! nothing of it may be alive in the end.
+//! The pool drops some of its jobs, rejects some, runs some at once, and panics now and then. Threads
+//! wait with tickets, for ever or briefly, look at them, drop them, and make receivers and callbacks
+//! of them, also inside functions. Each call must return, each callback must be called once, the
+//! counters must add up, and no value may be alive in the end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,7 +35,7 @@ struct Value {
 type Numbers = Group<usize, Value, Value>;
 type Submitted = Ticket<usize, Value, Value>;
 
-/// What all threads of a round share, and have seen.
+/// The state that all threads of a round share, and the events that they saw.
 struct Stage {
     plan: Plan,
     group: Numbers,
@@ -238,7 +239,7 @@ fn use_up(stage: &Stage, rng: &Rng, mut ticket: Submitted) {
             }
             3 => {
                 add(&seen.to_be_called_back);
-                // What is wrong is not counted: a panic would end in the library.
+                // A wrong value is not counted, because a panic here would end in the library.
                 ticket.when_done(move |got| {
                     if got.map_or(true, |value| value.key == key) {
                         add(&seen.called_back);
@@ -248,13 +249,13 @@ fn use_up(stage: &Stage, rng: &Rng, mut ticket: Submitted) {
             _ => assert!(ticket.wait().map_or(true, |value| value.key == key)),
         }
     }));
-    // What an executor throws goes through a wait that takes over; what `assert!` throws is text.
+    // A panic of the executor passes through a wait that takes over. One of `assert!` has a text.
     if let Err(panic) = used {
         assert!(panic.downcast_ref::<String>().is_some_and(|text| text.starts_with("planned")));
     }
 }
 
-/// What a call brings to be run. It takes some time, and makes another call in it.
+/// The function of a call. It takes some time, and makes another call.
 fn function(
     stage: &Arc<Stage>,
     rng: &Rng,

@@ -1,6 +1,6 @@
-//! Whether what a call got is something that it may get.
+//! Checks that a call may get the value that it got.
 //!
-//! Order is told by the round's logical clock, ages by the real one. A function reads both after
+//! The logical clock of the round gives the order, and the real clock the ages. A function reads both after
 //! its flight has started, and a call reads both before it enters the library. So each check below
 //! gives the library the benefit of the time between, and a complaint is always a broken promise.
 

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the watchdog looks.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// What each thread is doing now, one call inside the other.
+/// The call that each thread makes now, with the calls inside it.
 #[derive(Debug)]
 pub(crate) struct Board {
     threads: Vec<Mutex<Vec<Doing>>>,
@@ -67,7 +67,7 @@ impl Board {
         self.threads[thread].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a thread has been doing one thing for too long.
+    /// True if a thread has been in one call for too long.
     fn has_a_stuck_thread(&self) -> bool {
         let is_stuck = |doing: &Doing| doing.since.elapsed() > PATIENCE;
         (0..=THREADS).any(|thread| self.lines(thread).iter().any(is_stuck))
@@ -122,7 +122,7 @@ pub(crate) fn watch(round: &Round, is_done: &Receiver<()>) {
 
 fn give_up(round: &Round) -> ! {
     say(&format!("a thread hangs; {:#?}\n{}", round.plan, round.board));
-    // On a thread of its own: it hangs as well if a lock of the table is held for ever.
+    // On a thread of its own, which hangs too if a lock of the table is never released.
     let (listed, is_listed) = channel::<()>();
     thread::scope(|s| {
         s.spawn(move || {

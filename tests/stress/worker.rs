@@ -94,7 +94,7 @@ impl<'r> Worker<'r> {
         }
     }
 
-    /// What the calls bring to be run.
+    /// The function of a call.
     fn function(&self, entry: &Entry, begun: &Cell<Option<u64>>) -> Result {
         let (round, key) = (self.round, entry.key);
         let (tick, started) = (round.tick(), Instant::now());

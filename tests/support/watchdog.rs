@@ -1,4 +1,4 @@
-//! What tests of any package share: a watchdog, since the failure to fear is a hang.
+//! A watchdog for the tests of all packages, because the failure to expect is a hang.
 
 use std::io::Write;
 use std::panic::resume_unwind;
