@@ -6,19 +6,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::coalescer::Coalescer;
 use crate::core::Core;
 use crate::engine::rules::Rules;
 use crate::engine::table::Table;
 use crate::executor::Executor;
-use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::observe::{Observer, OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
 use crate::share::{ShareWith, Sharing};
 use crate::wait::manual_clock::ManualClock;
 
-/// Builds a [`Coalescer`] or a [`Group`]; from [`Coalescer::builder`] or [`Group::builder`].
+/// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
+/// [`Coalescer::builder`](crate::Coalescer::builder) or [`Group::builder`](crate::Group::builder).
 ///
 /// | setting | default | sets |
 /// |---|---|---|
@@ -336,53 +335,17 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         self
     }
 
-    fn into_group<E>(self) -> Group<K, V, E, S>
-    where
-        S: BuildHasher,
-    {
+    pub(crate) fn into_core<E>(self) -> Core<K, V, E, S> {
         let Self { settings, name, sharing, on_slow, hasher, product: _ } = self;
         let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
         let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
-        Group::from_core(Core {
+        Core {
             table: Table::new(rules, settings.clock.clock(), settings.shards, observer),
             share_if: sharing.map(|sharing| sharing.rule),
             name,
             executor: settings.executor,
             hasher,
-        })
-    }
-}
-
-impl<K, V, S: BuildHasher> Builder<ForGroup, K, V, S> {
-    /// Makes the group.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::builder().build();
-    /// assert_eq!(*group.execute(&1, || Ok(10)).unwrap(), 10);
-    /// ```
-    #[must_use]
-    pub fn build<E>(self) -> Group<K, V, E, S> {
-        self.into_group()
-    }
-}
-
-impl<K, V, S: BuildHasher> Builder<ForCoalescer, K, V, S> {
-    /// Makes the coalescer of `load`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let squares = coalescer::Coalescer::builder().build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert_eq!(*squares.execute(&3).unwrap(), 9);
-    /// ```
-    #[must_use]
-    pub fn build<E, F>(self, load: F) -> Coalescer<K, V, E, S>
-    where
-        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
-    {
-        Coalescer::from_parts(self.into_group(), Arc::new(load))
+        }
     }
 }
 

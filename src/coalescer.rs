@@ -13,11 +13,8 @@ use crate::error::Error;
 use crate::execute::WithKey;
 use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
-use crate::in_flight::InFlight;
 use crate::key::ToKey;
-use crate::request::Request;
 use crate::settings::Settings;
-use crate::stats::Stats;
 use crate::sync::Handle;
 
 /// Coalesces calls of one function by its argument.
@@ -302,26 +299,6 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::FRESH).map(|answered| answered.value)
     }
 
-    /// A call with every choice: which result it accepts, how long it waits, and what it returns.
-    ///
-    /// See [`Request`] for the choices. The other verbs are shorter forms of it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use coalescer::{Coalescer, Role};
-    ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// let outcome = squares.call(&7).fresh().timeout(Duration::from_secs(1)).outcome()?;
-    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
-    /// # Ok::<(), coalescer::Error<()>>(())
-    /// ```
-    #[doc(alias = "execute_outcome")]
-    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
-        Request::new(self, key)
-    }
-
     /// Removes the flight or the result of this key, and returns whether there was one.
     ///
     /// A call that starts after this returned never gets an outcome of an execution that started
@@ -366,85 +343,9 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.forget_all()
     }
 
-    /// The counters so far.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// squares.execute(&7).unwrap();
-    /// assert_eq!(squares.stats().total_requests, 1);
-    /// ```
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.group.stats()
-    }
-
-    /// Every flight under way, the oldest first; empty when every call has returned.
-    ///
-    /// Meant for a status page. It goes through all keys, retained ones too, and holds the lock of
-    /// one shard at a time while it does.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert!(squares.in_flight().is_empty());
-    /// ```
-    #[must_use]
-    pub fn in_flight(&self) -> Vec<InFlight<K>>
-    where
-        K: Clone,
-    {
-        self.group.in_flight()
-    }
-
     /// Whether both are handles of one coalescer.
     pub(crate) fn is_handle_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.group.core, &other.group.core)
-    }
-
-    /// The same of any key, without it.
-    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
-        self.group.in_flight_without_keys()
-    }
-
-    /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
-    ///
-    /// Meant for the code that answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
-    /// the recorder is called while no lock is held.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::builder().name("squares").build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// squares.execute(&7).unwrap();
-    /// squares.publish_metrics(); // coalescer_calls_total{name="squares",role="leader"} 1
-    /// ```
-    #[cfg(feature = "metrics")]
-    pub fn publish_metrics(&self) {
-        self.group.publish_metrics();
-    }
-
-    /// The name that the builder gave it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::builder().name("squares").build(|n: &u64| Ok::<u64, ()>(n * n));
-    /// assert_eq!(squares.name(), Some("squares"));
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.group.name()
     }
 }
 

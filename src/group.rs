@@ -15,11 +15,8 @@ use crate::engine::call::Call;
 use crate::error::Error;
 use crate::execute::{Caller, WithoutKey, Work};
 use crate::hasher::DefaultHashBuilder;
-use crate::in_flight::InFlight;
 use crate::key::ToKey;
-use crate::request::Request;
 use crate::settings::Settings;
-use crate::stats::Stats;
 use crate::sync::Handle;
 
 /// Coalesces calls by key; each call brings the function that it would run. Calls of one key must be
@@ -298,22 +295,6 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::FRESH, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::call`]; `run` and `outcome` take the function.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use coalescer::Group;
-    ///
-    /// let group: Group<u64, u64, ()> = Group::new();
-    /// let outcome = group.call(&7).timeout(Duration::from_secs(1)).outcome(|| Ok(49)).unwrap();
-    /// assert_eq!((*outcome.value, outcome.callers), (49, 1));
-    /// ```
-    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
-        Request::new(self, key)
-    }
-
     /// As [`Coalescer::forget`].
     ///
     /// # Examples
@@ -354,70 +335,6 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     #[doc(alias = "clear")]
     pub fn forget_all(&self) -> usize {
         self.core.table.forget_all()
-    }
-
-    /// The counters so far.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::new();
-    /// group.execute(&1, || Ok(1)).unwrap();
-    /// assert_eq!(group.stats().executed_requests, 1);
-    /// ```
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.core.table.stats()
-    }
-
-    /// As [`Coalescer::in_flight`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: coalescer::Group<u32, u32, ()> = coalescer::Group::new();
-    /// assert!(group.in_flight().is_empty());
-    /// ```
-    #[must_use]
-    pub fn in_flight(&self) -> Vec<InFlight<K>>
-    where
-        K: Clone,
-    {
-        self.core.table.in_flight(K::clone)
-    }
-
-    /// The same of any key, without it.
-    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
-        self.core.table.in_flight(|_| ())
-    }
-
-    /// As [`Coalescer::publish_metrics`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: coalescer::Group<u32, u32, ()> =
-    ///     coalescer::Group::builder().name("prices").build();
-    /// group.execute(&1, || Ok(1)).unwrap();
-    /// group.publish_metrics(); // coalescer_calls_total{name="prices",role="leader"} 1
-    /// ```
-    #[cfg(feature = "metrics")]
-    pub fn publish_metrics(&self) {
-        self.core.table.publish_metrics();
-    }
-
-    /// The name that the builder gave it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: coalescer::Group<u32, u32, ()> =
-    ///     coalescer::Group::builder().name("prices").build();
-    /// assert_eq!(group.name(), Some("prices"));
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.core.name.as_deref()
     }
 }
 

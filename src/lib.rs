@@ -179,9 +179,11 @@
 //! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | no | all of these |
 
+mod build;
 mod builder;
 mod coalescer;
 mod core;
+mod dyn_error;
 mod engine;
 mod error;
 mod execute;
@@ -189,6 +191,7 @@ mod executor;
 mod group;
 mod hasher;
 mod in_flight;
+mod inspect;
 mod key;
 #[doc(hidden)]
 pub mod macro_support;
@@ -203,13 +206,12 @@ mod submit;
 mod sync;
 mod wait;
 
-use std::time::Duration;
-
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
-pub use error::{DynError, Error};
+pub use dyn_error::DynError;
+pub use error::Error;
 pub use executor::{Executor, Job, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;
@@ -221,20 +223,11 @@ pub use observe::SlowFlight;
 pub use observe::metrics;
 pub use outcome::{Outcome, Role};
 pub use request::Request;
-pub use settings::{OnDeadlock, Settings};
+pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
 pub use wait::manual_clock::ManualClock;
-
-/// The window of a [`Coalescer`] unless its builder says otherwise: 100 ms.
-///
-/// # Examples
-///
-/// ```
-/// assert_eq!(coalescer::DEFAULT_WINDOW.as_millis(), 100);
-/// ```
-pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
 /// The README's examples, compiled and run with the tests of a build that has the attribute.
 #[cfg(all(doctest, feature = "macros"))]

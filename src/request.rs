@@ -58,6 +58,46 @@ pub struct Request<'a, Q: ?Sized, C> {
     want: Want,
 }
 
+impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
+    /// A call with every choice: which result it accepts, how long it waits, and what it returns.
+    ///
+    /// See [`Request`] for the choices. The other verbs are shorter forms of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, Role};
+    ///
+    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let outcome = squares.call(&7).fresh().timeout(Duration::from_secs(1)).outcome()?;
+    /// assert_eq!((*outcome.value, outcome.role), (49, Role::Leader));
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    #[doc(alias = "execute_outcome")]
+    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
+        Request::new(self, key)
+    }
+}
+
+impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
+    /// As [`Coalescer::call`]; `run` and `outcome` take the function.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let outcome = group.call(&7).timeout(Duration::from_secs(1)).outcome(|| Ok(49)).unwrap();
+    /// assert_eq!((*outcome.value, outcome.callers), (49, 1));
+    /// ```
+    pub fn call<'a, Q: ?Sized>(&'a self, key: &'a Q) -> Request<'a, Q, Self> {
+        Request::new(self, key)
+    }
+}
+
 impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
     pub(crate) fn new(target: &'a C, key: &'a Q) -> Self {
         Self { target, key, want: Want::ANY }

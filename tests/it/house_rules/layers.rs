@@ -8,12 +8,23 @@ use super::tree::Tree;
 const ROWS: [&[&str]; 9] = [
     &["lib"],
     &["manager", "macro_support", "submit"],
-    &["coalescer", "group", "request", "builder", "core"],
+    &["build", "coalescer", "group", "inspect", "request", "builder", "core"],
     &["execute"],
     &["engine"],
     &["observe"],
     // The words of the API, which have no machinery.
-    &["key", "error", "outcome", "share", "stats", "in_flight", "executor", "settings"],
+    &[
+        "key",
+        "hasher",
+        "error",
+        "dyn_error",
+        "outcome",
+        "share",
+        "stats",
+        "in_flight",
+        "executor",
+        "settings",
+    ],
     &["wait"],
     &["sync"],
 ];

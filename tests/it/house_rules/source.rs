@@ -16,7 +16,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(path: &str, text: &str) -> Self {
-        let tokens = without_tests(&tokens(text));
+        let tokens = shipped(&tokens(text));
         Self { path: path.to_owned(), lines: text.lines().count(), tokens }
     }
 
@@ -174,12 +174,15 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// Leaves out each item with an attribute `#[cfg(test)]`.
-fn without_tests(tokens: &[Token]) -> Vec<Token> {
+/// Leaves out each item with an attribute `#[cfg(test)]`, or `#[cfg(doc)]`: an import for links.
+fn shipped(tokens: &[Token]) -> Vec<Token> {
     let mut shipped = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if stand_at(tokens, at, &["#", "[", "cfg", "(", "test", ")", "]"]) {
+        let is_left_out = ["test", "doc"]
+            .iter()
+            .any(|build| stand_at(tokens, at, &["#", "[", "cfg", "(", build, ")", "]"]));
+        if is_left_out {
             at = item_end(tokens, at + 7);
         } else {
             shipped.push(tokens[at].clone());
@@ -207,7 +210,7 @@ fn item_end(tokens: &[Token], start: usize) -> usize {
 }
 
 #[test]
-fn comments_literals_and_tests_are_left_out() {
+fn comments_literals_tests_and_links_are_left_out() {
     let text = r##"
         //! crate::a
         /// crate::b
@@ -219,13 +222,15 @@ fn comments_literals_and_tests_are_left_out() {
         mod tests { fn p() { { q; } } }
         #[cfg(test)]
         use crate::r;
+        #[cfg(doc)]
+        use crate::t;
         s
     "##;
     let tokens = Source::new("x.rs", text).tokens;
     let words = tokens.iter().map(|token| token.text.as_str()).filter(|text| is_word(text));
     let words: Vec<_> = words.filter(|word| word.len() == 1).collect();
     assert_eq!(words, ["c", "G", "J", "l", "m", "n", "m", "s"]);
-    assert_eq!(tokens.last().map(|token| token.line), Some(12));
+    assert_eq!(tokens.last().map(|token| token.line), Some(14));
 }
 
 #[test]

@@ -14,6 +14,15 @@ use crate::executor::Chosen;
 use crate::wait::clock::Clock;
 use crate::wait::manual_clock::ManualClock;
 
+/// The window of a [`Coalescer`](crate::Coalescer) unless its builder says otherwise: 100 ms.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(coalescer::DEFAULT_WINDOW.as_millis(), 100);
+/// ```
+pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
+
 /// Shards of a table unless the settings say otherwise. Twice as fast as one lock already with two
 /// threads on different keys, and 24 KiB a coalescer.
 const SHARDS: usize = 64;
@@ -151,7 +160,7 @@ macro_rules! table {
 }
 
 table! {
-    window: Duration = crate::DEFAULT_WINDOW;
+    window: Duration = DEFAULT_WINDOW;
     error_window: Duration = Duration::ZERO;
     max_requests: Option<u32> = None;
     max_join_age: Option<Duration> = None;
