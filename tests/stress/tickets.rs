@@ -133,9 +133,9 @@ fn group(plan: &Plan, queue: Sender<Job>, seen: &Arc<Seen>) -> Numbers {
         }
     };
     let builder = plan.settings.builder().executor(executor);
-    let after = Duration::from_micros(if plan.seed.is_multiple_of(2) { 100 } else { 5_000 });
+    let after = Duration::from_micros(if plan.seed % 2 == 0 { 100 } else { 5_000 });
     let builder = builder.on_slow(after, |slow: &SlowFlight<'_, usize>| {
-        if slow.key.is_multiple_of(2) {
+        if slow.key % 2 == 0 {
             planned_panic(*slow.key, 0);
         }
     });
