@@ -258,23 +258,6 @@ fn unknown(word: &str) -> String {
 mod tests {
     use super::WORDS;
 
-    /// Setters of the builder that are no settings: they need the types of keys and values, or give
-    /// a name.
-    const OF_BUILDER: [&str; 5] = ["share_if", "share_with", "on_slow", "hasher", "name"];
-
-    #[test]
-    fn every_setting_is_a_word() {
-        let settings = include_str!("../../../src/settings/setters.rs");
-        let setters = settings.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
-        let setters = setters.filter(|setter| setter.contains("(mut self"));
-        let names = setters.filter_map(|setter| setter.split('(').next()).chain(OF_BUILDER);
-        let names: Vec<&str> = names.collect();
-        assert!(names.len() > 15, "the settings have moved");
-        for name in names {
-            assert!(WORDS.iter().any(|(word, _)| *word == name), "`{name}` cannot be said");
-        }
-    }
-
     #[test]
     fn the_usage_of_a_word_is_read() {
         for (word, usage) in WORDS {

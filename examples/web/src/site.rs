@@ -12,6 +12,7 @@ use crate::pages::{Fault, Pages};
 type Handler = Box<dyn Fn(Request<Vec<u8>>) -> Result<Response<Body>, Fault> + Send + Sync>;
 
 /// The pages, in their layer.
+#[derive(Debug)]
 pub struct Site {
     pages: Coalesced<Handler, Fault>,
 }
