@@ -1,8 +1,8 @@
 //! The window: how long a result is kept, and how it goes.
 //!
-//! A result is within its window from the start of its computation until `start + window`. Two
-//! questions are asked of that end, both here: [`Rules::is_within_window`] for a precise reading of
-//! the clock, and [`Table::serves`] for a coarse one.
+//! A result is within its window from the start of its computation until [`Rules::window_end`]. That
+//! end is compared here alone: by [`Rules::is_within_window`] with a precise reading of the clock, and
+//! by [`Table::serves`] with a coarse one.
 //!
 //! No thread sweeps. Each lead removes a few results whose window is over, of its own shard and in
 //! turn of the others (S47). In a bounded table a new result evicts an expired one, or the oldest.
@@ -13,7 +13,7 @@ use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::engine::slot::Slot;
 use crate::engine::table::{Deferred, Locked, Table};
-use crate::wait::clock::Nanos;
+use crate::wait::clock::{FOREVER, Nanos};
 
 impl Rules {
     /// The end of the window of a result whose computation began at `start`.
@@ -34,8 +34,8 @@ impl<K, V, E> Table<K, V, E> {
     /// than the call accepts.
     #[inline(always)]
     pub(super) fn serves(&self, kind: Kind, start: Nanos, coarse: Nanos, max_age: Nanos) -> bool {
-        let longest = self.rules.window_of(kind).min(max_age);
-        self.clock.is_before(coarse, start.saturating_add(longest))
+        let end = self.rules.window_end(kind, start).min(start.saturating_add(max_age));
+        self.clock.is_before(coarse, end)
     }
 
     /// Decides if a window keeps this result, if its flight is still the one of its key (S8, S18).
@@ -54,8 +54,8 @@ impl<K, V, E> Table<K, V, E> {
         if self.rules.window_of(kind) == 0 {
             return None;
         }
-        let end = self.rules.window_end(kind, completion.start);
-        let in_time = self.clock.is_before(self.clock.coarse_now(), end);
+        let coarse = self.clock.coarse_now();
+        let in_time = self.serves(kind, completion.start, coarse, FOREVER);
         (in_time && self.make_space(execution, evicted)).then_some(kind)
     }
 
