@@ -1,6 +1,6 @@
 //! Memory as the program asked for it, and as the system gave it.
 //!
-//! The counting allocator is our own, since those on crates.io count always: here only the lanes of
+//! The counting allocator is our own, since those in published crates always count: here only the lanes of
 //! memory pay for it, and all others for one branch.
 
 use std::alloc::{GlobalAlloc, Layout, System};
