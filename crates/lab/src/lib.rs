@@ -7,7 +7,7 @@
 //! lab instructions   instructions of the hot paths, counted by valgrind
 //! ```
 //!
-//! `compare` and `curves` take the same way. [`run`] runs each lane of each scenario in a process of
+//! `compare` and `curves` take the same way. `run` runs each lane of each scenario in a process of
 //! its own and keeps the figures that it prints as [`raw`] lines; tables and pictures are made from
 //! raw lines alone, so they can be made again from a file.
 

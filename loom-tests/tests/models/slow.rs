@@ -100,7 +100,9 @@ fn exactly_one_call_reports() {
         let (stage, reports) = with_reports();
         let mut others = Vec::new();
         let run = || {
-            others.push(stage.spawn(|stage| drop(stage.call(1))));
+            others.push(stage.spawn(|stage| {
+                stage.call(1);
+            }));
             others.push(stage.spawn(|stage| {
                 let _ = stage.group.try_execute(&1, || stage.run());
             }));
