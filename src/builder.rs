@@ -75,7 +75,7 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder> {
     product: PhantomData<fn() -> T>,
 }
 
-/// The builder makes a [`Coalescer`].
+/// The builder makes a [`Coalescer`](crate::Coalescer).
 ///
 /// # Examples
 ///
@@ -94,7 +94,7 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder> {
 #[derive(Debug)]
 pub enum ForCoalescer {}
 
-/// The builder makes a [`Group`].
+/// The builder makes a [`Group`](crate::Group).
 ///
 /// # Examples
 ///
