@@ -1,4 +1,4 @@
-//! What do two threads pay for late hits at the same time, on one key and on many?
+//! The cost of late hits of two threads at the same time, on one key and on many.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -44,8 +44,8 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Two threads that go through all keys, half of the keys apart. The time is that of one call of a
-/// thread, while the other does the same.
+/// Two threads go through all keys, half of the keys apart. The result is the time of one call of one
+/// thread, while the other thread calls too.
 fn by_two(bencher: &mut Bencher<'_>, keys: u64, call: impl Fn(u64) + Sync) {
     bencher.iter_custom(|calls| {
         side_by_side(THREADS, |thread| {

@@ -1,4 +1,4 @@
-//! What do `execute_fresh` on a kept result and `forget` cost, over the same on a map?
+//! The cost of `execute_fresh` on a kept result and of `forget`, compared with the same on a map.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How long does it take until the last of N followers is back, over a broadcast by a condvar?
+//! The time until the last of N followers has returned, compared with a broadcast by a condvar.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ mod support {
 use support::herd::{Broadcast, Flight, Herd, Wait, Waking};
 
 fn main() {
-    // Getting everyone to sleep takes longer than waking them, so a few rounds must do.
+    // It takes longer to get all followers to sleep than to wake them, so the rounds are few.
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(100))

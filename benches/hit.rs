@@ -1,4 +1,4 @@
-//! What does a late hit cost, over a look-up and the clone of an `Arc` under a free lock?
+//! The cost of a late hit, compared with a look-up and the clone of an `Arc` under a free lock.
 
 use std::sync::Arc;
 use std::time::Duration;

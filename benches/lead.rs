@@ -1,4 +1,4 @@
-//! What does a call that leads cost, over a map insert, a removal and one `Arc`?
+//! The cost of a call that leads, compared with a map insert, a removal and one `Arc`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ mod support {
 }
 use support::floor::{Floor, SHARDS};
 
-/// What a part of the floor keeps: over all parts, about what a window of 100 ms holds of leads that
-/// take half a microsecond.
+/// The number of entries that each part of the floor keeps. All parts together keep about as many as a
+/// window of 100 ms keeps if a lead takes half a microsecond.
 const KEPT: usize = 200_000 / SHARDS;
 
 fn main() {

@@ -1,7 +1,7 @@
-//! What does it cost to find a coalescer by its function, by a name, or by `#[coalesce]`, over having
-//! its handle?
+//! The cost of finding a coalescer by its function, by a name, or by `#[coalesce]`, compared with a kept
+//! handle.
 //!
-//! Each call is a late hit, so what it costs beyond the handle's is the finding.
+//! Each call is a late hit, so the difference from the handle's time is the cost of the look-up.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -78,7 +78,7 @@ fn of_two(tenant: &str, key: u64) -> Result<u64, ()> {
     Ok(tenant.len() as u64 + key)
 }
 
-/// What one would write by hand, to look such a key up by its parts.
+/// A borrowed key by its parts, as one would write it by hand.
 #[derive(Hash)]
 struct Pair<'a> {
     tenant: &'a str,
@@ -136,7 +136,7 @@ fn two_threads(benches: &mut BenchmarkGroup<'_, WallTime>) {
 
 type Answer = Result<Arc<u64>, coalescer::Error<()>>;
 
-/// Lets two threads make so many calls each, and says how long the slower took.
+/// Runs two threads that make this many calls each, and returns the time of the slower one.
 fn side_by_side(
     rounds: u64,
     one: impl Fn() -> Answer + Sync,

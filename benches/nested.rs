@@ -1,9 +1,9 @@
-//! What does the wait-for graph cost a call that is made from inside a function?
+//! The cost of the wait-for graph for a call that a function makes.
 //!
-//! Each call here finds a flight that others lead and waits for it with a deadline that has passed,
-//! so that it goes all the way into the wait and out again without sleeping. Made by a thread that
-//! leads nothing, it never sees the graph: that is the floor. Inside a function it enters the graph,
-//! and follows the chain of those who wait for each other.
+//! Each call here finds a flight of another thread and waits for it with a deadline that has passed. So
+//! the call goes through the whole wait without sleeping. The floor is a call by a thread that leads no
+//! flight: it does not use the graph. A call inside a function enters the graph, and follows the chain
+//! of threads that wait for each other.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, Scope};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use coalescer::Group;
 use criterion::{Bencher, BenchmarkGroup, Criterion, measurement::WallTime};
 
-/// The key that the measuring thread leads; the chain has those from 0 up.
+/// The key that the measuring thread leads. The keys of the chain count up from 0.
 const OWN: u64 = u64::MAX;
 
 type Numbers = Group<u64, u64, ()>;
@@ -49,7 +49,7 @@ fn leads(benches: &mut BenchmarkGroup<'_, WallTime>) {
     benches.bench_function("inside", |bencher| inside(bencher, &group, lead));
 }
 
-/// Times a call that is made by a function which runs as a leader.
+/// Measures a call that a leader's function makes.
 fn inside(bencher: &mut Bencher<'_>, group: &Numbers, call: impl Fn()) {
     bencher.iter_custom(|calls| {
         let mut took = Duration::ZERO;
@@ -64,12 +64,12 @@ fn inside(bencher: &mut Bencher<'_>, group: &Numbers, call: impl Fn()) {
     });
 }
 
-/// Runs `bench` while so many threads lead a flight each, every one but the last waiting for the
-/// next one's.
+/// Runs `bench` while this many threads lead a flight each. Each thread but the last waits for the
+/// flight of the next.
 fn with_chain(group: &Numbers, length: u64, bench: impl FnOnce()) {
     let (end, ended) = channel::<()>();
     thread::scope(|scope| {
-        // A chain whose bench panics comes down as well: the last thread notices.
+        // If the bench panics, its sender is dropped, and the last thread ends the chain.
         let end = end;
         chain(scope, group, length, ended);
         while group.in_flight().iter().filter(|flight| flight.followers > 0).count() as u64
@@ -82,7 +82,7 @@ fn with_chain(group: &Numbers, length: u64, bench: impl FnOnce()) {
     });
 }
 
-/// From the last to the first, so that each finds the flight that it is to wait for.
+/// Starts the threads from the last to the first, so that each finds the flight that it waits for.
 fn chain<'scope>(
     scope: &'scope Scope<'scope, '_>,
     group: &'scope Numbers,

@@ -1,8 +1,8 @@
-//! What do metrics, spans and the hook for slow flights add to a lead, a late hit and a wait, with
-//! nobody who listens and with somebody who does?
+//! The cost that metrics, spans and the hook for slow flights add to a lead, a late hit and a wait, with
+//! and without a listener.
 //!
-//! A listener is there for the rest of the process, so each takes its turn after those that need it
-//! not to be there. The first of each group is the base. It needs both features:
+//! A listener stays for the rest of the process, so the benches without it run first. The first bench of
+//! each group is the base. Both features are needed:
 //! `cargo bench --bench observe --features metrics,tracing`.
 
 use std::sync::Barrier;
@@ -81,8 +81,8 @@ fn late_hit(criterion: &mut Criterion, name: &str, group: &Numbers) {
     });
 }
 
-/// A call that joins a flight whose leader does not return, and whose time is over at once. So it is
-/// all that a wait costs but the sleep.
+/// A call that joins a flight and times out at once, because the leader does not return. So the result
+/// is the cost of a wait without the sleep.
 fn wait(criterion: &mut Criterion, name: &str, group: &Numbers) {
     let (begun, over) = (Barrier::new(2), Barrier::new(2));
     let stuck = || {
@@ -108,7 +108,7 @@ fn publish(criterion: &mut Criterion, exporter: &PrometheusHandle) {
     scrape.bench_function("render", |bencher| bencher.iter(|| exporter.render()));
 }
 
-/// What a late call would pay if it moved the recorder's counter instead of the library's own.
+/// The cost for a late call if it incremented the recorder's counter instead of the library's own.
 fn push(criterion: &mut Criterion) {
     let counter = metrics::counter!("pushed_total", "name" => "bench", "role" => "late");
     let mut push = criterion.benchmark_group("a counter that is pushed");

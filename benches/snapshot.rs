@@ -1,4 +1,4 @@
-//! What do `stats` and `in_flight` cost, over taking each shard's lock once?
+//! The cost of `stats` and `in_flight`, compared with locking each shard once.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How a builder becomes a [`Group`] or a [`Coalescer`].
+//! The `build` methods of a builder, which make a [`Group`] or a [`Coalescer`].
 
 use std::hash::BuildHasher;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! [`Builder`]: settings, and all that depends on the types of keys and values.
+//! [`Builder`]: settings, and the options that depend on the types of keys and values.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -23,14 +23,14 @@ use crate::wait::manual_clock::ManualClock;
 /// |---|---|---|
 /// | **who shares** | | |
 /// | [`max_requests`](Self::max_requests) | any number | how many calls one flight serves |
-/// | [`max_join_age`](Self::max_join_age) | any age | the age from which on a flight is not joined |
+/// | [`max_join_age`](Self::max_join_age) | any age | the age from which a flight is no longer joined |
 /// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, and with whom |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
 /// | **waiting** | | |
 /// | [`max_wait`](Self::max_wait) | no limit | how long a follower waits at most |
-/// | [`leader_timeout`](Self::leader_timeout) | no take-over | the age from which on another call takes over |
+/// | [`leader_timeout`](Self::leader_timeout) | no take-over | the age at which another call takes over |
 /// | [`max_leaders`](Self::max_leaders) | 2 | how many executions a flight may have |
 /// | [`on_deadlock`](Self::on_deadlock) | refuse | the action of a call that would wait for itself |
 /// | [`executor`](Self::executor) | none | where the functions of `submit` run |
@@ -46,8 +46,8 @@ use crate::wait::manual_clock::ManualClock;
 /// | [`settings`](Self::settings) | | replaces every setting that a [`Settings`] has |
 ///
 /// `T` is [`ForCoalescer`] or [`ForGroup`]. The types of keys `K` and values `V` are inferred from
-/// `build`, and `S` is the hasher. A value that makes no sense is refused at once, by a panic that
-/// names the setting and says what to do instead.
+/// `build`, and `S` is the hasher. A setter panics at once for a value that makes no sense. The panic
+/// names the setting and the alternative.
 ///
 /// # Examples
 ///
@@ -79,7 +79,7 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder> {
 ///
 /// # Examples
 ///
-/// A function that takes the last step for several coalescers:
+/// A function that sets common options for several coalescers:
 ///
 /// ```
 /// use coalescer::{Builder, Coalescer, ForCoalescer};
@@ -124,7 +124,7 @@ impl<T, K, V> Builder<T, K, V> {
     }
 }
 
-/// The setters of [`Settings`], which have the documentation.
+/// Forwards to the setters of [`Settings`], which have the documentation.
 macro_rules! forward {
     ($($what:literal $name:ident($($value:ident: $ty:ty)?);)+) => {
         impl<T, K, V, S> Builder<T, K, V, S> {$(
@@ -144,22 +144,23 @@ forward! {
     "how long after its start a success is served" window(window: Duration);
     "how long after its start an error is served" error_window(window: Duration);
     "how many calls one flight serves at most" max_requests(max: usize);
-    "the age from which on a running flight is not joined" max_join_age(age: Duration);
+    "the age from which a running flight is no longer joined" max_join_age(age: Duration);
     "how long a follower waits at most" max_wait(wait: Duration);
-    "the age of an execution from which on another call takes over" leader_timeout(timeout: Duration);
+    "the age of an execution at which another call takes over" leader_timeout(timeout: Duration);
     "how many executions one flight may have" max_leaders(max: usize);
     "how many results are kept at most" max_retained(max: usize);
     "the action of a call that would wait for its own thread" on_deadlock(on_deadlock: OnDeadlock);
     "the number of parts of the table, each with a lock of its own" shards(shards: usize);
-    "that every call reads the system's precise clock" precise_clock();
+    "the system's precise clock as the clock of every call" precise_clock();
     "a clock that a test moves" clock(clock: ManualClock);
     "where the functions of `submit` run" executor(executor: impl Executor + Send + Sync + 'static);
 }
 
 impl<T, K, V, S> Builder<T, K, V, S> {
-    /// Replaces every setting that a [`Settings`] has, the window too.
+    /// Replaces every setting that a [`Settings`] has, including the window.
     ///
-    /// A setter that follows changes one of them. `name`, `hasher`, `share_if` and `on_slow` stay.
+    /// A later setter changes a single one again. `name`, `hasher`, `share_if`, `share_with` and `on_slow`
+    /// stay as they are.
     ///
     /// # Examples
     ///
@@ -182,9 +183,9 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         self
     }
 
-    /// Sets a name for logs and status pages. Metrics and spans have it too.
+    /// Sets the name that logs, status pages, metrics and spans show.
     ///
-    /// Default: none, and metrics say `unnamed`.
+    /// Default: none. Metrics then have the name `unnamed`.
     ///
     /// # Examples
     ///
@@ -200,9 +201,9 @@ impl<T, K, V, S> Builder<T, K, V, S> {
 
     /// Sets how keys are hashed.
     ///
-    /// Default: foldhash with a random seed for each coalescer, which makes it hard for a
-    /// stranger to choose keys that collide. Where strangers choose keys and measure your answers,
-    /// use std's `RandomState` (SipHash). Where all keys are your own, an unkeyed hash such as
+    /// Default: foldhash with a random seed for each coalescer, which makes it hard for an attacker to
+    /// choose keys that collide. If attackers can choose keys and measure response times, use std's
+    /// `RandomState` (SipHash). If your program chooses all keys, an unkeyed hash such as
     /// `rustc_hash::FxBuildHasher` is enough.
     ///
     /// # Examples
@@ -220,12 +221,12 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         Builder { settings, name, sharing, on_slow, hasher, product }
     }
 
-    /// Sets which values may be shared. The function is called once for each value, on the thread
-    /// that computed it.
+    /// Sets which values may be shared. The library calls the function once for each value, on the
+    /// thread that computed it.
     ///
-    /// Default: all. If the function returns false, the leader keeps its value, and every follower
-    /// is released at once to run its own function, all at the same time. The functions of tickets
-    /// are handed to the executor. Nothing is kept. A panic here counts as the leader's.
+    /// Default: all. If the function returns false, only the leader gets the value, and the value is not
+    /// kept. Every follower is released at once and runs its own function, all at the same time; for
+    /// tickets, the executor runs them. A panic in this function counts as a panic of the leader.
     ///
     /// # Examples
     ///
@@ -250,12 +251,12 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         self
     }
 
-    /// Sets with whom a value is shared. The function is called once for each value, on the thread
-    /// that computed it.
+    /// Sets which calls share a value. The library calls the function once for each value, on the
+    /// thread that computed it.
     ///
-    /// As [`share_if`](Self::share_if), with one more answer: a value for the calls that waited for
-    /// it, and for no later one ([`ShareWith::Followers`]). Of the two settings the last one set
-    /// holds.
+    /// Like [`share_if`](Self::share_if), with one more answer: [`ShareWith::Followers`] shares a value
+    /// with the calls that waited for it, and with no later call. The last one set of `share_if` and
+    /// `share_with` holds.
     ///
     /// # Examples
     ///
@@ -284,25 +285,24 @@ impl<T, K, V, S> Builder<T, K, V, S> {
 
     /// Sets a hook for each flight that has been under way for `after`.
     ///
-    /// Default: none. The hook is for logs and alarms, and changes nothing: the flight goes on. See
+    /// Default: none. The hook is for logs and alarms, and does not change the flight. See
     /// [`SlowFlight`] for its argument.
     ///
-    /// **Once a flight**, however many executions it has, by the first call that notices. The
-    /// library has no thread that watches. So it is a follower, which wakes for it at that time, a
-    /// call that arrives and does not wait, or the leader itself when its function has returned. Of
-    /// submitted calls it is a thread that waits with a follower's ticket, a `submit` that arrives,
-    /// or the job's thread when the job has ended in any way ([`Ticket`](crate::Ticket)). A call
-    /// that runs the function for itself alone ([`share_if`](Self::share_if),
-    /// [`OnDeadlock::Bypass`]) is no flight.
+    /// **Once for each flight**, however many executions it has. The library has no thread that
+    /// watches, so the first call that notices calls the hook: a follower, which wakes for it at that
+    /// time; a call that arrives and does not wait; or the leader, when its function has returned. For
+    /// submitted calls it is a thread that waits with a follower's ticket, a `submit` that arrives, or
+    /// the job's thread when the job has ended in any way ([`Ticket`](crate::Ticket)). A call that runs
+    /// the function only for itself ([`share_if`](Self::share_if), [`OnDeadlock::Bypass`]) is no flight.
     ///
-    /// **On that call's thread**, under no lock. So it delays that call and no other: a leader has
-    /// published its outcome before, and a follower checks its deadline again when the hook has
-    /// returned. The hook may call any coalescer, and then waits as any other caller does. A panic
-    /// in it ends there, after the panic hook has reported it, and changes no call.
+    /// **On that call's thread**, under no lock. So the hook delays that call and no other: a leader
+    /// publishes its outcome before it calls the hook, and a follower checks its deadline again when the
+    /// hook has returned. The hook may call any coalescer, and then waits like any other caller. The
+    /// library catches a panic of the hook, after the panic hook has reported it. It changes no call.
     ///
     /// # Panics
     ///
-    /// If the time is zero: every flight would be slow.
+    /// If `after` is zero: every flight would be slow.
     ///
     /// # Examples
     ///
@@ -329,7 +329,7 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         assert!(
             !after.is_zero(),
             "on_slow(0): every flight would be slow; \
-             use a time that none should take, or leave on_slow unset to tell nobody"
+             use a time that no flight should take, or leave on_slow unset for no hook"
         );
         self.on_slow = Some(OnSlow::new(after, hook));
         self
@@ -350,7 +350,7 @@ impl<T, K, V, S> Builder<T, K, V, S> {
 }
 
 impl<K, V, S> Builder<ForCoalescer, K, V, S> {
-    /// Panics if there is a name: a manager gives them.
+    /// Panics if the builder has a name: a manager names its coalescers itself.
     #[track_caller]
     pub(crate) fn without_name(self) -> Self {
         assert!(

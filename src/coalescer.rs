@@ -26,8 +26,8 @@ use crate::sync::Handle;
 ///
 /// Calls of one key must be interchangeable: use it for reads, or for writes that are idempotent.
 ///
-/// It is a handle: clones share the function, the flights and the counters. The function is boxed,
-/// so the type has no closure in it and can be a field of a struct.
+/// A coalescer is a handle: clones share the function, the flights and the counters. The function is
+/// boxed, so the type names no closure and can be a field of a struct.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
 pub(crate) type Load<K, V, E> = dyn Fn(&K) -> Result<V, E> + Send + Sync;
 
 impl<K, V, E> Coalescer<K, V, E> {
-    /// A coalescer of `load` with the default window and no limits.
+    /// Makes a coalescer of `load`, with the default window and no limits.
     ///
     /// # Examples
     ///
@@ -114,7 +114,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.call_with(key, want, WithKey(|key: &K| (self.load)(key)))
     }
 
-    /// The value for this key: from the window, from a running execution, or by running the
+    /// Returns the value for this key: from the window, from a running execution, or by running the
     /// function.
     ///
     /// A leader runs the function on this thread and blocks for as long as it does. A follower
@@ -122,22 +122,22 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     ///
     /// # Errors
     ///
-    /// [`Failed`](Error::Failed) with the function's error, the same for everyone who waited;
+    /// [`Failed`](Error::Failed) with the function's error, the same for every call that waited;
     /// [`LeaderPanicked`](Error::LeaderPanicked) for the followers of a function that panicked;
     /// [`WouldDeadlock`](Error::WouldDeadlock); [`TimedOut`](Error::TimedOut) after `max_wait`.
     ///
     /// # Panics
     ///
-    /// If this call runs the function and that panics, the panic goes on through this call. So do
-    /// panics of the key's `Hash`, `Eq` and [`ToKey`], and of the destructors of results that this
-    /// call drops because their window is over.
+    /// If this call runs the function and it panics, the panic unwinds through this call. So do panics
+    /// of the key's `Hash`, `Eq` and [`ToKey`], and of the destructors of expired results that this
+    /// call drops.
     ///
     /// # Deadlocks
     ///
     /// The function may call this coalescer, or others, with other keys. A call that would wait for
-    /// its own thread, directly or over a chain of threads, is refused with `WouldDeadlock`. What
-    /// has no part in a flight is not seen: a lock that this thread holds and the function on the
-    /// leader's thread wants, or a job that the function waits for in a thread pool.
+    /// its own thread, directly or over a chain of threads, is refused with `WouldDeadlock`. The library
+    /// sees flights only. It does not see a lock that this thread holds and the function on the leader's
+    /// thread wants, nor a job in a thread pool for which the function waits.
     ///
     /// # Examples
     ///
@@ -160,15 +160,15 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::ANY).map(|answered| answered.value)
     }
 
-    /// As [`execute`](Self::execute), but a follower waits at most for `timeout`.
+    /// Like [`execute`](Self::execute), but a follower waits at most for `timeout`.
     ///
     /// The time counts from the start of the call. It bounds waiting only: a leader's own function
-    /// is never interrupted. A timeout too long to be a point in time is no timeout.
+    /// is never interrupted. A timeout that is too long for an `Instant` is no limit.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](Error::TimedOut) at the deadline; the execution goes on for the others, and an
-    /// outcome that is there by then wins. Otherwise as `execute`.
+    /// [`TimedOut`](Error::TimedOut) at the deadline, unless the outcome is there by then. The execution
+    /// continues for the other calls. Otherwise as `execute`.
     ///
     /// # Examples
     ///
@@ -201,7 +201,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, want).map(|answered| answered.value)
     }
 
-    /// As [`execute_timeout`](Self::execute_timeout), with a point in time.
+    /// Like [`execute_timeout`](Self::execute_timeout), with a point in time.
     ///
     /// # Errors
     ///
@@ -231,10 +231,10 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, want).map(|answered| answered.value)
     }
 
-    /// Never waits for another call: a value from the window, or this call leads.
+    /// Never waits for another call: the call returns a value from the window, leads, or fails.
     ///
-    /// A call that leads runs the function to its end, however long that takes. A key that this thread leads
-    /// itself is refused with `WouldDeadlock` here too, as trying again would not help.
+    /// A call that leads runs the function to its end, however long that takes. A call for a key that its
+    /// own thread leads gets `WouldDeadlock` here too, because another try would not help.
     ///
     /// # Errors
     ///
@@ -269,14 +269,14 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::TRY).map(|answered| answered.value)
     }
 
-    /// A value whose computation starts after this call.
+    /// Returns a value whose computation starts after this call.
     ///
-    /// Results in the window do not serve it. If an execution is under way, this call waits until it
-    /// has ended. Then one more execution starts, and every fresh call that arrived in between shares
-    /// it. So any number of fresh calls cost a key one execution at a time, unless the flight they
-    /// would share is full ([`max_requests`](Builder::max_requests)) or the one they wait for is stuck
-    /// for [`leader_timeout`](Builder::leader_timeout): then they do not wait for its end. All that
-    /// a call waits for others is bounded by [`max_wait`](Builder::max_wait).
+    /// The call does not accept results of the window. If an execution is under way, the call waits until
+    /// it has ended. Then one more execution starts, and every fresh call that arrived in between shares
+    /// it. So any number of fresh calls cost a key one execution at a time, with two exceptions: the
+    /// flight that they would share is full ([`max_requests`](Builder::max_requests)), or the one that they
+    /// wait for is stuck for [`leader_timeout`](Builder::leader_timeout). Then they do not wait for its end.
+    /// [`max_wait`](Builder::max_wait) bounds the whole wait of a call.
     ///
     /// # Errors
     ///
@@ -301,10 +301,10 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// Removes the flight or the result of this key, and returns whether there was one.
     ///
-    /// A call that starts after this returned never gets an outcome of an execution that started
-    /// before it, and no such outcome is retained. So commit a write first, then forget. Calls that
-    /// wait already still get their outcome. It never waits for a function, and may be called from
-    /// inside the function with the same key.
+    /// A call that starts after `forget` has returned never gets the outcome of an execution that started
+    /// before `forget`. No such outcome is retained. So commit a write first, then forget. Calls that
+    /// already wait still get their outcome. `forget` never waits for a function. The function itself may
+    /// forget its own key.
     ///
     /// # Examples
     ///
@@ -326,7 +326,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.forget(key)
     }
 
-    /// Forgets every key, and says how many flights and results there were.
+    /// Forgets every key, and returns how many flights and results there were.
     ///
     /// # Examples
     ///
@@ -343,14 +343,14 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.forget_all()
     }
 
-    /// Whether both are handles of one coalescer.
+    /// Returns true if both are handles of one coalescer.
     pub(crate) fn is_handle_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.group.core, &other.group.core)
     }
 }
 
-// As for a group. What the function captures is the function's own affair: a panic in it goes to
-// the leader, who decides.
+// As for `Group`. A panic of the function unwinds through the leader's call, so the leader's caller
+// decides whether the values that the function captures are still usable.
 impl<K, V, E, S> UnwindSafe for Coalescer<K, V, E, S> {}
 impl<K, V, E, S> RefUnwindSafe for Coalescer<K, V, E, S> {}
 

@@ -1,4 +1,4 @@
-//! [`Core`]: what all handles of a group share.
+//! [`Core`]: the state that all handles of a group share.
 
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
@@ -16,15 +16,15 @@ pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) share_if: Option<Arc<ShareRule<V>>>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) executor: Option<Chosen>,
-    /// Last, so that a ticket can do without its type: see [`AnyCore`].
+    /// The last field, so that it can be unsized: see [`AnyCore`].
     pub(crate) hasher: S,
 }
 
-/// A core as tickets and jobs hold it, which hash nothing and so need not know the hasher.
+/// A core without the hasher's type. Tickets and jobs hold it, because they hash nothing.
 pub(crate) type AnyCore<K, V, E> = Core<K, V, E, dyn Send + Sync>;
 
 impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
-    /// Both halves of the key's hash go into the short one.
+    /// The short hash of a key, which combines both halves of the full hash.
     #[inline]
     pub(crate) fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
         let hash = self.hasher.hash_one(key);
@@ -35,14 +35,14 @@ impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
 /// The choices of one call: which result it accepts, and how long it waits for other calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Want {
-    /// As [`Call::max_age`](crate::engine::call::Call::max_age).
+    /// See [`Call::max_age`](crate::engine::call::Call::max_age).
     pub(crate) max_age: Nanos,
     pub(crate) mode: Mode,
     pub(crate) patience: Patience,
 }
 
 impl Want {
-    /// Any result, however long it takes.
+    /// Accepts any result, and waits without a limit.
     pub(crate) const ANY: Self =
         Self { max_age: FOREVER, mode: Mode::Wait, patience: Patience::Endless };
     pub(crate) const FRESH: Self = Self { max_age: 0, ..Self::ANY };

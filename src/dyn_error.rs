@@ -1,4 +1,4 @@
-//! [`DynError`]: an error type for function errors that are no error types themselves.
+//! [`DynError`]: an error type for an `E` that does not implement `std::error::Error`.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::error::Error;
 /// An [`Error`] whose `E` is `anyhow::Error`, `eyre::Report` or a boxed error; from
 /// [`Error::into_dyn`].
 ///
-/// It is an error type, so `?` takes it. Its source is the error inside `E`.
+/// It implements `std::error::Error`, so `?` converts it. Its source is the error inside `E`.
 ///
 /// # Examples
 ///
@@ -23,9 +23,10 @@ use crate::error::Error;
 pub struct DynError<E>(pub Error<E>);
 
 impl<E> Error<E> {
-    /// This error as an error type, where `E` is `anyhow::Error`, `eyre::Report` or a boxed error.
+    /// Converts this error for `?`, where `E` is `anyhow::Error`, `eyre::Report` or a boxed error.
     ///
-    /// The language forbids the conversion by `?` there. An error type `E` needs no conversion.
+    /// Such an `E` does not implement `std::error::Error`, so `?` alone cannot convert `Error<E>`. If `E`
+    /// implements it, no conversion is needed.
     ///
     /// # Examples
     ///

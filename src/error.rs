@@ -1,4 +1,4 @@
-//! The one error type: what a call gets instead of a value.
+//! [`Error`]: the reason why a call has no value.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::sync::Handle;
 
-/// Why a call got no value.
+/// The reason why a call has no value.
 ///
 /// [`Failed`](Self::Failed) is the function's own error, shared by all calls that waited for it.
-/// The other variants are the library's.
+/// The other variants come from the library.
 ///
-/// | variant | who gets it, and why | worth a retry | usual HTTP status |
+/// | variant | which calls get it, and why | worth a retry | usual HTTP status |
 /// |---|---|---|---|
-/// | [`Failed`](Self::Failed) | every call of the flight: the function returned an error | as for that error | yours |
+/// | [`Failed`](Self::Failed) | every call of the flight: the function returned an error | depends on that error | your choice |
 /// | [`LeaderPanicked`](Self::LeaderPanicked) | followers and tickets: the function panicked on another thread | once; the next call runs it again | 500 |
 /// | [`Abandoned`](Self::Abandoned) | followers and tickets: the executor dropped the job | yes | 503 |
 /// | [`TimedOut`](Self::TimedOut) | a follower: its deadline or `max_wait` came first | later | 503, or 504 for a gateway |
@@ -24,9 +24,9 @@ use crate::sync::Handle;
 ///
 /// # With anyhow, thiserror, eyre
 ///
-/// `Error<E>` is an error type if `E` is one, so `?` takes it into `anyhow::Error`, `eyre::Report`
+/// `Error<E>` is an error type if `E` is one, so `?` converts it into `anyhow::Error`, `eyre::Report`
 /// and `Box<dyn Error + Send + Sync>`. Its own text says only that the function failed, and
-/// [`source`](StdError::source) is `E`. So a chain prints each text once, and a downcast finds `E`:
+/// [`source`](StdError::source) returns `E`. So a chain prints each text once, and a downcast finds `E`:
 ///
 /// ```
 /// use anyhow::Context;
@@ -43,10 +43,10 @@ use crate::sync::Handle;
 /// assert!(error.chain().any(|cause| cause.is::<std::io::Error>()));
 /// ```
 ///
-/// Without such a crate, `{error:#}` prints both texts, also where `E` is a plain `String`.
+/// Without such a crate, `{error:#}` prints both texts, even if `E` is a plain `String`.
 ///
-/// `anyhow::Error`, `eyre::Report` and boxed errors are no error types themselves. Where `E` is one
-/// of them, [`into_dyn`](Self::into_dyn) makes an error type of it, with the same chain:
+/// `anyhow::Error`, `eyre::Report` and boxed errors do not implement `std::error::Error` themselves.
+/// If `E` is one of them, [`into_dyn`](Self::into_dyn) returns an error type with the same chain:
 ///
 /// ```
 /// use coalescer::{Coalescer, Error};
@@ -61,9 +61,8 @@ use crate::sync::Handle;
 /// assert!(error.chain().any(|cause| cause.is::<std::io::Error>()));
 /// ```
 ///
-/// An error type of your own takes all of it with one line, with thiserror or by hand. To keep your
-/// own errors as they are, and take the library's failures alone, use
-/// [`failed_or`](Self::failed_or):
+/// Your own error type can wrap the whole `Error<E>` with one line, with thiserror or by hand. To keep
+/// the function's errors and convert only the library's failures, use [`failed_or`](Self::failed_or):
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -106,27 +105,27 @@ use crate::sync::Handle;
 pub enum Error<E> {
     /// The function returned this error. Leader and followers hold the same one.
     Failed(Handle<E>),
-    /// The leader's function panicked. The leader itself unwinds; its followers get this, and its
-    /// ticket, if it was submitted.
+    /// The leader's function panicked. The leader itself unwinds. Its followers get this error, and so
+    /// does its ticket if the leader was submitted.
     LeaderPanicked {
         /// The panic's message, if it was text.
         message: Option<Arc<str>>,
     },
-    /// The execution was dropped before it had an outcome: an executor dropped the job.
+    /// The executor dropped the job before it had an outcome.
     Abandoned,
-    /// The deadline came before the outcome. The execution goes on for the others.
+    /// The deadline passed before the outcome was there. The execution continues for the other calls.
     TimedOut,
-    /// `try_execute` would have had to wait.
+    /// A call that must not wait (`try_execute`, `no_wait`) would have had to wait.
     WouldBlock,
-    /// The wait would never have ended: it would wait for its own thread, directly or over a chain
-    /// of threads that lead one flight and wait for another.
+    /// The wait would never end: the call would wait for its own thread, directly or over a chain of
+    /// threads that each lead one flight and wait for another.
     WouldDeadlock,
-    /// The executor did not take the job; from `submit`, or from a ticket that would have taken over.
+    /// The executor did not accept the job, in `submit` or when a ticket took over.
     Rejected,
 }
 
 impl<E> Error<E> {
-    /// The function's own error, if that is what this is.
+    /// The function's own error, if this is [`Failed`](Self::Failed).
     ///
     /// # Examples
     ///
@@ -145,11 +144,11 @@ impl<E> Error<E> {
         }
     }
 
-    /// The function's own error, or else the library's.
+    /// The function's own error, or else the library's failure as an `Error<Infallible>`.
     ///
     /// # Errors
     ///
-    /// The library's own failure, which does not depend on the function's errors.
+    /// The library's failure, in a type that does not depend on `E`.
     ///
     /// # Examples
     ///
@@ -173,9 +172,9 @@ impl<E> Error<E> {
         })
     }
 
-    /// The function's own error by value, or what `other` makes of the library's.
+    /// The function's own error by value, or the library's failure converted by `other`.
     ///
-    /// The error is cloned if another call has it too.
+    /// The method clones the error if another call has it too.
     ///
     /// # Examples
     ///
@@ -205,7 +204,7 @@ impl<E> Error<E> {
         }
     }
 
-    /// Whether the function returned an error.
+    /// Returns true if the function returned an error.
     ///
     /// # Examples
     ///
@@ -219,7 +218,7 @@ impl<E> Error<E> {
         matches!(self, Self::Failed(_))
     }
 
-    /// Whether the leader's function panicked.
+    /// Returns true if the leader's function panicked.
     ///
     /// # Examples
     ///
@@ -233,7 +232,7 @@ impl<E> Error<E> {
         matches!(self, Self::LeaderPanicked { .. })
     }
 
-    /// Whether the execution went away without an outcome.
+    /// Returns true if the executor dropped the job before it had an outcome.
     ///
     /// # Examples
     ///
@@ -247,7 +246,7 @@ impl<E> Error<E> {
         matches!(self, Self::Abandoned)
     }
 
-    /// Whether the deadline came before the outcome.
+    /// Returns true if the deadline passed before the outcome was there.
     ///
     /// # Examples
     ///
@@ -261,7 +260,7 @@ impl<E> Error<E> {
         matches!(self, Self::TimedOut)
     }
 
-    /// Whether a call that must not wait would have had to.
+    /// Returns true if a call that must not wait would have had to wait.
     ///
     /// # Examples
     ///
@@ -275,7 +274,7 @@ impl<E> Error<E> {
         matches!(self, Self::WouldBlock)
     }
 
-    /// Whether the wait would never have ended.
+    /// Returns true if the wait would never end.
     ///
     /// # Examples
     ///
@@ -289,7 +288,7 @@ impl<E> Error<E> {
         matches!(self, Self::WouldDeadlock)
     }
 
-    /// Whether the executor did not take the job.
+    /// Returns true if the executor did not accept the job.
     ///
     /// # Examples
     ///

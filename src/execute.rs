@@ -10,9 +10,9 @@
 //!                          └─ deadline ─────────▶ TimedOut
 //! ```
 //!
-//! The function runs under `catch_unwind`. A panic is published first and resumed afterwards, so
-//! followers get it while nothing unwinds, and the leader's thread unwinds as if the library were not
-//! there (S21). Unwind safety is asserted, as the panic is not swallowed: code that could see a
+//! The function runs under `catch_unwind`. The leader publishes a panic first and resumes it
+//! afterwards, so followers get it while nothing unwinds, and the panic reaches the leader's caller
+//! (S21). `AssertUnwindSafe` is sound here because the panic is not swallowed: code that could see a
 //! half-changed value sees the panic too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -35,9 +35,9 @@ use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
 use crate::wait::gate::{Standing, Woken};
 
-/// The function that a call would run.
+/// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
-    /// True if it takes the key, so that a leader needs one while no lock is held.
+    /// True if the function takes the key. A leader then needs an owned key outside the locks.
     const TAKES_KEY: bool;
 
     fn run(self, key: Option<&K>) -> Result<V, E>;
@@ -72,7 +72,7 @@ pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
     pub(crate) share_rule: Option<&'a ShareRule<V>>,
     pub(crate) call: Call<'a, Q>,
-    /// When it stops waiting for other calls.
+    /// The end of its wait for other calls.
     pub(crate) deadline: Nanos,
 }
 
@@ -92,7 +92,7 @@ where
     #[inline(never)]
     fn answer_miss<W: Work<K, V, E>>(self, entry: Entry<'_, K, V, E>, work: W) -> Answer<V, E> {
         let mut new = match is_plain_number::<Q, K>() {
-            // Created under the lock, as that costs nothing and runs no user code: it saves a look-up.
+            // Creating such a key under the lock runs no user code and saves a second look-up.
             true => NewKey::new(Key::Own(self.call.key.to_key()), None),
             false => NewKey::none(),
         };
@@ -116,7 +116,7 @@ where
             false => (Key::Own(key), None),
         };
         let start = self.table.start_at(self.table.clock.coarse_now());
-        // A key that is not needed goes when the call is over: its destructor is user code.
+        // An unused key is dropped at the end of the call, because its destructor is user code.
         let mut new = NewKey::new(key, Some(start));
         match self.table.look_up(&self.call) {
             Ok(hit) => answer_of(hit),
@@ -139,7 +139,7 @@ where
             Admission::Follow(follower) => self.follow(follower, work),
             Admission::Bypass => self.bypass(work, 0),
             Admission::Claim(execution) => {
-                // To its own hook, this thread leads the flight already (S41).
+                // This thread already counts as the leader while its hook runs (S41).
                 let leading = deadlock::lead();
                 self.table.report_slow_on_arrival(&self.call);
                 drop(leading);
@@ -177,8 +177,8 @@ where
         answer_to_leader(completion, callers, waited)
     }
 
-    /// Ends an execution that may have been slow. The report comes afterwards, so that no call waits
-    /// for the hook.
+    /// Ends an execution that may have been slow. The report follows the publication, so that no call
+    /// waits for the hook.
     #[cold]
     fn end_and_report(
         &self,
@@ -191,7 +191,7 @@ where
         callers
     }
 
-    /// Runs the function for this call only: it cannot wait for the outcome, or not share it.
+    /// Runs the function for this call only, because it cannot wait for the flight or share its value.
     fn bypass<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Answer<V, E> {
         let start = self.table.clock.coarse_now();
         let (completion, run) = run_observed(self.table, None, || self.run(work, None, start));
@@ -200,8 +200,8 @@ where
         answer_to_leader(completion, callers, waited)
     }
 
-    /// Runs user code: the creation of the key if the function takes one, the function, and the rule
-    /// that says with whom its value is shared.
+    /// Runs user code: the creation of the key if the function takes one, the function, and the share
+    /// rule.
     #[inline]
     fn run<W: Work<K, V, E>>(
         &self,
@@ -238,7 +238,7 @@ where
             Awaited::Claimed(execution) => {
                 drop(follower);
                 let waited = execution.start.saturating_sub(since);
-                // To a listener, this thread leads the flight already (S41).
+                // This thread already counts as the leader while a listener runs (S41).
                 let leading = deadlock::lead();
                 table.record_wait(wait, WaitEnd::Led, || waited);
                 drop(leading);
@@ -250,7 +250,7 @@ where
 
 /// Why a follower's wait is over.
 pub(crate) enum Awaited<'t, K, V, E> {
-    /// The outcome is published, and so many calls share it.
+    /// The outcome is published; `callers` calls share it.
     Ended {
         callers: usize,
     },
@@ -281,7 +281,7 @@ pub(crate) fn await_flight<'t, K, V, E>(
     }
 }
 
-/// Runs a function, observed: the one way for calls, jobs and tickets. The caller publishes the
+/// Runs a function with spans and metrics. Calls, jobs and tickets all use it. The caller publishes the
 /// completion, and records the run afterwards.
 #[inline]
 pub(crate) fn run_observed<K, V, E>(
@@ -295,7 +295,7 @@ pub(crate) fn run_observed<K, V, E>(
     (completion, run)
 }
 
-/// Runs the user's function, and the rule that says with whom its value is shared.
+/// Runs the user's function, and the share rule on its value.
 #[inline]
 pub(crate) fn attempt<V, E>(
     share_rule: Option<&ShareRule<V>>,
@@ -314,8 +314,8 @@ pub(crate) fn attempt<V, E>(
     Completion { result, share_with, start }
 }
 
-/// The answer to the call that ran the function, whatever its followers get (S26). A panic goes on
-/// from here.
+/// The answer to the call that ran the function, whatever its followers get (S26). Resumes a panic of
+/// the function.
 #[inline]
 pub(crate) fn answer_to_leader<V, E>(
     completion: Completion<V, E>,
@@ -335,7 +335,7 @@ pub(crate) fn answer_to_leader<V, E>(
     }
 }
 
-/// The answer to a call that was a hit: it did not wait, and nothing ran.
+/// The answer to a hit: the call did not wait, and no function ran.
 #[inline]
 pub(crate) fn answer_of<V, E>(hit: Hit<V, E>) -> Answer<V, E> {
     let Hit { result, callers, start } = hit;

@@ -20,8 +20,8 @@ use crate::settings::Settings;
 use crate::sync::Handle;
 
 /// Coalesces calls by key; each call brings the function that it would run. Calls of one key must be
-/// interchangeable: use it for reads, or for writes that are idempotent, since of several calls one
-/// function runs.
+/// interchangeable: use it for reads, or for writes that are idempotent. Of several calls, the function
+/// of one call runs.
 ///
 /// The first call of a key is the **leader**: it runs its function on its own thread. Calls that
 /// arrive while it runs are **followers**: they wait, their functions are dropped without running,
@@ -31,8 +31,8 @@ use crate::sync::Handle;
 /// A group is a handle: clones share the same flights. Use [`Coalescer`] where every call runs the
 /// same function; its methods have the full documentation of each verb.
 ///
-/// Take a pooled connection, a permit or a lock **inside** the function, never before the call: a
-/// call that follows needs none.
+/// Take a pooled connection, a permit or a lock **inside** the function, never before the call. A
+/// follower needs none.
 ///
 /// # Examples
 ///
@@ -65,7 +65,7 @@ pub struct Group<K, V, E, S = DefaultHashBuilder> {
 }
 
 impl<K, V, E> Group<K, V, E> {
-    /// A group with a zero window and no limits.
+    /// Makes a group with a zero window and no limits.
     ///
     /// # Examples
     ///
@@ -80,7 +80,7 @@ impl<K, V, E> Group<K, V, E> {
 }
 
 impl Group<(), (), ()> {
-    /// Settings for a group; [`build`](Builder::build) makes it. The window is zero to begin with.
+    /// Settings for a group; [`build`](Builder::build) makes it. The default window is zero.
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Self { core: Arc::new(core) }
     }
 
-    /// The one way in for every verb.
+    /// The common entry of every call.
     #[inline]
     pub(crate) fn call_with<Q>(&self, key: &Q, want: Want, work: impl Work<K, V, E>) -> Answer<V, E>
     where
@@ -127,7 +127,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.call_with(key, want, WithoutKey(f))
     }
 
-    /// As [`Coalescer::execute`], with a function of this call.
+    /// Like [`Coalescer::execute`], with the function `f`.
     ///
     /// A follower's `f` is dropped without running, unless it takes over from a stuck leader
     /// ([`leader_timeout`](crate::Settings::leader_timeout)) or the outcome cannot be shared
@@ -139,7 +139,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     ///
     /// # Panics
     ///
-    /// As [`Coalescer::execute`]. A panic of an `f` that this call runs goes on through this call.
+    /// As [`Coalescer::execute`]. If this call runs `f`, a panic of `f` unwinds through this call.
     ///
     /// # Deadlocks
     ///
@@ -166,7 +166,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::ANY, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::execute_timeout`], with a function of this call.
+    /// Like [`Coalescer::execute_timeout`], with the function `f`.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, want, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::execute_deadline`], with a function of this call.
+    /// Like [`Coalescer::execute_deadline`], with the function `f`.
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, want, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::try_execute`], with a function of this call.
+    /// Like [`Coalescer::try_execute`], with the function `f`.
     ///
     /// # Errors
     ///
@@ -269,7 +269,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.answer(key, Want::TRY, f).map(|answered| answered.value)
     }
 
-    /// As [`Coalescer::execute_fresh`], with a function of this call.
+    /// Like [`Coalescer::execute_fresh`], with the function `f`.
     ///
     /// # Errors
     ///
@@ -338,8 +338,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     }
 }
 
-// A panic passes through a call without leaving anything half-changed behind it (S23), so a caught
-// one does not make the group suspect.
+// A panic that unwinds through a call leaves no half-changed state behind (S23), so the group stays
+// usable after a caught panic.
 impl<K, V, E, S> UnwindSafe for Group<K, V, E, S> {}
 impl<K, V, E, S> RefUnwindSafe for Group<K, V, E, S> {}
 

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 ///
 /// # Examples
 ///
-/// It is the default of the last type parameter, so a program seldom names it:
+/// This type is the default of the last type parameter, so a program seldom names it:
 ///
 /// ```
 /// use coalescer::{DefaultHashBuilder, Group};

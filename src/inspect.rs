@@ -1,4 +1,4 @@
-//! What an operator sees of a handle: its counters, its flights and its name.
+//! The view of operators on one handle: its counters, its flights and its name.
 
 use std::hash::BuildHasher;
 
@@ -26,8 +26,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// Every flight under way, the oldest first; empty when every call has returned.
     ///
-    /// Meant for a status page. It goes through all keys, retained ones too, and holds the lock of
-    /// one shard at a time while it does.
+    /// Meant for a status page. It visits all keys, retained ones too, and locks one shard at a time.
     ///
     /// # Examples
     ///
@@ -45,15 +44,15 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.in_flight()
     }
 
-    /// The same of any key, without it.
+    /// Like `in_flight`, without the keys.
     pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
         self.group.in_flight_without_keys()
     }
 
-    /// Adds to the metrics what has happened since the last time; see [`metrics`](crate::metrics).
+    /// Adds the changes since the last call to the metrics; see [`metrics`](crate::metrics).
     ///
     /// Meant for the code that answers a scrape. It reads the counters as [`stats`](Self::stats) does, and
-    /// the recorder is called while no lock is held.
+    /// calls the recorder under no lock.
     ///
     /// # Examples
     ///
@@ -116,7 +115,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         self.core.table.in_flight(K::clone)
     }
 
-    /// The same of any key, without it.
+    /// Like `in_flight`, without the keys.
     pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
         self.core.table.in_flight(|_| ())
     }

@@ -1,11 +1,11 @@
-//! How a call finds an owned key by a borrowed one, and makes an owned one if it must.
+//! The borrowed forms of keys: a call finds a key by one, and makes an owned key only if it must.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A form of a key that a call can use: enough to find the key, and to make it when a flight starts.
+/// A borrowed form of a key: a call can find the key by it, and make the key when a flight starts.
 ///
 /// | keys of type | are found by |
 /// |---|---|
@@ -17,13 +17,13 @@ use std::sync::Arc;
 /// | other tuples, of up to twelve parts | [`&Parts((tenant, &id, path))`](Parts) |
 /// | a type of your own | any type that implements this trait |
 ///
-/// The owned key is made when a call finds no flight to join and no result. A late call never makes
-/// one, and a follower only when another call starts the flight just then.
+/// A call makes the owned key when it finds neither a flight to join nor a result. A late call never
+/// makes one. A follower makes one only if another call starts the flight at the same moment.
 ///
 /// # Rules for implementations
 ///
-/// `Hash` must give what the key's own `Hash` gives, or calls do not find each other. `is_key` must
-/// say the same as `Eq` between the key and `to_key`. It runs under a lock of the library.
+/// `Hash` must agree with the key's own `Hash`, or calls do not find each other. `is_key` must return
+/// the same as `Eq` between the key and `to_key`. It runs under a lock of the library.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ use std::sync::Arc;
     note = "any other type has to implement `coalescer::ToKey<{K}>`"
 )]
 pub trait ToKey<K>: Hash {
-    /// Whether this is a form of `key`. Called under a lock: compare, and do nothing else.
+    /// Returns true if this is a form of `key`. It runs under a lock: compare, and do nothing else.
     ///
     /// # Examples
     ///
@@ -79,7 +79,7 @@ pub trait ToKey<K>: Hash {
     /// ```
     fn is_key(&self, key: &K) -> bool;
 
-    /// Makes the owned key. Called on the caller's thread while no lock is held.
+    /// Makes the owned key. It runs on the caller's thread, under no lock.
     ///
     /// # Examples
     ///
@@ -104,7 +104,7 @@ impl<K: Hash + Eq + Clone> ToKey<K> for K {
     }
 }
 
-/// Forms that a key derefs to. `From` makes the key.
+/// Types to which a key derefs. `From` makes the key.
 macro_rules! borrowed {
     ($($borrowed:ty => $($owned:ty),+;)+) => {$($(
         impl ToKey<$owned> for $borrowed {
@@ -146,8 +146,8 @@ macro_rules! slices {
 
 slices!(Vec, Box, Arc);
 
-/// A tuple of two to four parts: a `String` is found by a `&str`, and every other part by itself.
-/// `@` marks the parts that are text.
+/// Tuples of two to four parts: a `&str` finds a `String`, and every other part has its own type. `@`
+/// marks the parts that are text.
 macro_rules! with_text {
     ($(($($part:tt)+);)+) => {$(
         with_text!(@parse [] [] [] $($part)+);
@@ -181,8 +181,8 @@ with_text! {
     (@0 @1 @2 @3);
 }
 
-/// A key of several parts, each by reference in any form that its type has: a tuple of references,
-/// or an `Option` of one.
+/// A key of several parts, as a tuple of references or as an `Option` of one. Each reference can be
+/// of any borrowed form of its part.
 ///
 /// # Examples
 ///
@@ -202,7 +202,7 @@ with_text! {
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<T>(pub T);
 
-/// A reference hashes as its target does, and so do a tuple and an `Option` of them.
+/// A reference hashes as its target does. So do a tuple of references and an `Option` of one.
 impl<T: Hash> Hash for Parts<T> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -239,7 +239,7 @@ macro_rules! parts {
     )+};
 }
 
-// As many as a tuple may have that is `Hash` and `Eq`.
+// Up to the longest tuple for which std implements `Hash` and `Eq`.
 parts! {
     (A KA 0)
     (A KA 0 B KB 1)
@@ -255,12 +255,12 @@ parts! {
     (A KA 0 B KB 1 C KC 2 D KD 3 F KF 4 G KG 5 H KH 6 I KI 7 J KJ 8 L KL 9 M KM 10 N KN 11)
 }
 
-/// Whether both are the same number type, `bool` or `char` of the language. Making such a key runs no
-/// user code and costs nothing.
+/// Returns true if both are the same primitive number type, `bool` or `char`. Making such a key runs
+/// no user code and costs nothing.
 ///
-/// Told by the name, as keys need not be `'static`. No other type has these names: that of a user's
-/// type begins with its crate's. Should a compiler ever name them otherwise, calls that lead get a
-/// little slower, and that is all.
+/// The type's name decides, because keys need not be `'static`. No other type has such a name: the
+/// name of a user's type begins with its crate. If a compiler changes these names, leading calls get
+/// a little slower, and nothing else changes.
 #[inline]
 pub(crate) fn is_plain_number<Q: ?Sized, K>() -> bool {
     let name = std::any::type_name::<K>();

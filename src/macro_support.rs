@@ -1,7 +1,7 @@
-//! What the expansion of `#[coalesce]` calls. Public for that alone: it may change with any version.
+//! The items that the expansion of `#[coalesce]` uses. They may change with any version.
 //!
-//! A key is made of a function's arguments: one argument is the key itself, several are a tuple.
-//! They are looked up by reference, and owned only where a flight starts.
+//! A key is made of a function's arguments: one argument is the key itself, several make a tuple. A
+//! call looks up the key by references, and makes an owned key only when it starts a flight.
 
 use std::any::{Any, TypeId};
 use std::convert::Infallible;
@@ -15,22 +15,22 @@ use crate::key::{Parts, ToKey};
 use crate::manager::type_map::TypeMap;
 use crate::sync::Handle;
 
-/// An argument that can be a part of a key, which owns it as a `K`.
+/// An argument that can be part of a key. The key owns it as a `K`.
 ///
-/// The bounds are those of the impl, and it hides them, so that a compiler says of a type that has
-/// not all of them what can be done about it.
+/// The bounds stand on the impl alone. So the compiler prints the message below, with the
+/// alternatives, for a type that lacks one of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key that `#[coalesce]` makes of the arguments",
     label = "has to be `Hash`, `Eq` and `Clone`, and a `{K}` when it is owned",
     note = "leave this argument out of the key with `skip(..)`, so that calls share whatever it is",
-    note = "or say what the key is: `#[coalesce(key: Type = expression)]`"
+    note = "or give the key: `#[coalesce(key: Type = expression)]`"
 )]
 pub trait KeyPart<K>: ToKey<K> {}
 
 #[diagnostic::do_not_recommend]
 impl<Q: ?Sized + ToKey<K>, K> KeyPart<K> for Q {}
 
-/// An argument once more, for the body that may consume it while the key has it lent.
+/// An argument to be cloned for the body, which may consume it while the key borrows the original.
 #[derive(Debug)]
 pub struct Again<'a, T>(pub &'a T);
 
@@ -42,7 +42,7 @@ impl<T: ToOwned<Owned = T>> Again<'_, T> {
     }
 }
 
-/// What is found of a type that cannot be owned again, so that only the key complains of it.
+/// Fallback for types that are not `Clone`, so that rustc reports the missing bound of the key only.
 pub trait Unfit<T> {
     fn owned(&self) -> T {
         unreachable!("such an argument does not compile")
@@ -51,7 +51,7 @@ pub trait Unfit<T> {
 
 impl<T> Unfit<T> for Again<'_, T> {}
 
-/// What threads can have in common; it hides its bounds as [`KeyPart`] does.
+/// A type that threads can share. Its bounds stand on the impl alone, as those of [`KeyPart`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared by threads, as the keys and results of `#[coalesce]` are",
     label = "has to be `Send`, `Sync` and `'static`"
@@ -61,7 +61,7 @@ pub trait Shared: Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> Shared for T {}
 
-/// What is done with a key, of whatever type it is borrowed as.
+/// An operation on a key, in any borrowed form of the key.
 pub trait Verb<K, V, E, S> {
     type Output;
 
@@ -70,7 +70,7 @@ pub trait Verb<K, V, E, S> {
         Q: ?Sized + ToKey<K>;
 }
 
-/// Runs this function, or shares what another call runs.
+/// Runs this function, or shares the outcome of another call.
 #[derive(Debug)]
 pub struct Execute<F>(pub F);
 
@@ -105,7 +105,7 @@ impl<K, V, E, S: BuildHasher> Verb<K, V, E, S> for Forget {
     }
 }
 
-/// All arguments share one key.
+/// The key has no parts: all calls share it.
 #[inline]
 pub fn by_0<V, E, S, W: Verb<(), V, E, S>>(group: &Group<(), V, E, S>, verb: W) -> W::Output {
     verb.call(group, &())
@@ -121,7 +121,7 @@ where
     verb.call(group, a)
 }
 
-/// The key is said: an expression of this type, or of a borrowed form of it.
+/// The attribute gives the key as an expression of the key's type, or of a borrowed form of it.
 #[inline]
 pub fn by_key<Q, K, V, E, S, W>(group: &Group<K, V, E, S>, key: &Q, verb: W) -> W::Output
 where
@@ -131,7 +131,7 @@ where
     verb.call(group, key)
 }
 
-/// So many arguments are the key, which is a tuple.
+/// The key is a tuple of this many arguments.
 macro_rules! by_several {
     ($($by:ident: $($Q:ident $K:ident $q:ident)+;)+) => {$(
         #[inline]
@@ -150,7 +150,7 @@ macro_rules! by_several {
     )+};
 }
 
-// As many as a tuple may have that is `Hash` and `Eq`.
+// Up to the longest tuple for which std implements `Hash` and `Eq`.
 by_several! {
     by_2: A KA a B KB b;
     by_3: A KA a B KB b C KC c;
@@ -168,13 +168,13 @@ by_several! {
         L KL l M KM m N KN n;
 }
 
-/// A function that returns no `Result`, as one that cannot fail.
+/// Turns a function that returns no `Result` into one that cannot fail.
 #[inline]
 pub fn unfailing<T>(f: impl FnOnce() -> T) -> impl FnOnce() -> Result<T, Infallible> {
     || Ok(f())
 }
 
-/// A `Result` under whatever name, as `io::Result<T>`.
+/// A `Result` or an alias of it, such as `io::Result<T>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is called `Result` and is not the `Result` of the standard library",
     label = "`#[coalesce]` takes this for a value or an error"
@@ -189,16 +189,16 @@ impl<V, E> Returned for Result<V, E> {
     type Error = E;
 }
 
-/// Tells at build whether a type that is not called `Result` is one.
+/// Detects at build time a type that is a `Result` under another name.
 ///
-/// A constant of the type itself comes before one of a trait, so for a `Result` the first is taken.
+/// The compiler prefers a type's own constant to that of a trait, so a `Result` has the own one.
 pub struct Probe<T>(PhantomData<T>);
 
 impl<V, E> Probe<Result<V, E>> {
     pub const IS_RESULT: bool = true;
 }
 
-/// What every other type has.
+/// The constant of every other type.
 pub trait NoResult {
     const IS_RESULT: bool = false;
 }
@@ -211,8 +211,8 @@ impl<T> fmt::Debug for Probe<T> {
     }
 }
 
-/// The group of one function, in a static whose type does not name the group's: of what cannot be
-/// shared a compiler would name all that a group is made of.
+/// The group of one function, in a static whose type does not name the group's type. With the group's
+/// type, the compiler's error for a type that threads cannot share would list the group's internals.
 pub struct Flights(Box<dyn Any + Send + Sync>);
 
 impl Flights {
@@ -246,9 +246,9 @@ impl fmt::Debug for Flights {
     }
 }
 
-/// The groups of one function that is many: a generic one, or one in a generic `impl`.
+/// The groups of one generic function, or of a function in a generic `impl`.
 ///
-/// They are told apart by the type of a closure, which the function's type parameters are a part of.
+/// The type of a closure identifies each group, since it depends on the function's type parameters.
 pub struct FlightsByType(TypeMap<Flights>);
 
 impl FlightsByType {
@@ -258,7 +258,7 @@ impl FlightsByType {
         Self(TypeMap::new())
     }
 
-    /// The group of the function that calls this with this closure. Without a lock, if it is there.
+    /// The group for this closure's type; `build` makes it if it is missing. Takes no lock if it exists.
     #[inline]
     pub fn group<K, V, E, S>(
         &self,

@@ -1,11 +1,11 @@
-//! A value together with how the call came by it.
+//! [`Outcome`]: a value, and how the call got it.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::sync::Handle;
 
-/// A value, and how the call came by it; from
+/// A value, and how the call got it; from
 /// [`Request::outcome`](crate::Request::outcome) and
 /// [`Ticket::wait_outcome`](crate::Ticket::wait_outcome).
 ///
@@ -29,23 +29,23 @@ use crate::sync::Handle;
 /// ```
 #[non_exhaustive]
 pub struct Outcome<V> {
-    /// The value, shared with everyone who got it.
+    /// The value, shared with every call that got it.
     pub value: Handle<V>,
-    /// What the call was.
+    /// The role of the call in the execution.
     pub role: Role,
-    /// How many calls the execution answered when it was done: its leader and the followers that
-    /// waited. Late calls come afterwards and are not in it.
+    /// How many calls the execution answered when it ended: its leader and the followers that waited.
+    /// Late calls arrive afterwards and are not counted.
     pub callers: usize,
-    /// How long the call waited for another call's execution. Zero for a leader that led from the
-    /// start and for a late call. For a ticket: how long its waits took.
+    /// How long the call waited for another call's execution. Zero for a late call, and for a leader
+    /// that did not wait first. For a ticket: the total time of its waits.
     pub waited: Duration,
-    /// The time since the value's computation started, as of the return of this call. It counts
-    /// from the same start as the window. With neither a window nor a setting about age, the start
-    /// is known to within one tick of the kernel only, some milliseconds.
+    /// The time from the start of the value's computation to the return of this call. It counts from
+    /// the same start as the window. With neither a window nor a setting about age, the start is exact
+    /// only to one tick of the kernel, a few milliseconds.
     pub age: Duration,
 }
 
-/// What a call was to the execution that answered it.
+/// The role of a call in the execution that answered it.
 ///
 /// # Examples
 ///
@@ -58,11 +58,11 @@ pub struct Outcome<V> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Role {
-    /// It ran the function itself, on its own thread, or by a job of its own.
+    /// The call ran the function itself, on its own thread or by its own job.
     Leader,
-    /// It waited for an execution that was under way.
+    /// The call waited for an execution that was under way.
     Follower,
-    /// It was served at once, by a result within its window.
+    /// The call got a kept result at once, within its window.
     Late,
 }
 

@@ -1,4 +1,4 @@
-//! [`Request`]: one call with every choice that a call has.
+//! [`Request`]: one call, with all options of a call.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -16,18 +16,18 @@ use crate::wait::clock::nanos;
 
 /// A call that is not made yet; from [`Coalescer::call`] and [`Group::call`].
 ///
-/// It combines one choice of each column. The first line is the default.
+/// A request combines one option of each column. The first line has the defaults.
 ///
-/// | which result is accepted | how long the call waits for other calls | what it returns |
+/// | accepted results | wait for other calls | returned value |
 /// |---|---|---|
-/// | any that the settings allow | until the outcome is there | [`run`](Self::run): the value |
-/// | [`fresh`](Self::fresh): one of an execution that starts after the call | [`timeout`](Self::timeout): at most so long | [`outcome`](Self::outcome): the value, and how the call came by it |
-/// | [`max_age`](Self::max_age): one that started at most so long ago | [`deadline`](Self::deadline): until an instant | |
+/// | any that the settings allow | until the flight ends | [`run`](Self::run): the value |
+/// | [`fresh`](Self::fresh): from an execution that starts after the call | [`timeout`](Self::timeout): at most this long | [`outcome`](Self::outcome): the value, and how the call got it |
+/// | [`max_age`](Self::max_age): from an execution that started at most this long ago | [`deadline`](Self::deadline): until an instant | |
 /// | | [`no_wait`](Self::no_wait): not at all | |
 ///
-/// Nothing happens before `run` or `outcome`: a deadline counts from there. If a request says
-/// twice how to wait, or which result to accept, the last one holds. The setting
-/// [`max_wait`](crate::Settings::max_wait) bounds every wait in addition.
+/// Nothing happens before `run` or `outcome`, and a timeout counts from there. If a request sets two
+/// options of one column, the last one holds. The setting [`max_wait`](crate::Settings::max_wait)
+/// also bounds every wait.
 ///
 /// For a [`Coalescer`], `run()` and `outcome()` take no argument; for a [`Group`], they take the
 /// function.
@@ -59,9 +59,9 @@ pub struct Request<'a, Q: ?Sized, C> {
 }
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
-    /// A call with every choice: which result it accepts, how long it waits, and what it returns.
+    /// A call with all options: the results that it accepts, how long it waits, and what it returns.
     ///
-    /// See [`Request`] for the choices. The other verbs are shorter forms of it.
+    /// See [`Request`] for the options. `execute` and its variants are shorter forms of it.
     ///
     /// # Examples
     ///
@@ -81,7 +81,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 }
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
-    /// As [`Coalescer::call`]; `run` and `outcome` take the function.
+    /// Like [`Coalescer::call`], but `run` and `outcome` take the function.
     ///
     /// # Examples
     ///
@@ -103,8 +103,8 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
         Self { target, key, want: Want::ANY }
     }
 
-    /// Accepts only the outcome of an execution that starts after this call, as
-    /// [`execute_fresh`](Coalescer::execute_fresh) does.
+    /// Accepts only the outcome of an execution that starts after this call, like
+    /// [`execute_fresh`](Coalescer::execute_fresh).
     ///
     /// # Examples
     ///
@@ -123,10 +123,10 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
 
     /// Accepts only an outcome whose computation started at most `age` before this call.
     ///
-    /// An older result in the window is not served, and a running execution that started earlier
-    /// is not joined: the call then gets the outcome of a newer execution, as a
-    /// [`fresh`](Self::fresh) call does. The age counts from the start of the execution, as the
-    /// window does. It only narrows the window: a result whose window is over is never served.
+    /// The call neither gets an older result of the window nor joins an older execution. It then gets
+    /// the outcome of a newer execution, like a [`fresh`](Self::fresh) call. The age counts from the
+    /// start of the execution, as the window does. It only narrows the window: an expired result is
+    /// never served.
     ///
     /// # Examples
     ///
@@ -155,8 +155,8 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
         self
     }
 
-    /// Waits for other calls at most so long, as
-    /// [`execute_timeout`](Coalescer::execute_timeout) does.
+    /// Waits for other calls at most this long, like
+    /// [`execute_timeout`](Coalescer::execute_timeout).
     ///
     /// # Examples
     ///
@@ -179,8 +179,8 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
         self.waits(Mode::Wait, Patience::For(timeout))
     }
 
-    /// Waits for other calls until this instant, as
-    /// [`execute_deadline`](Coalescer::execute_deadline) does.
+    /// Waits for other calls until this instant, like
+    /// [`execute_deadline`](Coalescer::execute_deadline).
     ///
     /// # Examples
     ///
@@ -201,7 +201,7 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
         self.waits(Mode::Wait, Patience::Until(deadline))
     }
 
-    /// Never waits for other calls, as [`try_execute`](Coalescer::try_execute) does.
+    /// Never waits for other calls, like [`try_execute`](Coalescer::try_execute).
     ///
     /// # Examples
     ///
@@ -254,7 +254,7 @@ where
         self.target.answer(self.key, self.want).map(|answered| answered.value)
     }
 
-    /// Makes the call, and returns the value together with how the call came by it.
+    /// Makes the call, and returns the value together with how the call got it.
     ///
     /// # Errors
     ///
@@ -305,8 +305,7 @@ where
         self.target.answer(self.key, self.want, f).map(|answered| answered.value)
     }
 
-    /// Makes the call with this function, and returns the value together with how the call came by
-    /// it.
+    /// Makes the call with this function, and returns the value together with how the call got it.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
-//! With whom a value is shared.
+//! [`ShareWith`]: the calls that may share a value.
 
 use std::any::TypeId;
 use std::sync::Arc;
 
-/// Says of a value with whom it is shared.
+/// Decides which calls share a value.
 pub(crate) type ShareRule<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
 
-/// With whom the leader of a flight shares its value; see [`share_with`](crate::Builder::share_with).
+/// The calls with which a leader shares its value; see [`share_with`](crate::Builder::share_with).
 ///
 /// # Examples
 ///
@@ -30,22 +30,23 @@ pub(crate) type ShareRule<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ShareWith {
-    /// With those who wait for it, and for the length of the window with those who come late.
+    /// The value is shared with the calls that wait for it, and with late calls until its window ends.
     Everyone,
-    /// With those who wait for it. It is not kept, so the next call executes.
+    /// The value is shared with the calls that wait for it. It is not kept, so the next call executes.
     Followers,
-    /// With nobody: every follower is released at once to run its own function. It is not kept.
+    /// Only the leader gets the value. Every follower is released at once and runs its own function.
+    /// The value is not kept.
     Nobody,
 }
 
-/// The rule of a builder, and the type of its function, which is all that tells two rules apart.
+/// The rule of a builder, and the type of its function. Two rules are compared by this type alone.
 pub(crate) struct Sharing<V> {
     pub(crate) rule: Arc<ShareRule<V>>,
     pub(crate) function: TypeId,
 }
 
 impl<V> Sharing<V> {
-    /// A rule that comes of the function `F`.
+    /// A rule made of a function of type `F`.
     pub(crate) fn of<F: 'static>(rule: impl Fn(&V) -> ShareWith + Send + Sync + 'static) -> Self {
         Self { rule: Arc::new(rule), function: TypeId::of::<F>() }
     }

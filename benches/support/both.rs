@@ -1,10 +1,10 @@
-//! Two threads, or more, that do the same at the same time.
+//! Two or more threads that do the same work at the same time.
 
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lets each of so many threads run `work` with its number, and says how long the slowest took.
+/// Runs `work` on this many threads, each with its number, and returns the time of the slowest.
 pub(crate) fn side_by_side(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     let start = Barrier::new(threads);
     let timed = |thread| {

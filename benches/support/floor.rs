@@ -1,8 +1,8 @@
-//! The floor: a map under locks and nothing else, the least that any table of results must do.
+//! The floor: a map under locks, the least work of any table of results.
 //!
-//! No window, no clock, no counters, and no care for panics: what the library takes beyond this is
-//! the price of what it promises. Its locks, map and hasher are the library's own, so that the
-//! difference is in nothing but that.
+//! It has no window, no clock, no counters, and does not handle panics. So the library's additional time
+//! is the cost of its promises. The floor uses the library's own locks, map and hasher, so they make no
+//! difference.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
@@ -23,7 +23,7 @@ pub(crate) struct Floor<K, V> {
 
 struct Part<K, V> {
     map: HashTable<(K, Arc<V>)>,
-    /// The keys in order of insertion, for those who let the oldest go.
+    /// The keys in order of insertion, for benches that evict the oldest.
     oldest_first: VecDeque<K>,
 }
 
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         part.map.find(hash, |(other, _)| key.is_key(other)).map(|(_, value)| Arc::clone(value))
     }
 
-    /// Takes in a key that is not there yet.
+    /// Inserts a new key.
     pub(crate) fn insert(&self, key: K, value: Arc<V>) {
         let hash = self.hasher.hash_one(&key);
         self.part(hash).lock().insert(&self.hasher, hash, (key, value));
@@ -59,7 +59,7 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         self.part(hash).lock().remove(hash, key)
     }
 
-    /// Puts another value in the place of a key's.
+    /// Replaces the value of a key.
     pub(crate) fn replace(&self, key: &K, value: Arc<V>) -> Option<Arc<V>> {
         let hash = self.hasher.hash_one(key);
         let mut part = self.part(hash).lock();
@@ -67,7 +67,7 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         Some(std::mem::replace(&mut old.1, value))
     }
 
-    /// Takes in a new key, and lets the oldest of its part go if that holds more than `keep`.
+    /// Inserts a new key, and evicts the oldest of its part if the part has more than `keep`.
     pub(crate) fn rotate(&self, key: K, value: Arc<V>, keep: usize) -> Option<Arc<V>> {
         let hash = self.hasher.hash_one(&key);
         let mut part = self.part(hash).lock();
@@ -80,12 +80,12 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         part.remove(self.hasher.hash_one(&oldest), &oldest)
     }
 
-    /// How many there are: each lock is taken once.
+    /// The number of keys. Takes each lock once.
     pub(crate) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.0.lock().map.len()).sum()
     }
 
-    /// Takes everything out, part by part, and drops it outside the lock. Says how much it was.
+    /// Removes all keys, part by part, drops them outside the lock, and returns their number.
     pub(crate) fn clear(&self) -> usize {
         let clear = |part: &Padded<Part<K, V>>| {
             let entries: Vec<_> = part.0.lock().map.drain().collect();
@@ -94,7 +94,7 @@ impl<K: Hash + Eq + Clone, V> Floor<K, V> {
         self.parts.iter().map(clear).sum()
     }
 
-    /// Taken from other bits than those that the map goes by.
+    /// The part of a key. It uses other bits of the hash than the map does.
     fn part(&self, hash: u64) -> &Mutex<Part<K, V>> {
         &self.parts[(hash >> 20) as usize & (self.parts.len() - 1)].0
     }

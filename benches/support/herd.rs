@@ -1,4 +1,4 @@
-//! A herd: threads that all wait for one answer, and how long it takes until the last has it.
+//! A herd: threads that all wait for one answer, and the time until the last one has it.
 //!
 //! ```text
 //! leader     ├ leads ┤ all asleep? ├ answers ┤ returns
@@ -7,8 +7,8 @@
 //!                                   0 ────────────────▶ the last is back
 //! ```
 //!
-//! The clock starts when the kernel says that everyone sleeps. (It says so on Linux; elsewhere a
-//! follower that has been counted as waiting is taken for asleep.)
+//! The clock starts when all followers sleep. On Linux the kernel reports that. On other systems, a
+//! follower that is counted as waiting counts as asleep.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use coalescer::Group;
 
-/// What a follower's thread needs of stack: the call is all that it makes.
+/// The stack of a follower's thread, which makes only the call.
 pub(crate) const STACK: usize = 64 * 1024;
 
 /// The time between two looks at the sleepers.
@@ -30,13 +30,13 @@ const REST: Duration = Duration::from_millis(1);
 
 /// A way to make followers wait for a leader.
 pub(crate) trait Wait: Send + Sync + 'static {
-    /// Answers everyone who waits, after `meanwhile`. Followers come only during that.
+    /// Runs `meanwhile`, during which the followers arrive, and then answers all of them.
     fn lead(&self, meanwhile: &dyn Fn());
 
     /// Waits for the answer.
     fn follow(&self);
 
-    /// How many wait now.
+    /// The number of waiting followers.
     fn waiting(&self) -> usize;
 }
 
@@ -121,14 +121,14 @@ struct Shared {
     begin: Barrier,
     end: Barrier,
     is_over: AtomicBool,
-    /// When the last follower was back, in nanoseconds since `epoch`.
+    /// The time at which the last follower returned, in nanoseconds since `epoch`.
     last: AtomicU64,
     epoch: Instant,
-    /// Where the kernel tells about each thread, if it does.
+    /// The kernel's status file of each thread, on systems that have one.
     stats: Mutex<Vec<Option<PathBuf>>>,
 }
 
-/// How long it took from the answer.
+/// The times since the answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waking {
     /// Until the leader's own call returned.
@@ -157,12 +157,12 @@ impl<W: Wait> Herd<W> {
         Self { wait, shared, threads }
     }
 
-    /// Lets all of them wait, and wakes them.
+    /// Lets all followers wait, and wakes them.
     pub(crate) fn wake(&self) -> Waking {
         self.wake_after(|| ())
     }
 
-    /// The same, with a look at the sleepers.
+    /// Like [`wake`](Self::wake), and calls `look` when all followers sleep.
     pub(crate) fn wake_after(&self, look: impl Fn()) -> Waking {
         let shared = &*self.shared;
         shared.last.store(0, Ordering::Relaxed);
@@ -186,7 +186,7 @@ impl<W: Wait> Herd<W> {
             thread::sleep(LOOK);
         }
         wait_for_sleep(&self.shared.stats());
-        // A leader comes out of a wait of its own, for a database: it has not used its time up.
+        // The sleep stands for the leader's wait for a database: the leader then has unused CPU time.
         thread::sleep(REST);
     }
 }
@@ -228,7 +228,7 @@ pub(crate) fn wait_for_sleep(stats: &[Option<PathBuf>]) {
     }
 }
 
-/// Where the kernel tells about the calling thread.
+/// The kernel's status file of the calling thread.
 pub(crate) fn own_stat() -> Option<PathBuf> {
     let thread = fs::read_link("/proc/thread-self").ok()?;
     Some(Path::new("/proc").join(thread).join("stat"))
@@ -236,7 +236,7 @@ pub(crate) fn own_stat() -> Option<PathBuf> {
 
 fn is_asleep(stat: &Path) -> bool {
     let Ok(line) = fs::read_to_string(stat) else { return true };
-    // The state follows the name, which stands in parentheses and may itself contain any.
+    // The state follows the name. The name stands in parentheses and may itself contain parentheses.
     let state = line.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     matches!(state, Some('S'))
 }

@@ -1,11 +1,11 @@
-//! The settings of a table, in the form that decisions are made with.
+//! [`Rules`]: the settings of a table, in the form that the engine decides with.
 
 use std::time::Duration;
 
 use crate::settings::{OnDeadlock, Settings};
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 
-/// Which window keeps a result, and so which queue it stands in.
+/// The kind of a result. It selects the window, and the expiry queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Value,
@@ -31,7 +31,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The rules that these settings make, with the age from which on a flight is slow.
+    /// The rules of these settings. A flight is slow from the age `slow_after` on.
     pub(crate) fn new(settings: &Settings, slow_after: Option<Duration>) -> Self {
         let bound = |duration: Option<Duration>| duration.map_or(FOREVER, nanos);
         Self {
@@ -48,14 +48,14 @@ impl Rules {
         }
     }
 
-    /// True if any result is ever kept.
+    /// True if some window keeps results.
     #[inline]
     pub(crate) fn keeps_any(&self) -> bool {
         self.window > 0 || self.error_window > 0
     }
 
-    /// True if a rule depends on the age of a flight. If none does, the start of a flight is only shown to
-    /// operators.
+    /// True if a rule depends on the age of a flight. If none does, the start of a flight serves only
+    /// the reports to operators.
     pub(crate) fn counts_from_start(&self) -> bool {
         self.keeps_any()
             || self.leader_timeout != FOREVER

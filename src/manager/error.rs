@@ -1,9 +1,9 @@
-//! [`NameError`]: why a manager has no such coalescer.
+//! [`NameError`]: the reason why a manager has no such coalescer.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a [`Manager`](crate::Manager) has no such coalescer under this name.
+/// The reason why a [`Manager`](crate::Manager) has no such coalescer under this name.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub enum NameError {
         name: String,
         /// The type of the coalescer that has the name.
         has: &'static str,
-        /// The type that was asked for.
+        /// The type that the caller asked for.
         asked: &'static str,
     },
     /// The coalescer of this name runs another function.
@@ -42,19 +42,19 @@ pub enum NameError {
         name: String,
         /// The type of the function that it runs.
         has: &'static str,
-        /// The type of the function that was brought.
+        /// The type of the function that the caller brought.
         asked: &'static str,
     },
     /// The coalescer of this name has other settings.
     OtherSettings {
         /// The name that was asked for.
         name: String,
-        /// The first setting that differs, by the name of its method of the builder.
+        /// The first setting that differs, as the name of its builder method.
         setting: &'static str,
     },
-    /// The name of a coalescer to adopt belongs to another one.
+    /// The name for an adopted coalescer belongs to another one.
     Taken {
-        /// The name that it was to have.
+        /// The name that the caller gave.
         name: String,
     },
 }

@@ -6,8 +6,8 @@
 //! named("users", ..), get("users") ──────────────────▶ names ───┘
 //! ```
 //!
-//! Coalescers are made outside both maps' locks, as making one takes user code along: its hasher,
-//! and the function itself. Of two that are made at once for one place, one stays.
+//! A coalescer is made outside the locks of both maps, because that moves and drops user values: the
+//! hasher and the function. If two threads make one for the same entry, one of the two is dropped.
 
 pub(crate) mod error;
 mod named;
@@ -35,7 +35,7 @@ use crate::manager::type_map::TypeMap;
 use crate::settings::Settings;
 use crate::sync::Handle;
 
-/// Makes coalescers as they are asked for, and finds them again: by their function, or by a name.
+/// Makes coalescers on first use, and finds them again by their function or by a name.
 ///
 /// ```
 /// use coalescer::Manager;
@@ -50,25 +50,24 @@ use crate::sync::Handle;
 /// # Ok::<(), coalescer::Error<DbError>>(())
 /// ```
 ///
-/// It knows only the coalescers that it made, and those that were given to it by
-/// [`adopt`](Self::adopt). It is a handle: clones share the coalescers. Nothing is ever taken out of
-/// it, so give names to coalescers of which a program has a fixed number, and not to tenants or
-/// requests.
+/// A manager knows the coalescers that it made, and those that it got by [`adopt`](Self::adopt). It is
+/// a handle: clones share the coalescers. It never drops a coalescer. So use a fixed set of names, and
+/// never one name for each tenant or request.
 ///
 /// # A function that uses its manager
 ///
 /// A manager owns its coalescers, and a coalescer owns its function. A function that owns a handle to
-/// its own manager closes a circle, which is never freed. Give it a weak handle from
+/// its own manager makes a reference cycle, which is never freed. Give the function a weak handle from
 /// [`downgrade`](Self::downgrade) instead. A manager in a `static` lives as long as the program in
 /// any case.
 ///
 /// # Which coalescer
 ///
-/// A **function** is told apart by its type, which every `fn` item and every closure has for itself.
-/// The generic `load::<User>` and `load::<Order>` are two functions, and so are two closures that
-/// look alike. What the type cannot tell apart does not compile: a closure that captures something,
-/// since another of the same line may have captured something else, and a `fn` pointer. `cargo
-/// check` does not see it; `cargo build` does.
+/// The type of a **function** identifies it, because every `fn` item and every closure has its own
+/// type. The generic `load::<User>` and `load::<Order>` are two functions. Two closures with equal
+/// text are two functions too. A closure that captures something does not compile here, because
+/// another value of its type may have captured something else. Nor does a `fn` pointer. `cargo build`
+/// reports this error; `cargo check` does not.
 ///
 /// ```compile_fail
 /// let factor = 3;
@@ -76,20 +75,20 @@ use crate::sync::Handle;
 /// manager.execute(move |n: &u64| Ok::<u64, ()>(n * factor), &7).ok(); // needs a name
 /// ```
 ///
-/// A **name** is for those, and for a coalescer with settings of its own. The same name with other
-/// types, another function or other settings is an error, since one of the two callers would get
-/// what it did not ask for. Names and functions are apart: a function that has been given a name is
-/// found by that name only.
+/// Use a **name** for such functions, and for a coalescer with its own settings. The same name with
+/// other types, another function or other settings is an error, because one of the two callers would
+/// get a coalescer that it did not ask for. Names and functions are separate: a named function is found
+/// by its name only.
 ///
-/// # What it costs
+/// # Costs
 ///
-/// A function is found without a lock, by a few loads. Yet a handle from
-/// [`coalescer`](Self::coalescer) or [`get`](Self::get) that is kept costs nothing at all. A name is
-/// looked up under a lock: do that once, where the program begins.
+/// A look-up by function takes no lock, only a few loads. A handle that you keep from
+/// [`coalescer`](Self::coalescer) or [`get`](Self::get) needs no look-up at all. A look-up by name takes
+/// a lock: do it once, at the start of the program.
 ///
 /// # Examples
 ///
-/// One manager for the program, with settings for all that it makes:
+/// One manager for the program, with common settings for its coalescers:
 ///
 /// ```
 /// use std::sync::LazyLock;
@@ -117,7 +116,7 @@ struct Shared {
 }
 
 impl Manager {
-    /// A manager whose coalescers have the default window and no limits.
+    /// Makes a manager whose coalescers have the default window and no limits.
     ///
     /// # Examples
     ///
@@ -130,9 +129,9 @@ impl Manager {
         Self::with_defaults(Settings::new())
     }
 
-    /// A manager whose coalescers begin with these settings.
+    /// Makes a manager whose coalescers have these settings by default.
     ///
-    /// Each coalescer has a hasher and a name of its own.
+    /// Each coalescer has its own hasher and name.
     ///
     /// # Examples
     ///
@@ -148,9 +147,9 @@ impl Manager {
         Self { shared: Arc::new(shared) }
     }
 
-    /// The value for this key, as [`Coalescer::execute`] of the function's own coalescer gives it.
+    /// Calls [`Coalescer::execute`] on the function's own coalescer.
     ///
-    /// The coalescer is made by the function's first call. For the other verbs, take
+    /// The function's first call makes the coalescer. For the other methods, use
     /// [`coalescer`](Self::coalescer).
     ///
     /// # Errors
@@ -191,8 +190,8 @@ impl Manager {
         self.of(load).execute(key)
     }
 
-    /// The function's own coalescer, which has the manager's settings and the function's path for
-    /// a name.
+    /// The function's own coalescer. It has the manager's settings, and its name is the function's
+    /// path.
     ///
     /// # Examples
     ///
@@ -221,7 +220,7 @@ impl Manager {
         self.of(load).clone()
     }
 
-    /// The coalescer of a function whose type has been found to be its own.
+    /// The coalescer of a function whose type identifies it.
     #[inline]
     fn of<K, V, E, F>(&self, load: F) -> &Coalescer<K, V, E>
     where
@@ -261,8 +260,8 @@ impl Manager {
 
     /// Every flight under way, of all coalescers, the oldest first.
     ///
-    /// Meant for a status page; it costs what [`Coalescer::in_flight`] costs, for each of them. With the
-    /// feature `serde` it is JSON as it is.
+    /// Meant for a status page. It costs one [`Coalescer::in_flight`] for each coalescer. With the feature
+    /// `serde`, the list serializes to JSON.
     ///
     /// # Examples
     ///
@@ -296,7 +295,7 @@ impl Manager {
         flights
     }
 
-    /// Forgets every key of every coalescer, and says how many flights and results there were.
+    /// Forgets every key of every coalescer, and returns how many flights and results there were.
     ///
     /// See [`Coalescer::forget_all`].
     ///
@@ -313,7 +312,7 @@ impl Manager {
         forgotten
     }
 
-    /// Adds to the metrics what has happened since the last time, of all coalescers; see
+    /// Adds the changes since the last call to the metrics, for all coalescers; see
     /// [`metrics`](crate::metrics).
     ///
     /// # Examples
@@ -335,13 +334,13 @@ impl Manager {
     }
 }
 
-/// Stops the build for a function that its type does not tell from others. Called where users call,
-/// so that the compiler names their line.
+/// Stops the build for a function that its type does not identify. Public methods call it directly, so
+/// that the compiler's error names the user's line.
 #[track_caller]
 const fn has_a_type_of_its_own<F>() {
     assert!(
         size_of::<F>() == 0,
-        "a manager tells functions apart by their types, which cannot be done for a closure that \
+        "a manager identifies a function by its type, which is not possible for a closure that \
          captures something or a `fn` pointer: give it a name, as in \
          `manager.named(\"users\", load)?.execute(&key)`"
     );
@@ -353,7 +352,7 @@ impl Default for Manager {
     }
 }
 
-// As for a coalescer: both maps are changed in one step each, and no user code runs meanwhile.
+// As for `Coalescer`: each map changes in one step, and no user code runs during that step.
 impl UnwindSafe for Manager {}
 impl RefUnwindSafe for Manager {}
 

@@ -1,4 +1,4 @@
-//! Coalescers by name: made, adopted, and found again.
+//! The methods of [`Manager`] that make, adopt and find coalescers by name.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::manager::names::{Compared, Made, Named, TypeOf};
 use crate::manager::{Manager, NameError};
 
 impl Manager {
-    /// The coalescer of this name, with the manager's settings; made if there is none.
+    /// Returns the coalescer of this name, and makes it with the manager's settings if there is none.
     ///
-    /// What the function captures cannot be compared. So where a name is asked for twice, the one
-    /// that came first is run.
+    /// The manager cannot compare the values that a function captures. So the first function of a name
+    /// stays in use, even if a later one captures other values.
     ///
     /// # Errors
     ///
@@ -46,11 +46,11 @@ impl Manager {
         self.named_with(name, |defaults| defaults, load)
     }
 
-    /// As [`named`](Self::named), with settings of its own.
+    /// Like [`named`](Self::named), with settings for this coalescer.
     ///
-    /// They begin with those of the manager. Of a [`share_if`](Builder::share_if), an
-    /// [`on_slow`](Builder::on_slow), a [`hasher`](Builder::hasher) and an
-    /// [`executor`](Builder::executor) only the types can be compared.
+    /// `settings` gets a builder with the manager's settings. The manager compares
+    /// [`share_if`](Builder::share_if), [`on_slow`](Builder::on_slow), [`hasher`](Builder::hasher) and
+    /// [`executor`](Builder::executor) by their types only.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Manager {
     ///
     /// # Panics
     ///
-    /// If the settings are given a name.
+    /// If `settings` sets a name.
     ///
     /// # Examples
     ///
@@ -100,16 +100,16 @@ impl Manager {
         Ok(coalescer)
     }
 
-    /// Gives a name to a coalescer that was built elsewhere, so that this manager finds, counts and
-    /// forgets it with its own.
+    /// Gives a name to a coalescer that was built elsewhere, so that this manager also finds, counts and
+    /// forgets it.
     ///
-    /// The manager shows it by this name; the coalescer itself keeps the name of its builder. A
-    /// coalescer with a pool in its function is one example: it is built where the pool is.
+    /// The manager shows the coalescer under this name. The coalescer itself keeps the name of its
+    /// builder. One use is a function that captures a pool: build its coalescer next to the pool.
     ///
     /// # Errors
     ///
-    /// [`Taken`](NameError::Taken) if the name belongs to another coalescer. To adopt the same one
-    /// again is no error.
+    /// [`Taken`](NameError::Taken) if the name belongs to another coalescer. A second adoption of the
+    /// same one is no error.
     ///
     /// # Examples
     ///
@@ -148,12 +148,12 @@ impl Manager {
         if is_same { Ok(()) } else { Err(NameError::Taken { name: name.to_owned() }) }
     }
 
-    /// The coalescer that has been given this name.
+    /// The coalescer of this name.
     ///
     /// # Errors
     ///
     /// [`Unknown`](NameError::Unknown) if there is none yet, and
-    /// [`OtherTypes`](NameError::OtherTypes) if its types are others.
+    /// [`OtherTypes`](NameError::OtherTypes) if it has other types.
     ///
     /// # Examples
     ///

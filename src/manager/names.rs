@@ -1,5 +1,5 @@
-//! The names of a manager: a map from names to coalescers, and the comparison with what a second
-//! caller of a name brings.
+//! The names of a manager: a map from names to coalescers, and the comparison with the function and
+//! settings of a second caller.
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ impl TypeOf {
     }
 }
 
-/// All that a builder says of a coalescer, except its name and its hasher. The type of a hasher is a
-/// part of the coalescer's type. Functions are compared by their types.
+/// The options of a builder, except the name and the hasher. The type of a hasher is part of the
+/// coalescer's type. Functions are compared by their types.
 #[derive(Clone, Debug)]
 pub(crate) struct Compared {
     settings: Settings,
@@ -43,7 +43,7 @@ impl Compared {
         }
     }
 
-    /// The first setting in which the two differ, by the name of its method.
+    /// The first setting in which the two differ, as the name of its method.
     pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
         let functions = [
             ("share_if", self.sharing == other.sharing),
@@ -87,7 +87,7 @@ impl Named {
         })
     }
 
-    /// Whether a caller who brings this function and these settings would make the same coalescer.
+    /// An error unless a caller with this function and these settings would make the same coalescer.
     pub(crate) fn agrees(&self, name: &str, asked: &Made) -> Result<(), NameError> {
         let name = || name.to_owned();
         let Some(made) = &self.made else { return Err(NameError::Taken { name: name() }) };
@@ -102,7 +102,7 @@ impl Named {
     }
 }
 
-/// The named coalescers. The lock is a leaf: names are compared under it, and nothing else is done.
+/// The named coalescers. The lock is a leaf: only comparisons of names run under it.
 pub(crate) struct Names(Mutex<HashMap<Arc<str>, Arc<Named>>>);
 
 impl Names {
@@ -114,8 +114,8 @@ impl Names {
         self.0.lock().get(name).cloned()
     }
 
-    /// What has this name: this one, unless another was there before. An argument goes after the
-    /// variables, so what is not needed is dropped when the lock has been let go.
+    /// Adds `named` unless the name is taken, and returns the one of this name. An unused argument is
+    /// dropped after the lock is released, because arguments drop after local variables.
     pub(crate) fn get_or_add(&self, name: &str, new: Arc<Named>) -> Arc<Named> {
         let mut names = self.0.lock();
         Arc::clone(names.entry(name.into()).or_insert_with(|| Arc::clone(&new)))

@@ -77,7 +77,7 @@ where
 pub struct ManagerStats {
     /// The sums over all coalescers.
     pub total: Stats,
-    /// Each coalescer's own, in the order of their names.
+    /// The counters of each coalescer, sorted by name.
     pub coalescers: Vec<NamedStats>,
 }
 
@@ -106,8 +106,8 @@ pub struct NamedStats {
 /// A flight of one coalescer of a [`Manager`](crate::Manager), as
 /// [`in_flight`](crate::Manager::in_flight) lists it.
 ///
-/// It has no key: keys of different coalescers are of different types, and not every type can be
-/// shown. The coalescer itself lists its flights with their keys.
+/// It has no key, because the coalescers have keys of different types. The coalescer itself lists its
+/// flights with their keys.
 ///
 /// # Examples
 ///

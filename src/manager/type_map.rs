@@ -1,14 +1,13 @@
 //! A map from types to values that only grows: found without a lock, added under one.
 //!
-//! Which entry a function has is asked before every call of it, and answered by a few loads; new
-//! functions come as seldom as lines of a program are reached for the first time. So each bucket is
-//! a list whose links are set once:
+//! Every call of a function looks up its entry, so a look-up takes only a few loads. A program adds an
+//! entry only at the first call of a function. So each bucket is a list whose links are set once:
 //!
 //! ```text
 //! bucket ──▶ entry ──▶ entry ──▶ not set yet: the next one comes here, under `growing`
 //! ```
 //!
-//! Nothing is ever taken out, so what was found stays for as long as the map does.
+//! No entry is ever removed, so a reference to a value is valid as long as the map.
 
 use std::any::TypeId;
 use std::array;
@@ -19,14 +18,14 @@ use fxhash::FxBuildHasher;
 
 use crate::sync::{Mutex, OnceCell};
 
-/// A program has as many functions as its source says: some tens of them coalesced, at most.
+/// A program coalesces a few tens of functions, so most buckets have at most one entry.
 const BUCKETS: usize = 64;
 
-/// Values by type, for values that are never taken out.
+/// Values by type. They are never removed.
 pub(crate) struct TypeMap<T> {
     buckets: [Link<T>; BUCKETS],
-    /// Held while an entry is hung on, so that no two are hung on the same link and no type gets
-    /// two. A leaf, and no user code runs under it.
+    /// Held while an entry is added, so that each link is set once and each type has one entry. The
+    /// lock is a leaf, and no user code runs under it.
     growing: Mutex<()>,
 }
 
@@ -43,8 +42,8 @@ impl<T> TypeMap<T> {
         Self { buckets: array::from_fn(|_| OnceCell::new()), growing: Mutex::new(()) }
     }
 
-    /// The value of this type. It is made if there is none, by `make`, which runs under no lock; of
-    /// values that are made at the same time one stays, and the others are dropped.
+    /// The value of this type. If there is none, `make` makes it, under no lock. If several threads make
+    /// one at the same time, one value stays and the others are dropped.
     #[inline]
     pub(crate) fn get_or_add(&self, id: TypeId, make: impl FnOnce() -> T) -> &T {
         let bucket = self.bucket(id);
@@ -54,7 +53,7 @@ impl<T> TypeMap<T> {
         }
     }
 
-    /// Every value, those of one moment at least.
+    /// All values that are present when the iteration begins. It may miss values that are added later.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.buckets.iter().flat_map(entries).map(|entry| &entry.value)
     }
@@ -65,8 +64,8 @@ impl<T> TypeMap<T> {
         &self.buckets[hash % BUCKETS]
     }
 
-    /// Hangs the entry on, unless its type has one by now. What is not needed is dropped after the
-    /// lock has been let go, as arguments go after variables.
+    /// Adds the entry, unless its type has one by now. An unused entry is dropped after the lock is
+    /// released, because arguments drop after local variables.
     #[cold]
     fn add<'a>(&'a self, bucket: &'a Link<T>, new: Entry<T>) -> &'a T {
         let _growing = self.growing.lock();
@@ -77,7 +76,7 @@ impl<T> TypeMap<T> {
             }
             link = &entry.next;
         }
-        link.set(Box::new(new)).ok().expect("one thread at a time hangs an entry on");
+        link.set(Box::new(new)).ok().expect("one thread at a time adds an entry");
         &link.get().expect("it has just been set").value
     }
 }

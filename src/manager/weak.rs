@@ -46,7 +46,7 @@ pub struct WeakManager {
 }
 
 impl WeakManager {
-    /// The manager, unless its last handle has been dropped.
+    /// The manager; `None` if its last handle has been dropped.
     ///
     /// # Examples
     ///

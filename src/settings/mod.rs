@@ -1,8 +1,8 @@
-//! [`Settings`]: what a coalescer or a group does, as one plain value.
+//! [`Settings`]: the settings of a coalescer or a group, as one plain value.
 //!
-//! A setting is a line of the table below, and a setter with its documentation. [`Builder`]
-//! forwards to the setters, [`Manager`](crate::Manager) compares by the table, and
-//! [`Rules`](crate::engine::rules::Rules) are the form that the engine decides with.
+//! Each setting has a line in the table below, and a documented setter. [`Builder`] forwards to the
+//! setters, [`Manager`](crate::Manager) compares settings by the table, and the engine decides with
+//! [`Rules`](crate::engine::rules::Rules).
 //!
 //! [`Builder`]: crate::Builder
 
@@ -23,19 +23,18 @@ use crate::wait::manual_clock::ManualClock;
 /// ```
 pub const DEFAULT_WINDOW: Duration = Duration::from_millis(100);
 
-/// Shards of a table unless the settings say otherwise. Twice as fast as one lock already with two
-/// threads on different keys, and 24 KiB a coalescer.
+/// The default number of shards. They take 24 KiB for each coalescer. Even with two threads on
+/// different keys, they are twice as fast as one lock.
 const SHARDS: usize = 64;
 
-/// More shards than this are a mistake in a unit, and would only cost memory.
+/// The most shards that a table can have. More would cost memory and gain nothing.
 const MOST_SHARDS: usize = 1 << 16;
 
 /// The action of a call that would otherwise wait for itself, directly or over other threads.
 ///
 /// # Examples
 ///
-/// A function that asks for its own key, and is to be served its own fresh answer instead of an
-/// error:
+/// A function that calls its own key, and gets an answer of its own instead of an error:
 ///
 /// ```
 /// use coalescer::{Group, OnDeadlock};
@@ -56,9 +55,9 @@ pub enum OnDeadlock {
     Refuse,
     /// The call runs its own function on its own thread, and shares nothing.
     ///
-    /// A function that always asks for its own key then recurses until the stack ends. A
-    /// [`Ticket`](crate::Ticket) that leads has handed its function over, so its waits are refused
-    /// in this mode too.
+    /// A function that always calls its own key then recurses until the stack overflows. A
+    /// [`Ticket`](crate::Ticket) that leads has no function left to run, so its waits are refused in
+    /// this mode too.
     Bypass,
 }
 
@@ -94,16 +93,16 @@ impl PartialEq for ClockChoice {
 /// Makes the struct, its defaults, and the comparison that names the setting.
 macro_rules! table {
     ($($name:ident: $ty:ty = $default:expr;)+) => {
-        /// The settings of a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group), as a
-        /// value of their own.
+        /// The settings of a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group), as one
+        /// value.
         ///
         /// Use it where several coalescers share settings: a program's defaults, a
         /// [`Manager`](crate::Manager), a configuration. For one coalescer, the
         /// [`Builder`](crate::Builder) has the same setters. It also has those that depend on the
         /// types of keys and values (`share_if`, `share_with`, `on_slow`, `hasher`) and the `name`.
         ///
-        /// Every setting has a default. A setter refuses a value that makes no sense by a panic,
-        /// which names the setting and says what to do instead.
+        /// Every setting has a default. A setter panics for a value that makes no sense. The panic
+        /// names the setting and the alternative.
         ///
         /// Two values are equal if all settings are. Executors are equal if they are of one type,
         /// and manual clocks if they are handles of one clock.
@@ -181,7 +180,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The setter that makes the difference: two of them set the clock.
+    /// The name of the setter that differs, given the field's name: two setters set the clock.
     fn setter(&self, other: &Self, name: &'static str) -> &'static str {
         let is_manual = |clock: &ClockChoice| matches!(clock, ClockChoice::Manual(_));
         match name {

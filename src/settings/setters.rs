@@ -7,7 +7,7 @@ use crate::settings::{ClockChoice, MOST_SHARDS, OnDeadlock, SHARDS, Settings};
 use crate::wait::clock::{FOREVER, nanos};
 use crate::wait::manual_clock::ManualClock;
 
-/// A bound, unless it lies so far away that it is none.
+/// The duration as a bound; `None` if it is too long to be one.
 fn bound(duration: Duration) -> Option<Duration> {
     (nanos(duration) != FOREVER).then_some(duration)
 }
@@ -16,11 +16,11 @@ impl Settings {
     /// Sets how long after its start a success is served to calls that did not wait for it.
     ///
     /// Default: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW), 100 ms; a builder from
-    /// [`Group::builder`](crate::Group::builder) begins with zero.
+    /// [`Group::builder`](crate::Group::builder) starts with zero.
     ///
-    /// Zero keeps nothing. The window counts from the *start* of the execution: the result of a
-    /// function that takes longer than the window reaches the calls that waited for it, and is
-    /// kept for nobody. `Duration::MAX` keeps results until they are forgotten.
+    /// Zero keeps nothing. The window counts from the *start* of the execution. If a function takes
+    /// longer than the window, its result reaches the calls that waited for it and is not kept.
+    /// `Duration::MAX` keeps results until they are forgotten.
     ///
     /// # Examples
     ///
@@ -51,7 +51,7 @@ impl Settings {
     ///
     /// # Examples
     ///
-    /// A server that is down is asked once a second, not once a call:
+    /// The program asks a server that is down once a second, not once a call:
     ///
     /// ```
     /// use std::time::Duration;
@@ -71,12 +71,12 @@ impl Settings {
     /// Sets how many calls one flight serves at most: leader, followers and late calls together.
     ///
     /// Default: any number. The call after the last one starts a new flight, even while the old
-    /// one runs. So `n` calls cost at least `n / max` executions, and 1 shares nothing and never
-    /// waits. A number of 2^32 - 1 or more is no limit.
+    /// one runs. So `n` calls cost at least `n / max` executions. With 1, calls share nothing and never
+    /// wait. A number of 2^32 - 1 or more is no limit.
     ///
     /// # Panics
     ///
-    /// If it is zero: a flight always serves its leader.
+    /// If `max` is zero: a flight always serves its leader.
     ///
     /// # Examples
     ///
@@ -102,10 +102,10 @@ impl Settings {
         self
     }
 
-    /// Sets the age from which on a running flight can no longer be joined.
+    /// Sets the age from which a running flight can no longer be joined.
     ///
-    /// Default: none, a running flight can be joined however old it is. With it, a call that
-    /// meets an older flight starts a new one, and the old one serves the calls that it has.
+    /// Default: none; calls join a running flight of any age. With this setting, a call that finds an
+    /// older flight starts a new one, and the old one serves the calls that have joined it.
     ///
     /// # Examples
     ///
@@ -131,12 +131,12 @@ impl Settings {
         self
     }
 
-    /// Sets how long a follower waits at most, whatever its call says. It then gets
+    /// Sets how long a follower waits at most, even if its call allows more. The follower then gets
     /// [`TimedOut`](crate::Error::TimedOut).
     ///
-    /// Default: as long as the flight runs. It bounds what deadlock detection cannot see. It also
-    /// bounds each wait with a [`Ticket`](crate::Ticket), even one for the ticket's own job. It
-    /// bounds neither a function that a call runs on its own thread nor a receiver made of a
+    /// Default: as long as the flight runs. This limit also ends deadlocks that the library cannot
+    /// detect. It bounds each wait with a [`Ticket`](crate::Ticket), even one for the ticket's own job.
+    /// It bounds neither a function that a call runs on its own thread nor a receiver made from a
     /// ticket.
     ///
     /// # Examples
@@ -161,17 +161,16 @@ impl Settings {
         self
     }
 
-    /// Sets the age of an execution from which on one other call takes over.
+    /// Sets the age of an execution at which one other call takes over.
     ///
-    /// Default: no call does. With it, when the youngest execution of a flight is that old,
-    /// exactly one call, a waiting or a new one, runs its function in parallel, and the first
-    /// success of either goes to all. The stuck execution is not interrupted; its leader gets its
-    /// own result when it returns. See [`max_leaders`](Self::max_leaders), and
-    /// [`Ticket`](crate::Ticket) for submitted calls.
+    /// Default: no call takes over. With this setting, when the youngest execution of a flight reaches
+    /// that age, exactly one waiting or new call runs its function in parallel. The first success goes
+    /// to all calls. The stuck execution is not interrupted; its leader gets its own result when it
+    /// returns. See [`max_leaders`](Self::max_leaders), and [`Ticket`](crate::Ticket) for submitted calls.
     ///
     /// # Panics
     ///
-    /// If it is zero: every call would take over from the one before.
+    /// If `timeout` is zero: every call would take over from the one before.
     ///
     /// # Examples
     ///
@@ -202,11 +201,11 @@ impl Settings {
 
     /// Sets how many executions one flight may have, the first and the take-overs together.
     ///
-    /// Default: 2. It matters only with [`leader_timeout`](Self::leader_timeout).
+    /// Default: 2. It has an effect only with [`leader_timeout`](Self::leader_timeout).
     ///
     /// # Panics
     ///
-    /// If it is zero: a flight always has its leader.
+    /// If `max` is zero: a flight always has its leader.
     ///
     /// # Examples
     ///
@@ -226,8 +225,8 @@ impl Settings {
 
     /// Sets how many results are kept at most, values and errors together.
     ///
-    /// Default: as many as the windows keep. When there is no room for a new result, an expired
-    /// one is evicted, or else the oldest. Running flights are never evicted. Zero keeps nothing.
+    /// Default: no limit. When there is no room for a new result, an expired one is evicted, or else
+    /// the oldest. Running flights are never evicted. Zero keeps nothing.
     ///
     /// # Examples
     ///
@@ -270,14 +269,14 @@ impl Settings {
         self
     }
 
-    /// Sets the number of parts of the table, each with a lock of its own. It is rounded up to a
-    /// power of two.
+    /// Sets the number of parts of the table, each with its own lock. It is rounded up to a power of
+    /// two.
     ///
-    /// Default: 64. More help only where many cores start flights at once.
+    /// Default: 64. More parts help only if many cores start flights at once.
     ///
     /// # Panics
     ///
-    /// If it is zero, or more than 65 536.
+    /// If `shards` is zero, or more than 65 536.
     ///
     /// # Examples
     ///
@@ -304,16 +303,15 @@ impl Settings {
 
     /// Makes every call read the system's precise clock.
     ///
-    /// Default: on Linux and with the feature `coarse-clock` (a default one), a late call is
-    /// judged by the kernel's coarse clock while at least four of the kernel's timer ticks
-    /// (4 × 4 ms on most machines) of its window are left, and by the precise clock from then on.
-    /// That is exact unless the tick comes three ticks late, which a virtual machine can cause by
-    /// taking away the processor that keeps the time. A value may then be served after its window,
-    /// by as much as the tick is late beyond that. With this setting that cannot happen, and a late
-    /// call takes about twice as long (20 ns more).
+    /// Default: off. On Linux with the default feature `coarse-clock`, a late call then compares its
+    /// window with the kernel's coarse clock while at least four timer ticks (4 × 4 ms on most machines)
+    /// of the window are left, and with the precise clock after that. This is exact unless a tick comes
+    /// three ticks late. A virtual machine can cause that if it suspends the processor that keeps the
+    /// time. A value may then be served after its window, by the additional delay of the tick. With this
+    /// setting that cannot happen, and a late call takes about twice as long (20 ns more).
     ///
-    /// Windows begin, and waits end, by the precise clock in either case. Of this setting and
-    /// [`clock`](Self::clock), the last one set holds.
+    /// In either case, starts of windows and ends of waits use the precise clock. The last one set of
+    /// `precise_clock` and [`clock`](Self::clock) holds.
     ///
     /// # Examples
     ///
@@ -330,7 +328,7 @@ impl Settings {
         self
     }
 
-    /// Measures all time on a clock that a test moves.
+    /// Sets a clock that a test moves as the clock for all times.
     ///
     /// Default: the system's monotonic clock. Meant for tests; see [`ManualClock`].
     ///
@@ -356,8 +354,8 @@ impl Settings {
 
     /// Sets where the functions of `submit` run; see [`Executor`].
     ///
-    /// Default: none, and [`submit`](crate::Coalescer::submit) panics. Every other call runs the
-    /// function on its own thread, with an executor or without.
+    /// Default: none; [`submit`](crate::Coalescer::submit) then panics. Every other call runs the
+    /// function on its own thread, with or without an executor.
     ///
     /// # Examples
     ///

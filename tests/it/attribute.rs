@@ -1,4 +1,4 @@
-//! Functions with `#[coalesce]`: what they share, and what is returned.
+//! Functions with `#[coalesce]`: sharing and return types.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use coalescer_macros::coalesce;
 
 use crate::support::{text, wait_until, watched};
 
-/// Counts, each time another number.
+/// A counter: each execution returns the next number.
 #[derive(Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -77,7 +77,7 @@ mod apart {
 
 #[test]
 fn two_functions_never_share() {
-    // S52: neither by name nor by signature, nor where they stand.
+    // S52: two functions never share, even with equal names, signatures or places.
     watched(|| {
         let first = {
             #[coalesce(window = "1h")]
@@ -243,7 +243,7 @@ sums!(bytes: flight: u8, words: group: u16);
 
 #[test]
 fn functions_that_a_macro_writes_are_like_others() {
-    // S52: and names of the expansion do not get in the way of those of arguments.
+    // S52: the names in the expansion do not clash with those of arguments.
     #[coalesce]
     fn sum(flights: u64, group: u64, key: u64, verb: u64, mut f: u64) -> u64 {
         f += flights + group;

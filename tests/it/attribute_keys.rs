@@ -9,7 +9,7 @@ use crate::support::watched;
 
 #[test]
 fn the_key_is_all_arguments_as_they_are() {
-    // S52: no string is made of them, in which "ab", "c" would be "a", "bc".
+    // S52: the key keeps the arguments apart: ("ab", "c") is not ("a", "bc").
     #[coalesce(window = "1h")]
     fn joined(one: &str, other: String, numbers: &[u8]) -> String {
         let mut own = other;
@@ -29,7 +29,7 @@ fn the_key_is_all_arguments_as_they_are() {
     });
 }
 
-/// Counts how often it is cloned.
+/// A key that counts its clones.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Counted(u8);
 
@@ -44,7 +44,7 @@ impl Clone for Counted {
 
 #[test]
 fn arguments_are_owned_only_where_a_flight_starts() {
-    // S52: both references and values are looked up borrowed.
+    // S52: the look-up borrows references and values.
     #[coalesce(window = "1h")]
     fn by_several(lent: &Counted, own: Counted, slice: &[Counted]) -> usize {
         let own: Counted = own;
@@ -71,7 +71,7 @@ fn arguments_are_owned_only_where_a_flight_starts() {
     });
 }
 
-/// A connection, which is a means and no question.
+/// A connection, which does not affect the result.
 struct Connection {
     queries: u64,
 }
@@ -105,7 +105,7 @@ struct User {
 
 #[test]
 fn a_key_can_be_said() {
-    // S52: an argument, several in any order, or any expression of a type that is said too.
+    // S52: an argument, several in any order, or any expression with its type.
     #[coalesce(window = "1h", key = id)]
     fn by_id(_trace: &str, id: u64) -> u64 {
         id

@@ -1,4 +1,4 @@
-//! `#[coalesce]` on methods, and the group that they name.
+//! `#[coalesce]` on methods.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use coalescer_macros::coalesce;
 
 use crate::support::watched;
 
-/// Three ways of a method to its flights.
+/// A type with the three kinds of coalesced methods.
 struct Users {
     table: &'static str,
     flights: Group<(String, u64), String, String>,
@@ -24,7 +24,8 @@ impl Users {
         self.query(tenant, id)
     }
 
-    /// All tables are one to this, which is wrong for tables and right for connections to one.
+    /// All tables share this method's flights. That is wrong for tables, and right for several
+    /// connections to one table.
     #[coalesce(window = "1h", skip(self))]
     fn whoever_it_is(&self, tenant: &str, id: u64) -> Result<String, String> {
         self.query(tenant, id)
@@ -83,7 +84,7 @@ fn methods_say_what_self_is_to_the_key() {
 
 #[test]
 fn a_function_may_be_given_its_group() {
-    // S52: where it is, and what refers to one.
+    // S52: a group in any place, and a type that derefs to a group.
     static LENGTHS: LazyLock<Group<String, usize, String>> =
         LazyLock::new(|| Group::builder().window(Duration::MAX).build());
     #[coalesce(group = LENGTHS)]
@@ -129,7 +130,7 @@ impl Find for u8 {
 
 #[test]
 fn methods_of_traits_are_coalesced_too() {
-    // S52: by a group of one's own in an `impl`, and each implementor apart in a default.
+    // S52: with an own group in an `impl`; a default method has a group for each implementor.
     watched(|| {
         let database = Database(Group::new());
         assert_eq!((*database.find(7).unwrap(), *1u8.find(7).unwrap()), (7, 8));

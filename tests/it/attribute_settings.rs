@@ -73,7 +73,7 @@ fn every_setting_reaches_the_builder() {
         RUNS.next();
         match key {
             7 => Err(key),
-            // Asks for its own key, once.
+            // Calls its own key, once.
             9 if ASKED.next() == 1 => Ok(*all_of_them(9).unwrap()),
             _ => Ok(key),
         }
@@ -146,7 +146,7 @@ fn waiting_and_taking_over_are_settings_too() {
         assert_eq!(*meet(not_joined).unwrap(), 4);
         assert!(meet(not_waited_for).unwrap_err().is_timeout());
         assert_eq!(taken_over::coalescer().stats().takeovers, 1);
-        // The call before left an odd number of runs.
+        // The previous call left an odd number of runs.
         RUNS.next();
         assert!(meet(told_of).unwrap_err().is_timeout());
         assert_eq!(TOLD_OF.get(), 1);
@@ -173,7 +173,7 @@ fn a_value_can_be_for_those_who_wait_only() {
 
 #[test]
 fn a_group_has_the_path_of_its_function_for_a_name() {
-    // S52: for readers of logs.
+    // S52: the default name is the function's path.
     #[coalesce]
     fn r#type(r#in: u8) -> u8 {
         r#in
@@ -184,7 +184,7 @@ fn a_group_has_the_path_of_its_function_for_a_name() {
     });
 }
 
-/// Another place for the library, as a crate that passes it on has.
+/// The library under another path, as in a crate that re-exports it.
 mod passed_on {
     pub(super) use coalescer as library;
 }

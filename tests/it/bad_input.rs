@@ -9,7 +9,7 @@ use coalescer::{Coalescer, Group, ManualClock, SlowFlight};
 
 use crate::support::{MS, Numbers, follow, followers, lead, text, wait_until, watched};
 
-/// The message with which a setting is refused.
+/// The panic message of a setter that refuses its value.
 fn refusal(set: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let panic = catch_unwind(set).expect_err("the setting makes no sense");
     text(&*panic).to_owned()
@@ -119,7 +119,7 @@ fn a_function_that_never_returns_holds_its_followers_no_longer_than_max_wait() {
 
 #[test]
 fn a_handle_may_go_while_its_function_runs() {
-    // S6 S26: the calls hold what they need.
+    // S6 S26: the calls keep the group's state alive.
     watched(|| {
         let group = Numbers::new();
         let leader = lead(&group, "k");

@@ -11,7 +11,7 @@ use crate::support::{wait_until, watched};
 
 type Numbers = Coalescer<String, u32, String>;
 
-/// A coalescer whose function waits for the value that it is to return.
+/// A coalescer whose function waits for the value that it returns.
 fn told() -> (Numbers, Sender<u32>) {
     let (tell, values) = channel();
     let values: Mutex<Receiver<u32>> = Mutex::new(values);
@@ -93,7 +93,7 @@ fn it_forgets() {
 
 #[test]
 fn two_coalescers_of_one_function_share_nothing() {
-    // S1: sharing goes by coalescer and key.
+    // S1: only calls of one coalescer and one key share.
     watched(|| {
         let length = |word: &String| Ok::<usize, ()>(word.len());
         let (one, other) = (Coalescer::new(length), Coalescer::new(length));

@@ -1,4 +1,4 @@
-//! Errors through `?`, with the error types that programs have.
+//! Errors through `?`, with the usual error types of programs.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;

@@ -1,4 +1,4 @@
-//! The counters: each call is counted once, and the sums add up.
+//! The counters: each call is counted once, and the sums are consistent.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,7 +28,7 @@ fn leaders_followers_and_late_calls_are_counted_apart() {
         let under_way = group.stats();
         assert_eq!((under_way.total_requests, under_way.followers), (4, 0));
         leader.returns(Ok(1)).unwrap();
-        // Counted when the flight ended, even if they have not woken yet.
+        // Followers are counted at the end of the flight, even if they have not woken yet.
         assert_eq!(group.stats().followers, 3);
         followers.into_iter().for_each(|follower| drop(follower.join_unrun()));
         (0..5).for_each(|_| drop(group.execute("k", || Ok(2))));
@@ -180,7 +180,7 @@ fn counters_never_go_back_and_never_show_more_ends_than_calls() {
 
 #[test]
 fn the_counters_are_read_as_json() {
-    // S48: what a status page shows. `Display` is for a log.
+    // S48: the text for a log, by `Display`.
     watched(|| {
         let group: Numbers = Group::builder().window(Duration::MAX).build();
         (0..4).for_each(|_| drop(group.execute("k", || Ok(1)).unwrap()));

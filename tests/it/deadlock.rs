@@ -11,8 +11,8 @@ use crate::support::{Call, MS, Numbers, follow, followers, lead, wait_until, wat
 
 type Answer = Result<Arc<u32>, Error<String>>;
 
-/// Lets a leader's function call `key` and return what came of it: the value plus ten, or zero if
-/// the call was refused.
+/// Lets a leader's function call `key`. The function returns the value of that call plus ten, or zero
+/// if the call was refused.
 fn calls(leader: Call<u32, String>, group: &Numbers, key: &'static str) -> Call<u32, String> {
     let group = group.clone();
     leader.ends(move || or_zero(group.execute(key, || Ok(1))))
@@ -104,7 +104,7 @@ fn the_call_that_closes_a_cycle_of_two_is_refused_and_the_other_proceeds() {
 
 #[test]
 fn a_wait_with_a_deadline_is_refused_as_well() {
-    // S42: the clock stands still, so no deadline comes to the rescue.
+    // S42: the clock stands still, so no deadline ends the wait.
     watched(|| {
         let group: Numbers = Group::builder().max_wait(1000 * MS).clock(ManualClock::new()).build();
         let (a, b) = (lead(&group, "a"), lead(&group, "b"));
@@ -136,7 +136,7 @@ fn whichever_thread_comes_last_exactly_one_of_a_cycle_is_refused() {
 
 #[test]
 fn a_cycle_over_three_coalescers_is_found() {
-    // S42: each of another type, and none knows the others.
+    // S42: a cycle over coalescers of different types.
     watched(|| {
         let numbers = Numbers::new();
         let words: Group<String, String, String> = Group::new();
@@ -206,7 +206,7 @@ fn a_leader_may_wait_for_an_independent_thread() {
 
 #[test]
 fn many_may_wait_for_what_one_leader_waits_for() {
-    // S43: two ways to the same flight are no cycle.
+    // S43: two paths to the same flight are no cycle.
     watched(|| {
         let group = Numbers::new();
         let (a, b, c) = (lead(&group, "a"), lead(&group, "b"), lead(&group, "c"));
@@ -279,7 +279,7 @@ fn a_fresh_call_that_would_close_a_cycle_is_refused() {
 
 #[test]
 fn a_cycle_through_the_second_leader_of_a_flight_is_found() {
-    // S36 S42: the stuck leader may fail, and then all hangs on the one in the cycle.
+    // S36 S42: the stuck leader may fail, and then all calls depend on the one in the cycle.
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers = Group::builder().leader_timeout(MS).clock(clock.clone()).build();

@@ -1,7 +1,7 @@
-//! Destructors and other code of the user that calls the group which runs it.
+//! Destructors and other user code that call the group that runs them.
 //!
-//! Every group here has a single shard, so a lock held over such code would be the caller's own,
-//! and the test would hang.
+//! Every group here has a single shard. If the library held the shard's lock during such code, the code
+//! would wait for its own thread, and the test would hang.
 
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::support::{MS, Numbers, watched};
 
 type Caller = Group<Key, Value, Failure>;
 
-/// The group under test, to be found by the values in it; and how often it was called from them.
+/// The group under test, which its values can find, and the number of calls by these values.
 #[derive(Default)]
 struct Reach {
     group: OnceLock<Caller>,
@@ -22,7 +22,7 @@ struct Reach {
 }
 
 impl Reach {
-    /// Uses the group that runs this code, as code of the user can.
+    /// Calls the group that runs this code, as user code can.
     fn call(&self) {
         let Some(group) = self.group.get() else { return };
         let _ = (group.stats(), group.forget(&Probe(u32::MAX, None)));
@@ -38,7 +38,7 @@ fn call(reach: &Option<Arc<Reach>>) {
     }
 }
 
-/// Each of these calls the group when it is dropped, if it can reach it.
+/// A value that calls the group when it is dropped, if the group still exists.
 struct Key(u32, Option<Arc<Reach>>);
 struct Value(Option<Arc<Reach>>);
 struct Failure(Option<Arc<Reach>>);
@@ -61,7 +61,7 @@ impl Drop for Failure {
     }
 }
 
-/// A borrowed key, which calls the group when it is made into an owned one.
+/// A borrowed key that calls the group when an owned key is made from it.
 struct Probe(u32, Option<Arc<Reach>>);
 
 impl Hash for Probe {
@@ -89,7 +89,7 @@ fn reachable(builder: Builder<ForGroup, Key, Value>) -> (Caller, Arc<Reach>) {
     (group, reach)
 }
 
-/// Executes a key whose value, or error, calls the group when it goes.
+/// Executes a key whose value or error calls the group when it is dropped.
 fn execute(group: &Caller, reach: &Arc<Reach>, key: u32) {
     let reach = || Some(Arc::clone(reach));
     let fails = key % 2 == 1;
@@ -97,7 +97,7 @@ fn execute(group: &Caller, reach: &Arc<Reach>, key: u32) {
     drop(group.execute(&Probe(key, reach()), run));
 }
 
-/// Runs the step that makes results go, and checks that they called the group.
+/// Runs a step that drops results, and checks that they called the group.
 fn calls_from<R>(reach: &Reach, step: impl FnOnce() -> R) -> usize {
     let before = reach.calls.load(Ordering::SeqCst);
     step();
@@ -110,7 +110,7 @@ fn kept() -> Builder<ForGroup, Key, Value> {
 
 #[test]
 fn what_nobody_keeps_may_call_the_group_when_it_goes() {
-    // S2 S47: making the key, the key, and the value or the error.
+    // S2 S47: the creation of the key, the key, and the value or error call the group.
     watched(|| {
         let (group, reach) = reachable(Group::builder());
         assert_eq!(calls_from(&reach, || execute(&group, &reach, 2)), 3);
@@ -156,7 +156,7 @@ fn what_is_evicted_may_call_the_group_when_it_goes() {
                 drop(group.execute(&Probe(key, None), || Ok(Value(None))));
             })
         };
-        // The calls from inside have no results that are kept: their errors are evicted, too.
+        // The results of the calls from inside are not kept either: their errors are evicted.
         assert!(calls_from(&reach, work) >= 2);
         assert!(calls_from(&reach, || group.forget_all()) <= 2);
         assert_eq!(reach.calls.load(Ordering::SeqCst), 6);
@@ -219,7 +219,7 @@ fn a_function_that_is_dropped_unrun_may_call_the_group() {
     });
 }
 
-/// A result that asks for its own key when it is dropped, and says what came of it.
+/// A result that calls its own key when it is dropped, and reports the result of that call.
 struct Needy {
     group: Group<u32, Needy, ()>,
     answer: Option<Arc<OnceLock<bool>>>,

@@ -9,7 +9,7 @@ use crate::support::{MS, NS, Numbers, follow, lead, watched};
 
 #[test]
 fn leader_and_followers_get_the_same_error() {
-    // S16 S17: and nobody tries again.
+    // S16 S17: no follower runs the function again.
     watched(|| {
         let group = Numbers::new();
         let leader = lead(&group, "k");
@@ -51,7 +51,7 @@ fn a_new_error_takes_the_place_of_an_old_value() {
 
 #[test]
 fn an_error_window_keeps_errors_until_just_before_its_end() {
-    // S18, which applies S7 and S8 to errors
+    // S18 applies S7 and S8 to errors.
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers = Group::builder().error_window(100 * MS).clock(clock.clone()).build();

@@ -1,4 +1,4 @@
-//! Submitting to the pools that users have: rayon, threadpool, a channel of jobs, plain threads.
+//! `submit` with common pools: rayon, threadpool, a channel of jobs, plain threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -59,7 +59,7 @@ fn jobs_run_on_rayon() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let executor = move |job: Job| pool.spawn(|| job.run());
         is_shared_by_many(Coalescer::builder().executor(executor));
-        // Its global pool, as most programs have it.
+        // rayon's global pool, which most programs use.
         is_shared_by_many(Coalescer::builder().executor(|job: Job| rayon::spawn(|| job.run())));
     });
 }
@@ -95,7 +95,7 @@ fn jobs_run_on_threads_of_their_own() {
     watched(|| {
         let executor = |job: Job| drop(thread::spawn(|| job.run()));
         is_shared_by_many(Coalescer::builder().executor(executor));
-        // A system that has no thread left says so.
+        // `spawn` fails if the system has no thread left.
         let executor = |job: Job| thread::Builder::new().spawn(|| job.run()).map(drop);
         is_shared_by_many(Coalescer::builder().executor(executor));
     });

@@ -1,4 +1,4 @@
-//! Forgetting: what was known or is under way is not served to later calls.
+//! Forgetting: later calls get neither a kept result nor the outcome of a running execution.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -106,7 +106,7 @@ fn the_late_end_of_a_forgotten_flight_leaves_a_newer_flight_alone() {
         let new = lead(&group, "k");
         let waiting = follow(&group, "k", 1);
         old.panics(|| panic!("on purpose"));
-        // The new flight is still the one that calls find.
+        // Calls still find the new flight.
         let joined_later = follow(&group, "k", 1);
         new.returns(Ok(2)).unwrap();
         for follower in waiting.into_iter().chain(joined_later) {

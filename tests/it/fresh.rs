@@ -1,4 +1,4 @@
-//! Fresh calls: only an execution that begins after the call will do.
+//! Fresh calls: they accept only an execution that starts after the call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ fn begin_fresh(group: &Numbers, key: &'static str) -> Fresh {
     start(move |function| group.execute_fresh(key, function))
 }
 
-/// Fresh calls that wait: they are handed out when that many more wait than before.
+/// Starts fresh calls, and returns them when this many more calls wait.
 fn wait_fresh(group: &Numbers, key: &'static str, count: usize) -> Vec<Fresh> {
     let before = followers(group);
     let calls = (0..count).map(|_| begin_fresh(group, key)).collect();
@@ -29,7 +29,7 @@ fn wait_fresh(group: &Numbers, key: &'static str, count: usize) -> Vec<Fresh> {
     calls
 }
 
-/// Lets whichever of these runs its function return `value`, and collects what they all got.
+/// Lets the call that runs its function return `value`, and collects the results of all calls.
 fn all_return(calls: Vec<Fresh>, value: u32) -> Vec<Result<Arc<u32>, Error<String>>> {
     let told: Vec<Fresh> = calls.into_iter().map(|call| call.ends(move || Ok(value))).collect();
     told.into_iter().map(Call::join).collect()

@@ -71,7 +71,7 @@ fn it_is_empty_after_panics_failures_timeouts_and_forgets() {
 
 #[test]
 fn it_shows_every_execution_of_a_flight_that_was_taken_over() {
-    // S50 S38: a stuck leader is listed until it returns, whatever its flight has come to.
+    // S50 S38: a stuck leader is listed until it returns, even if its flight has ended.
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers =

@@ -10,7 +10,7 @@ use coalescer::{Coalescer, Group, ManualClock, Parts, ToKey};
 
 use crate::support::{MS, Numbers, lead, watched};
 
-/// A borrowed key that counts how often it is made into an owned one.
+/// A borrowed key that counts how many owned keys are made from it.
 struct Borrowed<'a> {
     text: &'a str,
     made: AtomicUsize,
@@ -140,7 +140,7 @@ fn whatever_can_be_owned_is_a_borrowed_key() {
     });
 }
 
-/// Stands for a number, and takes its time to say which.
+/// A borrowed form of a number that takes time to make the owned key.
 struct Slow<'a> {
     clock: &'a ManualClock,
     made: AtomicUsize,

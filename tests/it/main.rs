@@ -1,8 +1,8 @@
-//! The promises of the library, a module a topic.
+//! The promises of the library, one module for each topic.
 //!
 //! Each test names the sentences of the specification that it is about (`S14`). Nothing here
 //! sleeps: barriers, channels and the manual clock order events. Every test runs under
-//! [`support::watched`], since the failure to fear is a hang.
+//! [`support::watched`], because a broken promise often shows as a hang.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 

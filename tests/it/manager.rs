@@ -27,7 +27,7 @@ fn number<const N: u32>(_: &u8) -> Result<u32, ()> {
     Ok(N)
 }
 
-/// A manager that forgets nothing by itself.
+/// A manager whose results never expire.
 fn endless() -> Manager {
     Manager::with_defaults(Settings::new().window(Duration::MAX))
 }
@@ -51,7 +51,7 @@ fn the_same_function_is_the_same_coalescer() {
 
 #[test]
 fn another_function_is_another_coalescer() {
-    // S51: even if it does the same, or differs only in a parameter.
+    // S51: two functions that do the same, or differ only in a type parameter, are still two.
     watched(|| {
         let manager = endless();
         let first = manager.execute(length, "four").unwrap();
@@ -101,7 +101,7 @@ fn closures_are_told_apart_by_where_they_stand() {
 
 #[test]
 fn many_functions_are_found_again() {
-    // S51: more than there are buckets, so some share one.
+    // S51: more functions than buckets, so some share a bucket.
     watched(|| {
         macro_rules! numbers {
             ($($tens:literal)*) => {[$(
@@ -202,14 +202,14 @@ fn a_name_of_another_type_or_function_is_refused() {
         let NameError::OtherFunction { has, asked, .. } = &refusal else { panic!("{refusal}") };
         assert!(has.ends_with("::length") && asked.ends_with("::same_length"), "{refusal}");
 
-        // And the first is as it was.
+        // The first coalescer is unchanged.
         assert_eq!(*manager.named("lengths", length).unwrap().execute("four").unwrap(), 4);
     });
 }
 
 #[test]
 fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
-    // S51: each setting counts, and the same ones do not.
+    // S51: each different setting is an error, and equal settings are none.
     watched(|| {
         macro_rules! differ {
             ($($setting:ident($($value:expr),*)),* $(,)?) => {$(
@@ -388,7 +388,7 @@ fn its_counters_are_json() {
     });
 }
 
-/// Asks its manager for everything, also when it is dropped.
+/// A value that calls all methods of its manager, also in its destructor.
 struct Nosy(Manager);
 
 impl Nosy {
@@ -407,7 +407,7 @@ impl Drop for Nosy {
 
 #[test]
 fn no_lock_is_held_while_user_code_runs() {
-    // S2 S51: functions, settings, and what they drop may call the manager.
+    // S2 S51: functions, settings and destructors may call the manager.
     static MANAGER: OnceLock<Manager> = OnceLock::new();
     fn nosy(_: &u8) -> Result<Nosy, ()> {
         let nosy = Nosy(MANAGER.get().unwrap().clone());
@@ -428,7 +428,7 @@ fn no_lock_is_held_while_user_code_runs() {
             Ok::<u8, ()>(1)
         };
         manager.named_with("with", set, load).unwrap().execute(&1).unwrap();
-        // A function that is not needed is dropped outside the locks too.
+        // An unused function is also dropped outside the locks.
         for _ in 0..2 {
             let unneeded = Nosy(manager.clone());
             let load = move |_: &u8| {
@@ -444,7 +444,7 @@ fn no_lock_is_held_while_user_code_runs() {
 
 #[test]
 fn a_function_may_call_other_functions_of_its_manager() {
-    // S41 S43: over a manager as over coalescers.
+    // S41 S43: deadlocks are detected over a manager too.
     static MANAGER: OnceLock<Manager> = OnceLock::new();
     fn sum_to(n: &u32) -> Result<u32, String> {
         let manager = MANAGER.get_or_init(endless);

@@ -11,11 +11,11 @@ use crate::support::{MS, Numbers, OneHash, follow, lead, watched};
 
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// A value or an error of which a test sees whether it is still there.
+/// A value or an error whose destruction a test can observe.
 #[derive(Clone, Debug)]
 struct Tracked(#[expect(dead_code, reason = "it is held, not read")] Arc<()>);
 
-/// Hands out tracked values and counts those that are left.
+/// Makes tracked values and counts those that are alive.
 #[derive(Default)]
 struct Tracker(Vec<Weak<()>>);
 
@@ -26,7 +26,7 @@ impl Tracker {
         Tracked(value)
     }
 
-    /// Which are left, by the order in which they were made.
+    /// The numbers of the values that are alive, in the order of their creation.
     fn left(&self) -> Vec<usize> {
         let is_left = |n: &usize| self.0[*n].strong_count() > 0;
         (0..self.0.len()).filter(is_left).collect()

@@ -13,7 +13,7 @@ use crate::support::{Numbers, follow, lead, start, text, watched};
 #[derive(Debug, PartialEq)]
 struct Payload(u32);
 
-/// Runs what panics and says with what.
+/// Runs a function that panics, and returns the panic's message.
 fn panic_of<R>(code: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
     catch_unwind(AssertUnwindSafe(code)).err().expect("it panics")
 }
@@ -120,7 +120,7 @@ fn a_panic_of_share_if_counts_as_the_leaders() {
     });
 }
 
-/// A key all of whose methods can be told to panic.
+/// A key whose methods panic on demand.
 #[derive(Debug)]
 struct Touchy {
     text: &'static str,
@@ -209,7 +209,7 @@ fn a_fresh_call_whose_key_panics_leaves_no_successor() {
     });
 }
 
-/// A key whose clone panics from now on.
+/// A key whose clones panic.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Fragile(u32);
 

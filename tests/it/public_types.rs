@@ -1,4 +1,4 @@
-//! Traits that the public types have, whatever the types in them are. Checked by the compiler.
+//! Traits of the public types for any type parameters, checked by the compiler.
 
 use std::cell::RefCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};

@@ -31,7 +31,7 @@ fn a_receiver_gets_the_outcome_when_the_flight_ends() {
         let values = receivers.each_ref().map(|receiver| receiver.try_recv().unwrap().unwrap());
         assert!(Arc::ptr_eq(&values[0], &values[1]));
         assert!(Arc::ptr_eq(&values[0], &late.try_recv().unwrap().unwrap()));
-        // One message, and that was it.
+        // The channel gets exactly one message.
         assert_eq!(late.try_recv().unwrap_err(), TryRecvError::Disconnected);
         assert_at_rest(&group);
     });

@@ -14,9 +14,9 @@ const WINDOW: Duration = Duration::from_millis(100);
 enum Freshness {
     Any,
     Fresh,
-    /// As old as the result that the window keeps, or as the flight that runs.
+    /// A `max_age` equal to the age of the kept result or of the running flight.
     JustOldEnough,
-    /// One nanosecond too young for that.
+    /// One nanosecond less, so that the result is too old.
     TooYoung,
 }
 
@@ -32,7 +32,7 @@ const FRESHNESS: [Freshness; 4] =
     [Freshness::Any, Freshness::Fresh, Freshness::JustOldEnough, Freshness::TooYoung];
 const WAITS: [Wait; 4] = [Wait::Forever, Wait::Timeout, Wait::Deadline, Wait::No];
 
-/// The age of what is there when a request comes.
+/// The age of the result or the flight that a request finds.
 const AGE: Duration = Duration::from_millis(30);
 
 impl Freshness {

@@ -1,4 +1,4 @@
-//! One execution for many calls: who runs, who waits, and what they all get.
+//! One execution for many calls: the leader, the followers, and their results.
 
 use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -214,7 +214,7 @@ fn clones_of_a_handle_share_flights_and_results() {
 
 #[test]
 fn a_handle_goes_anywhere_and_can_be_printed_whatever_it_holds() {
-    // S4: nothing is asked of keys, values and errors but what is needed.
+    // S4: keys, values and errors need no trait beyond the necessary ones.
     fn check(handle: impl Send + Sync + UnwindSafe + RefUnwindSafe + Debug + Clone) -> String {
         format!("{handle:?}")
     }

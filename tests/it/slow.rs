@@ -26,7 +26,7 @@ pub(crate) struct Told {
     pub(crate) by: Option<String>,
 }
 
-/// All that a hook was told.
+/// All reports that a hook got.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<Told>>>);
 
@@ -139,7 +139,7 @@ fn a_call_whose_time_is_over_when_it_comes_tells() {
 
 #[test]
 fn a_leader_tells_itself_when_nobody_came() {
-    // S53: after its outcome is there for others, whatever it is.
+    // S53: the leader calls the hook after it has published its outcome, of any kind.
     watched(|| {
         let endings: [fn() -> Result<u32, String>; 3] =
             [|| Ok(1), || Err("down".into()), || panic!("on purpose")];
@@ -158,7 +158,7 @@ fn a_leader_tells_itself_when_nobody_came() {
 
 #[test]
 fn a_flight_that_is_fast_enough_is_not_told_of() {
-    // S53: and the time counts anew for the next.
+    // S53: the time starts again with the next flight.
     watched(|| {
         let (clock, log, group) = stage();
         for _ in 0..3 {
@@ -180,7 +180,7 @@ fn a_flight_that_is_fast_enough_is_not_told_of() {
 
 #[test]
 fn a_flight_without_the_setting_is_not_told_of() {
-    // S53: nor one whose time would be longer than there is.
+    // S53: a time beyond the end of the clock's range is never reached.
     watched(|| {
         let (clock, log) = (ManualClock::new(), Log::default());
         let group: Numbers =
@@ -421,7 +421,7 @@ fn waits_in_a_hook(
 
 #[test]
 fn a_wait_within_a_hook_takes_no_wait_out_of_the_graph() {
-    // S42: the thread that leads `a` waits for `b`, and its hook for `c`. Whoever leads `b` would
+    // S42: the thread that leads `a` waits for `b`, and its hook for `c`. The thread that leads `b` would
     // close a cycle by waiting for `a`, while the hook waits and afterwards.
     watched(|| {
         let clock = ManualClock::new();

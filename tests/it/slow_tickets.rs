@@ -111,7 +111,7 @@ fn a_ticket_that_tells_still_stands_in_the_graph() {
 
 #[test]
 fn a_submit_that_meets_a_slow_flight_tells() {
-    // S53: it does not wait, and its ticket may never.
+    // S53: `submit` does not wait, and its ticket may never wait either.
     watched(|| {
         let (clock, log, group, _jobs) = stage();
         let leader = lead_as(&group, "accountant", "k");
@@ -163,7 +163,7 @@ fn a_submit_that_takes_over_tells_before_its_job_is_handed_over() {
 
 #[test]
 fn a_ticket_that_tells_and_takes_over_does_both() {
-    // S36 S53: both times come at once.
+    // S36 S53: both times are reached at once.
     watched(|| {
         let (clock, log) = (ManualClock::new(), Log::default());
         let (executor, jobs) = Jobs::new();
@@ -197,7 +197,8 @@ fn wait_until_some<T>(found: &mut Option<T>, mut look: impl FnMut() -> Option<T>
     }
 }
 
-/// A group whose hook says whether this ticket has its answer, and what it was told.
+/// A hook's message: is the ticket finished, and the `ended`, `followers` and `leader` of the report and
+/// the name of the hook's thread.
 type Told = (bool, bool, usize, Option<String>, Option<String>);
 
 fn watching_a_ticket(
@@ -249,7 +250,7 @@ fn a_job_that_nobody_saw_tells_when_its_ticket_has_the_outcome() {
 
 #[test]
 fn a_slow_job_that_is_dropped_tells_when_everyone_knows() {
-    // S25 S53: nobody ran it.
+    // S25 S53: no thread ran the job.
     watched(|| {
         let clock = ManualClock::new();
         let (group, jobs, ticket, told) = watching_a_ticket(&clock);
@@ -287,7 +288,7 @@ fn a_job_that_is_fast_enough_or_serves_one_call_alone_is_not_told_of() {
 
 #[test]
 fn a_panic_of_the_hook_harms_no_ticket_and_no_job() {
-    // S24 S54: told by a ticket, by a submit, by a job that ran and by one that was dropped.
+    // S24 S54: the hook is called by a ticket, a submit, a job that ran, and a job that was dropped.
     struct Nasty;
     impl Drop for Nasty {
         fn drop(&mut self) {

@@ -61,7 +61,7 @@ impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
         self.ends(move || result).join()
     }
 
-    /// Lets the function panic, and hands out the panic that came through the call.
+    /// Lets the function panic, and returns the panic that came through the call.
     pub(crate) fn panics(
         self,
         with: impl FnOnce() + Send + 'static,
@@ -73,7 +73,7 @@ impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
         call.thread.join().err().expect("the call of a function that panics unwinds")
     }
 
-    /// Says what the function does in the end, and does not wait for it.
+    /// Sets how the function ends, without waiting for it.
     pub(crate) fn ends(self, function: impl FnOnce() -> Result<V, E> + Send + 'static) -> Self {
         self.end.send(Box::new(function)).ok();
         self
@@ -104,7 +104,7 @@ impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
     }
 }
 
-/// A call that leads: it is handed out when its function runs.
+/// Starts a call that leads, and returns it when its function runs.
 #[track_caller]
 pub(crate) fn lead<V, E, S>(group: &Group<String, V, E, S>, key: &'static str) -> Call<V, E>
 where
@@ -115,7 +115,7 @@ where
     begin(group, key).begun()
 }
 
-/// A call of which is not known yet what it will be.
+/// Starts a call that may lead or follow.
 pub(crate) fn begin<V, E, S>(group: &Group<String, V, E, S>, key: &'static str) -> Call<V, E>
 where
     V: Send + Sync + 'static,
@@ -126,7 +126,7 @@ where
     start(move |function| group.call(key).outcome(function))
 }
 
-/// Calls that follow: they are handed out when that many more wait than before.
+/// Starts calls that follow, and returns them when this many more calls wait.
 #[track_caller]
 pub(crate) fn follow<V, E, S>(
     group: &Group<String, V, E, S>,
@@ -144,7 +144,7 @@ where
     calls
 }
 
-/// How many calls wait in a group now.
+/// The number of calls that wait in a group.
 pub(crate) fn followers<V, E, S: BuildHasher>(group: &Group<String, V, E, S>) -> usize {
     group.in_flight().iter().map(|flight| flight.followers).sum()
 }

@@ -14,7 +14,7 @@ fn impatient(clock: &ManualClock) -> Numbers {
     Group::builder().leader_timeout(TIMEOUT).clock(clock.clone()).build()
 }
 
-/// Lets the waiters' functions return `value`, should they run, and sorts their values.
+/// Lets the waiters' functions return `value` if they run, and returns all values, sorted.
 fn values(calls: Vec<Call<u32, String>>, value: u32) -> Vec<u32> {
     let told: Vec<_> = calls.into_iter().map(|call| call.ends(move || Ok(value))).collect();
     let mut values: Vec<u32> = told.into_iter().map(|call| *call.join().unwrap().value).collect();
@@ -172,7 +172,7 @@ fn the_first_success_may_be_the_stuck_leaders() {
 
 #[test]
 fn a_failure_does_not_decide_while_another_execution_runs() {
-    // S37, whichever of the two fails, and however
+    // S37: each of the two may fail, in each way.
     watched(|| {
         let failures: [fn() -> Result<u32, String>; 2] =
             [|| Err("down".into()), || panic!("on purpose")];

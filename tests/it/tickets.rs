@@ -40,7 +40,7 @@ pub(crate) fn queued() -> (Numbers, Jobs) {
     (Group::builder().executor(executor).build(), jobs)
 }
 
-/// At rest every call is accounted for, once.
+/// When no call is under way, the counters contain every call once.
 pub(crate) fn assert_at_rest(group: &Numbers) {
     let stats = group.stats();
     let decided =

@@ -1,4 +1,4 @@
-//! Tickets whose calls run functions of their own: by take-over, by a value that is not for them,
+//! Tickets whose calls run their own functions: after a take-over, after a value that is not shared,
 //! and where a wait would never end.
 
 use std::sync::mpsc::channel;

@@ -104,7 +104,7 @@ fn a_destructor_at_the_end_of_a_flight_finds_the_leaders_own_answer() {
 #[test]
 fn a_job_that_a_hook_runs_takes_no_wait_out_of_the_graph() {
     // S42: a thread leads "a" and waits for "b", and its hook runs a job that another thread waits for,
-    // which leads "x". Whoever leads "b" would still close a cycle by waiting for "a".
+    // which leads "x". The thread that leads "b" would still close a cycle by waiting for "a".
     watched(|| {
         let clock = ManualClock::new();
         let (pool, jobs) = queued();

@@ -1,4 +1,4 @@
-//! Values that their leader keeps to itself, and values that only those who wait may have.
+//! Values that only the leader gets, and values that only the leader and its followers get.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};

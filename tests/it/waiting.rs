@@ -1,4 +1,4 @@
-//! How long a call waits, and what it gets when it waits no longer.
+//! The bounds of a call's wait, and its result at the end of a wait.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn a_follower_times_out_at_its_deadline_and_alone() {
 
 #[test]
 fn waking_up_early_does_not_extend_the_wait() {
-    // S32: each step of the clock that is due for somebody wakes everybody at the gate.
+    // S32: a step of the clock that reaches the deadline of one call wakes all calls at the gate.
     watched(|| {
         let clock = ManualClock::new();
         let group = at(&clock);

@@ -1,4 +1,4 @@
-//! How long a result is served to calls that did not wait for it.
+//! The window: the time for which later calls get a kept result.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -181,7 +181,7 @@ fn an_endless_window_never_expires_and_never_overflows() {
     // S11
     watched(|| {
         let clock = ManualClock::new();
-        // So that start + window is past the end of time.
+        // So that start + window is beyond the clock's range.
         clock.advance(Duration::from_secs(1));
         for endless in [Duration::MAX, Duration::MAX - NS, Duration::from_nanos(u64::MAX)] {
             let group: Group<u32, u32, u32> = Group::builder()

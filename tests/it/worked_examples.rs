@@ -63,8 +63,8 @@ fn example_3_ten_calls_with_a_limit_of_three() {
 
 type Answer = Result<Arc<u32>, Error<String>>;
 
-/// `callers` threads call one key at a barrier. Whoever leads takes 50 ms, which begin to pass when
-/// all the others wait.
+/// `callers` threads call one key at a barrier. The leader takes 50 ms, which start when all the other
+/// threads wait.
 fn herd(
     callers: usize,
     clock: &ManualClock,

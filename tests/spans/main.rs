@@ -32,7 +32,7 @@ fn stage(name: &str) -> (ManualClock, Recorder, Numbers) {
     (clock, Recorder::installed(), group)
 }
 
-/// A call on a thread of this name, handed out when its function runs.
+/// Starts a call on a thread of this name, and returns it when its function runs.
 fn lead_as(group: &Numbers, name: &'static str, key: &'static str) -> Call<u32, String> {
     let group = group.clone();
     let call = start(move |function| {
@@ -89,7 +89,7 @@ fn followers_are_linked_to_the_run_that_they_wait_for() {
         }
         assert!(runs.iter().chain(&waits).all(|span| span.is_closed && !span.is_entered()));
 
-        // Who comes late has neither run nor waited.
+        // A late call has neither a run nor a wait.
         group.execute("k", || Ok(2)).unwrap();
         assert_eq!(recorder.spans("shared").len(), 3);
     });

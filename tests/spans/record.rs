@@ -45,12 +45,12 @@ impl Visit for Recorded {
     }
 }
 
-/// The layer, and a handle to what it has kept.
+/// The layer, and a handle to its records.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Mutex<Vec<Recorded>>>);
 
 impl Recorder {
-    /// The one of the process.
+    /// The layer of the process.
     pub(crate) fn installed() -> Self {
         static INSTALL: Once = Once::new();
         static ALL: Mutex<Option<Recorder>> = Mutex::new(None);

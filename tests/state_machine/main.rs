@@ -6,9 +6,9 @@
 //! forget the key that it runs for, and take as long as the window or longer.
 //!
 //! ```text
-//! script   what is done       one strategy, one tree that shrinks well
-//! model    what must come     a plain map and two queues, no locks, no slots
-//! system   what does come     a Group with the same settings
+//! script   the steps          one strategy, one tree that shrinks well
+//! model    expected answers   a plain map and two queues, no locks, no slots
+//! system   actual answers     a Group with the same settings
 //! ```
 //!
 //! Everything runs on one thread, so every step has one right answer: which execution made the

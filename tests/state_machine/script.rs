@@ -48,7 +48,7 @@ pub(crate) enum Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Value,
-    /// A value that the rule does not let others have.
+    /// A value that the share rule gives to the leader only.
     Private,
     /// A value for followers only. On one thread there are none.
     Passing,

@@ -1,4 +1,4 @@
-//! The system under test: a `Group` that does the same steps and writes down what came of them.
+//! The system under test: a `Group` that runs the same steps and records their results.
 
 use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
@@ -12,7 +12,7 @@ use proptest_state_machine::StateMachineTest;
 use crate::model::{Answer, Model, Serial};
 use crate::script::{Call, End, KeyId, Settings, Step, Verb, duration};
 
-/// Something of which none may be left at the end: it counts as the handles to it do.
+/// An object of which none may be alive at the end. Its handles are the count.
 type Live = Arc<()>;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Many threads, random calls, real time: what holds on one thread must hold on sixty-four.
+//! Many threads, random calls, real time: the promises must hold with sixty-four threads too.
 //!
 //! Each round takes random settings and a random mix of calls: errors, panics, timeouts, forgets,
 //! fresh calls, tries, take-overs, unshareable values, nested calls that close cycles. Every call
@@ -6,10 +6,10 @@
 //! snapshots all the while, and at the end nothing may be under way and nothing may be alive.
 //!
 //! ```text
-//! plan      what a round does         product   keys and results that are counted
-//! round     64 threads on one group   counts    what the calls returned, against Stats
-//! worker    one of the threads        verdict   whether a call may get what it got
-//! watch     ends the process, and says why, when a call hangs
+//! plan      the settings of a round   product   keys and results that are counted
+//! round     64 threads on one group   counts    the results of calls, compared with Stats
+//! worker    one of the threads        verdict   checks that a call may get its result
+//! watch     ends the process with a report when a call hangs
 //! tickets   submitted calls together with all others, in rounds of their own
 //! ```
 //!

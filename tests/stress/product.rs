@@ -1,4 +1,4 @@
-//! Keys and results that know where they come from, and that are counted while they live.
+//! Keys and results that know their origin, and are counted while they are alive.
 
 use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use coalescer::{ShareWith, ToKey};
 
-/// Something of which none may be left at the end: it counts as the handles to it do.
+/// An object of which none may be alive at the end. Its handles are the count.
 pub(crate) type Live = Arc<()>;
 
 /// How many are alive, besides the one that counts.

@@ -16,7 +16,7 @@ use crate::worker::Worker;
 
 pub(crate) const THREADS: usize = 64;
 
-/// The first few tell what is wrong; sixty-four threads would repeat them.
+/// The most complaints of a round. The first few show the fault, and 64 threads would repeat them.
 const MOST_COMPLAINTS: usize = 4;
 
 /// The state that the threads of a round share.

@@ -45,7 +45,7 @@ pub(crate) enum Got {
     Impossible(Error<Product>),
 }
 
-/// Who made what a call got: the key and the begin of the execution.
+/// The origin of a call's result: the key and the start of the execution.
 type Origin = (usize, u64);
 
 impl Entry {
@@ -125,7 +125,7 @@ impl Got {
     }
 }
 
-/// One call that has returned, before the court.
+/// One call that has returned, with the data to check it.
 struct Case<'c> {
     round: &'c Round,
     entry: &'c Entry,

@@ -1,8 +1,8 @@
-//! The two faces of a contender: one to be measured by, and one to be watched by.
+//! The two interfaces of a contender: one for measurements, and one for observing its behaviour.
 //!
-//! Measured, everything is generic, so that a lane measures the contender and no virtual calls of
-//! ours: [`Contender`] and [`Peer`]. Watched, each call brings its function, which may fail or panic:
-//! [`Watched`]. Each file of [`contenders`](crate::contenders) has both, where the crate has both.
+//! [`Contender`] and [`Peer`] are for measurements. They are generic, so that a lane measures the
+//! contender without virtual calls. With [`Watched`], each call brings its function, which may fail or
+//! panic. Each file of [`contenders`](crate::contenders) has both, where the crate has both.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -99,7 +99,7 @@ pub type Run<'a> = &'a dyn Fn() -> Result<u64, Failure>;
 #[derive(Clone, Debug)]
 pub struct Failure;
 
-/// The end of a watched call. A panic, or no end at all, is for the caller's thread to see.
+/// The end of a watched call. The caller's thread sees a panic or a hang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Value(u64),
@@ -117,7 +117,7 @@ pub enum Answer {
 
 /// A contender to be watched; `None` where it has no such API.
 pub trait Watched: Send + Sync {
-    /// The value of this key; runs `f` if nobody else does.
+    /// The value of this key. Runs `f` unless another call runs it.
     fn load(&self, key: u32, f: Run<'_>) -> Answer;
 
     /// As `load`, but waits for another call's `f` at most this long.

@@ -68,7 +68,7 @@ pub fn of<C: Contender>(followers: usize, herds: u64) -> Option<(Vec<Seen>, Held
         key
     };
     let setup = |window| Setup { window, keys: 1024 };
-    // A contender that needs a window keeps the results of keys that nobody asks for again.
+    // A contender that needs a window keeps results of keys that no call uses again.
     let peer = C::make(setup(Duration::ZERO), load.clone());
     let peer = peer.or_else(|| C::make(setup(LONG), load))?;
     let call = |herd| assert_eq!(*peer.call(herd), herd, "everyone has the leader's value");

@@ -1,8 +1,8 @@
 //! `lab instructions`: how many instructions a call of a hot path takes, counted by callgrind.
 //!
-//! Each path is run twice, with few calls and with many. The difference is of calls alone: the start
-//! of the program, the tables and the first allocations cancel. Counts hardly change from run to run,
-//! so that a change of one per cent can be seen on any machine.
+//! Each path runs twice, with few calls and with many. The difference contains the calls alone: the
+//! start of the program, the tables and the first allocations cancel out. Counts hardly vary between
+//! runs, so a change of one per cent is visible on any machine.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -145,11 +145,11 @@ pub struct Calls {
 
 const KEYS: u64 = 1024;
 
-/// A window in which so many leads are kept: as a lead moves the clock by a nanosecond, each lets one
+/// A window that keeps this many leads. Each lead moves the clock by a nanosecond, so each one lets one
 /// result expire.
 const WINDOW: Duration = Duration::from_nanos(KEYS);
 
-/// Makes the calls. Each path has a loop of its own, so that nothing is decided in it.
+/// Makes the calls. Each path has its own loop, so that the loop contains no branch on the path.
 pub fn call(Calls { path, calls }: &Calls) -> Result<()> {
     let clock = ManualClock::new();
     match path {
@@ -172,8 +172,8 @@ pub fn call(Calls { path, calls }: &Calls) -> Result<()> {
     Ok(())
 }
 
-/// Calls with ever new numbers. Before those that are counted come as many as it takes until the
-/// tables have their size, and every result of a window is there.
+/// Calls with ever new numbers. The counted calls come after enough others for the tables to reach
+/// their size and for the window to be full.
 fn repeat(calls: u64, mut one: impl FnMut(u64)) {
     (0..8 * KEYS + calls).for_each(|n| one(black_box(n)));
 }

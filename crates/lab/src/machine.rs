@@ -1,4 +1,4 @@
-//! The conditions of a run: machine, versions, date, commit, and what else ran at the same time.
+//! The conditions of a run: machine, versions, date, commit, and the load of other programs.
 
 use std::fs;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn machine() -> String {
     format!("{cores} x {model}, {memory}")
 }
 
-/// The commit, and whether the library differs from it.
+/// The commit, with a note if the library differs from it.
 fn commit() -> String {
     let commit = said_by("git", &["rev-parse", "--short=10", "HEAD"]);
     let changes = ["status", "--porcelain", "--untracked-files=no", "--", "src", "Cargo.lock"];

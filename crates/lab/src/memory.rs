@@ -1,4 +1,4 @@
-//! Memory as the program asked for it, and as the system gave it.
+//! Memory as the program allocates it, and as the system provides it.
 //!
 //! The counting allocator is our own, since those in published crates always count: here only the lanes of
 //! memory pay for it, and all others for one branch.
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-/// The system's allocator, with a count of the bytes in use. It counts only while it is asked to.
+/// The system's allocator, with a count of the bytes in use. It counts only inside [`asked_for`].
 pub struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
@@ -22,12 +22,12 @@ fn count(bytes: isize) {
     }
 }
 
-// SAFETY: every method hands its arguments on to the system's allocator unchanged, and returns what
-// that returns; the count touches no memory that is handed out.
+// SAFETY: every method passes its arguments unchanged to the system's allocator, and returns its
+// result. The count touches no allocated memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        // SAFETY: the caller upholds the contract of the system's allocator.
         unsafe { System.alloc(layout) }
     }
 
@@ -61,12 +61,12 @@ pub fn asked_for<T>(work: impl FnOnce() -> T) -> (f64, T) {
     ((after - before) as f64, result)
 }
 
-/// The bytes that are in use now, less those at some fixed instant; only within [`asked_for`].
+/// The bytes in use now, minus those at a fixed instant. Valid only inside [`asked_for`].
 pub fn in_use() -> f64 {
     IN_USE.load(Relaxed) as f64
 }
 
-/// The bytes of this process that are in memory; `None` where the system does not say.
+/// The resident bytes of this process; `None` if the system does not report them.
 pub fn resident() -> Option<f64> {
     kilobytes("/proc/self/status", "VmRSS:")
 }
@@ -79,7 +79,7 @@ pub fn of_threads() -> Option<f64> {
     Some(resident()? + tables + kilobytes("/proc/meminfo", "KernelStack:")?)
 }
 
-/// The bytes of the machine.
+/// The memory of the machine, in bytes.
 pub fn of_the_machine() -> Option<f64> {
     kilobytes("/proc/meminfo", "MemTotal:")
 }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn memory_is_counted_as_it_is_asked_for_and_given_back() {
-        // Other tests allocate at the same time, by far less than this.
+        // Other tests allocate at the same time, but far less.
         const MUCH: usize = 1 << 28;
         let mut held = Vec::new();
         let (asked, ()) = asked_for(|| held = Vec::<u8>::with_capacity(MUCH));

@@ -44,7 +44,7 @@ impl Options {
         if self.quick { Size::Quick } else { self.size }
     }
 
-    /// True if this scenario was asked for.
+    /// True if the options select this scenario.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only))
     }
@@ -53,12 +53,12 @@ impl Options {
 /// How much a lane does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Size {
-    /// As much as steady figures take.
+    /// Enough work for stable figures.
     #[default]
     Full,
-    /// For a try: the figures are rough.
+    /// A quick try with rough figures.
     Quick,
-    /// For tests: the figures mean nothing.
+    /// A test run, whose figures mean nothing.
     Tiny,
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// A piece of text with the name of its place.
+/// A text, and the name of its place in a page.
 pub type Part = (String, String);
 
 /// The repository.
@@ -31,7 +31,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A table. All columns but the first are numbers, and stand to the right.
+/// A table. All columns except the first have numbers, aligned to the right.
 pub fn markdown(head: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rule = (0..head.len()).map(|column| if column == 0 { "---" } else { "---:" });
     let rule = rule.map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! Raw lines: each figure that a lane found, and the conditions of the run, as JSON.
+//! Raw lines: each figure of a lane, and the conditions of the run, as JSON.
 //!
 //! ```text
 //! {"compiler":["rustc 1.95.0"],"date":["2026-11-23"]}
@@ -36,7 +36,7 @@ impl Line {
         Self { scenario, lane, figure, x: None, value }
     }
 
-    /// A figure of a lane that does not know its own name: the one who runs it does.
+    /// A figure of a lane. The runner adds the lane's name.
     pub fn figure(figure: &str, value: f64) -> Self {
         Self::new("", "", figure, value)
     }
@@ -87,10 +87,10 @@ impl Raw {
         (!values.is_empty()).then(|| median(&values))
     }
 
-    /// How many times as large one lane's figure is as another's: the median over the rounds.
+    /// The ratio of one lane's figure to another's: the median over the rounds.
     ///
     /// Both are taken from the same round. So a disturbance of a whole round does not count, and a
-    /// host that moves the cores in the middle of a scenario gives nobody an advantage.
+    /// host that moves the cores in the middle of a scenario gives no contender an advantage.
     pub fn ratio(&self, scenario: &str, figure: &str, of: &str, to: &str) -> Option<f64> {
         let of = self.values(Some(scenario), of, figure);
         let to = self.values(Some(scenario), to, figure);

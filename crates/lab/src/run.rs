@@ -1,7 +1,7 @@
 //! Runs lanes: each in a process of its own, in rounds, in an order that rotates.
 //!
-//! So no lane inherits another's heap or threads, and a disturbance of a few seconds meets all of
-//! them alike.
+//! So no lane inherits another's heap or threads, and a disturbance of a few seconds affects all lanes
+//! alike.
 
 use std::env;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::raw::{Line, Raw};
 use crate::threads::line_ns;
 use crate::{compare, curves};
 
-/// A lane that takes longer is said to hang.
+/// The time after which a lane counts as hung.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The command that a lane belongs to.
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// Lanes that are run side by side.
+/// Lanes that are compared with each other.
 pub struct Plan {
     pub scenario: &'static str,
     pub lanes: Vec<&'static str>,
@@ -89,7 +89,7 @@ impl Lane {
     }
 }
 
-/// The raw lines that the options ask for: from files, or measured now and written to one.
+/// The raw lines that the options select: from files, or measured now and written to one.
 ///
 /// `command` gives the process for a lane, `None` if there is no such lane.
 pub fn raw(

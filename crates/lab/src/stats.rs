@@ -1,8 +1,8 @@
-//! The two statistics that the figures take.
+//! The two statistics of the figures: the median and percentiles.
 
 use hdrhistogram::Histogram;
 
-/// The middle of the rounds, or the mean of the two in the middle; NaN of none.
+/// The median of the rounds, or the mean of the middle two. NaN if there is no round.
 pub fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -10,7 +10,7 @@ pub fn median(figures: &[f64]) -> f64 {
     sorted[last / 2].midpoint(sorted[sorted.len() / 2])
 }
 
-/// The longest time that is kept apart from longer ones, in picoseconds.
+/// The longest time that the histogram distinguishes from longer ones, in picoseconds.
 const LONGEST: u64 = 100_000_000_000_000;
 
 /// Times of calls in nanoseconds, and their percentiles to three digits.

@@ -1,4 +1,4 @@
-//! Threads that start together, and facts that the kernel knows of threads.
+//! Threads that start together, and the kernel's facts about threads.
 
 use std::fs;
 use std::hint::spin_loop;
@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::stats::median;
 
-/// The time that `work` takes on so many threads, each given its number; all have done `warm`
-/// before.
+/// The time of `work` on this many threads, each with its number. Every thread runs `warm` first.
 pub fn race(threads: usize, warm: impl Fn(u64) + Sync, work: impl Fn(u64) + Sync) -> Duration {
     let barrier = Barrier::new(threads);
     let run = |number| {
@@ -30,14 +29,14 @@ pub fn race(threads: usize, warm: impl Fn(u64) + Sync, work: impl Fn(u64) + Sync
     end.zip(start).map_or(Duration::ZERO, |(end, start)| end - start)
 }
 
-/// There and back so many times is one measurement: long compared with a reading of the clock.
+/// Round trips in one measurement: long compared with a reading of the clock.
 const TURNS: u64 = 50;
 
-/// After so many looks in vain the other thread has no core, and gets this one.
+/// The number of failed looks after which the thread yields, in case the other one has no core.
 const YIELD: u32 = 1000;
 
-/// How many nanoseconds a cache line takes from one core to the other: the median of so many
-/// measurements, as the two threads may begin on one core.
+/// The nanoseconds for a cache line from one core to the other: the median of this many measurements,
+/// because the two threads may begin on one core.
 ///
 /// Lanes of several threads depend on it, and on a virtual machine it may change within minutes: the
 /// host moves the cores.
@@ -97,7 +96,7 @@ pub fn processor_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Numbers in an order that no cache foresees, the same in each run (splitmix64).
+/// Numbers in an order that caches cannot predict, the same in each run (splitmix64).
 #[derive(Debug)]
 pub struct Random(u64);
 

@@ -1,4 +1,4 @@
-//! The units of figures, and how a figure is written for people.
+//! The units of figures, and the text of a figure with its unit.
 
 /// The unit of a figure, or of its place on a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

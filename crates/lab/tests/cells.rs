@@ -1,4 +1,4 @@
-//! Every cell of the table of `lab peers`, held to its words.
+//! Checks the words of every cell of the table of `lab peers`.
 
 #![cfg(target_os = "linux")]
 

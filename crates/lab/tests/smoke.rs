@@ -1,4 +1,5 @@
-//! Runs every lane as small as it can be: that it ends, and that its counts are right, not its times.
+//! Runs every lane in its smallest size, and checks that it ends and that its counts are right. Times
+//! are not checked.
 
 #![cfg(target_os = "linux")]
 

@@ -1,7 +1,7 @@
 //! Durations as text: whole numbers with units, as in `100ms` and `1m 30s`.
 //!
-//! Read here and not by a crate: those that read durations know months, weeks or fractions as well,
-//! and none says what is wrong in words of this attribute. It is some sixty lines.
+//! No crate is used for this: crates that parse durations also accept months, weeks or fractions, and
+//! their messages do not mention this attribute. The parser has about sixty lines.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 7] = [
     ("h", 3_600 * 1_000_000_000),
 ];
 
-/// Reads a duration, or says what is wrong with it and what would be right.
+/// Parses a duration. The error names the mistake and the correct form.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
 }
 
-/// One number with its unit, and what comes after it.
+/// Parses one number with its unit, and returns it with the rest of the text.
 fn parse_part(text: &str) -> Result<(u128, &str), String> {
     let (number, rest) = split(text, |c| c.is_ascii_digit());
     if number.is_empty() {

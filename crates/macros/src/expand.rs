@@ -1,4 +1,4 @@
-//! What the attribute writes: the function as a call of its group, and the way to that group.
+//! The expansion: the function as a call of its group, and the functions that give access to the group.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -14,8 +14,8 @@ use crate::key::{Key, declared, referenced};
 use crate::refuse;
 use crate::settings::Settings;
 
-/// The function, coalesced; or the function as it was and what is wrong, so that a compiler does not
-/// also complain of every call of it.
+/// The coalesced function. On an error: the unchanged function and the error, so that the compiler does
+/// not report every call of it too.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     try_expand(attribute, item.clone()).unwrap_or_else(|wrong| {
         let wrong = wrong.to_compile_error();
@@ -31,11 +31,11 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> 
     Ok(Expansion { function: &function, settings: &settings, key, output }.write())
 }
 
-/// What the function returns.
+/// The function's return type, split into value and error.
 struct Output {
     value: TokenStream,
     error: TokenStream,
-    /// The type of a function that returns no `Result`, which may be one by another name.
+    /// The return type if its name is not `Result`. It may still be a `Result` under another name.
     plain: Option<Type>,
     is_result: bool,
 }
@@ -53,7 +53,7 @@ impl Output {
         }
         let (value, error) = match &type_arguments(&ty)[..] {
             [value, error] => (quote!(#value), quote!(#error)),
-            // As of `io::Result<T>`: it is not to be seen here what its error is.
+            // An alias such as `io::Result<T>`: its error type is not visible here.
             _ => {
                 let of = quote_spanned!(ty.span()=> <#ty as #library::macro_support::Returned>);
                 (quote!(#of::Value), quote!(#of::Error))
@@ -93,7 +93,7 @@ impl Expansion<'_> {
     fn write(&self) -> TokenStream {
         let function = self.write_function();
         let access = match &self.settings.group {
-            // Whoever has made the group has it.
+            // The user's own group needs no access functions.
             Some(_) => TokenStream::new(),
             None if self.is_associated() => self.write_access(),
             None => self.write_type(),
@@ -101,7 +101,7 @@ impl Expansion<'_> {
         quote!(#function #access)
     }
 
-    /// Whether the function stands in an `impl`, where nothing but functions can be written.
+    /// True if the function stands in an `impl`, to which the expansion can add only functions.
     fn is_associated(&self) -> bool {
         self.function.receiver().is_some() || self.settings.said("associated").is_some()
     }
@@ -123,8 +123,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// The signature with what is shared as its result. `mut` goes with the body, and so do the
-    /// attributes of what is bound there again: they are about how it is used.
+    /// The signature with the shared value as its result. The `mut` of an argument moves to the body.
+    /// So do the attributes of arguments that the body binds again, because they concern their use.
     fn signature(&self) -> Signature {
         let library = &self.settings.library;
         let Output { value, error, .. } = &self.output;
@@ -148,7 +148,7 @@ impl Expansion<'_> {
     fn write_group(&self) -> TokenStream {
         if let Some(group) = &self.settings.group {
             let library = &self.settings.library;
-            // What refers to a group, such as a `LazyLock`, will do as well.
+            // The annotation lets a type that derefs to a group, such as a `LazyLock`, coerce.
             return quote_spanned! {group.span()=>
                 { let group: &#library::Group<_, _, _, _> = &#group; group }
             };
@@ -182,8 +182,8 @@ impl Expansion<'_> {
         if self.output.is_result { run } else { quote!(#library::macro_support::unfailing(#run)) }
     }
 
-    /// What the body needs beside what it captures: arguments that the key has lent and the body may
-    /// consume, and the `mut` of others.
+    /// The `let` statements at the start of the body. An argument that the key borrows is cloned,
+    /// because the body may consume it. An argument with `mut` is bound again.
     fn write_bindings(&self) -> TokenStream {
         let library = &self.settings.library;
         let again = self.function.typed().filter(|argument| self.is_bound_again(argument));
@@ -210,18 +210,18 @@ impl Expansion<'_> {
             .is_ok_and(|argument| argument.mutability.is_some() || self.is_lent(&argument))
     }
 
-    /// Whether the key has a reference to what the body owns.
+    /// True if the key borrows this argument and the body owns it.
     fn is_lent(&self, argument: &Argument<'_>) -> bool {
         let is_part = self.key.parts().iter().any(|part| part.name == argument.name);
         is_part && argument.referred().is_none()
     }
 
-    /// A complaint at build if what is taken for a value is a `Result` by another name.
+    /// A check at build time that the value type is not a `Result` under another name.
     fn write_check(&self) -> TokenStream {
         let Some(ty @ Type::Path(_)) = &self.output.plain else { return TokenStream::new() };
         let library = &self.settings.library;
-        let what = "this is a `Result` by another name, whose errors `#[coalesce]` would take for \
-                    values, and keep: write it as `Result<Value, Error>`";
+        let what = "this is a `Result` under another name, so `#[coalesce]` would take its errors for \
+                    values and keep them; write it as `Result<Value, Error>`";
         let check = quote_spanned! {ty.span()=>
             {
                 #[allow(unused_imports)]
@@ -229,8 +229,8 @@ impl Expansion<'_> {
                 ::core::assert!(!#library::macro_support::Probe::<#ty>::IS_RESULT, #what);
             }
         };
-        // An item can name neither type parameters nor `Self`, and a block in the body is looked at
-        // only when the function is built.
+        // An item can name neither type parameters nor `Self`, so those functions have a block in
+        // the body. The compiler evaluates that block only when it builds the function.
         if self.function.is_generic() || self.is_associated() {
             quote_spanned!(ty.span()=> const #check)
         } else {
@@ -238,13 +238,13 @@ impl Expansion<'_> {
         }
     }
 
-    /// For a function that stands alone: a type of its name, which has the way to its group. Types
-    /// and functions do not get into each other's way, and unlike a module a type can stand in a
-    /// function's body and see what is declared there.
+    /// For a free function: a type with the function's name, which has the access functions. Types and
+    /// functions have separate namespaces. Unlike a module, a type can stand in a function's body and
+    /// refer to the items there.
     fn write_type(&self) -> TokenStream {
         let Function { vis, sig, .. } = self.function;
         let (name, attrs) = (&sig.ident, self.attributes());
-        let doc = format!(" The way to the flights of the function [`{0}`](fn@{0}).", name.unraw());
+        let doc = format!(" Access to the flights of the function [`{0}`](fn@{0}).", name.unraw());
         let access = self.write_access();
         quote! {
             #(#attrs)*
@@ -256,13 +256,13 @@ impl Expansion<'_> {
         }
     }
 
-    /// The functions that lead to the group, and that forget by the arguments.
+    /// The access functions: one returns the group, the other forgets a key by the arguments.
     fn write_access(&self) -> TokenStream {
         let Function { vis, sig, .. } = self.function;
         let (access, attrs, ty) = (self.access_name(), self.attributes(), self.group_type());
         let (generics, bounds) = self.generics();
         let doc = format!(
-            " The group of [`{0}`]({1}{0}): its counters, what is under way, and forgetting.",
+            " The group of [`{0}`]({1}{0}): its counters, its running flights, and all its methods.",
             sig.ident.unraw(),
             if self.is_associated() { "Self::" } else { "fn@" }
         );
@@ -278,8 +278,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// A constant whose name says what to do. An attribute cannot see that it stands in the `impl` of a
-    /// trait; a compiler does, and names there the first item that the trait does not have.
+    /// A constant whose name is a message. An attribute cannot see that it stands in the `impl` of a
+    /// trait. The compiler can, and its error names the first item that the trait does not have.
     fn write_hint(&self) -> TokenStream {
         if !self.is_associated() {
             return TokenStream::new();
@@ -293,7 +293,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The body of the access: the group itself, made when it is first asked for.
+    /// The body of the access function: a static with the group, which is made at the first use.
     fn write_flights(&self) -> TokenStream {
         let library = &self.settings.library;
         let (types, build) = (self.group_types(), self.write_build());
@@ -306,7 +306,7 @@ impl Expansion<'_> {
                 FLIGHTS.group()
             };
         }
-        // A static is one for all types that the function, or the `impl` round it, can be of.
+        // All instances of a generic function or `impl` share one static, so it maps types to groups.
         quote! {
             static FLIGHTS: ::std::sync::LazyLock<#library::macro_support::FlightsByType> =
                 ::std::sync::LazyLock::new(#library::macro_support::FlightsByType::new);
@@ -326,7 +326,7 @@ impl Expansion<'_> {
             None => self.path(),
         };
         let key = self.key.ty();
-        // A closure is checked against the types of its arguments, so those are needed before it.
+        // The compiler must know the argument types before it checks the closure.
         let types = match sharing.is_some() || on_slow.is_some() {
             true => quote!(::<#key, #value>),
             false => TokenStream::new(),
@@ -351,7 +351,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Forgets by the arguments, where the key is made of them.
+    /// The function that forgets by the arguments, if the key consists of arguments.
     fn write_forget(&self) -> TokenStream {
         let Key::Arguments(parts) = &self.key else { return TokenStream::new() };
         let Function { vis, sig, .. } = self.function;
@@ -363,8 +363,8 @@ impl Expansion<'_> {
             false => Ident::new("forget", Span::call_site()),
         };
         let doc = format!(
-            " Forgets what [`{0}`]({1}{0}) has computed, or is computing, of these arguments, and \
-             says whether there was something.",
+            " Forgets the flight or the result of [`{0}`]({1}{0}) for these arguments, and returns \
+             whether there was one.",
             sig.ident.unraw(),
             if self.is_associated() { "Self::" } else { "fn@" }
         );
@@ -399,7 +399,7 @@ impl Expansion<'_> {
         quote!(#library::Group<#key, #value, #error #(, #hasher)*>)
     }
 
-    /// `coalescer`, or where functions of several names stand side by side, `find_user_coalescer`.
+    /// `coalescer` for a free function, `find_user_coalescer` in an `impl`.
     fn access_name(&self) -> Ident {
         let name = &self.function.sig.ident;
         match self.is_associated() {
@@ -408,8 +408,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// The type parameters of the function with their bounds, for the functions beside it. Of a
-    /// function that has only lifetimes they need none: they take references of any.
+    /// The type parameters of the function with their bounds, for the access functions. A function
+    /// with lifetimes alone gives none: the access functions take references of any lifetime.
     fn generics(&self) -> (Option<ImplGenerics<'_>>, Option<&WhereClause>) {
         let (generics, _, bounds) = self.function.sig.generics.split_for_impl();
         match self.function.is_generic() {
@@ -431,8 +431,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// The attributes of the function that go for what is written beside it as well: where it is
-    /// built, and whether it is documented.
+    /// The attributes of the function that also apply to the access functions: `cfg` and
+    /// `doc(hidden)`.
     fn attributes(&self) -> Vec<&Attribute> {
         let goes_along = |attribute: &&Attribute| match &attribute.meta {
             Meta::List(list) if list.path.is_ident("doc") => list.tokens.to_string() == "hidden",
@@ -462,7 +462,7 @@ mod tests {
         assert_eq!(essence(expand(settings, item)), essence(shown));
     }
 
-    /// The tokens, one a line, without the attributes that keep lints quiet.
+    /// The tokens, one a line, without the attributes that silence lints.
     fn essence(tokens: TokenStream) -> Vec<String> {
         let mut essence = Vec::new();
         let mut tokens = tokens.into_iter().peekable();

@@ -1,4 +1,4 @@
-//! The function that the attribute stands on: its signature read, its body passed on unread.
+//! The annotated function: its signature is parsed, its body is passed on as tokens.
 
 use proc_macro2::{Group, Ident, TokenTree};
 use syn::parse::{Parse, ParseStream};
@@ -13,7 +13,7 @@ pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// In braces.
+    /// The body, with its braces.
     pub(crate) body: Group,
 }
 
@@ -54,7 +54,7 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// The arguments but `self`.
+    /// The arguments except `self`.
     pub(crate) fn typed(&self) -> impl Iterator<Item = &PatType> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
@@ -62,12 +62,12 @@ impl Function {
         })
     }
 
-    /// The arguments but `self`, as far as they have names.
+    /// The arguments except `self` that have a name.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
         self.typed().filter_map(|argument| named(argument).ok())
     }
 
-    /// Whether it is one function for each choice of types.
+    /// True if the function has type or const parameters.
     pub(crate) fn is_generic(&self) -> bool {
         self.sig.generics.type_params().next().is_some()
             || self.sig.generics.const_params().next().is_some()
@@ -82,13 +82,13 @@ pub(crate) fn named(argument: &PatType) -> Result<Argument<'_>> {
         }
         pattern => Err(Error::new_spanned(
             pattern,
-            "give this argument a name, by which the key can tell of it; take it apart in the body",
+            "give this argument a name, so that the key can use it; destructure it in the body",
         )),
     }
 }
 
 impl Argument<'_> {
-    /// What the argument refers to, if it is a reference.
+    /// The argument's type, if it is a reference.
     pub(crate) fn referred(&self) -> Option<&TypeReference> {
         match bare(self.ty) {
             Type::Reference(reference) => Some(reference),
@@ -97,7 +97,7 @@ impl Argument<'_> {
     }
 }
 
-/// The type without the parentheses round it, which may be invisible.
+/// The type without parentheses and invisible groups around it.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Paren(paren) => bare(&paren.elem),
@@ -106,7 +106,8 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// What a type names that ends before the program does, or that has no name.
+/// The parts of a type that may not live as long as the program (references and lifetimes), and the
+/// parts without a name (`impl Trait`).
 #[derive(Default)]
 pub(crate) struct Found<'a> {
     pub(crate) references: Vec<&'a TypeReference>,
@@ -121,7 +122,7 @@ impl<'a> Found<'a> {
         found
     }
 
-    /// The first thing that is borrowed.
+    /// An error at the first borrowed part, with the text `what`.
     pub(crate) fn borrowed(&self, what: &str) -> Option<Error> {
         let reference =
             self.references.first().map(|found| Error::new_spanned(found.and_token, what));
@@ -147,7 +148,7 @@ impl<'a> Visit<'a> for Found<'a> {
         self.impls.push(found);
     }
 
-    // References in the signature of a function that is a value are that function's own affair.
+    // References inside the type of a function, such as `fn(&str)`, borrow nothing.
     fn visit_type_fn_ptr(&mut self, _: &'a syn::TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'a syn::ParenthesizedGenericArguments) {
     }

@@ -1,4 +1,4 @@
-//! What a function's key is made of.
+//! The parts of a function's key.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -8,19 +8,19 @@ use syn::{Error, Expr, GenericArgument, Index, Path, PathArguments, Result, Type
 use crate::function::{Argument, Found, Function, bare};
 use crate::settings::{SaidKey, Settings};
 
-/// As many parts as a tuple may have that is `Hash` and `Eq`.
+/// The longest tuple for which std implements `Hash` and `Eq`.
 const MOST_PARTS: usize = 12;
 
 /// The key of a function.
 pub(crate) enum Key<'a> {
-    /// These arguments. One is the key itself, several are a tuple.
+    /// These arguments. One argument is the key itself; several make a tuple.
     Arguments(Vec<Argument<'a>>),
-    /// An expression, of this type when it is owned.
+    /// An expression. `ty` is the type of the owned key.
     Said { ty: &'a Type, expr: &'a Expr },
 }
 
 impl<'a> Key<'a> {
-    /// What the attribute says, or else all arguments that it does not skip.
+    /// The key that the attribute gives, or else all arguments that are not skipped.
     pub(crate) fn of(function: &'a Function, settings: &'a Settings) -> Result<Self> {
         let parts = match &settings.key {
             Some(SaidKey { ty: Some(ty), expr }) => return Ok(Self::Said { ty, expr }),
@@ -32,7 +32,7 @@ impl<'a> Key<'a> {
         };
         if let Some(one_too_many) = parts.get(MOST_PARTS) {
             let what = format!(
-                "a key has at most {MOST_PARTS} parts; say what it is: `key: Type = expression`"
+                "a key has at most {MOST_PARTS} parts; give it as `key: Type = expression`"
             );
             return Err(Error::new(one_too_many.name.span(), what));
         }
@@ -59,7 +59,7 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// The function that takes this key, and the arguments by which it does, with commas.
+    /// The function of `macro_support` that takes this key, and its key arguments, with commas.
     pub(crate) fn lent(&self, library: &Path) -> (Ident, TokenStream) {
         match self {
             Self::Arguments(parts) => {
@@ -76,7 +76,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// `key = argument` or `key = (one, another)`, which are all whose type can be seen.
+/// `key = argument` or `key = (one, another)`. Only arguments have a type that the macro can see.
 fn said_parts<'a>(
     function: &'a Function,
     settings: &Settings,
@@ -95,23 +95,23 @@ fn said_part<'a>(function: &'a Function, settings: &Settings, expr: &Expr) -> Re
         _ => None,
     };
     let Some(name) = name.filter(|name| *name != "self") else {
-        let what = "the type of this expression cannot be seen from here; say it, as in \
+        let what = "the macro cannot see the type of this expression; add it, as in \
                     `key: u64 = user.id`";
         return Err(Error::new_spanned(expr, what));
     };
     if settings.skips(&name.to_string()) {
-        return Err(Error::new(name.span(), format!("`{name}` is in `skip(..)` as well")));
+        return Err(Error::new(name.span(), format!("`{name}` is also in `skip(..)`")));
     }
     function.arguments().find(|argument| argument.name == name).ok_or_else(|| {
         let what = format!(
-            "there is no argument `{name}`; for anything else than arguments say the \
-                            type too: `key: Type = {name}`"
+            "there is no argument `{name}`; for an expression that is not an argument, add \
+             its type: `key: Type = {name}`"
         );
         Error::new(name.span(), what)
     })
 }
 
-/// Why an argument cannot be a part of a key, as far as its type can be seen.
+/// Refuses an argument that cannot be part of a key, as far as its type is visible.
 pub(crate) fn refuse_part(argument: &Argument<'_>) -> Result<()> {
     refuse_type(argument.name, argument.ty)
 }
@@ -122,13 +122,13 @@ fn refuse_type(name: &Ident, ty: &Type) -> Result<()> {
             if let Some(cow) = cow(ty) {
                 let what = format!(
                     "a key cannot keep this `Cow`, which may borrow; take a reference, as in \
-                     `{name}: &str`, or say an owned key, as in `key: String = &*{name}`"
+                     `{name}: &str`, or give an owned key, as in `key: String = &*{name}`"
                 );
                 return Err(Error::new_spanned(cow, what));
             }
             let what = format!(
-                "a key cannot keep what is borrowed inside this argument; leave the argument out \
-                 with `skip({name})`, or say an owned key: `key: Type = expression`"
+                "a key cannot keep the borrowed data in this argument; leave the argument out \
+                 with `skip({name})`, or give an owned key: `key: Type = expression`"
             );
             Found::in_type(ty).borrowed(&what).map_or(Ok(()), Err)
         }
@@ -137,14 +137,14 @@ fn refuse_type(name: &Ident, ty: &Type) -> Result<()> {
     }
 }
 
-/// A `Cow` that does not borrow for the length of the program.
+/// Returns the type if it is a `Cow` that may borrow for less than `'static`.
 fn cow(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let is_cow = path.path.segments.last().is_some_and(|last| last.ident == "Cow");
     (is_cow && Found::in_type(ty).borrowed("").is_some()).then_some(ty)
 }
 
-/// How an argument is lent to a look-up, and owned by a key.
+/// The form of an argument: how a look-up borrows it, and how a key owns it.
 enum Form<'a> {
     /// `&T`, without the reference.
     Reference(&'a Type),
@@ -169,11 +169,11 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The type that a key has of it.
+    /// The owned type in the key.
     fn owned(&self) -> TokenStream {
         match self {
             Self::Owned(ty) => quote!(#ty),
-            // As these two are written by people, and as they are to be read in documentation.
+            // These two as people write them, because documentation shows them.
             Self::Reference(Type::Path(path)) if path.path.is_ident("str") => {
                 quote!(::std::string::String)
             }
@@ -193,7 +193,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The reference by which a key is looked up, of a value of this form.
+    /// The reference to a value of this form, by which a key is looked up.
     fn lent(&self, library: &Path, value: TokenStream) -> TokenStream {
         match self {
             Self::Reference(_) => value,
@@ -209,7 +209,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The type, in a signature without lifetimes.
+    /// The argument's type, for a signature without named lifetimes.
     fn declared(&self) -> TokenStream {
         match self {
             Self::Reference(ty) => quote!(&#ty),
@@ -226,7 +226,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Whether a part of a tuple is a reference, or refers in a way that a key can own.
+/// True if a part of a tuple contains a reference that a key can own.
 fn borrows(ty: &Type) -> bool {
     !matches!(Form::of(ty), Form::Owned(_))
 }
@@ -242,13 +242,13 @@ fn referring_option(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// What the key holds of an argument: for a reference, what owns what it refers to.
+/// The type of an argument in the key: for a reference, the owned type.
 fn owned(argument: &Argument<'_>) -> TokenStream {
     Form::of(argument.ty).owned()
 }
 
-/// The argument as a reference, which is what a key is looked up by. It stands where the type does,
-/// so that a compiler that finds it unfit points there.
+/// The argument as a reference, by which a key is looked up. It has the span of the argument's type,
+/// so that the compiler's errors point there.
 pub(crate) fn lent(argument: &Argument<'_>, library: &Path) -> TokenStream {
     let name = placed(argument);
     let span = name.span();
@@ -271,7 +271,7 @@ fn placed(argument: &Argument<'_>) -> Ident {
     name
 }
 
-/// The argument as [`Key::lent`] wants it, in a signature without lifetimes.
+/// The argument as [`Key::lent`] needs it, for a signature without named lifetimes.
 pub(crate) fn declared(argument: &Argument<'_>) -> TokenStream {
     let (name, ty) = (argument.name, Form::of(argument.ty).declared());
     quote!(#name: #ty)

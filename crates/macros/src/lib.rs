@@ -37,29 +37,30 @@ mod settings;
 /// # Ok::<(), coalescer::Error<DbError>>(())
 /// ```
 ///
-/// The attribute also generates a way to the function's flights: `find_user::coalescer()` is its
-/// `Group`, and `find_user::forget("acme", 7)` forgets. For a method they are functions beside it,
-/// `Users::find_coalescer()` and `Users::find_forget(..)`; see [below](#the-way-to-the-flights).
+/// The attribute also generates access to the function's flights: `find_user::coalescer()` returns
+/// its `Group`, and `find_user::forget("acme", 7)` forgets a key. For a method it generates
+/// `Users::find_coalescer()` and `Users::find_forget(..)` in the same `impl`; see
+/// [below](#access-to-the-flights).
 ///
-/// Each function has a group of its own, which lives as long as the program. Two functions never
-/// share, whatever their names and arguments are. What leaders, followers and late calls do, how long
-/// a call may block, its panics and its deadlocks: all of it is as `Group::execute` says.
+/// Each function has its own group, which lives as long as the program. Two functions never share an
+/// execution, even with equal names and arguments. `Group::execute` documents leaders, followers and
+/// late calls, how long a call blocks, panics and deadlocks.
 ///
-/// # What is returned
+/// # The returned type
 ///
 /// | the function is written with | callers get |
 /// |---|---|
 /// | `Result<T, E>` | `Result<Arc<T>, coalescer::Error<E>>` |
-/// | `io::Result<T>`, or any type that is called `Result` and is one | the same, with its error |
+/// | `io::Result<T>`, or another alias of `Result` with the name `Result` | the same, with its error |
 /// | any other `T`, or nothing | `Result<Arc<T>, coalescer::Error<Infallible>>` |
 ///
-/// All callers share one value, hence the `Arc`, and neither `T` nor `E` has to be `Clone`. A function
-/// that cannot fail can still be told that its leader panicked, or that waiting would never end;
-/// hence the `Result`. A value has to be owned, since it may outlive the call that made it.
+/// All callers share one value, hence the `Arc`. Neither `T` nor `E` has to be `Clone`. A call of a
+/// function that cannot fail still returns a `Result`: its leader may panic, or its wait would never
+/// end. A value must be owned, because it may outlive the call that made it.
 ///
 /// # Settings
 ///
-/// As those of the builder, and with the same defaults, but the window is 100 ms.
+/// The settings are those of the builder, with the same defaults. The default window is 100 ms.
 ///
 /// | setting | example |
 /// |---|---|
@@ -69,7 +70,7 @@ mod settings;
 /// | `leader_timeout`, `max_leaders` | `leader_timeout = "5s"` |
 /// | `on_slow`, a time and a function of a `&SlowFlight<'_, Key>` | `on_slow("5s", warn)` |
 /// | `share_if` | `share_if = \|user: &User\| user.is_public` |
-/// | `share_with`, instead of that | `share_with = \|user: &User\| user.audience()` |
+/// | `share_with`, instead of `share_if` | `share_with = \|user: &User\| user.audience()` |
 /// | `on_deadlock` | `on_deadlock = OnDeadlock::Bypass` |
 /// | `name`, else the function's path | `name = "users"` |
 /// | `shards`; `hasher`, a type that is `Default` | `hasher = std::hash::RandomState` |
@@ -77,24 +78,24 @@ mod settings;
 /// | `executor`, for `submit` by way of the `Group` | `executor = \|job: Job\| pool.run(job)` |
 /// | `crate`, where the library is not `::coalescer` | `crate = my_crate::coalescer` |
 ///
-/// A duration is text, read when the program is built: whole numbers with the units `ns`, `us` (or
-/// `µs`), `ms`, `s`, `m` and `h`, as in `"100ms"` and `"1m 30s"`. Everything else is an expression,
-/// and so may a duration be: `window = WINDOW`, `window = Duration::MAX`.
+/// A duration is text that the macro reads when the program is built: whole numbers with the units
+/// `ns`, `us` (or `µs`), `ms`, `s`, `m` and `h`, as in `"100ms"` and `"1m 30s"`. A duration may also
+/// be an expression: `window = WINDOW`, `window = Duration::MAX`. All other values are expressions.
 ///
 /// # The key
 ///
-/// The key is all arguments, each as the type that it is, so each has to be `Hash`, `Eq` and `Clone`.
-/// References are looked up as they are: `find_user("acme", 7)` makes a `String` only if it starts a
-/// flight. The leader's function gets a clone of what it takes by value.
+/// The key is the tuple of all arguments, so each argument type must be `Hash`, `Eq` and `Clone`. A
+/// reference is looked up as it is: `find_user("acme", 7)` makes a `String` only if the call starts a
+/// flight. The leader's function gets a clone of each argument that it takes by value.
 ///
-/// An `Option<&T>`, and a tuple with references in it, are looked up in the same way.
+/// An `Option<&T>`, and a tuple that contains references, are looked up in the same way.
 ///
-/// **`skip(..)`** leaves arguments out that are a means and no question, such as a pool. The function
-/// runs with those of the call that leads. This is also how an argument can be `&mut`.
+/// **`skip(..)`** leaves arguments out of the key that do not affect the result, such as a pool. The
+/// function runs with the skipped arguments of the leading call. A skipped argument may be `&mut`.
 ///
-/// **`key = ..`** says what the key is, and all else is left out: an argument, several, or none with
-/// `key = ()`. Any other expression comes with its type; if it begins with `&`, it is only borrowed,
-/// and owned where a flight starts.
+/// **`key = ..`** sets the key and leaves all other arguments out: one argument, a tuple of several, or
+/// `key = ()` for none. Any other expression needs its type. If the expression begins with `&`, the
+/// call only borrows it, and clones it into an owned key when it starts a flight.
 ///
 /// ```
 /// use coalescer::coalesce;
@@ -128,18 +129,18 @@ mod settings;
 ///
 /// </div>
 ///
-/// Whatever is left out, calls that differ in nothing else share one value. So what the function's
-/// value depends on must be in the key, above all who may see it.
+/// Calls that differ only in arguments outside the key share one value. So the key must contain
+/// everything that the value depends on, above all the user who may see it.
 ///
 /// # Methods
 ///
-/// A method has to say what `self` is to its key:
+/// A method must state how `self` relates to its key:
 ///
-/// | | flights | right where |
+/// | | flights | use it if |
 /// |---|---|---|
-/// | `group = self.field` | in each value, in a `Group` that is a field | values differ, or come and go |
-/// | `skip(self)` | one group for the type: calls on *different values* share | every value would answer the same |
-/// | `key: Type = (self.id, ..)` | one group for the type, apart by what is said | a part of `self` tells values apart |
+/// | `group = self.field` | in each value, in a `Group` that is a field | values differ, or are created and dropped |
+/// | `skip(self)` | one group for the type: calls on *different values* share | every value gives the same answer |
+/// | `key: Type = (self.id, ..)` | one group for the type, with `self.id` in the key | a field of `self` identifies the value |
 ///
 /// ```
 /// use coalescer::{Group, coalesce};
@@ -169,37 +170,42 @@ mod settings;
 /// # Ok::<(), coalescer::Error<std::io::Error>>(())
 /// ```
 ///
-/// With `group = ..` the settings are those of that group, and whoever has the group has the way to
-/// its flights. Give each method a group of its own: two that share one share their results. It is
-/// also the way for the methods of `impl Trait for ..`, where nothing can be written beside them. A
-/// function in an `impl` that has no `self` says `associated`, as an attribute cannot see where it
-/// stands.
+/// With `group = ..` the settings are those of that group, and the group gives access to its flights.
+/// Give each method its own group: two methods with one group share their results. Use `group = ..`
+/// also for methods of `impl Trait for ..`, because the attribute cannot add functions to such an
+/// `impl`. A function without `self` in an `impl` needs the word `associated`, because an attribute
+/// cannot see that it stands in an `impl`.
 ///
 /// # Generic functions
 ///
-/// They have to say their key. Each choice of types and constants has a group of its own, also in a
-/// generic `impl`; lifetimes make no difference.
+/// A generic function must state its key. Each choice of types and constants has its own group, also
+/// in a generic `impl`. Lifetimes make no difference.
 ///
-/// # The way to the flights
+/// # Access to the flights
 ///
 /// | function | method, or `associated` | |
 /// |---|---|---|
-/// | `find_user::coalescer()` | `Users::find_coalescer()` | the `Group`: counters, what is under way, all its verbs |
-/// | `find_user::forget("acme", 7)` | `Users::find_forget("acme", 7)` | forgets by the arguments that are the key |
+/// | `find_user::coalescer()` | `Users::find_coalescer()` | returns the `Group`: counters, running flights, all its methods |
+/// | `find_user::forget("acme", 7)` | `Users::find_forget("acme", 7)` | forgets the key with these arguments |
 ///
-/// Where the key is an expression, forget by the group: `rows::coalescer().forget("users")`. The way
-/// is as public as the function. It is a type of the function's name, so no other type or module can
-/// have that name beside it.
+/// If the key is an expression, forget by the group: `rows::coalescer().forget("users")`. These
+/// functions are as public as the coalesced function. They belong to a type with the function's name,
+/// so the same scope can have no other type or module of that name.
 ///
 /// # What does not compile
 ///
-/// `async` and `const` functions; `&mut` arguments that are not in `skip(..)`, and `&mut self`;
-/// arguments of which no key can be made, and those that borrow inside (`&[&str]`, a `Cow`); patterns in
-/// place of names; generic functions that do not say their key; methods that do not say what `self`
-/// is; a `Result` under another name (`type Found = Result<..>`), whose errors would be taken for
-/// values. Each says what to do instead.
+/// - `async` and `const` functions
+/// - `&mut self`, and `&mut` arguments that are not in `skip(..)`
+/// - arguments that a key cannot contain, and arguments that borrow inside (`&[&str]`, a `Cow`)
+/// - patterns in place of argument names
+/// - generic functions that do not state their key
+/// - methods that do not state how `self` relates to the key
+/// - a `Result` under another name (`type Found = Result<..>`), because the attribute would take its
+///   errors for values
 ///
-/// # What it becomes
+/// Each compiler message names the alternative.
+///
+/// # The expansion
 ///
 #[doc = concat!(
     "```\n",
@@ -212,7 +218,7 @@ mod settings;
     "```"
 )]
 ///
-/// becomes, but for attributes that keep lints quiet:
+/// expands to the following code, here without the attributes that silence lints:
 ///
 #[doc = concat!(
     "```\n",
@@ -224,7 +230,8 @@ mod settings;
     "```"
 )]
 ///
-/// What stands in `coalescer::macro_support` is for this alone, and may change with any version.
+/// The items of `coalescer::macro_support` are for this expansion only, and may change with any
+/// version.
 #[proc_macro_attribute]
 pub fn coalesce(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attribute.into(), item.into()).into()

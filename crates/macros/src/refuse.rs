@@ -1,4 +1,4 @@
-//! What cannot be coalesced, and what to do instead.
+//! Errors for functions that cannot be coalesced, each with the alternative.
 
 use quote::quote;
 use syn::{Error, FnArg, GenericParam, Receiver, ReceiverKind, Result, ReturnType, Type};
@@ -7,7 +7,7 @@ use crate::function::{Found, Function, bare, named};
 use crate::key::{self, Key};
 use crate::settings::Settings;
 
-/// All that is wrong, one after the other.
+/// All errors of a function, combined into one.
 #[derive(Default)]
 struct Refusals(Option<Error>);
 
@@ -24,7 +24,7 @@ impl Refusals {
     }
 }
 
-/// The key, if nothing speaks against coalescing the function.
+/// The key of the function, or all reasons why it cannot be coalesced.
 pub(crate) fn check<'a>(function: &'a Function, settings: &'a Settings) -> Result<Key<'a>> {
     let mut refusals = Refusals::default();
     qualifiers(function, &mut refusals);
@@ -40,7 +40,7 @@ pub(crate) fn check<'a>(function: &'a Function, settings: &'a Settings) -> Resul
     match (key, refusals.0) {
         (_, Some(refusals)) => Err(refusals),
         (Some(key), None) => Ok(key),
-        (None, None) => unreachable!("what went wrong with the key is among the refusals"),
+        (None, None) => unreachable!("the error of the key is among the refusals"),
     }
 }
 
@@ -58,25 +58,24 @@ fn qualifiers(function: &Function, refusals: &mut Refusals) {
         refusals.add(Error::new_spanned(constness, what));
     }
     if let Some(variadic) = &sig.variadic {
-        refusals.add(Error::new_spanned(variadic, "a key cannot be made of these"));
+        refusals.add(Error::new_spanned(variadic, "a key cannot contain variadic arguments"));
     }
 }
 
 fn receiver(function: &Function, settings: &Settings, refusals: &mut Refusals) {
     let Some(receiver) = function.receiver() else { return };
     if is_mutable(receiver) {
-        let what = "what a call does to `self` the calls that share its value would not see; take \
-                    `&self`";
+        let what = "calls that share an execution would not see a change to `self`; take `&self`";
         refusals.add(Error::new_spanned(receiver, what));
     }
     if settings.key.is_none() && settings.group.is_none() && !settings.skips("self") {
-        let what = "say what `self` is to the key: `group = self.field` for flights of its own in \
+        let what = "say how `self` relates to the key: `group = self.field` for flights of its own in \
                     each value, `skip(self)` where all values of this type may share, or \
                     `key: Type = (self.id, ..)`";
         refusals.add(Error::new(receiver.self_token.span, what));
     }
     if let Some(associated) = settings.said("associated") {
-        refusals.add(Error::new(associated, "is understood where there is a `self`; leave it out"));
+        refusals.add(Error::new(associated, "is implied by `self`; leave it out"));
     }
 }
 
@@ -102,8 +101,8 @@ fn arguments(function: &Function, settings: &Settings, refusals: &mut Refusals) 
         let name = argument.name;
         if let Some(mutability) = mutability.filter(|_| !settings.skips(&name.to_string())) {
             let what = format!(
-                "what a call writes here the calls that share its value would not see; return it, \
-                 or write `skip({name})` if it is only a means, such as a buffer"
+                "calls that share an execution would not see a change to this argument; return the \
+                 change, or write `skip({name})` if the argument is only a tool, such as a buffer"
             );
             refusals.add(Error::new_spanned(mutability, what));
         }
@@ -120,7 +119,7 @@ fn generics(function: &Function, settings: &Settings, refusals: &mut Refusals) {
         GenericParam::Lifetime(_) => None,
     });
     if let Some(parameter) = parameter {
-        let what = "the key of a generic function has to be said: `key = argument`, \
+        let what = "a generic function must state its key: `key = argument`, \
                     `key = (one, another)` or `key: Type = expression`; each choice of types has \
                     flights of its own";
         refusals.add(Error::new_spanned(parameter, what));
@@ -134,8 +133,8 @@ fn output(function: &Function, refusals: &mut Refusals) {
         let what = "name the type, or box it: all callers share one value of it";
         refusals.add(Error::new_spanned(found.impl_token, what));
     }
-    let what = "what is returned is shared with other calls and may outlive this one; return \
-                something owned";
+    let what = "the returned value is shared with other calls and may outlive this one; return \
+                an owned value";
     if let Some(refusal) = found.borrowed(what) {
         refusals.add(refusal);
     }

@@ -1,4 +1,4 @@
-//! What stands in the attribute: settings of the builder, and what the key is.
+//! The attribute's arguments: settings of the builder, and the key.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -11,7 +11,7 @@ use syn::{
 
 use crate::duration;
 
-/// Every word of the attribute, and how it is used.
+/// Every word of the attribute, with an example of its use.
 const WORDS: [(&str, &str); 23] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
@@ -38,11 +38,11 @@ const WORDS: [(&str, &str); 23] = [
     ("crate", "crate = my_crate::coalescer"),
 ];
 
-/// The attribute, read.
+/// The parsed attribute.
 pub(crate) struct Settings {
-    /// The words that were said, without a value.
+    /// Every word of the attribute, in order.
     said: Vec<Ident>,
-    /// The calls of the builder, in their order: `.window(..).max_requests(..)`.
+    /// The calls to the builder, in the same order: `.window(..).max_requests(..)`.
     pub(crate) calls: TokenStream,
     /// `share_if` or `share_with`, and its function.
     pub(crate) sharing: Option<(Ident, Expr)>,
@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     pub(crate) key: Option<SaidKey>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) group: Option<Expr>,
-    /// Where the library is found.
+    /// The path of the library.
     pub(crate) library: Path,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct SaidKey {
 }
 
 impl Settings {
-    /// Where the attribute says this word.
+    /// The place of this word, if the attribute has it.
     pub(crate) fn said(&self, word: &str) -> Option<Span> {
         self.said.iter().find(|said| *said == word).map(Ident::span)
     }
@@ -86,7 +86,7 @@ impl Settings {
             return Err(Error::new(word.span(), unknown(&text)));
         };
         if self.said(&text).is_some() {
-            return Err(Error::new(word.span(), format!("`{text}` is said twice")));
+            return Err(Error::new(word.span(), format!("`{text}` is given twice")));
         }
         self.said.push(word.clone());
         match text.as_str() {
@@ -190,7 +190,7 @@ impl Parse for Settings {
     }
 }
 
-/// The value of a setting, checked where it is written out.
+/// The value of a setting. A literal is checked here.
 fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
     let is_duration =
         ["window", "error_window", "max_join_age", "max_wait", "leader_timeout", "on_slow"]
@@ -199,7 +199,7 @@ fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
     match literal(&value) {
         Some(Lit::Str(text)) if is_duration => duration(word, text),
         Some(other) if is_duration => {
-            Err(Error::new_spanned(other, format!("say the unit, as in `{usage}`")))
+            Err(Error::new_spanned(other, format!("give the unit, as in `{usage}`")))
         }
         Some(Lit::Int(count)) if is_count => {
             refuse_count(word, count.base10_parse().unwrap_or(u64::MAX))
@@ -207,7 +207,7 @@ fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
             Ok(quote!(#value))
         }
         Some(other) if is_count => {
-            Err(Error::new_spanned(other, format!("is to be a whole number, as in `{usage}`")))
+            Err(Error::new_spanned(other, format!("must be a whole number, as in `{usage}`")))
         }
         _ => Ok(quote!(#value)),
     }
@@ -229,14 +229,14 @@ fn duration(word: &str, text: &LitStr) -> Result<TokenStream> {
         return Err(Error::new(text.span(), what));
     }
     if word == "on_slow" && duration.is_zero() {
-        let what = "with zero, every flight would be slow; leave `on_slow` out to tell nobody";
+        let what = "with zero, every flight would be slow; leave `on_slow` out for no hook";
         return Err(Error::new(text.span(), what));
     }
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     Ok(quote_spanned!(text.span()=> ::core::time::Duration::new(#seconds, #nanos)))
 }
 
-/// What the builder would refuse when the program runs.
+/// Refuses a number at build time that the builder would refuse at run time.
 fn refuse_count(word: &str, count: u64) -> std::result::Result<(), &'static str> {
     match (word, count) {
         ("max_requests", 0) => Err("a flight always serves its own leader; \
@@ -251,7 +251,7 @@ fn refuse_count(word: &str, count: u64) -> std::result::Result<(), &'static str>
 
 fn unknown(word: &str) -> String {
     let words: Vec<_> = WORDS.iter().map(|(known, _)| format!("`{known}`")).collect();
-    format!("`{word}` is none of the words that stand here: {}", words.join(", "))
+    format!("`{word}` is not a word of this attribute; the words are {}", words.join(", "))
 }
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
-//! What must not compile, and what the compiler says of it.
+//! Programs that must not compile, and the compiler's messages for them.
 //!
-//! After a change of the words: `TRYBUILD=overwrite cargo test -p coalescer-macros --test ui`, and
-//! read what has changed.
+//! After a change of a message: run `TRYBUILD=overwrite cargo test -p coalescer-macros --test ui`,
+//! and read the diff.
 
 use std::env;
 use std::process::Command;
 
-/// The compiler whose own words the files in `rustc` are.
+/// The compiler version whose messages the files in `rustc` contain.
 const COMPILER: &str = "rustc 1.95.";
 
 #[test]
 fn what_cannot_be_coalesced_is_refused_with_a_way_out() {
     // S51 S52
     let cases = trybuild::TestCases::new();
-    // That something passes makes trybuild build what it looks at: a manager refuses a function when
-    // the program is built, and a mere check would not see it.
+    // A passing case makes trybuild build the programs instead of checking them. Only a build finds
+    // a function that a manager refuses.
     cases.pass("tests/ui/pass.rs");
-    // What the attribute says by itself is the same with any compiler.
+    // The attribute's own messages are the same with any compiler.
     cases.compile_fail("tests/ui/own/*.rs");
     if compiler().starts_with(COMPILER) {
         cases.compile_fail("tests/ui/rustc/*.rs");

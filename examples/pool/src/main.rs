@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pool: {error}");
+            eprintln!("pool: {error:#}");
             ExitCode::FAILURE
         }
     }

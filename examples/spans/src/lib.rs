@@ -48,7 +48,7 @@ pub fn ask() -> io::Result<()> {
     let threads = [ask("ada")?, ask("grace")?, ask("edith")?];
     for thread in threads {
         if let Ok(Err(error)) = thread.join() {
-            eprintln!("no report: {error}");
+            eprintln!("no report: {error:#}");
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match spans::ask() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spans: {error}");
+            eprintln!("spans: {error:#}");
             ExitCode::FAILURE
         }
     }

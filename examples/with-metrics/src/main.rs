@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let ask = || {
         for id in 0..3 {
             let Err(error) = coalescers.execute(report, &id) else { continue };
-            eprintln!("report {id}: {error}");
+            eprintln!("report {id}: {error:#}");
         }
     };
     thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(ask))));

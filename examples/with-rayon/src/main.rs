@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("with-rayon: {error}");
+            eprintln!("with-rayon: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -88,6 +88,6 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn describe(answer: &Answer) -> String {
     match answer {
         Ok(report) => format!("a report with the total {}", report.total),
-        Err(error) => format!("no report: {error}"),
+        Err(error) => format!("no report: {error:#}"),
     }
 }

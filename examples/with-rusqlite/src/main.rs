@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("with-rusqlite: {error}");
+            eprintln!("with-rusqlite: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("with-ureq: {error}");
+            eprintln!("with-ureq: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -103,11 +103,12 @@ fn other_errors_name_their_reason() {
         let (rates, _) = rates(&api);
         let error = rates.of("ZZZ").unwrap_err();
         assert!(matches!(**error.failed().unwrap(), ApiError::Status(StatusCode::NOT_FOUND)));
-        assert_eq!(error.to_string(), "the API answered 404 Not Found");
+        assert_eq!(error.failed().unwrap().to_string(), "the API answered 404 Not Found");
 
         // No server listens on port 1.
         let error = Rates::new(settings(), "http://127.0.0.1:1").of("EUR").unwrap_err();
         assert!(matches!(**error.failed().unwrap(), ApiError::Http(_)));
-        assert!(error.to_string().starts_with("the API cannot be reached: "), "{error}");
+        let text = error.failed().unwrap().to_string();
+        assert!(text.starts_with("the API cannot be reached: "), "{text}");
     });
 }

@@ -22,7 +22,7 @@ pub struct Bar {
     pub colour: RGBColor,
 }
 
-/// A bar that is longer than so many times the median of its panel is cut.
+/// A bar longer than this multiple of its panel's median is cut.
 const CUT: f64 = 4.0;
 
 const WIDTH: i32 = 1000;

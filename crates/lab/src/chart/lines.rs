@@ -40,7 +40,7 @@ pub fn lines(picture: &Picture) -> Result<String> {
     let points = || picture.curves.iter().flat_map(|curve| curve.points.iter().copied());
     let across = range(points().map(|point| point.0)).context("there is nothing to draw")?;
     let up = range(points().map(|point| point.1)).context("there is nothing to draw")?;
-    // From one power of ten to another: a cost that hardly changes shall look so.
+    // The scale goes from one power of ten to another, so a nearly constant cost looks constant.
     let power = |value: f64, round: fn(f64) -> f64| 10_f64.powf(round(value.log10()));
     let up = power(up.start * 0.99, f64::floor)..power(up.end * 1.01, f64::ceil);
     let base = if picture.across.1 == Unit::Bytes { 16.0 } else { 10.0 };

@@ -1,4 +1,4 @@
-//! A call that leads: a new key each time, and nobody else asks for it.
+//! A call that leads: a new key each time, which no other call uses.
 //!
 //! Threads use disjoint keys. With a window every call leaves a result behind, and the lane goes on
 //! for two windows before the clock starts, so that results expire as fast as new ones come.

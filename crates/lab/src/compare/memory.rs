@@ -1,4 +1,4 @@
-//! The bytes that a key takes, in flight and retained, as they were asked of the allocator.
+//! The bytes that the program allocates for a key, in flight and retained.
 //!
 //! **In flight:** one thread leads a key whose function leads the next one, and so on; the last one
 //! counts. Contenders that hold a lock while a function runs cannot do this, and have no figure.
@@ -17,7 +17,7 @@ use crate::options::Size;
 #[derive(Clone, Copy, Debug)]
 pub struct Memory;
 
-/// For each key in flight, its frames; twice as much as an unoptimized build takes.
+/// The stack for each key in flight: twice the frames of an unoptimized build.
 const STACK: usize = 16 << 10;
 
 impl Memory {

@@ -1,10 +1,10 @@
 //! The slowest hits, while another thread leads new keys as fast as it can.
 //!
-//! Each lead leaves a result behind, so results expire all the time; a contender that tidies up in
-//! batches on a caller's thread shows it. The hits are of few keys, which are led again when their
-//! window is over: that is less than one call in 10 000. Each figure has one reading of the clock in
-//! it. The floor is a map of 64 locks in which each lead puts one entry in and takes an old one out:
-//! it shows how much two threads disturb each other that share locks and cache lines.
+//! Each lead leaves a result behind, so results expire all the time. A contender that removes them in
+//! batches on a caller's thread has slow calls here. The hits use a few keys. A key is led again when
+//! its window is over, which is less than one call in 10 000. Each figure contains one reading of the
+//! clock. The floor is a map with 64 locks, in which each lead inserts one entry and removes an old
+//! one. It shows the cost of the locks and cache lines that the two threads share.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ pub struct Tail;
 /// The keys that are hit; a power of two.
 const KEYS: u64 = 16;
 
-/// After so many leads the floor takes an entry out: about as many as come in a window.
+/// The number of leads after which the floor removes an entry: about as many as a window keeps.
 const STAY: u64 = 1 << 18;
 
 impl Tail {

@@ -5,9 +5,9 @@
 //! 1000 calls. The floor has no coalescing: every call runs the function.
 //!
 //! Threads pick at random from 16 384 draws, which are of about 3900 keys. If all 10 000 came up,
-//! executing each once a window would take both cores of a small machine, and all contenders would
-//! be as fast as that. Nor are the draws gone through in turn, since one turn can take as long as the
-//! window, and then everybody only ever meets what has just expired.
+//! executing each once a window would use both cores of a small machine, and all contenders would be
+//! equally fast. The threads do not go through the draws in order, because one pass can take as long as
+//! the window, and then every call would find an expired result.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ fn burn(turns: u64) {
     black_box(x);
 }
 
-/// How many turns take as long as a function shall, on a processor that nobody disturbs.
+/// The number of turns that take the time of a function, on a processor without other load.
 fn turns() -> u64 {
     const TRIAL: u64 = 20_000;
     let trial = || {

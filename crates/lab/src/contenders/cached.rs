@@ -1,7 +1,7 @@
 //! `cached`: functions with the attribute `cached` and `sync_writes = "by_key"`.
 //!
-//! It has no flight without a window, and its windows must be known when it is compiled. The store
-//! is a static one, so there is one of each window in a process.
+//! It coalesces only with a window, and the window must be known at compile time. The store is a
+//! static, so a process has one store for each window.
 
 use std::sync::Arc;
 

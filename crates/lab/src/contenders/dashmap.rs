@@ -1,7 +1,7 @@
 //! A solution that one writes by hand: a `DashMap` of `OnceLock`s.
 //!
 //! The window is the adapter's: a result has its time, and a call that meets an old one takes it out.
-//! Old results that nobody asks for stay for good. Panics are not handled.
+//! An old result stays until the next call for its key. Panics are not handled.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Crowds: the cost of waking a herd in a process where many other threads sleep.
 //!
-//! The kernel finds the thread that it is to wake in a hash table of those that sleep, and the
-//! others may be in its way.
+//! To wake a thread, the kernel looks it up in a hash table of sleeping threads. The other sleepers
+//! may slow that down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

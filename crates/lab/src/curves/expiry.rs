@@ -1,8 +1,8 @@
-//! Expiry: so many windows end at the same instant, and leads and hits follow, each of them timed.
+//! Expiry: many windows end at the same instant. Leads and hits follow, each of them timed.
 //!
-//! All rounds make the same calls on tables that are the same to the bit, so the first lead of one
-//! round does what the first of the others did. A call's time is its median over all rounds: a pause
-//! of the library is in it, and an interrupt in one round is not.
+//! All rounds make the same calls on identical tables, so the n-th call does the same work in each
+//! round. A call's time is its median over all rounds. The median contains a pause of the library, and
+//! not an interrupt in one round.
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::hint::black_box;

@@ -44,7 +44,7 @@ impl Figures<'_> {
     fn most(&self, lane: &str) -> Option<String> {
         let points = self.raw.points(self.curve.name, lane);
         let x = points.last()?.0;
-        // A title is no place for 8.19k.
+        // A title shows no figure such as 8.19k.
         let is_short = self.curve.x.1 == Unit::Count && x < 10_000.0;
         Some(if is_short { x.to_string() } else { self.curve.x.1.write(x) })
     }

@@ -1,7 +1,7 @@
 //! Growth: how long one lead takes while the tables grow, the slowest of all between two doublings.
 //!
-//! A table that is full moves to one of twice the size, and the lead that fills it pays for that
-//! under the lock of its shard.
+//! A full table moves to one of twice the size. The lead that fills it does that work under the lock of
+//! its shard.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use super::{Floor, HOUR, Record, nanoseconds, numbers, settings};
 use crate::options::Size;
 use crate::stats::Times;
 
-/// Below this the slowest lead is the noise of the machine.
+/// The smallest size. Below it, the slowest lead only shows the noise of the machine.
 const LEAST: u64 = 16 << 10;
 
 pub(super) fn measure(size: Size, record: &mut Record<'_>) {

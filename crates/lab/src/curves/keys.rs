@@ -51,9 +51,9 @@ fn standing(size: Size, record: &mut Record<'_>) {
     }
 }
 
-/// Hits one after the other, and in a stream. One after the other, each has the key from the value
-/// before, so that it begins when the other has ended, as it does in a program that has other work
-/// to do. In a stream, the processor may begin with the next while it waits for the memory of this.
+/// Hits one after the other, and in a stream. One after the other, each hit takes its key from the
+/// previous value, so it begins when the previous hit has ended, as in a program with other work. In a
+/// stream, the processor may begin the next hit while it waits for the memory of this one.
 fn hit(
     record: &mut Record<'_>,
     keys: u64,

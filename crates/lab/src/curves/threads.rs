@@ -1,4 +1,4 @@
-//! Threads, from one to far more than there are cores, and the calls of all of them together.
+//! Throughput of one thread up to far more threads than cores.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::threads::line_ns;
 
 const KEYS: u64 = 1024;
 
-/// A thread looks whether the time is over after so many calls.
+/// The number of calls after which a thread reads the clock.
 const BATCH: u64 = 64;
 
 pub(super) fn measure(size: Size, record: &mut Record<'_>) {
@@ -57,8 +57,8 @@ fn new_key(thread: u64, n: u64) -> u64 {
     (thread << 40) + n
 }
 
-/// How many calls so many threads make in a second, all of them together. A call gets the number of
-/// its thread and its own.
+/// The calls in a second of all threads together. A call gets the number of its thread and its own
+/// number.
 pub(super) fn calls_a_second(
     threads: usize,
     slice: Duration,
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_calls_of_all_threads_are_counted() {
-        // On a busy machine the threads may not get a processor in a slice as short as this.
+        // On a busy machine the threads may not get a processor in a slice this short.
         let rates = std::iter::repeat_with(|| {
             let calls = [AtomicU64::new(0), AtomicU64::new(0)];
             let call = |thread: u64, n: u64| {

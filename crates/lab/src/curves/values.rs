@@ -11,10 +11,10 @@ use crate::options::Size;
 
 type Bytes = Box<[u8]>;
 
-/// How many live values there are where one expires for each that is made.
+/// The number of live values in the lanes in which each lead expires one.
 const LIVE: u64 = 256;
 
-/// All calls of a round make so many bytes, at the most.
+/// The most bytes that all calls of a round make.
 const BYTES_IN_A_ROUND: usize = 100 << 20;
 
 /// The largest value.

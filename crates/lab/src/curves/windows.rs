@@ -42,8 +42,7 @@ fn mix(window: Duration, seed: u64, size: Size, record: &mut Record<'_>) {
     record.add("call floor", x, time);
 }
 
-/// Calls for so long, with keys at random; says how many nanoseconds a call took, and how many
-/// calls there were.
+/// Calls random keys for this long. Returns the nanoseconds of a call, and the number of calls.
 fn ask(slice: Duration, seed: u64, mut call: impl FnMut(u64)) -> (f64, u64) {
     const BATCH: u64 = 256;
     let mut random = Random::new(seed);

@@ -1,9 +1,9 @@
-//! Threads that call a contender, seen from outside: none is ever joined.
+//! Threads that call a contender, observed from outside. They are never joined.
 //!
-//! Some situations are about calls that hang, so nothing here waits without a bound: a thread that
-//! does not come back is left behind. A thread for which the machine had no time does not hang. So
-//! looks are counted, not time: a thread hangs if it did not come back and was asleep, by the
-//! kernel's word, at each of `HANGS` looks in a row.
+//! In some situations calls hang, so every wait here has a bound, and a thread that does not return is
+//! abandoned. A thread that only got no processor time does not hang. So the code counts looks, not
+//! time: a thread hangs if it has not returned and the kernel reports it as asleep at `HANGS` looks in
+//! a row.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -16,13 +16,13 @@ use crate::threads::{is_asleep, own_number};
 /// The time between two looks at a thread.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// After so many looks at a sleeping thread it is said to hang: 300 ms, or more on a slow machine.
+/// The number of looks at a sleeping thread after which it counts as hung: 300 ms or more.
 const HANGS: usize = 150;
 
-/// After so many looks at sleeping threads they are said to wait for the situation to go on.
+/// The number of looks at sleeping threads after which they count as waiting.
 const SETTLED: usize = 10;
 
-/// The bound of every wait; only a machine that stands still takes as long.
+/// The bound of every wait, far longer than any situation takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The end of a call.
@@ -30,11 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Seen<T> {
     Returned(T),
     Panicked,
-    /// It did not come back.
+    /// The call did not return.
     Hangs,
 }
 
-/// A thread that was sent to call.
+/// A thread that makes a call.
 pub(super) struct Caller<T> {
     answer: Receiver<Seen<T>>,
     number: u32,
@@ -45,7 +45,7 @@ pub(super) fn call<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) ->
     let (answers, answer) = channel();
     let (numbers, number) = channel();
     thread::spawn(move || {
-        // The other ends may have given up by now, and then nobody needs the result.
+        // The receivers may be gone by now, and then the result is not needed.
         let _ = numbers.send(own_number());
         let result = catch_unwind(AssertUnwindSafe(f));
         let _ = answers.send(result.map_or(Seen::Panicked, Seen::Returned));
@@ -55,7 +55,7 @@ pub(super) fn call<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) ->
 }
 
 impl<T> Caller<T> {
-    /// The end of the call. It can be asked again of a call that hangs.
+    /// The end of the call. For a call that hangs, it can be read again later.
     pub(super) fn seen(&self) -> Seen<T> {
         let begin = Instant::now();
         let mut asleep = 0;
@@ -71,7 +71,7 @@ impl<T> Caller<T> {
     }
 }
 
-/// The end of each of the calls, looked at side by side: those that hang cost their time once.
+/// The end of each call. All calls are observed at once, so several hangs take the time of one.
 pub(super) fn seen_of_each<T: Send>(callers: Vec<Caller<T>>) -> Vec<Seen<T>> {
     thread::scope(|scope| {
         let looks = callers.into_iter().map(|caller| scope.spawn(move || caller.seen()));
@@ -80,7 +80,7 @@ pub(super) fn seen_of_each<T: Send>(callers: Vec<Caller<T>>) -> Vec<Seen<T>> {
     })
 }
 
-/// Waits until all of them sleep, or have come back: the peers do not say who waits for a value.
+/// Waits until all threads sleep or have returned. The peers have no count of waiting calls.
 pub(super) fn settle<T>(callers: &[Caller<T>]) {
     let begin = Instant::now();
     let mut asleep = 0;
@@ -91,15 +91,15 @@ pub(super) fn settle<T>(callers: &[Caller<T>]) {
     }
 }
 
-/// A door that is closed until it is opened, once and for all. Clones are the same door.
+/// A door that opens once and stays open. Clones are handles of the same door.
 #[derive(Clone, Default)]
 pub(super) struct Door(Arc<(Mutex<bool>, Condvar)>);
 
 impl Door {
-    /// Lets everyone through, now and later.
+    /// Lets all threads pass, now and later.
     pub(super) fn open(&self) {
         let (open, opened) = &*self.0;
-        // A bool cannot be left half changed, so poison means nothing here.
+        // A bool has no half-changed state, so poisoning can be ignored.
         *open.lock().unwrap_or_else(PoisonError::into_inner) = true;
         opened.notify_all();
     }

@@ -1,4 +1,4 @@
-//! Calls that wait for themselves, alone or in a circle.
+//! Calls that wait for themselves, alone or in a cycle.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use super::crew::{Caller, Door, Seen, call, settle};
 use super::{Situation, Subject};
 use crate::contender::{Answer, Watched};
 
-/// A function asks for the key that it is run for.
+/// A function calls its own key.
 pub const OWN_KEY: Situation =
     Situation { title: "A function asks for its own key", key: "own_key", see: own_key };
 
-/// Two functions ask for the key that the other is run for.
+/// Two functions call each other's key.
 pub const CROSSED: Situation =
     Situation { title: "Two functions ask for each other's key", key: "crossed", see: crossed };
 
@@ -46,7 +46,7 @@ fn cross(peer: &Arc<dyn Watched>, own: u32, other: u32, go_on: &Door) -> Caller<
     call(move || inner_answer(&*peer, own, other, &go_on))
 }
 
-/// Loads `own`, with a function that passes the door and loads `other`, and says what that gave.
+/// Loads `own`, with a function that passes the door and loads `other`. Returns both results.
 fn inner_answer(peer: &dyn Watched, own: u32, other: u32, go_on: &Door) -> Answer {
     let inner = OnceCell::new();
     let outer = peer.load(own, &|| {

@@ -1,4 +1,5 @@
-//! A key is forgotten while its function runs, as after a write: what becomes of the old value.
+//! A key is forgotten while its function runs, as after a write. The situations show which later calls
+//! get the old value.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ fn joined(subject: &Subject) -> String {
     let late = ask(&peer);
     value(match late.seen() {
         Seen::Hangs => {
-            // It waits for the old function: what will it be given?
+            // The call waits for the old function. Its result shows if it gets the old value.
             slow.end();
             late.seen()
         }

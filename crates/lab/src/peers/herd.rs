@@ -1,4 +1,4 @@
-//! A herd: many callers of one key at once, and a function that ends in one way or another.
+//! A herd: many callers of one key at once, and a function that returns a value, fails or panics.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ pub const CALLERS: usize = 8;
 // The titles of the rows say it in words.
 const _: () = assert!(CALLERS == 8);
 
-/// How many herds are sent at most: until one of them does not share, for a race can end well.
+/// The most herds of a situation. A race can end well, so herds repeat until one does not share.
 const HERDS: usize = 100;
 
-/// How long a repeated execution takes, so that executions at the same time would be seen as such.
+/// The time of a repeated execution, long enough to see executions that overlap.
 const REPEATED: Duration = Duration::from_millis(5);
 
 /// The function returns a value.
@@ -50,7 +50,7 @@ enum Ending {
     Panics,
 }
 
-/// The function of a herd. Its first execution waits until all the others have come.
+/// The function of a herd. Its first execution waits until all other callers have arrived.
 struct Function {
     ending: Ending,
     executions: AtomicUsize,
@@ -90,7 +90,7 @@ impl Function {
     }
 }
 
-/// One herd, when all have come back or hang.
+/// The result of one herd, when every caller has returned or hangs.
 struct Herd {
     executions: usize,
     one_by_one: bool,

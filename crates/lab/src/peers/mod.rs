@@ -1,8 +1,8 @@
-//! `lab peers`: how coalescer and other crates behave where they differ, found out by running them.
+//! `lab peers`: runs coalescer and other crates in situations in which they differ.
 //!
 //! Each situation is written once, against the trait [`Watched`], and reports in a few words. The
-//! tests in `tests/cells.rs` hold each cell of the table to its words; [`bounds`] shows by the
-//! compiler which values and errors must be `Clone`. Go cannot be called from here: `go/peers.go` has
+//! tests in `tests/cells.rs` check the words of each cell of the table. [`bounds`] lets the compiler
+//! check which values and errors must be `Clone`. Rust cannot call the Go package, so `go/peers.go` has
 //! the same situations.
 
 pub mod bounds;
@@ -48,7 +48,7 @@ pub struct Situation {
     pub see: fn(&Subject) -> String,
 }
 
-/// The rows that are found out by running, in the table's order.
+/// The rows that are measured by running, in the table's order.
 pub const ALL: [Situation; 11] = [
     herd::SUCCEEDING,
     herd::FAILING,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{ALL, SUBJECTS, Subject, bounds};
 use crate::machine::version;
 
-/// How the cells were found, and by which verbs.
+/// The note on how the cells were measured, and with which methods.
 const NOTES: &str = "\
 Each cell is the result of a run of the situation (`cargo run -p lab -- peers`); \"no such API\" is an
 absence, and so are the cells of Go's last three rows. The verbs are coalescer's `Group::execute`,
@@ -17,7 +17,7 @@ them did not share. Forgetting is `forget`, `Forget`, `invalidate` and `remove`.
 which types must be `Clone`.
 ";
 
-/// Puts all subjects into all situations. Go's version and cells come from its own program.
+/// Runs all subjects in all situations. Go's version and cells come from its own program.
 pub(super) fn table(go: Option<&(String, BTreeMap<String, String>)>) -> String {
     let version_of_go = go.map_or("not run", |(version, _)| version);
     let titles = |it: &Subject| format!("{} {}", it.name, version(it.name));
@@ -39,7 +39,7 @@ pub(super) fn table(go: Option<&(String, BTreeMap<String, String>)>) -> String {
     rows.map(|cells| format!("| {} |\n", cells.join(" | "))).collect::<String>() + "\n" + NOTES
 }
 
-/// A row: this library first, then Go, whose package the others took after.
+/// A row: this library first, then Go, on whose package the others are modelled.
 fn row(title: &str, cell: impl Fn(&Subject) -> String, go: String) -> Vec<String> {
     let mut cells = vec![title.to_owned()];
     cells.extend(SUBJECTS.iter().map(cell));

@@ -1,4 +1,4 @@
-//! One function is slow: who waits for it, and for how long.
+//! One function is slow. The situations show which calls wait for it, and for how long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::contender::{Answer, Watched, Wish};
 /// How long a call is willing to wait, or a leader may take.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// A call of another key than the slow function's.
+/// A call of a key other than the slow function's.
 pub const OTHER_KEY: Situation = Situation {
     title: "A slow function holds up calls of other keys",
     key: "other_key",
     see: other_key,
 };
 
-/// A call that does not want to wait for the slow function for ever.
+/// A call with a bound on its wait for the slow function.
 pub const DEADLINE: Situation =
     Situation { title: "A call's wait can have a deadline", key: "deadline", see: deadline };
 

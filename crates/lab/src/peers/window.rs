@@ -1,4 +1,4 @@
-//! A function takes longer than results are kept: is its own result kept, and until when.
+//! A function takes longer than results are kept. The situation shows if its own result is kept.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// How long the function takes.
 const LONGER: Duration = Duration::from_millis(150);
 
-/// The machine may be too slow to ask again in time, so several tries are made.
+/// The number of tries, because the machine may be too slow for the second call in time.
 const TRIES: usize = 5;
 
 /// A call that comes right after a function that took longer than the window.
@@ -38,7 +38,7 @@ fn old_value(subject: &Subject) -> String {
     format!("{seen:?}")
 }
 
-/// Loads twice in a row, and says what the second call was given.
+/// Loads twice in a row, and returns the result of the second call.
 fn second_answer(subject: &Subject) -> Seen<Answer> {
     let peer = subject.at_best(Wish::Window(WINDOW));
     let caller = call(move || {

@@ -16,11 +16,11 @@ pub fn find_user(
     )
 }
 
-/// The way to the flights of the function [`find_user`](fn@find_user).
+/// Access to the flights of the function [`find_user`](fn@find_user).
 pub enum find_user {}
 
 impl find_user {
-    /// The group of [`find_user`](fn@find_user): its counters, what is under way, and forgetting.
+    /// The group of [`find_user`](fn@find_user): its counters, its running flights, and all its methods.
     pub fn coalescer() -> &'static ::coalescer::Group<(::std::string::String, u64), User, DbError> {
         static FLIGHTS: ::std::sync::LazyLock<::coalescer::macro_support::Flights> =
             ::std::sync::LazyLock::new(|| {
@@ -37,7 +37,7 @@ impl find_user {
         FLIGHTS.group()
     }
 
-    /// Forgets what [`find_user`](fn@find_user) has computed, or is computing, of these arguments, and says whether there was something.
+    /// Forgets the flight or the result of [`find_user`](fn@find_user) for these arguments, and returns whether there was one.
     pub fn forget(tenant: &str, id: u64) -> bool {
         ::coalescer::macro_support::by_2(
             Self::coalescer(), tenant, &id, ::coalescer::macro_support::Forget
