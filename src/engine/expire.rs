@@ -160,6 +160,7 @@ mod tests {
 
     #[test]
     fn a_window_counts_from_a_start_before_the_flights_own() {
+        // S60
         let clock = ManualClock::new();
         let table = table(&clock);
         clock.advance(1000 * MS);
@@ -173,6 +174,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_older_than_its_window_is_not_kept() {
+        // S60
         let clock = ManualClock::new();
         let table = table(&clock);
         clock.advance(1000 * MS);
