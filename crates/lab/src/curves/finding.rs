@@ -63,8 +63,8 @@ const FINDINGS: &[Finding] = &[
         file: "followers", curve: "herd", quantity: "until the last follower returns, for each follower",
         lanes: &[("last", "coalescer"), ("last floor", "broadcast")],
         title: |it| Some(format!(
-            "Waking {} followers takes {} for each; a broadcast takes {}",
-            it.most("last")?, it.last("last")?, it.last("last floor")?)),
+            "Followers wake each other: {} for each of {}; a broadcast by the leader takes {}",
+            it.last("last")?, it.most("last")?, it.last("last floor")?)),
     },
     Finding {
         file: "threads", curve: "threads", quantity: "calls of all threads together",
@@ -92,8 +92,8 @@ const FINDINGS: &[Finding] = &[
         file: "values", curve: "values", quantity: "time of a call",
         lanes: &[("hit", "finds a result"), ("lead floor", "makes it, bare map"), ("lead", "makes it, coalescer")],
         title: |it| Some(format!(
-            "A call finds a result of {} in {}, and one of 8 B in {}",
-            it.most("hit")?, it.last("hit")?, it.at("hit", Some(8.0))?)),
+            "Finding a result does not copy it: {} for 8 B, {} for {}",
+            it.at("hit", Some(8.0))?, it.last("hit")?, it.most("hit")?)),
     },
     Finding {
         file: "windows", curve: "windows", quantity: "time of a call, 1024 keys at random",
