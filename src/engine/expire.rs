@@ -158,9 +158,9 @@ mod tests {
         execution.end(&Completion::new(RunResult::Value(Handle::new("old")), start));
     }
 
+    /// S60: so does the age that a hit is judged by.
     #[test]
     fn a_window_counts_from_a_start_before_the_flights_own() {
-        // S60
         let clock = ManualClock::new();
         let table = table(&clock);
         clock.advance(1000 * MS);

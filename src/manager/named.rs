@@ -104,7 +104,8 @@ impl Manager {
     /// forgets it.
     ///
     /// The manager shows the coalescer under this name. The coalescer itself keeps the name of its
-    /// builder. One use is a function that captures a pool: build its coalescer next to the pool.
+    /// builder. One use is a function that captures a pool: build its coalescer next to the pool. The
+    /// manager's sums count a coalescer once for each name, so adopt it under one.
     ///
     /// # Errors
     ///

@@ -45,3 +45,4 @@ mod unshareable;
 mod waiting;
 mod window;
 mod worked_examples;
+mod younger_results;
