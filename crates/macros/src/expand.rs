@@ -1,16 +1,14 @@
 //! The expansion: the function as a call of its group, and the functions that give access to the group.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, FnArg, GenericArgument, GenericParam, ImplGenerics, Meta, Pat, PatType,
-    PathArguments, Result, ReturnType, Signature, Type, WhereClause, parse_quote, parse2,
-};
+use syn::{FnArg, Pat, PatType, Result, ReturnType, Signature, Type, parse_quote, parse2};
 
-use crate::function::{Argument, Function, bare, named};
-use crate::key::{Key, declared, referenced};
+use crate::function::{Argument, Function, named};
+use crate::key::{Key, referenced};
+use crate::output::Output;
 use crate::refuse;
 use crate::settings::Settings;
 
@@ -31,62 +29,11 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> 
     Ok(Expansion { function: &function, settings: &settings, key, output }.write())
 }
 
-/// The function's return type, split into value and error.
-struct Output {
-    value: TokenStream,
-    error: TokenStream,
-    /// The return type if its name is not `Result`. It may still be a `Result` under another name.
-    plain: Option<Type>,
-    is_result: bool,
-}
-
-impl Output {
-    fn of(sig: &Signature, settings: &Settings) -> Self {
-        let library = &settings.library;
-        let ty = match &sig.output {
-            ReturnType::Default => parse_quote!(()),
-            ReturnType::Type(_, ty) => bare(ty).clone(),
-        };
-        if !is_called_result(&ty) {
-            let error = quote!(::core::convert::Infallible);
-            return Self { value: quote!(#ty), error, plain: Some(ty), is_result: false };
-        }
-        let (value, error) = match &type_arguments(&ty)[..] {
-            [value, error] => (quote!(#value), quote!(#error)),
-            // An alias such as `io::Result<T>`: its error type is not visible here.
-            _ => {
-                let of = quote_spanned!(ty.span()=> <#ty as #library::macro_support::Returned>);
-                (quote!(#of::Value), quote!(#of::Error))
-            }
-        };
-        Self { value, error, plain: None, is_result: true }
-    }
-}
-
-fn is_called_result(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|last| last.ident == "Result")
-}
-
-fn type_arguments(ty: &Type) -> Vec<&Type> {
-    let Type::Path(path) = ty else { return Vec::new() };
-    match path.path.segments.last().map(|last| &last.arguments) {
-        Some(PathArguments::AngleBracketed(arguments)) => {
-            let types = arguments.args.iter().filter_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            });
-            types.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-struct Expansion<'a> {
-    function: &'a Function,
-    settings: &'a Settings,
-    key: Key<'a>,
-    output: Output,
+pub(crate) struct Expansion<'a> {
+    pub(crate) function: &'a Function,
+    pub(crate) settings: &'a Settings,
+    pub(crate) key: Key<'a>,
+    pub(crate) output: Output,
 }
 
 impl Expansion<'_> {
@@ -102,7 +49,7 @@ impl Expansion<'_> {
     }
 
     /// True if the function stands in an `impl`, to which the expansion can add only functions.
-    fn is_associated(&self) -> bool {
+    pub(crate) fn is_associated(&self) -> bool {
         self.function.receiver().is_some() || self.settings.said("associated").is_some()
     }
 
@@ -254,191 +201,6 @@ impl Expansion<'_> {
             #(#attrs)*
             impl #name { #access }
         }
-    }
-
-    /// The access functions: one returns the group, the other forgets a key by the arguments.
-    fn write_access(&self) -> TokenStream {
-        let Function { vis, sig, .. } = self.function;
-        let (access, attrs, ty) = (self.access_name(), self.attributes(), self.group_type());
-        let (generics, bounds) = self.generics();
-        let doc = format!(
-            " The group of [`{0}`]({1}{0}): its counters, its running flights, and all its methods.",
-            sig.ident.unraw(),
-            if self.is_associated() { "Self::" } else { "fn@" }
-        );
-        let (flights, forget) = (self.write_flights(), self.write_forget());
-        let in_a_trait = self.write_hint();
-        quote! {
-            #in_a_trait
-            #(#attrs)*
-            #[doc = #doc]
-            #[allow(dead_code)]
-            #vis fn #access #generics () -> &'static #ty #bounds { #flights }
-            #forget
-        }
-    }
-
-    /// A constant whose name is a message. An attribute cannot see that it stands in the `impl` of a
-    /// trait. The compiler can, and its error names the first item that the trait does not have.
-    fn write_hint(&self) -> TokenStream {
-        if !self.is_associated() {
-            return TokenStream::new();
-        }
-        let name = &self.function.sig.ident;
-        let hint = format_ident!("{}_in_the_impl_of_a_trait_needs_group", name.unraw());
-        quote! {
-            #[doc(hidden)]
-            #[allow(dead_code, non_upper_case_globals)]
-            const #hint: () = ();
-        }
-    }
-
-    /// The body of the access function: a static with the group, which is made at the first use.
-    fn write_flights(&self) -> TokenStream {
-        let library = &self.settings.library;
-        let (types, build) = (self.group_types(), self.write_build());
-        if !self.function.is_generic() && !self.is_associated() {
-            return quote! {
-                static FLIGHTS: ::std::sync::LazyLock<#library::macro_support::Flights> =
-                    ::std::sync::LazyLock::new(|| {
-                        #library::macro_support::Flights::of::<#types>(#build)
-                    });
-                FLIGHTS.group()
-            };
-        }
-        // All instances of a generic function or `impl` share one static, so it maps types to groups.
-        quote! {
-            static FLIGHTS: ::std::sync::LazyLock<#library::macro_support::FlightsByType> =
-                ::std::sync::LazyLock::new(#library::macro_support::FlightsByType::new);
-            FLIGHTS.group::<#types>(|| #build)
-        }
-    }
-
-    fn write_build(&self) -> TokenStream {
-        let Settings { library, calls, sharing, on_slow, hasher, name, .. } = self.settings;
-        let value = &self.output.value;
-        let window = match self.settings.said("window") {
-            Some(_) => TokenStream::new(),
-            None => quote!(.window(#library::DEFAULT_WINDOW)),
-        };
-        let name = match name {
-            Some(name) => quote!(#name),
-            None => self.path(),
-        };
-        let key = self.key.ty();
-        // The compiler must know the argument types before it checks the closure.
-        let types = match sharing.is_some() || on_slow.is_some() {
-            true => quote!(::<#key, #value>),
-            false => TokenStream::new(),
-        };
-        let on_slow = on_slow.iter().map(|(word, after, hook)| quote!(.#word(#after, #hook)));
-        let sharing = sharing.iter().map(|(word, rule)| quote!(.#word(#rule)));
-        let hasher = hasher.iter().map(
-            |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
-        );
-        quote! {
-            #library::Group::builder #types ().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* .build()
-        }
-    }
-
-    /// The function's path, for people who read logs.
-    fn path(&self) -> TokenStream {
-        let name = self.function.sig.ident.unraw().to_string();
-        if self.is_associated() {
-            quote!(::std::format!("{}::{}", ::core::any::type_name::<Self>(), #name))
-        } else {
-            quote!(::core::concat!(::core::module_path!(), "::", #name))
-        }
-    }
-
-    /// The function that forgets by the arguments, if the key consists of arguments.
-    fn write_forget(&self) -> TokenStream {
-        let Key::Arguments(parts) = &self.key else { return TokenStream::new() };
-        let Function { vis, sig, .. } = self.function;
-        let Settings { library, .. } = self.settings;
-        let (generics, bounds) = self.generics();
-        let (access, types, attrs) = (self.access_name(), self.types(), self.attributes());
-        let forget = match self.is_associated() {
-            true => format_ident!("{}_forget", sig.ident.unraw(), span = sig.ident.span()),
-            false => Ident::new("forget", Span::call_site()),
-        };
-        let doc = format!(
-            " Forgets the flight or the result of [`{0}`]({1}{0}) for these arguments, and returns \
-             whether there was one.",
-            sig.ident.unraw(),
-            if self.is_associated() { "Self::" } else { "fn@" }
-        );
-        let declared = parts.iter().map(declared);
-        let (by, lent) = self.key.lent(library);
-        quote! {
-            #(#attrs)*
-            #[doc = #doc]
-            #[allow(dead_code, clippy::all, clippy::pedantic)]
-            #vis fn #forget #generics (#(#declared),*) -> bool #bounds {
-                #library::macro_support::#by(Self::#access #types (), #lent #library::macro_support::Forget)
-            }
-        }
-    }
-
-    /// The group's key, value, error and hasher.
-    fn group_types(&self) -> TokenStream {
-        let Settings { library, hasher, .. } = self.settings;
-        let Output { value, error, .. } = &self.output;
-        let key = self.key.ty();
-        let hasher = match hasher {
-            Some(hasher) => quote!(#hasher),
-            None => quote!(#library::DefaultHashBuilder),
-        };
-        quote!(#key, #value, #error, #hasher)
-    }
-
-    fn group_type(&self) -> TokenStream {
-        let Settings { library, hasher, .. } = self.settings;
-        let Output { value, error, .. } = &self.output;
-        let (key, hasher) = (self.key.ty(), hasher.iter());
-        quote!(#library::Group<#key, #value, #error #(, #hasher)*>)
-    }
-
-    /// `coalescer` for a free function, `find_user_coalescer` in an `impl`.
-    fn access_name(&self) -> Ident {
-        let name = &self.function.sig.ident;
-        match self.is_associated() {
-            true => format_ident!("{}_coalescer", name.unraw(), span = name.span()),
-            false => Ident::new("coalescer", Span::call_site()),
-        }
-    }
-
-    /// The type parameters of the function with their bounds, for the access functions. A function
-    /// with lifetimes alone gives none: the access functions take references of any lifetime.
-    fn generics(&self) -> (Option<ImplGenerics<'_>>, Option<&WhereClause>) {
-        let (generics, _, bounds) = self.function.sig.generics.split_for_impl();
-        match self.function.is_generic() {
-            true => (Some(generics), bounds),
-            false => (None, None),
-        }
-    }
-
-    /// The type parameters as arguments: `::<T, N>`.
-    fn types(&self) -> TokenStream {
-        let parameters = self.function.sig.generics.params.iter().filter_map(|one| match one {
-            GenericParam::Type(one) => Some(&one.ident),
-            GenericParam::Const(one) => Some(&one.ident),
-            GenericParam::Lifetime(_) => None,
-        });
-        match self.function.is_generic() {
-            true => quote!(::<#(#parameters),*>),
-            false => TokenStream::new(),
-        }
-    }
-
-    /// The attributes of the function that also apply to the access functions: `cfg` and
-    /// `doc(hidden)`.
-    fn attributes(&self) -> Vec<&Attribute> {
-        let goes_along = |attribute: &&Attribute| match &attribute.meta {
-            Meta::List(list) if list.path.is_ident("doc") => list.tokens.to_string() == "hidden",
-            meta => meta.path().is_ident("cfg"),
-        };
-        self.function.attrs.iter().filter(goes_along).collect()
     }
 }
 

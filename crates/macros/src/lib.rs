@@ -9,10 +9,12 @@
 
 use proc_macro::TokenStream;
 
+mod access;
 mod duration;
 mod expand;
 mod function;
 mod key;
+mod output;
 mod refuse;
 mod settings;
 
