@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use coalescer::{Builder, Coalescer, ForCoalescer, Group, Job, Ticket};
 
+use crate::jobs::assert_at_rest;
 use crate::support::{MS, Numbers, text, watched};
-use crate::tickets::assert_at_rest;
 
 const KEYS: u64 = 5;
 const CALLERS: u64 = 8;

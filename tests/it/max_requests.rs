@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Error, Group, Role};
+use coalescer::{Coalescer, Error, Group, ManualClock, Role};
 
 use crate::support::{Numbers, follow, lead, watched};
+
+const TIMEOUT: Duration = Duration::from_millis(30);
 
 fn endless(max: usize) -> Numbers {
     Group::builder().window(Duration::MAX).max_requests(max).build()
@@ -120,5 +122,27 @@ fn a_limit_of_one_shares_nothing_and_never_waits() {
         assert_eq!(*second.returns(Ok(2)).unwrap().value, 2);
         assert_eq!(*first.returns(Ok(1)).unwrap().value, 1);
         assert_eq!(group.stats().coalesced_requests, 0);
+    });
+}
+
+#[test]
+fn a_new_arrival_that_takes_over_counts_towards_max_requests() {
+    // S13 S36: the leader and the arrival are two.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder()
+            .max_requests(2)
+            .leader_timeout(TIMEOUT)
+            .max_leaders(3)
+            .clock(clock.clone())
+            .build();
+        let stuck = lead(&group, "k");
+        clock.advance(TIMEOUT);
+        let second = lead(&group, "k");
+        let third = lead(&group, "k");
+        assert_eq!(group.in_flight().len(), 2, "the third call has a flight of its own");
+        for (call, value) in [stuck, second, third].into_iter().zip(1..) {
+            assert_eq!(*call.returns(Ok(value)).unwrap().value, value);
+        }
     });
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use coalescer::{Group, ManualClock, SlowFlight};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
+use crate::jobs::{Jobs, assert_at_rest};
 use crate::support::{MS, Numbers, watched};
-use crate::tickets::{Jobs, assert_at_rest};
 
 /// The samples of this test, by name and without the label of its group.
 fn samples(recorder: &PrometheusRecorder) -> HashMap<String, f64> {

@@ -8,12 +8,8 @@ use std::time::Duration;
 use coalescer::{Group, Job};
 use crossbeam_channel::{TryRecvError, after, select};
 
+use crate::jobs::{Jobs, assert_at_rest, never, queued};
 use crate::support::{MS, Numbers, lead, watched};
-use crate::tickets::{Jobs, assert_at_rest, queued};
-
-fn never() -> Result<u32, String> {
-    unreachable!("a follower's function is not run")
-}
 
 #[test]
 fn a_receiver_gets_the_outcome_when_the_flight_ends() {

@@ -349,28 +349,6 @@ fn a_result_kept_beside_a_stuck_leader_knows_how_many_it_answered() {
 }
 
 #[test]
-fn a_new_arrival_that_takes_over_counts_towards_max_requests() {
-    // S13 S36: the leader and the arrival are two.
-    watched(|| {
-        let clock = ManualClock::new();
-        let group: Numbers = Group::builder()
-            .max_requests(2)
-            .leader_timeout(TIMEOUT)
-            .max_leaders(3)
-            .clock(clock.clone())
-            .build();
-        let stuck = lead(&group, "k");
-        clock.advance(TIMEOUT);
-        let second = lead(&group, "k");
-        let third = lead(&group, "k");
-        assert_eq!(group.in_flight().len(), 2, "the third call has a flight of its own");
-        for (call, value) in [stuck, second, third].into_iter().zip(1..) {
-            assert_eq!(*call.returns(Ok(value)).unwrap().value, value);
-        }
-    });
-}
-
-#[test]
 fn a_call_that_never_waits_takes_over_too() {
     // S34 S36: on the instant, and later.
     watched(|| {

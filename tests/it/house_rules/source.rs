@@ -10,14 +10,13 @@ pub(super) struct Token {
 pub(super) struct Source {
     /// The path below `src`, with slashes.
     pub(super) path: String,
-    pub(super) lines: usize,
     pub(super) tokens: Vec<Token>,
 }
 
 impl Source {
     pub(super) fn new(path: &str, text: &str) -> Self {
         let tokens = shipped(&tokens(text));
-        Self { path: path.to_owned(), lines: text.lines().count(), tokens }
+        Self { path: path.to_owned(), tokens }
     }
 
     /// Returns the path of the module that is this file: `["engine", "table"]`, `[]` for `lib.rs`.

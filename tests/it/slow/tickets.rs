@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use coalescer::{Group, ManualClock, SlowFlight};
 
-use crate::slow::{Log, SLOW, hooked, lead_as};
+use super::{Log, SLOW, hooked, lead_as};
+use crate::jobs::{Jobs, NumberTicket, assert_at_rest};
 use crate::support::{MS, NS, Numbers, followers, lead, wait_until, watched};
-use crate::tickets::{Jobs, NumberTicket, assert_at_rest};
 
 fn stage() -> (ManualClock, Log, Numbers, Jobs) {
     let (clock, log) = (ManualClock::new(), Log::default());

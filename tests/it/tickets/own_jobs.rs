@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use coalescer::{Error, Group, Job, ManualClock, OnDeadlock, Role};
 
+use crate::jobs::{Jobs, assert_at_rest, queued};
 use crate::support::{MS, Numbers, followers, lead, wait_until, watched};
-use crate::tickets::{Jobs, assert_at_rest, queued};
 
 const TIMEOUT: Duration = Duration::from_millis(30);
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use coalescer::{Group, Job, ManualClock, SlowFlight};
 
+use crate::jobs::{Jobs, assert_at_rest, queued};
 use crate::support::{MS, Numbers, followers, lead, wait_until, watched};
-use crate::tickets::{Jobs, assert_at_rest, queued};
 
 const TIMEOUT: Duration = Duration::from_millis(30);
 
