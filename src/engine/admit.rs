@@ -124,7 +124,10 @@ impl<K, V, E> Table<K, V, E> {
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
         let before = self.flight_of(shard, last);
-        let open = shard.open_in_chain(&before).filter(|_| self.is_full(shard, &before));
+        let open = shard.open_in_chain(&before).filter(|_| match call.mode {
+            Mode::Submit => self.is_full_of_jobs(shard, &before),
+            Mode::Wait | Mode::Try => self.is_full(shard, &before),
+        });
         let Some(open) = open else {
             let admission = self.start_flight(shard, Some(last), call, new);
             if let Admission::Lead(execution) = &admission {

@@ -31,6 +31,21 @@ impl<K, V, E> Table<K, V, E> {
         running >= self.rules.max_leaders
     }
 
+    /// True if so many executions of the chain run or wait for the threads of their jobs. One more
+    /// submitted call would add to the queue, and nothing would be younger for it.
+    pub(super) fn is_full_of_jobs(
+        &self,
+        shard: &Locked<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+    ) -> bool {
+        let mut executions = 0;
+        shard.for_each_in_chain(flight, |flight| {
+            let state = flight.gate().lock();
+            executions += state.running + state.queued;
+        });
+        executions >= self.rules.max_leaders
+    }
+
     /// Sets when one more execution may begin in each flight of a chain, after one has begun, ended,
     /// or was queued.
     pub(super) fn reschedule(
@@ -66,6 +81,7 @@ impl<K, V, E> Table<K, V, E> {
     ) {
         let flight = shard.slot(id).flight().map(Arc::clone);
         let predecessor = flight.as_ref().and_then(|flight| flight.predecessor());
+        let neighbour = predecessor.or(flight.as_ref().and_then(|flight| flight.successor()));
         if let Some(flight) = &flight {
             shard.leave_chain(flight);
         }
@@ -76,7 +92,7 @@ impl<K, V, E> Table<K, V, E> {
             shard.running(predecessor).is_stale = true;
         }
         deferred.push(shard.remove(id));
-        if let Some(rest) = predecessor.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
+        if let Some(rest) = neighbour.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
             self.reschedule(shard, &rest, deferred);
         }
     }

@@ -163,8 +163,9 @@ impl<K, V, E> Table<K, V, E> {
         state.end_execution(execution.leader, execution.start);
         let (decides, others) = (state.decides(is_success, stuck), state.has_executions());
         let followers = if decides { state.waiting } else { 0 };
-        if decides && followers + state.queued > 0 {
-            // Before the gate closes: a call that finds it closed reads the completion (S46).
+        if decides && (followers > 0 || others) {
+            // Before the gate closes: a call that finds it closed reads the completion (S46), and so
+            // does a leader whose job begins only then.
             flight.promise.set(completion.clone());
         }
         flight.gate().close_or_lose(&mut state, execution.leader, decides);

@@ -119,8 +119,13 @@ impl<V, E> Queued<V, E> {
         state.lose_queued(self.start);
         state.waiting += 1;
         state.seats += 1;
+        let others = state.has_executions();
         drop(state);
         shard.tally.running -= 1;
+        if !others {
+            // The executions that take the room are of other flights of the key.
+            gate.make_due();
+        }
         let mut deferred = Deferred::new();
         table.reschedule(shard, &self.flight, &mut deferred);
         true

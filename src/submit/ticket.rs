@@ -323,7 +323,7 @@ impl<K, V, E> Ticket<K, V, E> {
             Source::Window { callers } => *callers,
             Source::Flight(flight) => {
                 let state = flight.gate().lock();
-                state.waiting + state.begun + state.queued
+                (state.waiting + state.begun + state.queued).max(1)
             }
         }
     }
