@@ -50,6 +50,22 @@ impl CoalesceLayer {
         self
     }
 
+    /// Lets a request wait as long as the run of another one takes, if the settings have no `max_wait`.
+    ///
+    /// Without this setting it waits for [`DEFAULT_MAX_WAIT`](crate::DEFAULT_MAX_WAIT). With it, a handler
+    /// that never returns holds the thread of every request for its page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = coalescer_http::CoalesceLayer::new().wait_without_limit();
+    /// # let _ = layer;
+    /// ```
+    pub fn wait_without_limit(mut self) -> Self {
+        self.waits_without_limit = true;
+        self
+    }
+
     /// Lets a request that has waited for `max_wait` run the handler itself. Its response is shared with
     /// nobody.
     ///

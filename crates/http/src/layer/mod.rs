@@ -48,6 +48,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`should_coalesce`](Self::should_coalesce) | a function that excludes requests | none |
 /// | [`ignore_request_directives`](Self::ignore_request_directives) | that `no-cache` of a request is ignored | it is heard |
 /// | [`own_server_errors`](Self::own_server_errors) | that a 5xx goes to its own request only | those who wait get it |
+/// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
 /// | [`run_own_after_max_wait`](Self::run_own_after_max_wait) | that a request that waited too long runs the handler | it gets a 503 |
 /// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
@@ -90,6 +91,7 @@ pub struct CoalesceLayer {
     settings: Settings,
     name: Option<String>,
     error_response: ErrorResponse,
+    waits_without_limit: bool,
     runs_own_after_max_wait: bool,
     keeps_after_writes: bool,
 }
@@ -109,6 +111,7 @@ impl CoalesceLayer {
             settings: Settings::new(),
             name: None,
             error_response: Arc::new(errors::error_response),
+            waits_without_limit: false,
             runs_own_after_max_wait: false,
             keeps_after_writes: false,
         }
@@ -124,7 +127,7 @@ impl CoalesceLayer {
     /// `max_retained(usize::MAX)` removes the limit.
     ///
     /// **`max_wait`** too: settings that do not set it get [`DEFAULT_MAX_WAIT`], because a stranger's
-    /// request can be slow. `max_wait(Duration::MAX)` removes the limit.
+    /// request can be slow. [`wait_without_limit`](Self::wait_without_limit) removes the limit.
     ///
     /// The window applies to the gates too: see [`Gates::window`]. A window of zero retains nothing,
     /// and only requests that overlap in time share a response.
@@ -298,7 +301,7 @@ impl CoalesceLayer {
         if settings.get_max_retained().is_none() {
             settings = settings.max_retained(DEFAULT_MAX_RETAINED);
         }
-        if settings.get_max_wait().is_none() {
+        if settings.get_max_wait().is_none() && !self.waits_without_limit {
             settings = settings.max_wait(DEFAULT_MAX_WAIT);
         }
         Coalesced::new(Inner {

@@ -123,7 +123,8 @@ fn a_request_waits_for_ten_seconds_unless_told_otherwise() {
     watched(|| {
         let clock = ManualClock::new();
         let bounded = pages(with(Settings::new().clock(clock.clone())));
-        let endless = pages(with(Settings::new().max_wait(Duration::MAX).clock(clock.clone())));
+        let endless = with(Settings::new().clock(clock.clone())).wait_without_limit();
+        let endless = pages(endless);
         let leaders = [&bounded, &endless].map(|pages| lead(pages, get("/")));
         let [impatient, patient] =
             [&bounded, &endless].map(|pages| follow(pages, || get("/"), 1).remove(0));
