@@ -65,7 +65,7 @@ const OVERRIDES: &str = "
 const KEYED: &[&str] = &[
     // Negotiation (RFC 9110, 12) and its extensions. `Accept-*` and `If-*` are in by their beginning.
     "a-im accept alt-used content-encoding content-type depth negotiate origin prefer profile
-     range request-range soapaction tcn translate want-digest want-content-digest
+     range request-range soapaction tcn te trailer translate want-digest want-content-digest
      want-repr-digest x-wap-profile",
     // What the client is like. `Sec-*` is in by its beginning.
     "device-memory dnt downlink dpr ect purpose rtt save-data service-worker
@@ -109,7 +109,7 @@ const OUTSIDE: &[&str] = &[
      x-envoy-expected-rq-timeout-ms x-ms-request-id x-queue-start x-request-id x-request-start
      x-requestid x-span-id x-trace-id x-traceid x-transaction-id x-turbo-request-id x-vercel-id",
     // The way of the message, and not its content.
-    "cdn-loop date early-data http2-settings max-forwards priority te trailer via x-forwarded-by
+    "cdn-loop date early-data http2-settings max-forwards priority via x-forwarded-by
      x-varnish",
 ];
 

@@ -177,7 +177,7 @@ const OUTSIDE: [&str; 16] = [
     "traceparent",
     "tracestate",
     "via",
-    "te",
+    "x-varnish",
     "priority",
     "x-b3-traceid",
 ];
