@@ -7,6 +7,7 @@
 mod authorities;
 mod bodies;
 mod fields;
+mod fuzzed;
 mod layer;
 mod requests;
 mod responses;

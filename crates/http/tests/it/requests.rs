@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use coalescer_http::{Gates, Key, PassThrough, RequestVerdict};
 use http::request::Builder;
-use http::uri::Scheme;
 use http::{Method, Request, Version};
 
 fn verdict(gates: &Gates, request: Builder) -> RequestVerdict {
