@@ -161,7 +161,12 @@ impl<K, V, E> Table<K, V, E> {
         let stuck = if is_success { None } else { self.stuck_since() };
         let mut state = flight.gate().lock();
         state.end_execution(execution.leader, execution.start);
-        let (decides, others) = (state.decides(is_success, stuck), state.has_executions());
+        let is_own = completion.is_own_error() && state.waiting > 0;
+        let decides = !is_own && state.decides(is_success, stuck);
+        let others = state.has_executions();
+        if is_own && !decides {
+            state.pass_on(stuck);
+        }
         let followers = if decides { state.waiting } else { 0 };
         if decides && (followers > 0 || others) {
             // Before the gate closes: a call that finds it closed reads the completion (S46), and so
@@ -176,7 +181,7 @@ impl<K, V, E> Table<K, V, E> {
             deferred.closed = Some(Arc::clone(flight));
             shard.tally.count_followers(followers, completion);
             self.settle(shard, id, flight, completion, kept, (followers + 1, others), deferred);
-        } else if others {
+        } else if others || is_own {
             self.reschedule(shard, flight, deferred);
         } else {
             self.remove_flight(shard, id, deferred);

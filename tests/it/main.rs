@@ -30,10 +30,12 @@ mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
+mod own_errors;
 mod panics;
 mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
+mod refreshes;
 mod requests;
 mod sharing;
 mod slow;
