@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::engine::capacity::Reservation;
-use crate::engine::completion::{Completion, RunResult};
+use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
@@ -313,16 +313,12 @@ impl<K, V, E> Table<K, V, E> {
         self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }
 
-    /// True if a kept result goes when the flight beside it ends like this. A value that is shared
-    /// replaces anything, even if no window keeps it; an error replaces an error, and what is out of its
-    /// window.
+    /// True if a kept result goes when the flight beside it ends like this. A value that is for everyone
+    /// replaces anything; an error that is, replaces an error, and what is out of its window.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        if completion.is_unshared() {
-            return false;
-        }
-        match (&completion.result, old.kind()) {
-            (RunResult::Value(_), _) | (RunResult::Failed(_), Some(Kind::Error)) => true,
-            (RunResult::Failed(_), Some(Kind::Value)) => {
+        match (completion.kind(), old.kind()) {
+            (Some(Kind::Value), _) | (Some(Kind::Error), Some(Kind::Error)) => true,
+            (Some(Kind::Error), Some(Kind::Value)) => {
                 !self.rules.is_within_window(Kind::Value, old.start, self.clock.now())
             }
             _ => false,
