@@ -63,8 +63,9 @@ const OVERRIDES: &str = "
 
 /// Fields that may decide the page.
 const KEYED: &[&str] = &[
-    // Negotiation (RFC 9110, 12) and its extensions. `Accept-*` and `If-*` are in by their beginning.
-    "a-im accept alt-used content-encoding content-type depth negotiate origin prefer profile
+    // Negotiation (RFC 9110, 12) and its extensions. All other `Accept-*` and `If-*` are in by their
+    // beginning; to find a name here costs less.
+    "a-im accept accept-encoding accept-language if-modified-since if-none-match alt-used content-encoding content-type depth negotiate origin prefer profile
      range request-range soapaction tcn te trailer translate want-digest want-content-digest
      want-repr-digest x-wap-profile",
     // What the client is like. `Sec-*` is in by its beginning.
@@ -75,9 +76,9 @@ const KEYED: &[&str] = &[
     // in by their beginnings.
     "datastar-request rsc x-ajax x-alpine-request x-fragment x-fetch x-livewire x-nextjs-data
      x-requested-with x-sveltekit-invalidated",
-    // The host, scheme, port and prefix of the client's request. `X-Forwarded-*` is in by its beginning,
-    // and of `Forwarded` what `forwarded` takes from it.
-    "cf-visitor cloudfront-forwarded-proto front-end-https forwarded-host forwarded-proto
+    // The host, scheme, port and prefix of the client's request. Other `X-Forwarded-*` are in by their
+    // beginning, and of `Forwarded` what `forwarded` takes from it.
+    "x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-server cf-visitor cloudfront-forwarded-proto front-end-https forwarded-host forwarded-proto
      fastly-ssl script-name wl-proxy-ssl x-arr-ssl x-forwarded x-host x-http-host-override
      x-original-host x-original-proto x-port x-proto x-real-host x-scheme x-script-name
      x-url-scheme",
@@ -154,6 +155,9 @@ const CREDENTIAL_PARTS: &str = "
     device-id session-id sessionid ssl-client tls-client user-id userinfo
 ";
 
+/// Words that make a name the address of a client.
+const ADDRESS_WORDS: &str = "addr address clientip ip ips ipaddress ipv4 ipv6";
+
 /// Words that make a name replace the path or the method.
 const OVERRIDE_WORDS: &str = "
     method override path pathinfo rewrite uri url
@@ -196,6 +200,9 @@ impl Class {
         let has = |words: &str| name.split(['-', '_', '.']).any(|word| is_one(word, words));
         if is_credential(name) || has(CREDENTIAL_WORDS) {
             return Self::Credential;
+        }
+        if has(ADDRESS_WORDS) {
+            return Self::Outside;
         }
         if LATE_BEGINNINGS.split_whitespace().any(|start| name.starts_with(start)) {
             return Self::Keyed;
@@ -284,6 +291,11 @@ mod tests {
         ];
         for name in keyed {
             assert_eq!(class(name), Class::Keyed, "{name}");
+        }
+        for name in
+            ["x-acme-ip", "x-forwarded-client-ip", "cloudfront-viewer-address", "remote-addr"]
+        {
+            assert_eq!(class(name), Class::Outside, "{name}");
         }
         assert_eq!(class("x-acme"), Class::Unknown);
     }

@@ -67,7 +67,7 @@ impl Gates {
 
     /// Sets the length in bytes of the longest body that is shared.
     ///
-    /// The default is [`DEFAULT_MAX_BODY`], 1 MiB.
+    /// The default is [`DEFAULT_MAX_BODY`](crate::DEFAULT_MAX_BODY), 1 MiB.
     ///
     /// # Examples
     ///

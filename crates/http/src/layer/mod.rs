@@ -272,7 +272,7 @@ impl CoalesceLayer {
     /// Puts a handler inside the layer.
     ///
     /// The handler is a blocking function of a request. The body of its response can be any type
-    /// that converts to a [`Body`]. A handler that cannot fail has [`Infallible`] as its error.
+    /// that converts to a [`Body`]. A handler that cannot fail has [`Infallible`](std::convert::Infallible) as its error.
     ///
     /// # Examples
     ///
