@@ -239,6 +239,7 @@ mod extension_value;
 mod flights;
 mod gates;
 mod key;
+mod key_lines;
 mod layer;
 mod location;
 mod page;

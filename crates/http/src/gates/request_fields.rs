@@ -6,6 +6,7 @@
 //! [`strict`](crate::Gates::strict).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use http::HeaderName;
@@ -170,20 +171,43 @@ const KEYED_WORDS: &str = "
     preview proto protocol pjax region scheme server site ssl theme timezone variant version
 ";
 
-static CLASSES: LazyLock<HashMap<&'static str, Class>> = LazyLock::new(|| {
-    let of = |lists: &[&'static str], class| {
-        let names = lists.iter().copied().flat_map(str::split_whitespace);
-        names.map(|name| (name, class)).collect::<Vec<_>>()
-    };
-    let classes = [
-        of(&[JUDGED], Class::Judged),
-        of(&[CREDENTIALS], Class::Credential),
-        of(&[OVERRIDES], Class::Override),
-        of(KEYED, Class::Keyed),
-        of(OUTSIDE, Class::Outside),
-    ];
-    classes.into_iter().flatten().collect()
-});
+/// The names are those of this file, so no client can choose them, and a plain hash suffices.
+static CLASSES: LazyLock<HashMap<&'static str, Class, BuildHasherDefault<Fnv>>> =
+    LazyLock::new(|| {
+        let of = |lists: &[&'static str], class| {
+            let names = lists.iter().copied().flat_map(str::split_whitespace);
+            names.map(|name| (name, class)).collect::<Vec<_>>()
+        };
+        let classes = [
+            of(&[JUDGED], Class::Judged),
+            of(&[CREDENTIALS], Class::Credential),
+            of(&[OVERRIDES], Class::Override),
+            of(KEYED, Class::Keyed),
+            of(OUTSIDE, Class::Outside),
+        ];
+        classes.into_iter().flatten().collect()
+    });
+
+/// FNV-1a.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Class {
     /// Returns the class of a name: by the lists, or else by its beginning and its words.
