@@ -180,7 +180,8 @@
 //! the usual place for the user that an outer layer has found out.
 //!
 //! **A page with a secret needs a field that says so.** The layer does not read bodies. A page with a CSRF
-//! token in a form must send `no-store` or `private`.
+//! token in a form must send `no-store` or `private`, or be excluded by
+//! [`should_share`](CoalesceLayer::should_share).
 //!
 //! **A response from the window says so.** Its `Age` tells a stranger that somebody has asked for the page.
 //!
