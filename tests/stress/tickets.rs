@@ -67,19 +67,15 @@ fn get(counter: &AtomicU64) -> u64 {
 #[test]
 fn random_tickets_of_many_threads_keep_every_promise() {
     let seconds = crate::number("COALESCER_STRESS_SECONDS").unwrap_or(1);
-    let seed = crate::number("COALESCER_STRESS_SEED").unwrap_or_else(crate::random_seed);
-    let end = Instant::now() + Duration::from_secs(seconds);
     let (mut sum, mut callbacks) = (Stats::default(), 0);
-    for seed in (0..).map(|round| seed.wrapping_add(round)) {
-        if Instant::now() >= end {
-            break;
-        }
+    let seed = crate::draw(seconds, |seed| {
         let (told, is_told) = unbounded();
         watched(move || told.send(round(seed)).expect("the test waits for it"));
         let (stats, called_back) = is_told.recv().expect("the round has ended");
         sum += stats;
         callbacks += called_back;
-    }
+        callbacks > 0
+    });
     println!("seed {seed}: {sum}, {callbacks} called back");
     assert!(callbacks > 0, "no ticket was ever called back");
 }
