@@ -122,3 +122,21 @@ mod register {
         None
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_in_the_register_as_long_as_it_lives() {
+        let (token, id) = std::thread::spawn(|| {
+            let token = ThisThread::new().token();
+            let found = thread_of(token).expect("it is alive");
+            assert_eq!(found.id(), std::thread::current().id());
+            (token, found.id())
+        })
+        .join()
+        .expect("it has looked for itself");
+        assert!(thread_of(token).is_none_or(|thread| thread.id() != id), "it stays for ever");
+    }
+}

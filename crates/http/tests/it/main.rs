@@ -9,6 +9,7 @@ mod layer;
 mod requests;
 mod responses;
 mod secrets;
+mod slow_handlers;
 mod stage;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
