@@ -210,7 +210,7 @@ fn a_call_has_not_waited_longer_than_it_took() {
             wait_until(|| crate::support::followers(&group) == 1);
             leader.returns(Ok(1)).unwrap();
             let (waited, took) = follower.join().unwrap();
-            assert!(waited <= took, "{waited:?} of {took:?}");
+            assert!(waited <= took, "waited {waited:?} in a call of {took:?}");
         }
     });
 }

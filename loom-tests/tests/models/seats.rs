@@ -11,19 +11,23 @@ use coalescer_loom_tests::{Latch, Model, Stage, TICK};
 #[test]
 fn a_seat_that_is_taken_while_its_flight_ends_is_released() {
     let endings = ["the ticket's function was second", "the ticket's function was first"];
-    Model::new("submit against the end, unshareable", endings).exhaustive().explore(move |seen| {
-        let stage =
-            Stage::new(|builder| builder.executor(|job: Job| job.run()).share_if(|_: &u64| false));
-        let leads = stage.spawn(|stage| stage.call(1).value);
-        let inner = stage.clone();
-        let ticket = stage.group.submit(&1, move || inner.run()).expect("jobs run at once");
-        let own = ticket.wait_outcome().expect("nothing fails");
-        let led = leads.join().expect("no panic");
-        assert_ne!(*own.value, led, "the value is not shared");
-        assert_eq!(own.role, Role::Leader);
-        seen.note(endings[usize::from(*own.value == 1)]);
-        stage.is_at_rest();
-    });
+    // Three preemptions: the flight ends between the admission and the seat.
+    Model::new("submit against the end, unshareable", endings).needs(3).exhaustive().explore(
+        move |seen| {
+            let stage = Stage::new(|builder| {
+                builder.executor(|job: Job| job.run()).share_if(|_: &u64| false)
+            });
+            let leads = stage.spawn(|stage| stage.call(1).value);
+            let inner = stage.clone();
+            let ticket = stage.group.submit(&1, move || inner.run()).expect("jobs run at once");
+            let own = ticket.wait_outcome().expect("nothing fails");
+            let led = leads.join().expect("no panic");
+            assert_ne!(*own.value, led, "the value is not shared");
+            assert_eq!(own.role, Role::Leader);
+            seen.note(endings[usize::from(*own.value == 1)]);
+            stage.is_at_rest();
+        },
+    );
 }
 
 /// S5: a call that begins after a ticket's wait has returned gets another execution.
