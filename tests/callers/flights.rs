@@ -27,6 +27,8 @@ pub(crate) struct Flight {
     /// The executions that run, and when each began.
     pub(crate) runs: Vec<(CallId, Millis)>,
     pub(crate) begun: usize,
+    /// When the latest began, whether it runs or has ended.
+    pub(crate) youngest: Millis,
     pub(crate) waiting: Vec<CallId>,
     /// When one more execution may begin.
     pub(crate) next_start: Millis,
@@ -43,6 +45,7 @@ impl Flight {
             served: 0,
             runs: Vec::new(),
             begun: 0,
+            youngest: start,
             waiting: Vec::new(),
             next_start: ENDLESS,
             predecessor: None,

@@ -34,10 +34,10 @@ use script::{End, Pick, Program, Step};
 use stage::{CallId, Command, Doing, Stage};
 
 /// Programs of an ordinary run; `PROPTEST_CASES` can only ask for more.
-const CASES: u32 = 400;
+const CASES: u32 = 3_000;
 
 /// How long a thread may take to do what it must.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn every_program_of_many_callers_gets_the_answers_of_the_model() {
@@ -45,7 +45,7 @@ fn every_program_of_many_callers_gets_the_answers_of_the_model() {
     let config = Config {
         cases: default.cases.max(CASES),
         failure_persistence: None,
-        max_shrink_time: 120_000,
+        max_shrink_time: 40_000,
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(&script::program(), |program| {

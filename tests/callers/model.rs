@@ -217,10 +217,10 @@ impl Model {
         if let Some(next) = self.flights[flight].successor.filter(is_pending) {
             return next;
         }
-        let youngest = self.flights[flight].runs.iter().map(|(_, begun)| *begun).max();
+        let youngest = self.flights[flight].youngest;
         let timeout = self.settings.leader_timeout.unwrap_or(ENDLESS);
         let mut next = Flight::new(self.flights[flight].key, self.now);
-        next.next_start = youngest.unwrap_or(self.now).saturating_add(timeout);
+        next.next_start = youngest.saturating_add(timeout);
         next.predecessor = Some(flight);
         self.flights.push(next);
         self.flights[flight].successor = Some(self.flights.len() - 1);
@@ -286,6 +286,7 @@ impl Model {
         begun.stop_waiting(id);
         begun.runs.push((id, now));
         begun.begun += 1;
+        begun.youngest = now;
         begun.next_start = match begun.begun < self.settings.max_leaders {
             true => now.saturating_add(timeout),
             false => ENDLESS,
