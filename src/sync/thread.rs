@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::thread::Thread;
 
-pub(crate) use register::thread_of;
+pub(crate) use register::{registered_threads, thread_of};
 
 /// The calling thread's own state; [`this_thread`](super::this_thread) gives access to it.
 #[derive(Debug)]
@@ -111,6 +111,10 @@ mod register {
     pub(crate) fn thread_of(token: u64) -> Option<Thread> {
         THREADS.lock().get(&token).cloned()
     }
+
+    pub(crate) fn registered_threads() -> usize {
+        THREADS.lock().len()
+    }
 }
 
 /// Empty: the threads of a model share one thread of the system, which has no name to show.
@@ -120,6 +124,10 @@ mod register {
 
     pub(crate) fn thread_of(_: u64) -> Option<std::thread::Thread> {
         None
+    }
+
+    pub(crate) fn registered_threads() -> usize {
+        0
     }
 }
 

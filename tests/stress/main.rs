@@ -34,8 +34,10 @@ mod worker;
 
 use std::env;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use coalescer::at_rest;
 use counts::Counts;
 use plan::Plan;
 use round::Round;
@@ -52,6 +54,7 @@ const COVERING: u64 = 8;
 
 #[test]
 fn random_calls_of_many_threads_keep_every_promise() {
+    let _turn = turn();
     let seconds = number("COALESCER_STRESS_SECONDS").unwrap_or(10);
     let mut sum = Counts::default();
     let seed = draw(seconds, |seed| {
@@ -89,7 +92,28 @@ fn round(seed: u64) -> Counts {
     let (keys, products) = (round.live_keys.clone(), round.live_products.clone());
     drop(round);
     assert_eq!((product::alive(&keys), product::alive(&products)), (0, 0), "outlived the group");
+    check_process();
     counts
+}
+
+/// What a round leaves in the process: no flight and no wait in the wait-for graph, and no thread in the
+/// register that has ended. Threads end a moment after their scope.
+fn check_process() {
+    let begin = Instant::now();
+    loop {
+        let left = at_rest::of_process();
+        if (left.flights, left.waits, left.threads) == (0, 0, 0) {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "left in the process: {left:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The tests of this process take turns, since they look at what the process holds.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn number(variable: &str) -> Option<u64> {
