@@ -155,7 +155,7 @@ pub(crate) fn end_of(kept: &Kept, (window, error_window): (Millis, Millis)) -> M
 
 /// What the end of a function means to its flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Value,
     Private,
     Passing,
