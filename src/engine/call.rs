@@ -101,8 +101,6 @@ pub(crate) struct Follower<V, E> {
     pub(crate) flight: Arc<Flight<V, E>>,
     /// When its flight started.
     pub(crate) start: Nanos,
-    /// The number of this follower's callback at the gate, or 0.
-    pub(crate) callback: u64,
     /// Its wait in the graph, if its thread leads a flight.
     pub(crate) wait: Option<deadlock::Wait>,
 }
