@@ -3,27 +3,41 @@
 use coalescer::Role;
 
 use crate::endings::end_of;
-use crate::flights::{Flight, FlightId, Held, Phase, ThreadId};
+use crate::flights::{Flight, FlightId, Phase, ThreadId};
 use crate::model::{Admitted, Model, Place};
 use crate::script::{ENDLESS, KeyId, Verb};
 use crate::stage::Answer;
 
+/// What a call does that meets a flight.
+enum Meeting {
+    Join,
+    /// The flight has served its number of calls (S14).
+    StartBeside,
+    /// It is too old (S9), or over for others: one more starts, if there is room (S39).
+    StartAfter,
+}
+
 impl Model {
+    /// `thread` is `None` for a submit.
     pub(crate) fn admit(&mut self, verb: Verb, key: KeyId, thread: Option<ThreadId>) -> Admitted {
         if let Some(answer) = self.late(verb, key) {
             return Admitted::Done(answer);
         }
-        match self.joinable(key) {
-            Some(flight) => self.meet(flight, verb, thread),
-            None => self.start(key),
+        let Some(flight) = self.held.get(&key).and_then(|held| held.flight) else {
+            return self.start(key, None);
+        };
+        match self.meeting(flight) {
+            Meeting::Join => self.meet(flight, verb, thread),
+            Meeting::StartBeside => self.start(key, None),
+            Meeting::StartAfter => self.start_after(flight, verb, thread),
         }
     }
 
     /// S8, S13, S30.
-    pub(crate) fn late(&mut self, verb: Verb, key: KeyId) -> Option<Answer> {
+    fn late(&mut self, verb: Verb, key: KeyId) -> Option<Answer> {
         let (now, limit) = (self.now, self.limit());
         let windows = (self.settings.window, self.settings.error_window);
-        let Some(Held::Result(kept)) = self.held.get_mut(&key) else { return None };
+        let kept = self.held.get_mut(&key)?.result.as_mut()?;
         let is_live = now < end_of(kept, windows);
         if !is_live || verb == Verb::Fresh || kept.served >= limit {
             return None;
@@ -38,46 +52,71 @@ impl Model {
         })
     }
 
-    /// S9, S13: the flight of this key, if it takes on one more call.
-    pub(crate) fn joinable(&self, key: KeyId) -> Option<FlightId> {
-        let Some(Held::Flight(id)) = self.held.get(&key) else { return None };
-        let flight = &self.flights[*id];
+    fn meeting(&self, flight: FlightId) -> Meeting {
+        let flight = &self.flights[flight];
         let age = self.settings.max_join_age.unwrap_or(ENDLESS);
         let is_young = self.now < flight.start.saturating_add(age);
-        let takes = flight.served < self.limit() && (is_young || flight.phase == Phase::Pending);
-        takes.then_some(*id)
+        if flight.is_stale {
+            Meeting::StartAfter
+        } else if flight.served >= self.limit() {
+            Meeting::StartBeside
+        } else if is_young || flight.phase == Phase::Pending {
+            Meeting::Join
+        } else {
+            Meeting::StartAfter
+        }
     }
 
     /// S1, S30, S34, S36, S41, S42.
-    pub(crate) fn meet(
-        &mut self,
-        flight: FlightId,
-        verb: Verb,
-        thread: Option<ThreadId>,
-    ) -> Admitted {
+    fn meet(&mut self, flight: FlightId, verb: Verb, thread: Option<ThreadId>) -> Admitted {
         if thread.is_some_and(|thread| self.leads(thread, flight)) {
             return self.refuse();
         }
-        if self.now >= self.flights[flight].next_start {
+        if self.now >= self.next_start(flight) {
             self.flights[flight].served += 1;
             return Admitted::Runs(Some(flight));
         }
         match verb {
-            Verb::Try => {
-                self.stats.refused += 1;
-                Admitted::Done(Answer::WouldBlock)
+            Verb::Try => self.would_block(),
+            Verb::Fresh if self.flights[flight].phase != Phase::Pending => {
+                self.follow_successor(flight, flight, thread)
             }
-            Verb::Fresh => match self.successor_of(flight) {
-                next if self.flights[next].served >= self.limit() => {
-                    self.start(self.flights[flight].key)
-                }
-                next => self.follow(next, thread),
-            },
-            Verb::Execute | Verb::Timeout(_) => self.follow(flight, thread),
+            _ => self.follow(flight, thread),
         }
     }
 
-    pub(crate) fn follow(&mut self, flight: FlightId, thread: Option<ThreadId>) -> Admitted {
+    /// S39: starts a flight behind this one, or waits for the next if there is no room.
+    fn start_after(&mut self, last: FlightId, verb: Verb, thread: Option<ThreadId>) -> Admitted {
+        let chain = self.chain_of(last).to_vec();
+        let place = chain.iter().position(|id| *id == last).expect("it is in its chain");
+        let mut upto = chain[..=place].iter().rev();
+        let open = upto.find(|id| self.flights[**id].phase != Phase::Ended).copied();
+        match open.filter(|_| !self.has_room(last)) {
+            None => self.start(self.flights[last].key, Some(last)),
+            Some(_) if verb == Verb::Try => self.would_block(),
+            Some(open) => self.follow_successor(last, open, thread),
+        }
+    }
+
+    fn would_block(&mut self) -> Admitted {
+        self.stats.refused += 1;
+        Admitted::Done(Answer::WouldBlock)
+    }
+
+    /// S30: waits for the flight after this one, which begins when `before` has ended.
+    fn follow_successor(
+        &mut self,
+        flight: FlightId,
+        before: FlightId,
+        thread: Option<ThreadId>,
+    ) -> Admitted {
+        match self.successor_of(flight, before) {
+            next if self.flights[next].served < self.limit() => self.follow(next, thread),
+            _ => self.start(self.flights[flight].key, None),
+        }
+    }
+
+    fn follow(&mut self, flight: FlightId, thread: Option<ThreadId>) -> Admitted {
         if thread.is_some_and(|thread| self.closes_a_cycle(thread, flight)) {
             return self.refuse();
         }
@@ -86,7 +125,7 @@ impl Model {
     }
 
     /// S41: an error, or a run for itself alone.
-    pub(crate) fn refuse(&mut self) -> Admitted {
+    fn refuse(&mut self) -> Admitted {
         if self.settings.bypasses_deadlocks {
             return Admitted::Runs(None);
         }
@@ -95,38 +134,44 @@ impl Model {
     }
 
     /// The successor that fresh calls share as long as it has not begun (S30).
-    pub(crate) fn successor_of(&mut self, flight: FlightId) -> FlightId {
-        let is_pending = |next: &FlightId| self.flights[*next].phase == Phase::Pending;
-        if let Some(next) = self.flights[flight].successor.filter(is_pending) {
+    fn successor_of(&mut self, flight: FlightId, before: FlightId) -> FlightId {
+        if let Some(next) = self.pending_after(flight) {
             return next;
         }
-        let youngest = self.flights[flight].youngest;
-        let timeout = self.settings.leader_timeout.unwrap_or(ENDLESS);
-        let mut next = Flight::new(self.flights[flight].key, self.now);
-        next.next_start = youngest.saturating_add(timeout);
-        next.predecessor = Some(flight);
+        let found = &self.flights[flight];
+        let mut next = Flight::new(found.key, self.now);
+        next.due_at = match found.phase {
+            Phase::Ended => 0,
+            _ => found.youngest.saturating_add(self.leader_timeout()),
+        };
+        next.predecessor = Some(before);
         self.flights.push(next);
-        self.flights[flight].successor = Some(self.flights.len() - 1);
+        self.link_after(flight, self.flights.len() - 1);
         self.flights.len() - 1
     }
 
-    pub(crate) fn start(&mut self, key: KeyId) -> Admitted {
+    /// Starts a flight for calls to find, behind another one or in a chain of its own.
+    fn start(&mut self, key: KeyId, after: Option<FlightId>) -> Admitted {
         let mut flight = Flight::new(key, self.now);
         flight.served = 1;
         self.flights.push(flight);
         let id = self.flights.len() - 1;
-        self.held.insert(key, Held::Flight(id));
+        match after {
+            Some(last) => self.link_after(last, id),
+            None => self.chains.push(vec![id]),
+        }
+        self.held.entry(key).or_default().flight = Some(id);
         Admitted::Runs(Some(id))
     }
 
     /// True if this thread runs an execution of this flight.
-    pub(crate) fn leads(&self, thread: ThreadId, flight: FlightId) -> bool {
+    fn leads(&self, thread: ThreadId, flight: FlightId) -> bool {
         let mut runs = self.flights[flight].runs.iter();
         runs.any(|(run, _)| self.calls[run].thread == Some(thread))
     }
 
     /// True if the end of this flight depends on this thread (S42).
-    pub(crate) fn closes_a_cycle(&self, thread: ThreadId, flight: FlightId) -> bool {
+    fn closes_a_cycle(&self, thread: ThreadId, flight: FlightId) -> bool {
         let (mut seen, mut to_visit) = (Vec::new(), vec![flight]);
         while let Some(id) = to_visit.pop() {
             let flight = &self.flights[id];
@@ -144,7 +189,7 @@ impl Model {
         false
     }
 
-    pub(crate) fn wait_of(&self, thread: ThreadId) -> Option<FlightId> {
+    fn wait_of(&self, thread: ThreadId) -> Option<FlightId> {
         let innermost = self.threads[thread].last()?;
         match self.calls[innermost].place {
             Place::Waits(flight) => Some(flight),

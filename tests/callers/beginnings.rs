@@ -1,8 +1,7 @@
 //! How executions begin in the reference: leaders, take-overs and successors, and who may.
 
-use crate::flights::{FlightId, Held, Phase};
+use crate::flights::{FlightId, Phase};
 use crate::model::{Model, Place};
-use crate::script::ENDLESS;
 use crate::stage::{CallId, Doing};
 
 impl Model {
@@ -18,16 +17,11 @@ impl Model {
         (call.place, call.waited) = (Place::Runs(flight), 0);
         self.doing.insert(id, Doing::Runs);
         let Some(flight) = flight else { return };
-        let (now, timeout) = (self.now, self.settings.leader_timeout.unwrap_or(ENDLESS));
+        let now = self.now;
         let begun = &mut self.flights[flight];
         begun.stop_waiting(id);
         begun.runs.push((id, now));
-        begun.begun += 1;
         begun.youngest = now;
-        begun.next_start = match begun.begun < self.settings.max_leaders {
-            true => now.saturating_add(timeout),
-            false => ENDLESS,
-        };
         match begun.phase {
             Phase::Pending => self.first_run(flight),
             Phase::Running => self.stats.takeovers += 1,
@@ -36,38 +30,36 @@ impl Model {
     }
 
     /// The first execution of a successor makes it the flight of its key (S30).
-    pub(crate) fn first_run(&mut self, id: FlightId) {
+    fn first_run(&mut self, id: FlightId) {
         (self.flights[id].phase, self.flights[id].start) = (Phase::Running, self.now);
-        let Some(before) = self.flights[id].predecessor else { return };
-        if self.holds(self.flights[id].key, before) {
-            self.held.insert(self.flights[id].key, Held::Flight(id));
+        let (key, before) = (self.flights[id].key, self.before(id));
+        if before.is_some_and(|before| self.holds(key, before)) {
+            self.pass_on(key, Some(id));
         }
     }
 
-    /// Removes a successor that is due, and that no call is left to begin.
-    pub(crate) fn desert(&mut self, id: FlightId) {
+    /// The waiting calls that may begin one more execution, and of which flight (S36). One of them does.
+    pub(crate) fn due(&self) -> Vec<(FlightId, CallId)> {
+        let is_open = |id: &FlightId| self.flights[*id].phase != Phase::Ended;
+        let open = (0..self.flights.len()).filter(is_open);
+        let due = open.filter(|id| self.next_start(*id) <= self.now);
+        due.flat_map(|id| self.candidates(id).into_iter().map(move |call| (id, call))).collect()
+    }
+
+    /// Calls with a thread. A ticket, while a thread waits with it; or if nobody else is there to begin
+    /// a flight that has no execution.
+    fn candidates(&self, id: FlightId) -> Vec<CallId> {
         let flight = &self.flights[id];
-        let is_due = flight.phase == Phase::Pending && flight.next_start == 0;
-        if !is_due || !flight.waiting.is_empty() {
-            return;
+        let is_due = flight.phase == Phase::Pending && flight.due_at == 0;
+        let waiting = |only: &dyn Fn(&CallId) -> bool| {
+            flight.waiting.iter().copied().filter(|id| only(id)).collect::<Vec<_>>()
+        };
+        let blocking = waiting(&|id| !self.calls[id].is_submitted);
+        match (is_due, blocking.is_empty()) {
+            (true, true) => flight.waiting.clone(),
+            (true, false) => blocking,
+            (false, _) => waiting(&|id| self.calls[id].deadline.is_some()),
         }
-        self.flights[id].phase = Phase::Ended;
-        if self.holds(self.flights[id].key, id) {
-            self.held.remove(&self.flights[id].key);
-        }
-    }
-
-    /// A flight that is due for one more execution, and the waiting calls that may begin it (S36).
-    pub(crate) fn due(&self) -> Option<(FlightId, Vec<CallId>)> {
-        let due =
-            self.flights.iter().enumerate().filter(|(_, flight)| {
-                flight.phase != Phase::Ended && flight.next_start <= self.now
-            });
-        due.map(|(id, flight)| {
-            let waiting = flight.waiting.iter().copied();
-            (id, waiting.filter(|call| self.calls[call].deadline.is_some()).collect::<Vec<_>>())
-        })
-        .find(|(_, candidates)| !candidates.is_empty())
     }
 
     /// This call takes over, or begins a successor.
@@ -75,5 +67,15 @@ impl Model {
         let waited = self.now - self.calls[&id].begun;
         self.begin(id, Some(flight));
         self.call_mut(id).waited = waited;
+    }
+
+    /// Removes a successor that is due, and that no call is left to begin.
+    pub(crate) fn desert(&mut self, id: FlightId) {
+        let flight = &self.flights[id];
+        let is_due = flight.phase == Phase::Pending && flight.due_at == 0;
+        if is_due && flight.waiting.is_empty() {
+            self.flights[id].phase = Phase::Ended;
+            self.remove(id);
+        }
     }
 }

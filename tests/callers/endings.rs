@@ -2,7 +2,7 @@
 
 use coalescer::Role;
 
-use crate::flights::{FlightId, Held, Kept, Phase};
+use crate::flights::{FlightId, Kept, Phase};
 use crate::model::{Model, Place};
 use crate::script::{End, KeyId, Millis};
 use crate::stage::{Answer, CallId};
@@ -33,47 +33,93 @@ impl Model {
     }
 
     /// Ends an execution of a flight (S37, S38). Returns how many followers it answered.
-    pub(crate) fn publish(&mut self, id: CallId, at: FlightId, result: Outcome) -> usize {
+    fn publish(&mut self, id: CallId, at: FlightId, result: Outcome) -> usize {
         let begun = self.flights[at].end_run(id);
-        let has_room = self.makes_room(at, begun, result);
+        let has_space = self.makes_space(at, begun, result);
+        let (now, timeout) = (self.now, self.leader_timeout());
         let flight = &mut self.flights[at];
-        let decides =
-            flight.phase == Phase::Running && (result.is_success() || flight.runs.is_empty());
+        // What is stuck is not waited for.
+        let is_stuck = |(_, begun): &(CallId, Millis)| begun.saturating_add(timeout) <= now;
+        let decides = flight.phase == Phase::Running
+            && (result.is_success() || flight.runs.iter().all(is_stuck));
+        let others = !flight.runs.is_empty();
         if !decides {
+            if !others {
+                self.remove(at);
+            }
             return 0;
         }
         flight.phase = Phase::Ended;
-        let (key, waiting) = (flight.key, std::mem::take(&mut flight.waiting));
+        let waiting = std::mem::take(&mut flight.waiting);
         let callers = waiting.len() + 1;
+        self.settle_key(id, at, begun, result, has_space, callers);
         for follower in &waiting {
             self.answer(*follower, id, result, callers);
-        }
-        let was_held = self.holds(key, at);
-        if was_held {
-            self.held.remove(&key);
-        }
-        if let Some(next) = self.take_successor(at) {
-            if was_held {
-                self.held.insert(key, Held::Flight(next));
-            }
-        } else if was_held && has_room {
-            self.keep(id, at, begun, result, callers);
         }
         waiting.len()
     }
 
+    /// What calls find by the key of a flight that has ended: its result or the one before it, and its
+    /// successor, or the flight itself while executions of it run.
+    fn settle_key(
+        &mut self,
+        id: CallId,
+        at: FlightId,
+        begun: Millis,
+        result: Outcome,
+        has_space: bool,
+        callers: usize,
+    ) {
+        let key = self.flights[at].key;
+        let successor = self.take_successor(at);
+        let others = !self.flights[at].runs.is_empty();
+        let replaces =
+            self.holds(key, at) && !self.flights[at].is_stale && self.replaces(key, result);
+        if replaces {
+            self.held.entry(key).or_default().result = None;
+        }
+        let is_kept = replaces && has_space;
+        if is_kept {
+            self.keep(id, at, begun, result, callers);
+        }
+        let beside = successor.or(others.then_some(at));
+        match beside {
+            Some(beside) => {
+                if self.holds(key, at) {
+                    self.pass_on(key, Some(beside));
+                }
+                if others {
+                    self.flights[at].is_stale = true;
+                } else {
+                    self.remove(at);
+                }
+            }
+            None => self.remove(at),
+        }
+    }
+
+    /// S70: a value that is shared replaces what is kept; an error replaces an error, and what is over.
+    fn replaces(&self, key: KeyId, result: Outcome) -> bool {
+        let windows = (self.settings.window, self.settings.error_window);
+        let Some(kept) = self.held.get(&key).and_then(|held| held.result.as_ref()) else {
+            return true;
+        };
+        match result {
+            Outcome::Value | Outcome::Passing => true,
+            Outcome::Failed => kept.is_error || self.now >= end_of(kept, windows),
+            Outcome::Private | Outcome::Panicked => false,
+        }
+    }
+
     /// Makes the successor of a flight due, if a call waits for it.
-    pub(crate) fn take_successor(&mut self, ended: FlightId) -> Option<FlightId> {
-        let next = self.flights[ended].successor?;
-        let successor = &mut self.flights[next];
-        if successor.phase != Phase::Pending {
+    fn take_successor(&mut self, ended: FlightId) -> Option<FlightId> {
+        let next = self.pending_after(ended)?;
+        if self.flights[next].waiting.is_empty() {
+            self.flights[next].phase = Phase::Ended;
+            self.leave_chain(next);
             return None;
         }
-        if successor.waiting.is_empty() {
-            successor.phase = Phase::Ended;
-            return None;
-        }
-        successor.next_start = 0;
+        self.flights[next].due_at = 0;
         Some(next)
     }
 
@@ -100,8 +146,8 @@ impl Model {
         self.done(follower, answer);
     }
 
-    /// S8, S18, S40, S47: true if the table has room for this result, for which others may have to go.
-    pub(crate) fn makes_room(&mut self, at: FlightId, begun: Millis, result: Outcome) -> bool {
+    /// S8, S18, S40, S47: true if the table has space for this result, for which others may have to go.
+    fn makes_space(&mut self, at: FlightId, begun: Millis, result: Outcome) -> bool {
         let window = match result {
             Outcome::Value => self.settings.window,
             Outcome::Failed => self.settings.error_window,
@@ -110,26 +156,33 @@ impl Model {
         if self.now >= begun.saturating_add(window) {
             return false;
         }
-        let windows = (self.settings.window, self.settings.error_window);
-        let limit = self.settings.max_retained.unwrap_or(usize::MAX);
-        let is_held = self.holds(self.flights[at].key, at);
-        while self.kept().count() >= limit {
-            let now = self.now;
-            let age = |kept: &(KeyId, Kept)| {
-                (now < end_of(&kept.1, windows), kept.1.start, kept.1.is_error, kept.1.place)
-            };
-            let oldest = self.kept().min_by_key(age).filter(|_| is_held);
-            let Some((key, _)) = oldest else { return false };
-            self.held.remove(&key);
+        let key = self.flights[at].key;
+        let may_keep = self.holds(key, at) && !self.flights[at].is_stale;
+        while self.kept().count() >= self.settings.max_retained.unwrap_or(usize::MAX) {
+            if !may_keep || !self.replaces(key, result) || !self.evict(key) {
+                return false;
+            }
         }
         true
     }
 
+    /// Removes the result of this key, or else one that is over, or else the oldest.
+    fn evict(&mut self, own: KeyId) -> bool {
+        let windows = (self.settings.window, self.settings.error_window);
+        let now = self.now;
+        let age = |(key, kept): &(KeyId, Kept)| {
+            let is_live = now < end_of(kept, windows);
+            (*key != own, is_live, kept.start, kept.is_error, kept.place)
+        };
+        let Some((key, _)) = self.kept().min_by_key(age) else { return false };
+        self.held.entry(key).or_default().result = None;
+        let flight = self.held[&key].flight;
+        self.pass_on(key, flight);
+        true
+    }
+
     pub(crate) fn kept(&self) -> impl Iterator<Item = (KeyId, Kept)> + '_ {
-        self.held.iter().filter_map(|(key, held)| match held {
-            Held::Result(kept) => Some((*key, kept.clone())),
-            Held::Flight(_) => None,
-        })
+        self.held.iter().filter_map(|(key, held)| Some((*key, held.result.clone()?)))
     }
 
     pub(crate) fn keep(
@@ -144,7 +197,7 @@ impl Model {
         let (served, place) = (self.flights[at].served, self.retentions);
         self.retentions += 1;
         let kept = Kept { maker, is_error, start, served, callers, place };
-        self.held.insert(self.flights[at].key, Held::Result(kept));
+        self.held.entry(self.flights[at].key).or_default().result = Some(kept);
     }
 }
 

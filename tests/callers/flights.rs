@@ -26,14 +26,15 @@ pub(crate) struct Flight {
     pub(crate) served: usize,
     /// The executions that run, and when each began.
     pub(crate) runs: Vec<(CallId, Millis)>,
-    pub(crate) begun: usize,
     /// When the latest began, whether it runs or has ended.
     pub(crate) youngest: Millis,
     pub(crate) waiting: Vec<CallId>,
-    /// When one more execution may begin.
-    pub(crate) next_start: Millis,
+    /// Of a successor: when it may begin, if there is room for it.
+    pub(crate) due_at: Millis,
+    /// Of a successor: the flight that is to end before it.
     pub(crate) predecessor: Option<FlightId>,
-    pub(crate) successor: Option<FlightId>,
+    /// A younger flight has ended, so this one takes on no more calls and keeps nothing.
+    pub(crate) is_stale: bool,
 }
 
 impl Flight {
@@ -44,12 +45,11 @@ impl Flight {
             phase: Phase::Pending,
             served: 0,
             runs: Vec::new(),
-            begun: 0,
             youngest: start,
             waiting: Vec::new(),
-            next_start: ENDLESS,
+            due_at: ENDLESS,
             predecessor: None,
-            successor: None,
+            is_stale: false,
         }
     }
 
@@ -80,9 +80,9 @@ pub(crate) struct Kept {
     pub(crate) place: usize,
 }
 
-/// What a call finds by its key.
-#[derive(Clone, Debug)]
-pub(crate) enum Held {
-    Flight(FlightId),
-    Result(Kept),
+/// What a call finds by its key: a result, and a flight that may replace it (S70).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) result: Option<Kept>,
+    pub(crate) flight: Option<FlightId>,
 }

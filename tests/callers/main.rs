@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! script    the steps              strategies; any part of a program is a program
-//! model     expected answers       admission, beginnings, endings, tickets: a file each
+//! model     expected answers       admission, beginnings, endings, chains, tickets: a file each
 //! stage     actual answers         a Group with the same settings, and threads that obey
 //! history   threads at random      each answer is one that some order of the calls allows
 //! ```
@@ -16,6 +16,7 @@
 
 mod admission;
 mod beginnings;
+mod chains;
 mod endings;
 mod flights;
 mod model;
@@ -181,13 +182,16 @@ impl Play {
     /// Follows the choices that the system makes, and waits until it has done what it must.
     fn compare(&mut self) {
         self.model.settle();
-        while let Some((flight, candidates)) = self.model.due() {
+        loop {
+            let due = self.model.due();
+            if due.is_empty() {
+                break;
+            }
             let chosen = self.wait_for(|doing| {
-                let runs = |id: &&CallId| doing.get(id).is_some_and(|doing| *doing == Doing::Runs);
-                candidates.iter().find(runs).copied()
+                due.iter().find(|(_, call)| doing.get(call) == Some(&Doing::Runs)).copied()
             });
-            let chosen =
-                chosen.unwrap_or_else(|| self.fail(&format!("none of {candidates:?} begins")));
+            let (flight, chosen) =
+                chosen.unwrap_or_else(|| self.fail(&format!("none begins: {due:?}")));
             self.model.claim(chosen, flight);
             self.model.settle();
         }

@@ -27,6 +27,9 @@ pub(crate) struct Model {
     /// By the calls that they are for.
     pub(crate) tickets: BTreeMap<CallId, tickets::Held>,
     pub(crate) held: BTreeMap<KeyId, Held>,
+    /// The flights of a key that have executions, or wait for those before them: the oldest first.
+    /// `max_leaders` bounds what runs in a chain (S39).
+    pub(crate) chains: Vec<Vec<FlightId>>,
     pub(crate) retentions: usize,
 }
 
@@ -71,6 +74,7 @@ impl Model {
             threads: Vec::new(),
             tickets: BTreeMap::new(),
             held: BTreeMap::new(),
+            chains: Vec::new(),
             retentions: 0,
         }
     }
@@ -128,10 +132,6 @@ impl Model {
         self.settings.max_requests.unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn holds(&self, key: KeyId, flight: FlightId) -> bool {
-        matches!(self.held.get(&key), Some(Held::Flight(held)) if *held == flight)
-    }
-
     /// The call has its answer. A thread returns with it, and a ticket has it.
     pub(crate) fn done(&mut self, id: CallId, answer: Answer) {
         let call = self.call_mut(id);
@@ -151,12 +151,10 @@ impl Model {
     }
 
     pub(crate) fn forget(&mut self, key: KeyId) -> bool {
+        let Some(Held { result, flight }) = self.held.remove(&key) else { return false };
         let windows = (self.settings.window, self.settings.error_window);
-        match self.held.remove(&key) {
-            Some(Held::Flight(_)) => true,
-            Some(Held::Result(kept)) => self.now < end_of(&kept, windows),
-            None => false,
-        }
+        let is_live = result.is_some_and(|kept| self.now < end_of(&kept, windows));
+        is_live || flight.is_some_and(|flight| !self.flights[flight].is_stale)
     }
 
     pub(crate) fn forget_all(&mut self) -> usize {
