@@ -42,7 +42,7 @@ where
             key: Arc::clone(&self.key),
             function: None,
             duty: Duty::Candidate(Arc::clone(self)),
-            promise: Arc::clone(self.job()),
+            promise: self.job(),
         }
     }
 }
@@ -66,7 +66,7 @@ where
                 key: Arc::clone(&self.key),
                 function: Some(function),
                 duty: Duty::Bypass(self.follower.slot.hash),
-                promise: Arc::clone(self.job()),
+                promise: self.job(),
             };
             // The loss of a rejected job answers its ticket.
             task.submit().ok();

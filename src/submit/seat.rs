@@ -13,7 +13,7 @@ use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
 use crate::submit::function::Function;
-use crate::sync::{Mutex, OnceCell};
+use crate::sync::Mutex;
 use crate::wait::callbacks::Callback;
 use crate::wait::deadlock;
 use crate::wait::seats::{GateSeat, SeatNumbers, SeatStatus, Seats};
@@ -26,7 +26,7 @@ pub(crate) struct Seat<K, V, E> {
     pub(crate) numbers: SeatNumbers,
     function: Mutex<Option<Function<K, V, E>>>,
     /// The promise of its own job, once there is one.
-    job: OnceCell<Arc<Promise<V, E>>>,
+    job: Mutex<Option<Arc<Promise<V, E>>>>,
     /// The promise of a leader's ticket, if the call led before and follows now.
     pub(super) ticket: Option<Arc<Promise<V, E>>>,
 }
@@ -48,7 +48,7 @@ impl<K, V, E> Seat<K, V, E> {
             status: SeatStatus::idle(),
             numbers: SeatNumbers::unique(),
             function: Mutex::new(Some(function)),
-            job: OnceCell::new(),
+            job: Mutex::new(ticket.clone()),
             ticket,
         })
     }
@@ -81,8 +81,8 @@ impl<K, V, E> Seat<K, V, E> {
     }
 
     /// The promise of the seat's own job.
-    pub(crate) fn job(&self) -> &Arc<Promise<V, E>> {
-        self.job.get_or_init(|| self.ticket.clone().unwrap_or_else(Promise::of_job))
+    pub(crate) fn job(&self) -> Arc<Promise<V, E>> {
+        Arc::clone(self.job.lock().get_or_insert_with(Promise::of_job))
     }
 
     /// True if the call waits for its own job, and not for the flight.

@@ -137,15 +137,13 @@ impl<K, V, E> Ticket<K, V, E> {
             self.state = match &self.state {
                 State::Done(answer) => return Some(answer.clone()),
                 State::Job(promise) => State::Done(self.answer_of_job(promise)?),
-                State::Seated(seated) if seated.seat.has_left() => {
-                    State::Job(Arc::clone(seated.seat.job()))
-                }
+                State::Seated(seated) if seated.seat.has_left() => State::Job(seated.seat.job()),
                 State::Seated(seated) => {
                     let seat = &seated.seat;
                     match seat.promise().answer(Role::Follower, self.waited)? {
                         Some(answer) => State::Done(answer),
                         // The outcome is unshareable: its own job runs.
-                        None => State::Job(Arc::clone(seat.job())),
+                        None => State::Job(seat.job()),
                     }
                 }
             };
@@ -158,12 +156,12 @@ impl<K, V, E> Ticket<K, V, E> {
             State::Done(answer) => Some(answer.clone()),
             State::Job(promise) => self.answer_of_job(promise),
             State::Seated(seated) if seated.seat.has_left() => {
-                self.answer_of_job(seated.seat.job())
+                self.answer_of_job(&seated.seat.job())
             }
             State::Seated(seated) => {
                 let seat = &seated.seat;
                 let answer = seat.promise().answer(Role::Follower, self.waited)?;
-                answer.or_else(|| self.answer_of_job(seat.job()))
+                answer.or_else(|| self.answer_of_job(&seat.job()))
             }
         }
     }
