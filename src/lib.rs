@@ -179,6 +179,8 @@
 //! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | no | all of these |
 
+#[doc(hidden)]
+pub mod at_rest;
 mod build;
 mod builder;
 mod coalescer;

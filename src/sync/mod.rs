@@ -45,7 +45,7 @@ pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 pub(crate) use ordinary::*;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
 pub(crate) use plain_time::TimeSource;
-pub(crate) use thread::{Thread, is_panicking, thread_of, unique_number};
+pub(crate) use thread::{Thread, is_panicking, registered_threads, thread_of, unique_number};
 
 /// Returns the present instant. A manual clock counts from one, and a caller's deadline is compared
 /// with one.

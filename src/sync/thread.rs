@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::thread::Thread;
 
-pub(crate) use register::thread_of;
+pub(crate) use register::{registered_threads, thread_of};
 
 /// The calling thread's own state; [`this_thread`](super::this_thread) gives access to it.
 #[derive(Debug)]
@@ -99,6 +99,10 @@ mod register {
     pub(crate) fn thread_of(token: u64) -> Option<Thread> {
         THREADS.lock().get(&token).cloned()
     }
+
+    pub(crate) fn registered_threads() -> usize {
+        THREADS.lock().len()
+    }
 }
 
 /// Empty: the threads of a model share one thread of the system, which has no name to show.
@@ -108,5 +112,27 @@ mod register {
 
     pub(crate) fn thread_of(_: u64) -> Option<std::thread::Thread> {
         None
+    }
+
+    pub(crate) fn registered_threads() -> usize {
+        0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_in_the_register_as_long_as_it_lives() {
+        let (token, id) = std::thread::spawn(|| {
+            let token = ThisThread::new().token();
+            let found = thread_of(token).expect("it is alive");
+            assert_eq!(found.id(), std::thread::current().id());
+            (token, found.id())
+        })
+        .join()
+        .expect("it has looked for itself");
+        assert!(thread_of(token).is_none_or(|thread| thread.id() != id), "it stays for ever");
     }
 }

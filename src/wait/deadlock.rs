@@ -107,6 +107,12 @@ impl Drop for Graph {
     }
 }
 
+/// The numbers of flights and of waits in the graph.
+pub(crate) fn size() -> (usize, usize) {
+    let graph = GRAPH.lock();
+    (graph.flights.len(), graph.waits.len() + graph.outer_waits.len())
+}
+
 /// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
 pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], predecessor: Option<FlightId>) {
     let node = Node { leaders: leaders.to_vec(), predecessor };
