@@ -2,6 +2,7 @@
 
 use crate::key::ToKey;
 
+use crate::engine::alone::Alone;
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
 use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
@@ -9,6 +10,7 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
 use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::waiter::{GraphWait, Waiter};
 use crate::settings::OnDeadlock;
 use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;
@@ -131,10 +133,10 @@ impl<K, V, E> Table<K, V, E> {
         // A submitting thread does not wait here; its ticket does, on whatever thread.
         let me = match call.mode {
             Mode::Submit => None,
-            Mode::Wait | Mode::Try => deadlock::leading_thread(),
+            Mode::Wait | Mode::Try => self.leading_thread(),
         };
         if me.is_some_and(|me| shard.running(id).is_led_by(me)) {
-            return self.refuse_to_wait(shard);
+            return self.refuse_to_wait(shard, call.hash);
         }
         let slot = SlotRef { id, hash: call.hash };
         let now = new.start.unwrap_or(call.entry);
@@ -165,27 +167,38 @@ impl<K, V, E> Table<K, V, E> {
         let flight = self.flight_of(shard, slot.id);
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
         let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
-        let Ok(wait) = entered else { return self.refuse_to_wait(shard) };
+        let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         flight.gate().lock().waiting += 1;
         let admitted = shard.slot_mut(slot.id);
         admitted.admit_a_call(self.rules.max_requests);
         let start = admitted.start;
         shard.tally.count_call();
-        Admission::Follow(Follower { slot, flight, start, callback: 0, wait })
+        let follower = Follower { slot, flight, start, callback: 0 };
+        Admission::Follow(Waiter::new(self, follower, GraphWait::entered(me, wait)))
     }
 
     /// Decides a call whose wait would never end (S41, S42).
     pub(super) fn refuse_to_wait<'t>(
-        &self,
+        &'t self,
         shard: &mut Locked<'_, K, V, E>,
+        hash: ShortHash,
     ) -> Admission<'t, K, V, E> {
         match self.rules.on_deadlock {
-            OnDeadlock::Refuse => refuse(shard, Refusal::WouldDeadlock),
             OnDeadlock::Bypass => {
                 shard.tally.count_call();
                 shard.tally.running += 1;
-                Admission::Bypass
+                Admission::Bypass(Alone::new(self, hash))
             }
+            OnDeadlock::Refuse | OnDeadlock::Ignore => refuse(shard, Refusal::WouldDeadlock),
+        }
+    }
+
+    /// The calling thread, if its waits are looked at for cycles: it leads, and the setting is not
+    /// [`Ignore`](OnDeadlock::Ignore).
+    pub(crate) fn leading_thread(&self) -> Option<ThreadToken> {
+        match self.rules.on_deadlock {
+            OnDeadlock::Ignore => None,
+            OnDeadlock::Refuse | OnDeadlock::Bypass => deadlock::leading_thread(),
         }
     }
 
@@ -217,7 +230,7 @@ impl<K, V, E> Table<K, V, E> {
         hash: ShortHash,
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
-        let leader = this_thread(|me| me.token());
+        let leader = this_thread(|me| me.next_token());
         let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
         shard.link(id);
         shard.tally.count_call();
@@ -255,8 +268,8 @@ impl<V, E> Running<V, E> {
 
     fn is_led_by(&self, me: ThreadToken) -> bool {
         match &self.flight {
-            Some(flight) => flight.gate().lock().leaders.contains(&me),
-            None => self.leader == me,
+            Some(flight) => deadlock::stands_for(me, &flight.gate().lock().leaders),
+            None => deadlock::stands_for(me, &[self.leader]),
         }
     }
 }

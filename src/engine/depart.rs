@@ -17,8 +17,8 @@ impl<K, V, E> Table<K, V, E> {
         drop(removed);
     }
 
-    /// Lets a ticket give its seat up, and counts it as `departure` says. Returns false if the flight
-    /// has ended: then the ticket has been counted as a follower.
+    /// Lets a call leave, and counts it as `departure` says. Returns false if the flight has ended:
+    /// then the call has been counted as a follower.
     pub(crate) fn give_up(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
         let mut shard = self.shard(follower.slot.hash).lock();
         let gate = follower.flight.gate();
@@ -27,9 +27,10 @@ impl<K, V, E> Table<K, V, E> {
         }
         let callback = gate.leave(follower.callback);
         shard.tally.count_departure(departure);
+        let removed = gate.close_deserted().then(|| shard.remove(follower.slot.id));
         drop(shard);
-        // Its captures are the user's: dropped after the lock.
-        drop(callback);
+        // Keys and captures are the user's: dropped after the lock.
+        drop((callback, removed));
         true
     }
 }

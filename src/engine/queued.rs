@@ -20,9 +20,6 @@ use crate::engine::table::Table;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
 
-/// No thread has this token.
-const NO_THREAD: ThreadToken = 0;
-
 /// An [`Execution`] without the table. Its owner must end it.
 #[must_use = "its flight does not end without it"]
 pub(crate) struct Queued<V, E> {
@@ -41,7 +38,7 @@ impl<K, V, E> Execution<'_, K, V, E> {
         drop(shard);
         // It goes on as the value that is built here.
         let Self { slot, start, .. } = *ManuallyDrop::new(self);
-        Queued { slot, start, leader: NO_THREAD, flight }
+        Queued { slot, start, leader: ThreadToken::NONE, flight }
     }
 }
 

@@ -43,7 +43,6 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(follower.slot.hash).lock();
         let gate = follower.flight.gate();
         let execution = self.claim(&mut shard, gate, follower.slot, || now)?;
-        gate.end_wait(execution.leader);
         let callback = gate.leave(follower.callback);
         drop(shard);
         // Its captures are the user's: dropped after the lock.
@@ -58,7 +57,7 @@ impl<K, V, E> Table<K, V, E> {
         slot: SlotRef,
         now: impl FnOnce() -> Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
-        let leader = this_thread(|me| me.token());
+        let leader = this_thread(|me| me.next_token());
         let (begun, now) = gate.claim(leader, now, |begun, now| self.next_start(now, begun))?;
         shard.tally.running += 1;
         if begun > 1 {

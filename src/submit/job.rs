@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::coalescer::Load;
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
+use crate::engine::observed::RunOf;
 use crate::engine::promise::Promise;
 use crate::engine::queued::Queued;
 use crate::engine::slot::ShortHash;
 use crate::engine::slot::SlotRef;
 use crate::execute::{attempt, run_observed};
 use crate::executor::{Job, Rejected, Run, spawn_unwinds};
-use crate::observe::SlowReport;
-use crate::sync::this_thread;
+use crate::observe::{Origin, SlowReport};
 use crate::wait::callbacks::{Callbacks, contain};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
@@ -32,6 +32,8 @@ pub(crate) struct Task<K, V, E> {
     pub(crate) key: Arc<K>,
     pub(crate) function: Option<Function<K, V, E>>,
     pub(crate) duty: Duty<V, E>,
+    /// The span that asked for the run.
+    pub(crate) origin: Origin,
     /// The promise that the ticket waits at.
     pub(crate) promise: Arc<Promise<V, E>>,
 }
@@ -61,8 +63,8 @@ where
 
 impl<K, V, E> Run for Task<K, V, E> {
     fn run(mut self: Box<Self>) {
-        let me = this_thread(|me| me.token());
         let leading = deadlock::lead();
+        let me = leading.token();
         let core = Arc::clone(&self.core);
         if let Duty::Flight(queued) = &mut self.duty {
             queued.begin(&core.table, me);
@@ -71,7 +73,9 @@ impl<K, V, E> Run for Task<K, V, E> {
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let function = self.function.take().expect("a job runs once");
         let key = Arc::clone(&self.key);
-        let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
+        let gate = Some(&self.promise.gate);
+        let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
+        let (completion, run) = run_observed(&core.table, run, || {
             attempt(core.share_if.as_deref(), start, || function.run(&key))
         });
         drop(leading);

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::execute::answer_of;
 use crate::group::Group;
 use crate::key::ToKey;
+use crate::observe::Origin;
 use crate::submit::job::{Duty, Function, Task};
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
@@ -182,14 +183,15 @@ where
             drop(leading);
             lead(any(), owned, execution, function)
         }
-        Admission::Follow(follower) => {
+        Admission::Follow(waiter) => {
             // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);
+            let follower = waiter.into_seat();
             let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
             let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
+        Admission::Bypass(_) | Admission::Refused(_) | Admission::Vacant => {
             unreachable!("a call with a key of its own that waits for nothing is not refused")
         }
     }
@@ -215,6 +217,7 @@ where
         key: Arc::clone(&key),
         function: Some(function),
         duty: Duty::Flight(queued),
+        origin: Origin::here(),
         promise: Arc::clone(&promise),
     };
     task.submit().map_err(|_| Error::Rejected)?;

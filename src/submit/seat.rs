@@ -12,6 +12,8 @@ use crate::core::AnyCore;
 use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
+use crate::engine::waiter::GraphWait;
+use crate::observe::Origin;
 use crate::submit::job::{Duty, Function, Task};
 use crate::sync::{Mutex, unique_number};
 use crate::wait::deadlock;
@@ -21,6 +23,8 @@ pub(crate) struct Seat<K, V, E> {
     pub(crate) key: Arc<K>,
     pub(crate) follower: Follower<V, E>,
     function: Mutex<Option<Function<K, V, E>>>,
+    /// The span that submitted the call.
+    pub(crate) origin: Origin,
     /// The promise of its own job, which runs if the outcome is unshareable. `None` without
     /// `share_if` and `share_with`.
     job: Option<Arc<Promise<V, E>>>,
@@ -42,7 +46,8 @@ where
         let job = core.share_if.is_some().then(Promise::of_job);
         let function = Mutex::new(Some(function));
         let follower = Follower { callback: unique_number(), ..follower };
-        let seat = Arc::new(Self { core, key, follower, function, job });
+        let origin = Origin::here();
+        let seat = Arc::new(Self { core, key, follower, function, origin, job });
         if seat.job.is_some() {
             let at_the_end = Arc::clone(&seat);
             let gate = seat.follower.flight.gate();
@@ -68,6 +73,7 @@ where
             key: Arc::clone(&self.key),
             function: Some(function),
             duty: Duty::Bypass(self.follower.slot.hash),
+            origin: self.origin.clone(),
             promise: Arc::clone(self.job()),
         };
         // The drop of a rejected job answers its ticket.
@@ -92,13 +98,11 @@ impl<K, V, E> Seat<K, V, E> {
 
     /// Enters this thread's wait into the wait-for graph, if this thread leads a flight and the
     /// outcome is not there yet (S42).
-    pub(crate) fn enter_wait(&self) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
-        let Some(me) = deadlock::leading_thread() else { return Ok(None) };
-        // A flight enters the graph under its shard's lock.
-        let shard = self.core.table.shard(self.follower.slot.hash).lock();
-        let entered = self.follower.flight.gate().enter_wait(me);
-        drop(shard);
-        entered
+    pub(crate) fn enter_wait(&self) -> Result<GraphWait, deadlock::Cycle> {
+        let table = &self.core.table;
+        let mut graph = GraphWait::outside(table.leading_thread());
+        graph.enter(table, &self.follower)?;
+        Ok(graph)
     }
 }
 

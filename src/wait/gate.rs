@@ -316,13 +316,6 @@ impl Gate {
         (state.phase == Phase::Closed).then_some(state.waiting + 1)
     }
 
-    /// Ends the wait of a follower that has claimed an execution, and leads now.
-    pub(crate) fn end_wait(&self, me: ThreadToken) {
-        if self.state.lock().in_graph {
-            deadlock::end_wait(me, self.id);
-        }
-    }
-
     /// Lets a call stop waiting, and returns its callback. Under the shard's lock, so that the flight
     /// does not end at the same time.
     #[must_use = "its captures are the user's: drop it after the locks are released"]
