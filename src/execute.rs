@@ -34,7 +34,6 @@ use crate::outcome::Role;
 use crate::share::{ShareRule, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
 
 /// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
@@ -141,9 +140,7 @@ where
             Admission::Bypass(alone) => self.run_alone(alone, work, 0),
             Admission::Claim(execution) => {
                 // This thread already counts as the leader while its hook runs (S41).
-                let leading = deadlock::lead();
                 self.table.report_slow_on_arrival(&self.call);
-                drop(leading);
                 self.lead(execution, work, key, 0)
             }
             Admission::Refused(refusal) => {
@@ -165,11 +162,9 @@ where
         key: Option<Arc<K>>,
         waited: Nanos,
     ) -> Answer<V, E> {
-        let leading = deadlock::lead();
         let slot = Some(execution.slot);
         let (completion, run) =
             run_observed(self.table, RunOf::call(slot), || self.run(work, key, execution.start));
-        drop(leading);
         let callers = match self.table.reports_slow() {
             true => self.end_and_report(execution, &completion),
             false => execution.end(&completion),
@@ -253,9 +248,7 @@ where
             CallEnd::Claimed(execution) => {
                 let waited = execution.start.saturating_sub(since);
                 // This thread already counts as the leader while a listener runs (S41).
-                let leading = deadlock::lead();
                 table.record_wait(wait, WaitEnd::Led, || waited);
-                drop(leading);
                 self.lead(execution, work, None, waited)
             }
         }

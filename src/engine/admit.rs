@@ -87,9 +87,9 @@ impl<K, V, E> Table<K, V, E> {
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
         let mut neighbour = None;
-        // Declared out here, so that they end well if a destructor in `deferred` panics: an execution
-        // is abandoned then.
-        let (admission, _leading);
+        // Declared out here, so that it ends well if a destructor in `deferred` panics: an execution
+        // is abandoned then. A destructor may call this group: to it, this thread leads already (S41).
+        let admission;
         {
             // Dropped at the end of this block, after the lock is released.
             let mut deferred = Deferred::new();
@@ -104,8 +104,6 @@ impl<K, V, E> Table<K, V, E> {
                 neighbour = shard.next_neighbour(own, self.number_of_shards());
             }
             drop(shard);
-            // A destructor may call this group: to it, this thread leads the flight already (S41).
-            _leading = leads.then(deadlock::lead);
         }
         if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
             self.expire_in(neighbour, execution.start);
@@ -230,7 +228,7 @@ impl<K, V, E> Table<K, V, E> {
         hash: ShortHash,
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
-        let leader = this_thread(|me| me.next_token());
+        let leader = this_thread(|me| me.descend());
         let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
         shard.link(id);
         shard.tally.count_call();

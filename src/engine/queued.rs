@@ -32,6 +32,7 @@ pub(crate) struct Queued<V, E> {
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Takes the execution off this thread, which does not lead it any more.
     pub(crate) fn queue(self) -> Queued<V, E> {
+        self.leave_thread();
         let mut shard = self.table.shard(self.slot.hash).lock();
         let flight = self.table.flight_of(&mut shard, self.slot.id);
         flight.gate().lose_leader(self.leader);

@@ -59,6 +59,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Option<Execution<'t, K, V, E>> {
         let leader = this_thread(|me| me.next_token());
         let (begun, now) = gate.claim(leader, now, |begun, now| self.next_start(now, begun))?;
+        this_thread(|me| me.descend());
         shard.tally.running += 1;
         if begun > 1 {
             shard.tally.takeovers += 1;

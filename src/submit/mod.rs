@@ -30,7 +30,6 @@ use crate::submit::seat::Seat;
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
 use crate::wait::clock::FOREVER;
-use crate::wait::deadlock;
 
 impl<K, V, E, S> Group<K, V, E, S>
 where
@@ -178,9 +177,7 @@ where
         Admission::Lead(execution) => lead(any(), owned, execution, function),
         Admission::Claim(execution) => {
             // A hook that calls this key must see that this thread leads the flight (S41).
-            let leading = deadlock::lead();
             table.report_slow_on_arrival(&call);
-            drop(leading);
             lead(any(), owned, execution, function)
         }
         Admission::Follow(waiter) => {

@@ -34,7 +34,7 @@ use crate::submit::job::{Duty, Function, Task};
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock::{self, Cycle};
+use crate::wait::deadlock::Cycle;
 use crate::wait::gate::{Gate, Standing, Woken};
 
 impl<K, V, E> Ticket<K, V, E>
@@ -91,9 +91,7 @@ where
             Awaited::Claimed(execution) => {
                 let (function, origin) = self.leave_seat();
                 // A listener that calls this key must see that this thread leads the flight (S41).
-                let leading = deadlock::lead();
                 table.record_wait(observed, WaitEnd::Led, || waited);
-                drop(leading);
                 self.take_over(core, execution, function, origin);
                 Ok(())
             }

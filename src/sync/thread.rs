@@ -81,6 +81,7 @@ impl ThisThread {
     }
 
     #[cold]
+    #[inline(never)]
     fn assign_number(&self) -> ThreadToken {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -103,12 +104,14 @@ impl ThisThread {
     #[inline]
     pub(crate) fn ascend(&self, from: ThreadToken) {
         match self.token.get() == from.0 {
-            true => self.token.set(from.0 - 1),
+            true => self.token.set(self.token.get() - 1),
             false => self.ascend_out_of_order(from),
         }
     }
 
+    /// Ends an execution that is not the innermost one of this thread, or is none of it.
     #[cold]
+    #[inline(never)]
     fn ascend_out_of_order(&self, from: ThreadToken) {
         match ThreadToken(self.token.get()).is_of(from) {
             true => self.ascend_by(1),
