@@ -30,6 +30,6 @@ impl<'t, K, V, E> Alone<'t, K, V, E> {
 
 impl<K, V, E> Drop for Alone<'_, K, V, E> {
     fn drop(&mut self) {
-        self.table.end_bypass(self.hash, &Completion::abandoned(0));
+        self.table.lose_bypass(self.hash);
     }
 }

@@ -91,4 +91,5 @@ pub(crate) enum Admission<'t, K, V, E> {
 pub(crate) enum Refusal {
     WouldBlock,
     WouldDeadlock,
+    Overloaded,
 }

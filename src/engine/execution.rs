@@ -9,7 +9,7 @@ use crate::sync::this_thread;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
 
-/// The right and the obligation to end one execution. Dropped without a completion it is abandoned.
+/// The right and the obligation to end one execution. Dropped without a completion it is lost.
 ///
 /// It marks its thread as the leader for as long as it lives, or until it is queued for another thread.
 /// It can end on another thread than it began on, where a runtime moves calls between threads.
@@ -43,6 +43,6 @@ impl<K, V, E> Execution<'_, K, V, E> {
 impl<K, V, E> Drop for Execution<'_, K, V, E> {
     fn drop(&mut self) {
         self.leave_thread();
-        self.table.end(self, &Completion::abandoned(self.start));
+        self.table.lose(self);
     }
 }

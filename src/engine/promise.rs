@@ -27,7 +27,7 @@ impl<V, E> Promise<V, E> {
 
     /// A promise of one job, which no thread runs yet.
     pub(crate) fn of_job() -> Arc<Self> {
-        Arc::new(Self::new(Gate::new_queued()))
+        Arc::new(Self::new(Gate::new_of_job()))
     }
 
     /// Sets the completion. Called before the gate closes, since a call that finds the gate closed

@@ -19,8 +19,8 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::{Locked, Table};
 use crate::observe::SlowReport;
-use crate::wait::callbacks::contain;
 use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::contain::contain;
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate_state::Phase;
 

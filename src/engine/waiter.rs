@@ -25,7 +25,8 @@ use crate::outcome::Role;
 use crate::settings::OnDeadlock;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::{Cycle, ThreadToken, Wait};
-use crate::wait::gate::{Standing, Woken};
+use crate::wait::gate::Woken;
+use crate::wait::seats::Standing;
 
 /// The deadline of a look at a gate that is closed.
 const AT_ONCE: Nanos = 0;
@@ -37,8 +38,6 @@ pub(crate) struct Follower<V, E> {
     pub(crate) flight: Arc<Flight<V, E>>,
     /// When its flight started.
     pub(crate) start: Nanos,
-    /// The number of this follower's callback at the gate, or 0.
-    pub(crate) callback: u64,
 }
 
 /// A follower that waits on its own thread. Its drop leaves the flight, and counts the call as refused:
@@ -83,8 +82,8 @@ impl<'t, K, V, E> Waiter<'t, K, V, E> {
     /// Turns the call into one that waits with a ticket, which takes over its place.
     pub(crate) fn into_seat(mut self) -> Follower<V, E> {
         self.counts = false;
-        let Follower { slot, start, callback, .. } = self.follower;
-        Follower { slot, start, callback, flight: Arc::clone(&self.follower.flight) }
+        let Follower { slot, start, .. } = self.follower;
+        Follower { slot, start, flight: Arc::clone(&self.follower.flight) }
     }
 
     /// Waits with the followers, and leaves the flight in one of the ways of [`CallEnd`].
@@ -101,6 +100,7 @@ impl<'t, K, V, E> Waiter<'t, K, V, E> {
                     self.table.time_out(&self.follower);
                     return CallEnd::TimedOut;
                 }
+                Awaited::MayTry => unreachable!("a call with a thread claims"),
                 Awaited::Claimed(execution) => {
                     // The claim has taken the call from those that wait.
                     self.counts = false;
@@ -120,7 +120,7 @@ impl<'t, K, V, E> Waiter<'t, K, V, E> {
     fn refuse(&mut self) -> Option<CallEnd<'t, K, V, E>> {
         let bypasses = self.table.rules.on_deadlock == OnDeadlock::Bypass;
         let departure = if bypasses { Departure::Bypassed } else { Departure::Refused };
-        if !self.table.give_up(&self.follower, departure) {
+        if !self.table.leave(&self.follower, departure) {
             return None;
         }
         self.counts = false;
@@ -149,13 +149,11 @@ impl<K, V, E> Drop for Waiter<'_, K, V, E> {
         if !self.counts {
             return;
         }
-        let gate = self.follower.flight.gate();
-        if self.table.give_up(&self.follower, Departure::Refused) {
-            // It may be the one that was notified of a start that is due.
-            return gate.notify_one();
+        if self.table.leave(&self.follower, Departure::Refused) {
+            return;
         }
         // The flight has ended, and counts this call. It does its part of the notifying.
-        gate.wait(&self.table.clock, AT_ONCE, Standing::Seat);
+        self.follower.flight.gate().wait(&self.table.clock, AT_ONCE, Standing::Job);
         drop(self.end());
     }
 }
@@ -210,6 +208,8 @@ pub(crate) enum Awaited<'t, K, V, E> {
     TimedOut,
     /// The follower leads one more execution.
     Claimed(Execution<'t, K, V, E>),
+    /// The job of its ticket is to begin one more execution, or has left the seat.
+    MayTry,
     /// The wait would never end. The follower still counts as waiting.
     WouldDeadlock,
 }
@@ -222,13 +222,13 @@ pub(crate) fn await_flight<'t, K, V, E>(
     follower: &Follower<V, E>,
     graph: &mut GraphWait,
     deadline: Nanos,
-    standing: Standing,
+    standing: Standing<'_>,
 ) -> Awaited<'t, K, V, E> {
     loop {
         let gate = follower.flight.gate();
         if graph.enter(table, follower).is_err() {
             // It may be the one that was notified of a start that is due.
-            gate.notify_one();
+            gate.notify_all();
             return Awaited::WouldDeadlock;
         }
         let woken = gate.wait(&table.clock, deadline, standing);
@@ -237,6 +237,8 @@ pub(crate) fn await_flight<'t, K, V, E>(
             Woken::Closed { callers } => return Awaited::Ended { callers },
             Woken::TimedOut => return Awaited::TimedOut,
             Woken::Slow => table.report_slow_as_follower(follower),
+            Woken::Left => return Awaited::MayTry,
+            Woken::MayStart if matches!(standing, Standing::Seat(_)) => return Awaited::MayTry,
             Woken::MayStart => {
                 if let Some(execution) = table.claim_as_follower(follower) {
                     return Awaited::Claimed(execution);

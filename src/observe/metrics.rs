@@ -64,8 +64,8 @@ use ::metrics::{
 
 use crate::stats::Stats;
 use crate::sync::{Mutex, OnceCell};
-use crate::wait::callbacks::contain;
 use crate::wait::clock::{Clock, Nanos};
+use crate::wait::contain::contain;
 
 /// The label of coalescers without a name.
 const UNNAMED: &str = "unnamed";

@@ -6,6 +6,7 @@
 //!
 //! [`Builder`]: crate::Builder
 
+mod limits;
 mod setters;
 
 use std::time::Duration;
@@ -176,6 +177,7 @@ table! {
     max_join_age: Option<Duration> = None;
     leader_timeout: Option<Duration> = None;
     max_leaders: usize = 2;
+    max_followers: Option<usize> = None;
     max_wait: Option<Duration> = None;
     max_retained: Option<u64> = None;
     on_deadlock: OnDeadlock = OnDeadlock::Refuse;
@@ -227,5 +229,22 @@ impl Settings {
     #[must_use]
     pub fn get_max_retained(&self) -> Option<usize> {
         self.max_retained.map(|max| usize::try_from(max).unwrap_or(usize::MAX))
+    }
+
+    /// The bound on the wait of a call that these settings have, if they have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Settings;
+    ///
+    /// assert_eq!(Settings::new().get_max_wait(), None);
+    /// let bounded = Settings::new().max_wait(Duration::from_secs(5));
+    /// assert_eq!(bounded.get_max_wait(), Some(Duration::from_secs(5)));
+    /// ```
+    #[must_use]
+    pub fn get_max_wait(&self) -> Option<Duration> {
+        self.max_wait
     }
 }

@@ -3,7 +3,10 @@
 //! The engine admits it like any other call. A leader submits a job, a follower takes a seat, and a
 //! hit has its answer at once. None of them waits.
 
+pub(crate) mod function;
+mod hand_over;
 pub(crate) mod job;
+mod own_job;
 #[cfg(feature = "channel")]
 mod receiver;
 pub(crate) mod seat;
@@ -25,7 +28,8 @@ use crate::execute::answer_of;
 use crate::group::Group;
 use crate::key::ToKey;
 use crate::observe::Origin;
-use crate::submit::job::{Duty, Function, Task};
+use crate::submit::function::Function;
+use crate::submit::job::{Duty, Task};
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
@@ -175,21 +179,18 @@ where
     };
     match table.admit(entry, &call, &mut new) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
-        Admission::Claim(execution) => {
-            // A hook that calls this key must see that this thread leads the flight (S41).
-            table.report_slow_on_arrival(&call);
-            lead(any(), owned, execution, function)
-        }
         Admission::Follow(waiter) => {
             // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);
             let follower = waiter.into_seat();
             let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
             let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
+            let seated = seated.map_err(|_| Error::Rejected)?;
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Bypass(_) | Admission::Refused(_) | Admission::Vacant => {
-            unreachable!("a call with a key of its own that waits for nothing is not refused")
+        Admission::Refused(_) => Err(Error::Overloaded),
+        Admission::Claim(_) | Admission::Bypass(_) | Admission::Vacant => {
+            unreachable!("a call with a key of its own that waits for nothing follows or leads")
         }
     }
 }

@@ -20,22 +20,22 @@ use std::sync::Arc;
 use crate::core::{AnyCore, Patience};
 use crate::engine::alone::Alone;
 use crate::engine::answer::Answer;
-use crate::engine::execution::Execution;
 use crate::engine::observed::RunOf;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
 use crate::engine::waiter::{Awaited, await_flight};
 use crate::error::Error;
 use crate::execute::{answer_to_leader, attempt, run_observed};
-use crate::observe::{Origin, WaitEnd};
+use crate::observe::WaitEnd;
 use crate::outcome::Role;
 use crate::settings::OnDeadlock;
-use crate::submit::job::{Duty, Function, Task};
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
+use crate::sync::unique_number;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::Cycle;
-use crate::wait::gate::{Gate, Standing, Woken};
+use crate::wait::gate::{Gate, Woken};
+use crate::wait::seats::Standing;
 
 impl<K, V, E> Ticket<K, V, E>
 where
@@ -71,7 +71,8 @@ where
         let (table, follower) = (&core.table, &seated.seat.follower);
         let since = table.clock.now();
         let observed = table.begin_wait(follower, &mut graph);
-        let awaited = await_flight(table, follower, &mut graph, deadline, Standing::Seat);
+        let standing = Standing::Seat(&seated.seat.status);
+        let awaited = await_flight(table, follower, &mut graph, deadline, standing);
         let waited = table.clock.now().saturating_sub(since);
         self.waited += waited;
         match awaited {
@@ -88,26 +89,26 @@ where
                 table.record_wait(observed, WaitEnd::Refused, || waited);
                 self.refuse_to_wait()
             }
-            Awaited::Claimed(execution) => {
-                let (function, origin) = self.leave_seat();
-                // A listener that calls this key must see that this thread leads the flight (S41).
+            Awaited::Claimed(_) => unreachable!("a ticket claims when its job begins"),
+            Awaited::MayTry => {
                 table.record_wait(observed, WaitEnd::Led, || waited);
-                self.take_over(core, execution, function, origin);
-                Ok(())
+                self.try_to_lead()
             }
         }
     }
 
-    /// Leaves the seat of a call that has claimed an execution. Returns the function to run.
-    fn leave_seat(&mut self) -> (Function<K, V, E>, Origin) {
-        let State::Seated(seated) = &mut self.state else {
-            unreachable!("only a call with a seat claims")
-        };
-        seated.has_claimed();
-        let (function, origin) = (seated.seat.take_function(), seated.seat.origin.clone());
-        // The answer of the ticket if a listener panics before the job exists.
-        self.state = State::Done(Err(Error::Abandoned));
-        (function.expect("no other call takes it while the flight goes on"), origin)
+    /// Hands the job of this ticket over, if an execution is due: it begins one when it runs.
+    fn try_to_lead(&mut self) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        let seat = &seated.seat;
+        if !self.core.table.try_seat(&seat.follower, &seat.status) {
+            return Ok(());
+        }
+        if seat.candidate().submit().is_err() {
+            self.state = State::Done(Err(Error::Rejected));
+            return Err(Error::Rejected);
+        }
+        Ok(())
     }
 
     /// Refuses a wait that would never end (S42). With `Bypass`, the call runs its own function on
@@ -126,38 +127,15 @@ where
         let function = function.expect("no other call takes it while the flight goes on");
         // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
+        let (table, sharing) = (&self.core.table, &self.core.sharing);
         let start = table.clock.coarse_now();
         let run = RunOf { slot: None, origin: Some(&origin), job: None };
         let (completion, run) =
-            run_observed(table, run, || attempt(share_rule, start, || function.run(&self.key)));
+            run_observed(table, run, || attempt(sharing, start, || function.run(&self.key)));
         let callers = alone.end(&completion);
         table.record_run(run, callers);
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));
         Ok(())
-    }
-
-    /// Submits a job for the execution that this call has claimed (S36).
-    fn take_over(
-        &mut self,
-        core: &Arc<AnyCore<K, V, E>>,
-        execution: Execution<'_, K, V, E>,
-        function: Function<K, V, E>,
-        origin: Origin,
-    ) {
-        let promise = Promise::of_job();
-        let task = Task {
-            core: Arc::clone(core),
-            key: Arc::clone(&self.key),
-            function: Some(function),
-            duty: Duty::Flight(execution.queue()),
-            origin,
-            promise: Arc::clone(&promise),
-        };
-        self.state = State::Job(promise);
-        if task.submit().is_err() {
-            self.state = State::Done(Err(Error::Rejected));
-        }
     }
 }
 
@@ -168,12 +146,13 @@ impl<K, V, E> Ticket<K, V, E> {
             self.state = match &self.state {
                 State::Done(answer) => return Some(answer.clone()),
                 State::Job(promise) => State::Done(self.answer_of_job(promise)?),
+                State::Seated(seated) if seated.seat.has_left() => State::Job(seated.seat.job()),
                 State::Seated(seated) => {
                     let seat = &seated.seat;
                     match seat.promise().answer(Role::Follower, self.waited)? {
                         Some(answer) => State::Done(answer),
                         // The outcome is unshareable: its own job runs.
-                        None => State::Job(Arc::clone(seat.job())),
+                        None => State::Job(seat.job()),
                     }
                 }
             };
@@ -185,10 +164,13 @@ impl<K, V, E> Ticket<K, V, E> {
         match &self.state {
             State::Done(answer) => Some(answer.clone()),
             State::Job(promise) => self.answer_of_job(promise),
+            State::Seated(seated) if seated.seat.has_left() => {
+                self.answer_of_job(&seated.seat.job())
+            }
             State::Seated(seated) => {
                 let seat = &seated.seat;
                 let answer = seat.promise().answer(Role::Follower, self.waited)?;
-                answer.or_else(|| self.answer_of_job(seat.job()))
+                answer.or_else(|| self.answer_of_job(&seat.job()))
             }
         }
     }
@@ -213,12 +195,14 @@ impl<K, V, E> Ticket<K, V, E> {
         let observed = table.begin_job_wait(gate, self.flight_gate(), &mut wait);
         let mut await_job = || {
             wait = wait.take().map_or_else(enter, |wait| Ok(Some(wait)))?;
-            let woken = gate.wait(&table.clock, deadline, Standing::Seat);
+            let woken = gate.wait(&table.clock, deadline, Standing::Job);
             drop(wait.take());
             Ok::<_, Cycle>(woken)
         };
         let end = match await_job() {
-            Ok(Woken::Closed { .. } | Woken::MayStart | Woken::Slow) => WaitEnd::Answered,
+            Ok(Woken::Closed { .. } | Woken::MayStart | Woken::Left | Woken::Slow) => {
+                WaitEnd::Answered
+            }
             Ok(Woken::TimedOut) => WaitEnd::TimedOut,
             Err(Cycle) => WaitEnd::Refused,
         };
@@ -239,10 +223,12 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 
     /// The gate at which a ticket without an answer waits.
-    pub(super) fn gate(&self) -> &Arc<Gate> {
+    pub(super) fn gate(&self) -> (Arc<Gate>, u64) {
         match &self.state {
-            State::Seated(seated) => &seated.seat.promise().gate,
-            State::Job(promise) => &promise.gate,
+            State::Seated(seated) => {
+                (Arc::clone(&seated.seat.promise().gate), seated.seat.numbers.done)
+            }
+            State::Job(promise) => (Arc::clone(&promise.gate), unique_number()),
             State::Done(_) => unreachable!("there was no answer"),
         }
     }

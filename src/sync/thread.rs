@@ -1,5 +1,4 @@
-//! The state of a thread as the library sees it: its number, the flights that it leads, the
-//! executors that it is inside of.
+//! The state of a thread as the library sees it: its number, and the flights that it leads.
 
 use std::cell::Cell;
 use std::fmt;
@@ -59,12 +58,11 @@ pub(crate) struct ThisThread {
     token: Cell<u64>,
     /// How many leads of other threads it works for, one nested in the other.
     helping: Cell<u64>,
-    spawning: Cell<u64>,
 }
 
 impl ThisThread {
     pub(super) const fn new() -> Self {
-        Self { token: Cell::new(0), helping: Cell::new(0), spawning: Cell::new(0) }
+        Self { token: Cell::new(0), helping: Cell::new(0) }
     }
 
     /// Returns where this thread is now.
@@ -143,16 +141,6 @@ impl ThisThread {
 
     pub(crate) fn set_helping(&self, helping: u64) {
         self.helping.set(helping);
-    }
-
-    /// Returns how many calls of [`Executor::spawn`](crate::Executor::spawn) this thread is inside
-    /// of, one nested in the other.
-    pub(crate) fn spawning(&self) -> u64 {
-        self.spawning.get()
-    }
-
-    pub(crate) fn set_spawning(&self, spawning: u64) {
-        self.spawning.set(spawning);
     }
 }
 

@@ -1,15 +1,35 @@
-//! Functions to call when a gate closes, and the containment of panics in user code.
+//! Functions to call when a gate closes.
 //!
 //! A thread that waits is notified. A call that waits without a thread is called back: a receiver's
 //! sender, a follower's own job. The list lies under the gate's lock. The thread that closes the gate
 //! takes the list out, and runs it after it has released all locks.
 
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::contain::contain;
+use super::seats::GateSeat;
 
 /// Runs once, under no lock.
-pub(crate) type Callback = Box<dyn FnOnce() + Send>;
+pub(crate) enum Callback {
+    /// Of a receiver, or of the user.
+    Function(Box<dyn FnOnce() + Send>),
+    /// Of a ticket that follows. It may also be asked to begin the flight.
+    Seat(Arc<dyn GateSeat>),
+}
+
+impl Callback {
+    pub(crate) fn function(function: impl FnOnce() + Send + 'static) -> Self {
+        Self::Function(Box::new(function))
+    }
+
+    pub(crate) fn call(self) {
+        match self {
+            Self::Function(function) => function(),
+            Self::Seat(seat) => seat.flight_has_ended(),
+        }
+    }
+}
 
 /// The callbacks of one gate, each with the number that its owner removes it by.
 #[derive(Default)]
@@ -32,20 +52,20 @@ impl Callbacks {
         Some(self.0.swap_remove(index).1)
     }
 
+    /// The first seat that waits and does not try to begin the flight.
+    pub(super) fn idle_seat(&self) -> Option<Arc<dyn GateSeat>> {
+        self.0.iter().find_map(|(_, callback)| match callback {
+            Callback::Seat(seat) if seat.status().is_idle() => Some(Arc::clone(seat)),
+            Callback::Seat(_) | Callback::Function(_) => None,
+        })
+    }
+
     /// Runs the callbacks. Each runs user code. A panic there concerns that callback alone, since the
     /// outcome is published already (S24), and the panic hook has reported it.
     pub(crate) fn run(self) {
         for (_, callback) in self.0 {
-            contain(callback);
+            contain(|| callback.call());
         }
-    }
-}
-
-/// Runs user code whose panic ends here, after the panic hook has reported it. The payload is the
-/// user's too, and its destructor may panic a second time.
-pub(crate) fn contain(code: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
     }
 }
 

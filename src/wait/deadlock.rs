@@ -50,6 +50,20 @@ pub(crate) fn add_leader(flight: FlightId, leader: ThreadToken) {
     }
 }
 
+/// Lets the flight `from` depend on the flight `on`, unless a thread that waits for `from` would wait
+/// for itself then.
+pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
+    let mut graph = GRAPH.lock();
+    let mut waiters = graph.waits.iter().filter(|(_, flight)| **flight == from);
+    if waiters.any(|(thread, _)| graph.depends_on(on, *thread)) {
+        return Err(Cycle);
+    }
+    if let Some(node) = graph.flights.get_mut(&from) {
+        node.predecessor = Some(on);
+    }
+    Ok(())
+}
+
 /// Removes an execution from the leaders of a flight that has not ended. The thread stays a leader if
 /// it runs another execution of the same flight.
 pub(crate) fn remove_leader(flight: FlightId, leader: ThreadToken) {
@@ -63,7 +77,7 @@ pub(crate) fn remove_leader(flight: FlightId, leader: ThreadToken) {
 /// Enters a wait of `thread` for `flight`, or refuses it because it would never end.
 pub(crate) fn wait(thread: ThreadToken, flight: FlightId) -> Result<Wait, Cycle> {
     let mut graph = GRAPH.lock();
-    if graph.depends_on(flight, thread) {
+    if graph.depends_on(flight, thread.number()) {
         return Err(Cycle);
     }
     let other = graph.waits.insert(thread.number(), flight);

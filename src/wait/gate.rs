@@ -26,6 +26,7 @@ use super::clock::{Clock, FOREVER, Nanos};
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate_state::{AT_ONCE, GateState, Phase};
 use super::manual_clock::Alarm;
+use super::seats::Standing;
 use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
 
 #[derive(Debug)]
@@ -35,15 +36,6 @@ pub(crate) struct Gate {
     condvar: Condvar,
 }
 
-/// How a call counts as waiting at a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// For as long as its thread waits.
-    Call,
-    /// For as long as its ticket lives.
-    Seat,
-}
-
 /// Why a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
@@ -51,6 +43,8 @@ pub(crate) enum Woken {
     Closed { callers: usize },
     /// An execution is due, for the first call that claims it.
     MayStart,
+    /// The call has left its seat: its own job runs, or was lost.
+    Left,
     /// The flight is slow: the first call to notice reports it.
     Slow,
     /// The deadline came first. A [`Standing::Call`] no longer counts as waiting.
@@ -60,6 +54,7 @@ pub(crate) enum Woken {
 /// The observation that ends a park, made under the gate's lock.
 enum Seen {
     Closed,
+    Left,
     MayStart,
     Slow,
     /// The deadline, at this time.
@@ -79,13 +74,14 @@ impl Gate {
             begun: 1,
             running: 1,
             leaders: vec![leader],
+            starts: vec![start],
             youngest: start,
             ..GateState::pending(next_start, slow_at)
         })
     }
 
     /// A gate for one job, which no thread runs yet.
-    pub(crate) fn new_queued() -> Arc<Self> {
+    pub(crate) fn new_of_job() -> Arc<Self> {
         Self::new(GateState { phase: Phase::Running, ..GateState::pending(FOREVER, FOREVER) })
     }
 
@@ -115,17 +111,18 @@ impl Gate {
         self: &Arc<Self>,
         clock: &Clock,
         deadline: Nanos,
-        standing: Standing,
+        standing: Standing<'_>,
     ) -> Woken {
         let mut state = self.state.lock();
-        match self.park(&mut state, clock, deadline) {
+        match self.park(&mut state, clock, deadline, standing) {
             Seen::Closed => self.leave_closed(state),
+            Seen::Left => Woken::Left,
             Seen::MayStart => Woken::MayStart,
             Seen::Slow => Woken::Slow,
             Seen::TimedOut(now) => {
                 // Under the lock at which the deadline was seen: a later outcome does not count
                 // this call any more (S33, S48).
-                if standing == Standing::Call {
+                if matches!(standing, Standing::Call) {
                     state.waiting -= 1;
                 }
                 self.leave_timed_out(state, now)
@@ -139,12 +136,17 @@ impl Gate {
         state: &mut GateGuard<'_, GateState>,
         clock: &Clock,
         deadline: Nanos,
+        standing: Standing<'_>,
     ) -> Seen {
         loop {
+            if matches!(standing, Standing::Seat(seat) if seat.has_left()) {
+                return Seen::Left;
+            }
             if state.phase == Phase::Closed {
                 return Seen::Closed;
             }
-            let until = deadline.min(state.next_start).min(state.slow_at);
+            let next_start = state.next_start_of(standing);
+            let until = deadline.min(next_start).min(state.slow_at);
             if until != FOREVER {
                 let now = clock.now();
                 if state.slow_at <= now {
@@ -153,7 +155,7 @@ impl Gate {
                 if deadline <= now {
                     return Seen::TimedOut(now);
                 }
-                if state.next_start <= now {
+                if next_start <= now {
                     return Seen::MayStart;
                 }
             }
@@ -164,21 +166,20 @@ impl Gate {
     /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
     /// so it notifies another.
     fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
-        let may_start = state.next_start <= now;
+        let (may_start, seats) = (state.next_start <= now, state.seats);
         drop(state);
         if may_start {
-            self.notify_one();
+            self.notify_start(seats);
         }
         Woken::TimedOut
     }
 
-    /// Takes the start of one more execution, if one is due and nobody took it. Returns how many have
-    /// begun with it, and when it began.
+    /// Takes the start of one more execution, if one is due and nobody took it. Returns how many had
+    /// begun or were queued before it, and when it began. The caller computes when the next is due.
     pub(crate) fn claim(
         &self,
         me: ThreadToken,
         now: impl FnOnce() -> Nanos,
-        next_start: impl FnOnce(usize, Nanos) -> Nanos,
     ) -> Option<(usize, Nanos)> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closed || state.next_start == FOREVER {
@@ -188,16 +189,51 @@ impl Gate {
         if now < state.next_start {
             return None;
         }
+        let before = state.begun + state.queued;
         state.phase = Phase::Running;
         state.begun += 1;
         state.running += 1;
         state.leaders.push(me);
+        state.starts.push(now);
         state.youngest = now;
-        state.next_start = next_start(state.begun, now);
+        (state.due_at, state.next_start) = (FOREVER, FOREVER);
+        state.next_candidate = 0;
         if state.in_graph {
             deadlock::add_leader(self.id, me);
         }
-        Some((state.begun, now))
+        Some((before, now))
+    }
+
+    /// Sets when one more execution may begin: when it is due, if there is room for it. Returns true
+    /// if that is now, so that a call must be told to begin it.
+    pub(crate) fn set_room(&self, has_room: bool, leader_timeout: Nanos) -> bool {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Pending => {}
+            Phase::Running if state.due_at == AT_ONCE => {}
+            Phase::Running => state.due_at = state.youngest.saturating_add(leader_timeout),
+            Phase::Closed => return false,
+        }
+        let next_start = if has_room { state.due_at } else { FOREVER };
+        let is_earlier = next_start < state.next_start;
+        state.next_start = next_start;
+        let (has_waiters, is_due) = (state.waiting > 0, state.is_due());
+        drop(state);
+        if is_earlier && has_waiters && !is_due {
+            // They have parked for a later time.
+            self.condvar.notify_all();
+        }
+        is_earlier && is_due
+    }
+
+    /// True if an execution is due at any time, as soon as there is room.
+    pub(crate) fn is_due_at_once(&self) -> bool {
+        self.state.lock().due_at == AT_ONCE
+    }
+
+    /// True if no execution of the flight has begun.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.state.lock().phase == Phase::Pending
     }
 
     /// Sets `slow_at` when the first execution begins, and notifies the waiters, which may have
@@ -217,6 +253,7 @@ impl Gate {
         if decides {
             state.phase = Phase::Closed;
             state.next_start = FOREVER;
+            state.due_at = FOREVER;
             state.sleeping = state.waiting.saturating_sub(1);
         }
         match (state.in_graph, decides) {
@@ -226,8 +263,8 @@ impl Gate {
         }
     }
 
-    /// Makes a successor due at once, since its predecessor has ended. Closes it and returns false if
-    /// no call waits to begin it.
+    /// Makes a flight without an execution due, as soon as there is room for one: its predecessor has
+    /// ended, or its leader is lost. Closes it and returns false if no call waits to begin it.
     pub(crate) fn make_due(&self) -> bool {
         let mut state = self.state.lock();
         if state.waiting == 0 {
@@ -235,8 +272,27 @@ impl Gate {
             self.leave_graph(&state);
             return false;
         }
-        state.next_start = AT_ONCE;
+        state.phase = Phase::Pending;
+        state.begun = 0;
+        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
         true
+    }
+
+    /// Makes a flight that has not begun due as soon as there is room for it. There is none now.
+    pub(crate) fn need_only_room(&self) {
+        let mut state = self.state.lock();
+        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
+    }
+
+    /// Closes a flight that has not begun and for which no call waits.
+    pub(crate) fn close_unwanted(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_unwanted = state.phase == Phase::Pending && state.waiting == 0;
+        if is_unwanted {
+            state.phase = Phase::Closed;
+            self.leave_graph(&state);
+        }
+        is_unwanted
     }
 
     /// Closes a flight that is due, if no call is left to begin it. Returns true to one caller only,
@@ -251,38 +307,7 @@ impl Gate {
         is_deserted
     }
 
-    fn leave_graph(&self, state: &GateState) {
-        if state.in_graph {
-            deadlock::leave(self.id);
-        }
-    }
-
-    /// Enters this flight into the wait-for graph, before the first wait that stands there.
-    pub(crate) fn enter_graph(&self, predecessor: Option<FlightId>) {
-        self.enter_graph_locked(&mut self.state.lock(), predecessor);
-    }
-
-    fn enter_graph_locked(&self, state: &mut GateState, predecessor: Option<FlightId>) {
-        if !state.in_graph {
-            deadlock::enter(self.id, &state.leaders, predecessor);
-            state.in_graph = true;
-        }
-    }
-
-    /// Enters that `me` waits here, unless the gate has closed.
-    pub(crate) fn enter_wait(
-        &self,
-        me: ThreadToken,
-    ) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Closed {
-            return Ok(None);
-        }
-        self.enter_graph_locked(&mut state, None);
-        deadlock::wait(me, self.id).map(Some)
-    }
-
-    /// Begins a queued execution on this thread.
+    /// Begins the job of this gate on this thread.
     pub(crate) fn begin_job(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
         state.leaders.push(leader);
@@ -291,10 +316,29 @@ impl Gate {
         }
     }
 
-    /// Takes an execution off this thread, for the executor.
-    pub(crate) fn lose_leader(&self, leader: ThreadToken) {
+    /// Begins a queued execution on this thread.
+    pub(crate) fn begin_queued(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
-        state.remove_leader(leader);
+        state.begin_queued(leader);
+        if state.in_graph {
+            deadlock::add_leader(self.id, leader);
+        }
+    }
+
+    /// Ends an execution that has not run the function.
+    pub(crate) fn lose_execution(&self, leader: ThreadToken, start: Nanos) {
+        let mut state = self.state.lock();
+        state.end_execution(leader, start);
+        state.begun -= 1;
+        if state.in_graph {
+            deadlock::remove_leader(self.id, leader);
+        }
+    }
+
+    /// Takes an execution off this thread, for the executor.
+    pub(crate) fn queue_execution(&self, leader: ThreadToken) {
+        let mut state = self.state.lock();
+        state.queue_execution(leader);
         if state.in_graph {
             deadlock::remove_leader(self.id, leader);
         }
@@ -316,23 +360,9 @@ impl Gate {
         (state.phase == Phase::Closed).then_some(state.waiting + 1)
     }
 
-    /// Lets a call stop waiting, and returns its callback. Under the shard's lock, so that the flight
-    /// does not end at the same time.
-    #[must_use = "its captures are the user's: drop it after the locks are released"]
-    pub(crate) fn leave(&self, callback: u64) -> Option<Callback> {
-        let mut state = self.state.lock();
-        state.waiting -= 1;
-        state.callbacks.remove(callback)
-    }
-
     /// Has `callback` called when the gate has closed, under no lock. Returns it if the gate has
     /// closed before.
-    pub(crate) fn call_on_close(
-        &self,
-        number: u64,
-        callback: impl FnOnce() + Send + 'static,
-    ) -> Option<Callback> {
-        let callback = Box::new(callback);
+    pub(crate) fn call_on_close(&self, number: u64, callback: Callback) -> Option<Callback> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closed {
             return Some(callback);

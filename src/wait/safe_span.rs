@@ -15,7 +15,7 @@ use tracing::field::{AsField, Value};
 use tracing::span::Id;
 use tracing::{Level, Span};
 
-use super::callbacks::contain;
+use super::contain::contain;
 use crate::sync::{thread_ends, watch_thread_end};
 
 /// A span that may be missing.

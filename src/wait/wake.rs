@@ -24,6 +24,19 @@ impl Gate {
         self.condvar().notify_one();
     }
 
+    /// Notifies a call that may begin the execution that is due. A ticket's thread may be among those
+    /// that wait, and does not begin it; so with tickets all are notified.
+    pub(crate) fn notify_start(&self, seats: usize) {
+        match seats {
+            0 => self.notify_one(),
+            _ => self.notify_all(),
+        }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.condvar().notify_all();
+    }
+
     /// Lets the caller leave a closed gate. It notifies the others, a share at a time, until none
     /// sleeps.
     pub(super) fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, GateState>) -> Woken {

@@ -25,15 +25,18 @@ mod in_flight;
 mod jobs;
 mod keys;
 mod leads;
+mod lost_leaders;
 mod manager;
 mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
+mod own_errors;
 mod panics;
 mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
+mod refreshes;
 mod requests;
 mod sharing;
 mod slow;
