@@ -195,6 +195,7 @@ mod hasher;
 mod in_flight;
 mod inspect;
 mod key;
+mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
@@ -220,6 +221,7 @@ pub use group::Group;
 pub use hasher::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Parts, ToKey};
+pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
 pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]

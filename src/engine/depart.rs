@@ -4,6 +4,7 @@ use crate::engine::call::Follower;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::engine::tally::Departure;
 use crate::wait::gate_seats::LeftSeat;
+use crate::wait::gate_state::Phase;
 use crate::wait::seats::{SeatNumbers, SeatStatus, Seats};
 
 impl<K, V, E> Table<K, V, E> {
@@ -12,6 +13,23 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(follower.slot.hash).lock();
         shard.tally.timed_out += 1;
         self.desert(shard, follower).begin();
+    }
+
+    /// Lets a call leave that waited on its thread, and counts it as `departure` says. Returns false if
+    /// the flight has ended: then the call has been counted.
+    pub(crate) fn leave(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
+        let mut shard = self.shard(follower.slot.hash).lock();
+        let mut state = follower.flight.gate().lock();
+        if state.phase == Phase::Closed {
+            return false;
+        }
+        state.waiting -= 1;
+        drop(state);
+        shard.tally.count_departure(departure);
+        self.desert(shard, follower).begin();
+        // It may be the one that was notified of a start that is due.
+        follower.flight.gate().notify_all();
+        true
     }
 
     /// Lets a ticket give its seat up, and counts it as `departure` says. Returns false if the flight

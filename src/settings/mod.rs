@@ -60,6 +60,17 @@ pub enum OnDeadlock {
     /// [`Ticket`](crate::Ticket) that leads has no function left to run, so its waits are refused in
     /// this mode too.
     Bypass,
+    /// Nothing is looked for: a call that would wait for itself waits, until its deadline or
+    /// [`max_wait`](crate::Builder::max_wait) or forever.
+    ///
+    /// Detection takes one thread for one call: from its beginning to its return, a call stays on its
+    /// thread, and the thread runs nothing but that call and what it calls. Servers of coroutines
+    /// (`may`, for example) move calls between threads and interleave many on one. There, unrelated calls
+    /// would be refused. Set this mode, and set `max_wait`.
+    ///
+    /// The mode concerns the waits of this coalescer. A cycle that passes through one of them is not
+    /// detected by other coalescers either.
+    Ignore,
 }
 
 /// The clock that a coalescer reads.

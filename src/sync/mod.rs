@@ -33,6 +33,8 @@ mod ordinary;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
 mod plain_time;
 mod thread;
+#[cfg(feature = "tracing")]
+mod thread_end;
 
 use std::time::Instant;
 
@@ -45,7 +47,11 @@ pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 pub(crate) use ordinary::*;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
 pub(crate) use plain_time::TimeSource;
-pub(crate) use thread::{Thread, is_panicking, registered_threads, thread_of, unique_number};
+pub(crate) use thread::{
+    Thread, ThreadToken, is_panicking, registered_threads, thread_of, unique_number,
+};
+#[cfg(feature = "tracing")]
+pub(crate) use thread_end::{thread_ends, watch_thread_end};
 
 /// Returns the present instant. A manual clock counts from one, and a caller's deadline is compared
 /// with one.

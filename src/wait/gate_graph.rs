@@ -46,11 +46,4 @@ impl Gate {
         self.enter_graph_locked(&mut state, None);
         deadlock::wait(me, self.id).map(Some)
     }
-
-    /// Ends the wait of a follower that has claimed an execution, and leads now.
-    pub(crate) fn end_wait(&self, me: ThreadToken) {
-        if self.lock().in_graph {
-            deadlock::end_wait(me, self.id);
-        }
-    }
 }

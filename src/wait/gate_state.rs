@@ -3,6 +3,8 @@
 use super::callbacks::Callbacks;
 use super::clock::{FOREVER, Nanos};
 use super::deadlock::{FlightId, ThreadToken};
+#[cfg(feature = "tracing")]
+use super::safe_span::SafeSpan;
 use super::seats::Standing;
 
 /// An execution that is due at any time.
@@ -57,7 +59,7 @@ pub(crate) struct GateState {
     pub(crate) callbacks: Callbacks,
     /// The spans of its executions, for calls that wait for them.
     #[cfg(feature = "tracing")]
-    pub(crate) spans: Vec<tracing::Span>,
+    pub(crate) spans: Vec<SafeSpan>,
 }
 
 impl GateState {

@@ -26,6 +26,7 @@ mod house_rules;
 mod in_flight;
 mod jobs;
 mod keys;
+mod leads;
 mod lost_leaders;
 mod manager;
 mod max_requests;

@@ -23,6 +23,7 @@ const ROWS: [&[&str]; 9] = [
         "stats",
         "in_flight",
         "executor",
+        "leading",
         "settings",
     ],
     &["wait"],
