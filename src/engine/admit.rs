@@ -10,7 +10,7 @@ use crate::engine::slot::SlotRef;
 use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::settings::OnDeadlock;
-use crate::sync::{Handle, this_thread};
+use crate::sync::{Handle, LockedCell, this_thread};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::{self, ThreadToken};
 use crate::wait::gate::Gate;
@@ -171,7 +171,7 @@ impl<K, V, E> Table<K, V, E> {
         admitted.admit_a_call(self.rules.max_requests);
         let start = admitted.start;
         shard.tally.count_call();
-        Admission::Follow(Follower { slot, flight, start, callback: 0, wait })
+        Admission::Follow(Follower { slot, flight, start, callback: LockedCell::new(0), wait })
     }
 
     /// Decides a call whose wait would never end (S41, S42).

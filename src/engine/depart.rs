@@ -25,7 +25,7 @@ impl<K, V, E> Table<K, V, E> {
         if gate.lock().phase == Phase::Closed {
             return false;
         }
-        let callback = gate.leave(follower.callback);
+        let callback = gate.leave(&follower.callback);
         shard.tally.count_departure(departure);
         drop(shard);
         // Its captures are the user's: dropped after the lock.

@@ -52,7 +52,7 @@ impl<V, E> Promise<V, E> {
     pub(crate) fn close(&self, completion: Completion<V, E>, callers: usize) -> Callbacks {
         self.set(completion);
         let callbacks = self.gate.close_job(callers);
-        self.gate.notify_one();
+        self.gate.notify_closed();
         callbacks
     }
 

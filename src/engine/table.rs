@@ -142,8 +142,11 @@ impl<K, V, E> Deferred<K, V, E> {
 
     /// Notifies the calls that wait for what has happened. Called after all locks are released.
     pub(super) fn notify(&self) {
-        for flight in [&self.closed, &self.due].into_iter().flatten() {
-            flight.gate().notify_one();
+        if let Some(flight) = &self.closed {
+            flight.gate().notify_closed();
+        }
+        if let Some(flight) = &self.due {
+            flight.gate().notify_start();
         }
     }
 }

@@ -44,7 +44,7 @@ impl<K, V, E> Table<K, V, E> {
         let gate = follower.flight.gate();
         let execution = self.claim(&mut shard, gate, follower.slot, || now)?;
         gate.end_wait(execution.leader);
-        let callback = gate.leave(follower.callback);
+        let callback = gate.leave(&follower.callback);
         drop(shard);
         // Its captures are the user's: dropped after the lock.
         drop(callback);

@@ -13,7 +13,7 @@ use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
 use crate::submit::job::{Duty, Function, Task};
-use crate::sync::{Mutex, unique_number};
+use crate::sync::Mutex;
 use crate::wait::deadlock;
 
 pub(crate) struct Seat<K, V, E> {
@@ -41,13 +41,12 @@ where
     ) -> Seated<K, V, E> {
         let job = core.share_if.is_some().then(Promise::of_job);
         let function = Mutex::new(Some(function));
-        let follower = Follower { callback: unique_number(), ..follower };
         let seat = Arc::new(Self { core, key, follower, function, job });
         if seat.job.is_some() {
             let at_the_end = Arc::clone(&seat);
             let gate = seat.follower.flight.gate();
-            let number = seat.follower.callback;
-            let missed = gate.call_on_close(number, move || at_the_end.flight_has_ended());
+            let number = |number| seat.follower.callback.set(number);
+            let missed = gate.call_on_close(move || at_the_end.flight_has_ended(), number);
             if let Some(callback) = missed {
                 callback();
             }

@@ -10,7 +10,7 @@ use crate::engine::flight::Flight;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::submit::state::State;
-use crate::sync::{Handle, unique_number};
+use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 
 /// A submitted call: a handle to wait for its outcome, on any thread and at any time.
@@ -266,7 +266,7 @@ where
         let gate = Arc::clone(self.gate());
         // The gate owns the callback from here on, and with it the ticket and its seat.
         let callback = move || self.when_done(f);
-        if let Some(callback) = gate.call_on_close(unique_number(), callback) {
+        if let Some(callback) = gate.call_on_close(callback, |_| ()) {
             callback();
         }
     }

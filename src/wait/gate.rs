@@ -21,12 +21,12 @@
 
 use std::sync::Arc;
 
-use super::callbacks::{Callback, Callbacks};
+use super::callbacks::{Callback, CallbackId, Callbacks};
 use super::clock::{Clock, FOREVER, Nanos};
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate_state::{AT_ONCE, GateState, Phase};
 use super::manual_clock::Alarm;
-use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
+use crate::sync::{Condvar, GateGuard, GateMutex, LockedCell, unique_number};
 
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -157,17 +157,19 @@ impl Gate {
                     return Seen::MayStart;
                 }
             }
+            state.parked += 1;
             clock.wait(until, self, &self.condvar, state);
+            state.parked -= 1;
         }
     }
 
     /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
-    /// so it notifies another.
+    /// so it notifies others.
     fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
         let may_start = state.next_start <= now;
         drop(state);
         if may_start {
-            self.notify_one();
+            self.notify_start();
         }
         Woken::TimedOut
     }
@@ -217,7 +219,7 @@ impl Gate {
         if decides {
             state.phase = Phase::Closed;
             state.next_start = FOREVER;
-            state.sleeping = state.waiting.saturating_sub(1);
+            state.sleeping = state.parked;
         }
         match (state.in_graph, decides) {
             (true, true) => deadlock::leave(self.id),
@@ -306,6 +308,7 @@ impl Gate {
         let mut state = self.state.lock();
         state.phase = Phase::Closed;
         state.waiting = callers.saturating_sub(1);
+        state.sleeping = state.parked;
         self.leave_graph(&state);
         std::mem::take(&mut state.callbacks)
     }
@@ -326,25 +329,25 @@ impl Gate {
     /// Lets a call stop waiting, and returns its callback. Under the shard's lock, so that the flight
     /// does not end at the same time.
     #[must_use = "its captures are the user's: drop it after the locks are released"]
-    pub(crate) fn leave(&self, callback: u64) -> Option<Callback> {
+    pub(crate) fn leave(&self, callback: &LockedCell) -> Option<Callback> {
         let mut state = self.state.lock();
         state.waiting -= 1;
-        state.callbacks.remove(callback)
+        state.callbacks.remove(callback.get())
     }
 
-    /// Has `callback` called when the gate has closed, under no lock. Returns it if the gate has
-    /// closed before.
+    /// Has `callback` called when the gate has closed, under no lock, and passes its number on under
+    /// the gate's lock. Returns it if the gate has closed before.
     pub(crate) fn call_on_close(
         &self,
-        number: u64,
         callback: impl FnOnce() + Send + 'static,
+        registered: impl FnOnce(CallbackId),
     ) -> Option<Callback> {
         let callback = Box::new(callback);
         let mut state = self.state.lock();
         if state.phase == Phase::Closed {
             return Some(callback);
         }
-        state.callbacks.push(number, callback);
+        registered(state.callbacks.push(callback));
         None
     }
 }

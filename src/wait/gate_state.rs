@@ -20,9 +20,11 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct GateState {
     pub(crate) phase: Phase,
-    /// Calls that wait here. After closing: how many waited.
+    /// Calls that wait here, with a thread or without. After closing: how many waited.
     pub(crate) waiting: usize,
-    /// After closing: an upper bound of the threads that still sleep here.
+    /// Threads that are parked here, or on their way out of that.
+    pub(super) parked: usize,
+    /// After closing: an upper bound of the threads that nobody has notified yet.
     pub(super) sleeping: usize,
     /// Executions that have begun, and those of them that have not ended.
     pub(crate) begun: usize,
@@ -50,6 +52,7 @@ impl GateState {
         Self {
             phase: Phase::Pending,
             waiting: 0,
+            parked: 0,
             sleeping: 0,
             begun: 0,
             running: 0,
