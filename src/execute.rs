@@ -33,7 +33,8 @@ use crate::share::{ShareRule, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
-use crate::wait::gate::{Standing, Woken};
+use crate::wait::gate::Woken;
+use crate::wait::seats::Standing;
 
 /// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
@@ -235,6 +236,7 @@ where
                 table.record_wait(wait, WaitEnd::TimedOut, waited);
                 Err(Error::TimedOut)
             }
+            Awaited::MayTry => unreachable!("a call with a thread claims"),
             Awaited::Claimed(execution) => {
                 drop(follower);
                 let waited = execution.start.saturating_sub(since);
@@ -257,6 +259,8 @@ pub(crate) enum Awaited<'t, K, V, E> {
     TimedOut,
     /// The follower leads one more execution.
     Claimed(Execution<'t, K, V, E>),
+    /// The job of its ticket is to begin one more execution, or has left the seat.
+    MayTry,
 }
 
 /// Waits for the end of a follower's flight: the one wait loop of calls and tickets. Reports that
@@ -265,13 +269,15 @@ pub(crate) fn await_flight<'t, K, V, E>(
     table: &'t Table<K, V, E>,
     follower: &Follower<V, E>,
     deadline: Nanos,
-    standing: Standing,
+    standing: Standing<'_>,
 ) -> Awaited<'t, K, V, E> {
     loop {
         match follower.flight.gate().wait(&table.clock, deadline, standing) {
             Woken::Closed { callers } => return Awaited::Ended { callers },
             Woken::TimedOut => return Awaited::TimedOut,
             Woken::Slow => table.report_slow_as_follower(follower),
+            Woken::Left => return Awaited::MayTry,
+            Woken::MayStart if matches!(standing, Standing::Seat(_)) => return Awaited::MayTry,
             Woken::MayStart => {
                 if let Some(execution) = table.claim_as_follower(follower) {
                     return Awaited::Claimed(execution);

@@ -17,8 +17,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::sync::{is_panicking, this_thread};
-use crate::wait::callbacks::contain;
+use crate::wait::contain::contain;
 
 /// Runs jobs: now or later, on this thread or on another.
 ///
@@ -182,16 +181,19 @@ impl StdError for Rejected {}
 /// assert!(other.wait().unwrap_err().is_abandoned());
 /// ```
 #[must_use = "dropping a job abandons its execution: its callers get Error::Abandoned"]
-pub struct Job(Box<dyn Run + Send>);
+pub struct Job(Option<Arc<dyn Run>>);
 
-/// The inside of a job. Its `Drop` meets the obligation of a job that never runs.
-pub(crate) trait Run {
-    fn run(self: Box<Self>);
+/// The inside of a job, which the thread that hands it over shares.
+pub(crate) trait Run: Send + Sync {
+    fn run(&self);
+
+    /// Meets the obligation of a job that never runs.
+    fn is_dropped(&self);
 }
 
 impl Job {
-    pub(crate) fn new(run: impl Run + Send + 'static) -> Self {
-        Self(Box::new(run))
+    pub(crate) fn new(run: Arc<dyn Run>) -> Self {
+        Self(Some(run))
     }
 
     /// Runs the function on this thread, and publishes the result to everyone who waits.
@@ -209,9 +211,19 @@ impl Job {
     /// let ticket = group.submit(&1, || panic!("on purpose")).unwrap();
     /// assert!(ticket.wait().unwrap_err().is_panic());
     /// ```
-    pub fn run(self) {
-        // Only a destructor of the user's can still unwind, and the result is published by then.
-        contain(|| self.0.run());
+    pub fn run(mut self) {
+        if let Some(job) = self.0.take() {
+            // Only a destructor of the user's can still unwind, and the result is published by then.
+            contain(|| job.run());
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            contain(|| job.is_dropped());
+        }
     }
 }
 
@@ -239,7 +251,6 @@ impl Chosen {
 
     /// Passes a job to the executor. The caller holds no lock.
     pub(crate) fn spawn(&self, job: Job) -> Result<(), Rejected> {
-        let _spawning = Spawning::begin();
         self.executor.spawn(job)
     }
 }
@@ -255,26 +266,4 @@ impl fmt::Debug for Chosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Executor")
     }
-}
-
-/// A mark that this thread is inside an executor's `spawn`, until it is dropped.
-struct Spawning(());
-
-impl Spawning {
-    fn begin() -> Self {
-        this_thread(|me| me.set_spawning(me.spawning() + 1));
-        Self(())
-    }
-}
-
-impl Drop for Spawning {
-    fn drop(&mut self) {
-        this_thread(|me| me.set_spawning(me.spawning() - 1));
-    }
-}
-
-/// True if an executor's `spawn` unwinds on this thread, so that a job dropped now is lost to a
-/// panic.
-pub(crate) fn spawn_unwinds() -> bool {
-    is_panicking() && this_thread(|me| me.spawning() > 0)
 }

@@ -1,5 +1,7 @@
 //! How the table decides a call: served by the window, leads, follows, bypasses, or is refused.
 
+use std::sync::Arc;
+
 use crate::key::ToKey;
 
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
@@ -7,10 +9,10 @@ use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
-use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
+use crate::engine::slot::{Kept, Key, Place, Running, ShortHash, Slot, State};
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::settings::OnDeadlock;
-use crate::sync::{Handle, LockedCell, this_thread};
+use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::{self, ThreadToken};
 use crate::wait::gate::Gate;
@@ -44,8 +46,8 @@ impl<K, V, E> Table<K, V, E> {
     fn hit<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Hit<V, E>> {
         let start = slot.start;
         let (result, callers, kind) = match &slot.state {
-            State::Value(value, callers) => (Ok(value), *callers, Kind::Value),
-            State::Error(error, callers) => (Err(error), *callers, Kind::Error),
+            State::Value(value, kept) => (Ok(value), kept.callers, Kind::Value),
+            State::Error(error, kept) => (Err(error), kept.callers, Kind::Error),
             State::Running(_) => return None,
         };
         let serves = self.serves(kind, start, call.entry, call.max_age)
@@ -73,7 +75,7 @@ impl<K, V, E> Table<K, V, E> {
         // The key has no slot, and there is nothing to expire or to drop.
         let Some(key) = new.key.take() else { return Admission::Vacant };
         let start = new.start.unwrap_or_else(|| self.start_at(call.entry));
-        Admission::Lead(self.begin(&mut shard, key, call.hash, start))
+        Admission::Lead(self.begin(&mut shard, Place::LINKED, key, call.hash, start))
     }
 
     #[inline(never)]
@@ -84,39 +86,65 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
-        let mut neighbour = None;
-        // Declared out here, so that they end well if a destructor in `deferred` panics: an execution
-        // is abandoned then.
-        let (admission, _leading);
-        {
-            // Dropped at the end of this block, after the lock is released.
-            let mut deferred = Deferred::new();
-            let joined = found.filter(|id| self.may_join(shard.slot(*id), call.entry));
-            admission = match joined {
-                Some(id) => self.meet_flight(&mut shard, id, call, new, &mut deferred),
-                None => self.start_flight(&mut shard, found, call, new, &mut deferred),
-            };
-            let leads = matches!(admission, Admission::Lead(_) | Admission::Claim(_));
-            if leads && self.rules.keeps_any() {
-                let own = self.shard_index(call.hash);
-                neighbour = shard.next_neighbour(own, self.number_of_shards());
-            }
-            drop(shard);
-            // A destructor may call this group: to it, this thread leads the flight already (S41).
-            _leading = leads.then(deadlock::lead);
+        // A kept result that does not serve this call stays until a flight replaces it (S70).
+        let flight = found.and_then(|id| shard.slot(id).kept().map_or(Some(id), Kept::flight));
+        let Some(flight) = flight else {
+            return self.start_flight(&mut shard, found, call, new);
+        };
+        match self.meeting(shard.slot(flight), call.entry) {
+            Meeting::Join => self.meet_flight(&mut shard, flight, call, new),
+            Meeting::StartBeside => self.start_flight(&mut shard, Some(flight), call, new),
+            Meeting::StartAfter => self.start_in_chain(&mut shard, flight, call, new),
         }
-        if let (Admission::Lead(execution), Some(neighbour)) = (&admission, neighbour) {
-            self.expire_in(neighbour, execution.start);
-        }
-        admission
     }
 
-    /// True if this slot has a flight that admits one more call (S9, S13).
-    fn may_join(&self, slot: &Slot<K, V, E>, entry: Nanos) -> bool {
-        let Some(running) = slot.running() else { return false };
+    /// What a call does that meets the flight in this slot (S9, S13).
+    fn meeting(&self, slot: &Slot<K, V, E>, entry: Nanos) -> Meeting {
+        let Some(running) = slot.running() else { return Meeting::StartBeside };
+        if running.is_stale {
+            return Meeting::StartAfter;
+        }
+        if !slot.accepts_a_call(self.rules.max_requests) {
+            return Meeting::StartBeside;
+        }
         let too_old = slot.start.saturating_add(self.rules.max_join_age);
-        slot.accepts_a_call(self.rules.max_requests)
-            && (self.clock.is_before(entry, too_old) || running.is_pending())
+        match self.clock.is_before(entry, too_old) || running.is_pending() {
+            true => Meeting::Join,
+            false => Meeting::StartAfter,
+        }
+    }
+
+    /// Starts a flight beside executions that calls do not join any more, if `max_leaders` leaves room
+    /// for it. If not, the call waits for the next flight (S39).
+    fn start_in_chain<'t, Q: ?Sized>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        last: SlotId,
+        call: &Call<'_, Q>,
+        new: &mut NewKey<K>,
+    ) -> Admission<'t, K, V, E> {
+        let before = self.flight_of(shard, last);
+        let open = shard.open_in_chain(&before).filter(|_| match call.mode {
+            Mode::Submit => self.is_full_of_jobs(shard, &before),
+            Mode::Wait | Mode::Try => self.is_full(shard, &before),
+        });
+        let Some(open) = open else {
+            let admission = self.start_flight(shard, Some(last), call, new);
+            if let Admission::Lead(execution) = &admission {
+                let id = execution.slot.id;
+                let flight = self.flight_of(shard, id);
+                shard.insert_into_chain((last, &before), (id, &flight));
+                self.reschedule(shard, &flight, &mut Deferred::new());
+            }
+            return admission;
+        };
+        match call.mode {
+            Mode::Try => refuse(shard, Refusal::WouldBlock),
+            Mode::Wait | Mode::Submit => {
+                let me = graph_thread(call.mode);
+                self.follow_successor(shard, (last, open.gate()), call, new, me)
+            }
+        }
     }
 
     /// Decides a call that meets a flight which it may join.
@@ -126,31 +154,36 @@ impl<K, V, E> Table<K, V, E> {
         id: SlotId,
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
-        deferred: &mut Deferred<K, V, E>,
     ) -> Admission<'t, K, V, E> {
-        // A submitting thread does not wait here; its ticket does, on whatever thread.
-        let me = match call.mode {
-            Mode::Submit => None,
-            Mode::Wait | Mode::Try => deadlock::leading_thread(),
-        };
+        let me = graph_thread(call.mode);
         if me.is_some_and(|me| shard.running(id).is_led_by(me)) {
             return self.refuse_to_wait(shard);
         }
         let slot = SlotRef { id, hash: call.hash };
         let now = new.start.unwrap_or(call.entry);
-        if let Some(execution) = self.claim_on_arrival(shard, slot, now) {
+        // A submitted call claims when its job begins.
+        let claimed = match call.mode {
+            Mode::Submit => None,
+            Mode::Wait | Mode::Try => self.claim_on_arrival(shard, slot, now),
+        };
+        if let Some(execution) = claimed {
             return match self.reports_slow() {
                 true => Admission::Claim(execution),
                 false => Admission::Lead(execution),
             };
         }
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
+        let is_young = self.clock.is_before(call.entry, oldest_accepted);
         match call.mode {
             Mode::Try => refuse(shard, Refusal::WouldBlock),
-            _ if self.clock.is_before(call.entry, oldest_accepted) => {
-                self.follow(shard, slot, me, None)
+            // The execution of a flight that has not begun is younger than this call.
+            _ if is_young || shard.running(id).is_pending() => {
+                self.follow(shard, slot, call.mode, me, None)
             }
-            _ => self.follow_successor(shard, id, call, new, me, deferred),
+            _ => {
+                let gate = Arc::clone(self.flight_of(shard, id).gate());
+                self.follow_successor(shard, (id, &gate), call, new, me)
+            }
         }
     }
 
@@ -159,6 +192,7 @@ impl<K, V, E> Table<K, V, E> {
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         slot: SlotRef,
+        mode: Mode,
         me: Option<ThreadToken>,
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
@@ -166,12 +200,15 @@ impl<K, V, E> Table<K, V, E> {
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
         let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard) };
-        flight.gate().lock().waiting += 1;
+        let mut state = flight.gate().lock();
+        state.waiting += 1;
+        state.seats += usize::from(mode == Mode::Submit);
+        drop(state);
         let admitted = shard.slot_mut(slot.id);
         admitted.admit_a_call(self.rules.max_requests);
         let start = admitted.start;
         shard.tally.count_call();
-        Admission::Follow(Follower { slot, flight, start, callback: LockedCell::new(0), wait })
+        Admission::Follow(Follower { slot, flight, start, wait })
     }
 
     /// Decides a call whose wait would never end (S41, S42).
@@ -189,40 +226,68 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// Starts a flight with the new key, in place of the key's slot.
+    /// Starts a flight with the new key: beside the result that is kept for it, or in place of a flight
+    /// that goes on for its own calls.
+    #[inline]
     pub(super) fn start_flight<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         old: Option<SlotId>,
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
-        deferred: &mut Deferred<K, V, E>,
     ) -> Admission<'t, K, V, E> {
         let Some(key) = new.key.take() else { return Admission::Vacant };
-        if let Some(old) = old {
-            self.supersede(shard, old, deferred);
-        }
+        let place = match old {
+            None => Place::LINKED,
+            Some(old) if shard.slot(old).running().is_none() => Place::beside(old),
+            Some(old) => {
+                let place = shard.running(old).place;
+                shard.unlink(old);
+                place
+            }
+        };
         let start = new.start.unwrap_or_else(|| self.start_at(call.entry));
-        let execution = self.begin(shard, key, call.hash, start);
-        self.expire_some(shard, self.shard_index(call.hash), start, deferred);
-        Admission::Lead(execution)
+        Admission::Lead(self.begin(shard, place, key, call.hash, start))
     }
 
-    /// Begins the first execution of a flight that calls find by this key.
+    /// Begins the first execution of a flight that calls find at this place.
     #[inline]
     fn begin<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
+        place: Place,
         key: Key<K>,
         hash: ShortHash,
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.token());
         let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
-        shard.link(id);
+        match place.result() {
+            None => shard.link(id),
+            Some(result) => shard.link_beside(id, result),
+        }
         shard.tally.count_call();
         shard.tally.running += 1;
         Execution { table: self, slot: SlotRef { id, hash }, start, leader }
+    }
+}
+
+/// What a call does that meets a flight.
+enum Meeting {
+    /// It follows the flight, or begins one more execution of it.
+    Join,
+    /// The flight has served its number of calls: another starts.
+    StartBeside,
+    /// The flight is too old, or has ended: another starts, if there is room for one.
+    StartAfter,
+}
+
+/// The thread whose wait would enter the graph. A submitting thread does not wait here; its ticket
+/// does, on whatever thread.
+fn graph_thread(mode: Mode) -> Option<ThreadToken> {
+    match mode {
+        Mode::Submit => None,
+        Mode::Wait | Mode::Try => deadlock::leading_thread(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::flight::Flight;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::{Key, ShortHash, SlotRef};
 use crate::engine::table::Locked;
-use crate::sync::{Handle, LockedCell};
+use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
 
@@ -101,8 +101,6 @@ pub(crate) struct Follower<V, E> {
     pub(crate) flight: Arc<Flight<V, E>>,
     /// When its flight started.
     pub(crate) start: Nanos,
-    /// The number of this follower's callback at the gate, or 0. Under the gate's lock.
-    pub(crate) callback: LockedCell,
     /// Its wait in the graph, if its thread leads a flight.
     pub(crate) wait: Option<deadlock::Wait>,
 }

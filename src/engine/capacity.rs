@@ -8,6 +8,8 @@
 //! The entries stand close together, since a thread that evicts reads all of them: eight to a cache
 //! line are fewer lines to fetch from other processors than one to a line would be.
 
+use std::mem::ManuallyDrop;
+
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::sync::{AtomicU64, Ordering};
@@ -21,6 +23,28 @@ pub(crate) struct Capacity {
     count: AtomicU64,
     oldest_values: Starts,
     oldest_errors: Starts,
+}
+
+/// Space for one result. Its drop returns the space.
+#[must_use = "its drop returns the space"]
+pub(crate) struct Reservation<'c> {
+    capacity: &'c Capacity,
+    kind: Kind,
+}
+
+impl Reservation<'_> {
+    /// Fills the space with a result, which gives it back when it is removed.
+    #[inline]
+    pub(crate) fn use_up(self) -> Kind {
+        ManuallyDrop::new(self).kind
+    }
+}
+
+impl Drop for Reservation<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.capacity.release(1);
+    }
 }
 
 /// The start of the oldest result of one kind, by the index of its shard; [`FOREVER`] where there is
@@ -78,17 +102,12 @@ impl Capacity {
 
     /// Reserves space for one more result. Without a limit there always is some.
     #[inline]
-    pub(crate) fn reserve(&self) -> bool {
-        let Some(limit) = self.limit else { return true };
-        let one_more = |count: u64| (count < limit).then_some(count + 1);
-        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
-    }
-
-    /// Returns a reservation, if there is one.
-    pub(crate) fn unreserve(&self, reserved: Option<Kind>) {
-        if reserved.is_some() {
-            self.release(1);
+    pub(crate) fn reserve(&self, kind: Kind) -> Option<Reservation<'_>> {
+        if let Some(limit) = self.limit {
+            let one_more = |count: u64| (count < limit).then_some(count + 1);
+            self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         }
+        Some(Reservation { capacity: self, kind })
     }
 
     /// The shard and the kind of the result to evict: an expired one, or else the oldest.

@@ -51,10 +51,6 @@ impl<V, E> Completion<V, E> {
         Self { result, share_with: ShareWith::Everyone, start }
     }
 
-    pub(crate) fn abandoned(start: Nanos) -> Self {
-        Self::new(RunResult::Abandoned, start)
-    }
-
     /// True if the function returned a value, shareable or not. A value decides a flight at once.
     #[inline]
     pub(crate) fn is_success(&self) -> bool {

@@ -1,35 +1,77 @@
 //! How a follower leaves before its flight ends: its deadline came, or its ticket gave the seat up.
 
 use crate::engine::call::Follower;
-use crate::engine::table::Table;
+use crate::engine::table::{Deferred, Locked, Table};
 use crate::engine::tally::Departure;
+use crate::wait::gate_seats::LeftSeat;
 use crate::wait::gate_state::Phase;
+use crate::wait::seats::{SeatNumbers, SeatStatus, Seats};
 
 impl<K, V, E> Table<K, V, E> {
-    /// Counts a follower whose deadline came first. The last to leave a flight that is due and that
-    /// no call has begun removes it.
+    /// Counts a follower whose deadline came first.
     pub(crate) fn time_out(&self, follower: &Follower<V, E>) {
         let mut shard = self.shard(follower.slot.hash).lock();
         shard.tally.timed_out += 1;
-        let is_deserted = follower.flight.gate().close_deserted();
-        let removed = is_deserted.then(|| shard.remove(follower.slot.id));
-        drop(shard);
-        drop(removed);
+        self.desert(shard, follower).begin();
     }
 
     /// Lets a ticket give its seat up, and counts it as `departure` says. Returns false if the flight
-    /// has ended: then the ticket has been counted as a follower.
-    pub(crate) fn give_up(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
+    /// has ended, or if the call has left the seat: then the call has been counted.
+    pub(crate) fn give_up(
+        &self,
+        follower: &Follower<V, E>,
+        status: &SeatStatus,
+        numbers: SeatNumbers,
+        departure: Departure,
+    ) -> bool {
+        let left = self.leave_seat(follower, status, numbers, departure);
+        let Some((_left, seats)) = left else { return false };
+        seats.begin();
+        true
+    }
+
+    /// Ends a candidate whose job was lost: rejected, or dropped before it began. Its call is refused.
+    /// Returns what it leaves, and the seats that are to begin the flight; or `None` if the call has
+    /// left the seat or the flight has ended.
+    pub(crate) fn lose_candidate(
+        &self,
+        follower: &Follower<V, E>,
+        status: &SeatStatus,
+        numbers: SeatNumbers,
+    ) -> Option<(LeftSeat, Seats)> {
+        self.leave_seat(follower, status, numbers, Departure::Refused)
+    }
+
+    fn leave_seat(
+        &self,
+        follower: &Follower<V, E>,
+        status: &SeatStatus,
+        numbers: SeatNumbers,
+        departure: Departure,
+    ) -> Option<(LeftSeat, Seats)> {
         let mut shard = self.shard(follower.slot.hash).lock();
         let gate = follower.flight.gate();
-        if gate.lock().phase == Phase::Closed {
-            return false;
+        if !gate.is_seated(status) {
+            return None;
         }
-        let callback = gate.leave(&follower.callback);
+        let left = gate.leave_seat(status, numbers);
         shard.tally.count_departure(departure);
+        Some((left, self.desert(shard, follower)))
+    }
+
+    /// Goes on when a call has left a flight. The last to leave a flight that is due and that no call
+    /// has begun removes it. If only tickets are left there, one of them is to begin it.
+    fn desert(&self, mut shard: Locked<'_, K, V, E>, follower: &Follower<V, E>) -> Seats {
+        let gate = follower.flight.gate();
+        let mut deferred = Deferred::new();
+        if gate.close_deserted() {
+            self.hand_over(&mut shard, follower.slot.id, &follower.flight, &mut deferred);
+        } else if gate.lock().phase == Phase::Pending {
+            deferred.due.push(follower.flight.clone());
+        }
         drop(shard);
-        // Its captures are the user's: dropped after the lock.
-        drop(callback);
-        true
+        let seats = deferred.notify();
+        deferred.clear();
+        seats
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::table::Table;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
 
-/// The right and the obligation to end one execution. Dropped without a completion it is abandoned.
+/// The right and the obligation to end one execution. Dropped without a completion it is lost.
 #[must_use = "dropping an execution abandons its followers"]
 pub(crate) struct Execution<'t, K, V, E> {
     pub(crate) table: &'t Table<K, V, E>,
@@ -31,6 +31,6 @@ impl<K, V, E> Execution<'_, K, V, E> {
 
 impl<K, V, E> Drop for Execution<'_, K, V, E> {
     fn drop(&mut self) {
-        self.table.end(self, &Completion::abandoned(self.start));
+        self.table.lose(self);
     }
 }

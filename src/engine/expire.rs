@@ -4,14 +4,16 @@
 //! end is compared here alone: by [`Rules::is_within_window`] with a precise reading of the clock, and
 //! by [`Table::serves`] with a coarse one.
 //!
-//! No thread sweeps. Each lead removes a few results whose window is over, of its own shard and in
-//! turn of the others (S47). In a bounded table a new result evicts an expired one, or the oldest.
+//! No thread sweeps. Each execution, when it ends, removes a few results whose window is over, of its
+//! own shard and in turn of the others (S47). Their destructors are a stranger's code: they run after
+//! the outcome is published. In a bounded table a new result evicts an expired one, or the oldest.
 
+use crate::engine::capacity::Reservation;
 use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
-use crate::engine::slot::Slot;
+use crate::engine::slab::SlotId;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::{FOREVER, Nanos};
 
@@ -45,58 +47,104 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         execution: &Execution<'_, K, V, E>,
         completion: &Completion<V, E>,
-        evicted: &mut Vec<Slot<K, V, E>>,
-    ) -> Option<Kind> {
-        if !self.rules.keeps_any() {
-            return None;
-        }
+        evicted: &mut Deferred<K, V, E>,
+    ) -> Option<Reservation<'_>> {
         let kind = completion.kind()?;
         if self.rules.window_of(kind) == 0 {
             return None;
         }
         let coarse = self.clock.coarse_now();
         let in_time = self.serves(kind, completion.start, coarse, FOREVER);
-        (in_time && self.make_space(execution, evicted)).then_some(kind)
+        if !in_time {
+            return None;
+        }
+        self.capacity
+            .reserve(kind)
+            .or_else(|| self.make_space(kind, execution, completion, evicted))
     }
 
     /// Reserves space in a bounded table, and evicts for it. A flight that was forgotten or
-    /// superseded evicts nothing: its result is not kept.
+    /// superseded evicts nothing: its result is not kept. One that replaces a result of its own key
+    /// takes that one's space.
+    #[cold]
     fn make_space(
         &self,
+        kind: Kind,
         execution: &Execution<'_, K, V, E>,
-        evicted: &mut Vec<Slot<K, V, E>>,
-    ) -> bool {
-        while !self.capacity.reserve() {
-            let shard = self.shard(execution.slot.hash).lock();
-            let is_linked = shard.slot(execution.slot.id).is_linked();
-            drop(shard);
-            if !is_linked || !self.evict(evicted) {
-                return false;
+        completion: &Completion<V, E>,
+        evicted: &mut Deferred<K, V, E>,
+    ) -> Option<Reservation<'_>> {
+        loop {
+            let mut shard = self.shard(execution.slot.hash).lock();
+            let slot = shard.slot(execution.slot.id);
+            let (place, is_stale) =
+                (slot.place(), slot.running().is_some_and(|running| running.is_stale));
+            match place.result() {
+                Some(old) if is_stale || !self.replaces(completion, shard.slot(old)) => {
+                    return None;
+                }
+                Some(old) => {
+                    self.remove_result(&mut shard, old, evicted);
+                    drop(shard);
+                }
+                None => {
+                    drop(shard);
+                    if is_stale || place.is_detached() || !self.evict(evicted) {
+                        return None;
+                    }
+                }
+            }
+            if let Some(space) = self.capacity.reserve(kind) {
+                return Some(space);
             }
         }
-        true
+    }
+
+    /// Removes a kept result.
+    pub(super) fn remove_result(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        id: SlotId,
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        let slot = shard.remove(id);
+        let kind = slot.kind().expect("it is a kept result");
+        self.capacity.removed(self.shard_index(slot.hash), kind, shard.oldest_start(kind));
+        deferred.push(slot);
     }
 
     /// Removes an expired result if there is one, and the oldest one if not (S47).
-    fn evict(&self, evicted: &mut Vec<Slot<K, V, E>>) -> bool {
+    fn evict(&self, evicted: &mut Deferred<K, V, E>) -> bool {
         let now = self.clock.now();
         let Some((index, kind)) = self.capacity.next_to_evict(&self.rules, now) else {
             return false;
         };
         let mut shard = self.shard_at(index).lock();
         if let Some((oldest, _)) = shard.oldest(kind) {
-            evicted.push(shard.remove(oldest));
-            self.capacity.removed(index, kind, shard.oldest_start(kind));
+            self.remove_result(&mut shard, oldest, evicted);
         }
         true
     }
 
-    /// Removes results whose window is over: at most two values and one error, so that a lead does
-    /// no more than its share.
-    pub(super) fn expire_some(
+    /// Removes results of the shard of an execution that ends, and returns the index of another shard if
+    /// it is the turn of that.
+    #[inline]
+    pub(super) fn expire_in_turn(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        index: usize,
+        execution: &Execution<'_, K, V, E>,
+        deferred: &mut Deferred<K, V, E>,
+    ) -> Option<usize> {
+        self.expire_some(shard, execution.start, deferred);
+        let own = self.shard_index(execution.slot.hash);
+        shard.next_neighbour(own, self.number_of_shards())
+    }
+
+    /// Removes results whose window is over: at most two values and one error, so that an execution
+    /// does no more than its share.
+    fn expire_some(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
         now: Nanos,
         deferred: &mut Deferred<K, V, E>,
     ) {
@@ -105,18 +153,20 @@ impl<K, V, E> Table<K, V, E> {
             if self.rules.is_within_window(kind, start, now) {
                 continue;
             }
-            deferred.push(shard.remove(oldest));
-            self.capacity.removed(index, kind, shard.oldest_start(kind));
+            self.remove_result(shard, oldest, deferred);
         }
     }
 
     /// Removes results of another shard whose window is over, so that they go even if no key of that
     /// shard is ever called again. Skips a shard that is busy.
-    pub(super) fn expire_in(&self, index: usize, now: Nanos) {
+    #[inline]
+    pub(super) fn expire_in(&self, index: Option<usize>, now: Nanos) {
+        let Some(index) = index else { return };
         let Some(mut shard) = self.shard_at(index).try_lock() else { return };
         let mut deferred = Deferred::new();
-        self.expire_some(&mut shard, index, now, &mut deferred);
+        self.expire_some(&mut shard, now, &mut deferred);
         drop(shard);
+        deferred.clear();
     }
 }
 

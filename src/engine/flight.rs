@@ -6,28 +6,24 @@
 use std::sync::Arc;
 
 use crate::engine::promise::Promise;
-use crate::engine::slab::SlotId;
+use crate::engine::slab::{NONE, SlotId};
 use crate::sync::LockedCell;
-use crate::wait::deadlock::FlightId;
 use crate::wait::gate::Gate;
 
 pub(crate) struct Flight<V, E> {
     pub(crate) promise: Promise<V, E>,
-    /// The flight that starts when this one ends (`execute_fresh`): its slot, and its gate, since
-    /// the slot may be reused. Under the shard's lock.
-    successor: LockedCell,
-    successor_gate: LockedCell,
-    /// The slot of the flight whose end this one waits for. Under the shard's lock.
+    /// The slots of the flights before and after this one in the chain of its key. Under the shard's
+    /// lock.
     predecessor: LockedCell,
+    successor: LockedCell,
 }
 
 impl<V, E> Flight<V, E> {
     pub(crate) fn new(gate: Arc<Gate>) -> Arc<Self> {
         Arc::new(Self {
             promise: Promise::new(gate),
-            successor: LockedCell::new(0),
-            successor_gate: LockedCell::new(0),
-            predecessor: LockedCell::new(0),
+            predecessor: LockedCell::new(u64::from(NONE)),
+            successor: LockedCell::new(u64::from(NONE)),
         })
     }
 
@@ -36,22 +32,24 @@ impl<V, E> Flight<V, E> {
         &self.promise.gate
     }
 
-    pub(crate) fn successor(&self) -> (SlotId, FlightId) {
-        (slot_id(&self.successor), self.successor_gate.get())
-    }
-
-    pub(crate) fn predecessor(&self) -> SlotId {
+    pub(crate) fn predecessor(&self) -> Option<SlotId> {
         slot_id(&self.predecessor)
     }
 
-    /// Links this flight, in slot `id`, to the one that starts when it ends.
-    pub(crate) fn set_successor(&self, id: SlotId, next: &Self, next_id: SlotId) {
-        self.successor.set(u64::from(next_id));
-        self.successor_gate.set(next.gate().id);
-        next.predecessor.set(u64::from(id));
+    pub(crate) fn successor(&self) -> Option<SlotId> {
+        slot_id(&self.successor)
+    }
+
+    pub(super) fn set_predecessor(&self, id: Option<SlotId>) {
+        self.predecessor.set(u64::from(id.unwrap_or(NONE)));
+    }
+
+    pub(super) fn set_successor(&self, id: Option<SlotId>) {
+        self.successor.set(u64::from(id.unwrap_or(NONE)));
     }
 }
 
-fn slot_id(cell: &LockedCell) -> SlotId {
-    SlotId::try_from(cell.get()).expect("made from the number of a slot")
+fn slot_id(cell: &LockedCell) -> Option<SlotId> {
+    let id = SlotId::try_from(cell.get()).expect("made from the number of a slot");
+    (id != NONE).then_some(id)
 }

@@ -1,11 +1,12 @@
 //! `forget`: no call that begins afterwards gets a result that was computed before.
 
-use crate::key::ToKey;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::engine::slab::SlotId;
-use crate::engine::slot::{ShortHash, Slot};
-use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::slot::{Kept, ShortHash, Slot};
+use crate::engine::table::{Deferred, Table};
+use crate::key::ToKey;
 use crate::wait::clock::Nanos;
+use crate::wait::contain::contain;
 
 impl<K, V, E> Table<K, V, E> {
     /// Removes the slot of a key from the map (S27). A flight goes on for the calls that it has, and
@@ -18,47 +19,56 @@ impl<K, V, E> Table<K, V, E> {
         let mut deferred = Deferred::new();
         let mut shard = self.shard(hash).lock();
         let Some(id) = shard.find(hash, key) else { return false };
-        let was_live = self.is_live(shard.slot(id), now);
-        self.supersede(&mut shard, id, &mut deferred);
-        // Before `deferred`: the value's destructor is the user's.
+        let flight = shard.slot(id).kept().map_or(Some(id), Kept::flight);
+        let has_flight = flight.is_some_and(|flight| !shard.running(flight).is_stale);
+        let was_live = has_flight || self.is_live(shard.slot(id), now);
+        if let Some(flight) = flight {
+            shard.unlink(flight);
+        }
+        if flight != Some(id) {
+            self.remove_result(&mut shard, id, &mut deferred);
+        }
+        // Before the value is dropped: its destructor is the user's.
         drop(shard);
+        drop(deferred.take_one());
         was_live
     }
 
-    /// Forgets every key, shard by shard.
+    /// Forgets every key. All of them are unlinked before the first destructor runs; the first panic of
+    /// a destructor goes on when all results are dropped.
     pub(crate) fn forget_all(&self) -> usize {
         let now = self.clock.now();
-        let mut forgotten = 0;
+        let (mut forgotten, mut all) = (0, Vec::new());
         for (index, shard) in self.shards().enumerate() {
             let mut shard = shard.lock();
-            let (flights, results) = shard.clear();
+            let (flights, results) = shard.clear(|slot| self.is_live(slot, now));
             self.capacity.removed_all(index, results.len());
             drop(shard);
             forgotten += flights + results.iter().filter(|slot| self.is_live(slot, now)).count();
+            all.push(results);
         }
+        drop_each(all.into_iter().flatten());
         forgotten
     }
 
-    /// True if calls can still get something from a slot: a flight, or a result in its window.
+    /// True if a result is in its window.
     fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
-        slot.kind().is_none_or(|kind| self.rules.is_within_window(kind, slot.start, now))
+        slot.kind().is_some_and(|kind| self.rules.is_within_window(kind, slot.start, now))
     }
+}
 
-    /// Removes a slot from the map. A flight goes on for the calls that it has; a result goes.
-    pub(super) fn supersede(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        old: SlotId,
-        deferred: &mut Deferred<K, V, E>,
-    ) {
-        match shard.slot(old).kind() {
-            None => shard.unlink(old),
-            Some(kind) => {
-                let slot = shard.remove(old);
-                let index = self.shard_index(slot.hash);
-                self.capacity.removed(index, kind, shard.oldest_start(kind));
-                deferred.push(slot);
+/// Drops all of them. Resumes the first panic of a destructor at the end.
+fn drop_each<T>(values: impl Iterator<Item = T>) {
+    let mut panic = None;
+    for value in values {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            match panic {
+                None => panic = Some(payload),
+                Some(_) => contain(|| drop(payload)),
             }
         }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
     }
 }

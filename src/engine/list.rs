@@ -40,7 +40,7 @@ impl<K> Seen<K> {
             None => (0, 1, Some(running.leader)),
             Some(flight) => {
                 let state = flight.gate().lock();
-                (state.followers(), state.running, state.leaders.first().copied())
+                (state.followers(), state.running + state.queued, state.leaders.first().copied())
             }
         };
         let is_under_way = executions > 0 || followers > 0;

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`table`] | the shards, and the lock order |
 //! | [`admit`] | how a call is decided |
-//! | [`takeover`], [`successor`] | one more execution of a flight; the flight after it |
-//! | [`execution`], [`publish`] | one run of a flight, and how it ends |
+//! | [`takeover`], [`successor`], [`chain`] | one more execution of a flight; the flight after it; all flights of a key |
+//! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
 //! | [`forget`], [`depart`] | calls that take a result, or themselves, away |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
@@ -20,6 +20,7 @@ pub(crate) mod admit;
 pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod capacity;
+pub(crate) mod chain;
 pub(crate) mod completion;
 pub(crate) mod depart;
 pub(crate) mod execution;
@@ -27,6 +28,7 @@ pub(crate) mod expire;
 pub(crate) mod flight;
 pub(crate) mod forget;
 pub(crate) mod list;
+pub(crate) mod lose;
 pub(crate) mod observed;
 pub(crate) mod promise;
 pub(crate) mod publish;

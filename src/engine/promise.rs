@@ -27,7 +27,7 @@ impl<V, E> Promise<V, E> {
 
     /// A promise of one job, which no thread runs yet.
     pub(crate) fn of_job() -> Arc<Self> {
-        Arc::new(Self::new(Gate::new_queued()))
+        Arc::new(Self::new(Gate::new_of_job()))
     }
 
     /// Sets the completion. Called before the gate closes, since a call that finds the gate closed
@@ -51,9 +51,7 @@ impl<V, E> Promise<V, E> {
     #[must_use = "calls that wait without a thread are called by these"]
     pub(crate) fn close(&self, completion: Completion<V, E>, callers: usize) -> Callbacks {
         self.set(completion);
-        let callbacks = self.gate.close_job(callers);
-        self.gate.notify_closed();
-        callbacks
+        self.gate.close_job(callers)
     }
 
     /// The answer to a call of this role, once the gate has closed. The inner `None` means that the

@@ -2,21 +2,25 @@
 //! the slot keeps.
 //!
 //! The first success of any execution decides a flight. A failure decides it when no other execution
-//! of it runs (S37). Deciding, unlinking or keeping, and counting happen under the shard's lock. The
-//! followers are notified after it is released.
+//! of it is left, or only stuck ones (S37). Deciding, unlinking or keeping, and counting happen under
+//! the shard's lock. The followers are notified after it is released, and only then destructors run.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::engine::completion::Completion;
+use crate::engine::capacity::Reservation;
+use crate::engine::completion::{Completion, RunResult};
 use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::{ShortHash, SlotRef, State};
+use crate::engine::slot::{ShortHash, Slot, State};
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::callbacks::Callbacks;
+use crate::wait::clock::Nanos;
+use crate::wait::contain::drop_contained;
+use crate::wait::seats::Seats;
 
 impl<K, V, E> Table<K, V, E> {
     #[inline]
@@ -25,36 +29,71 @@ impl<K, V, E> Table<K, V, E> {
         execution: &Execution<'_, K, V, E>,
         completion: &Completion<V, E>,
     ) -> usize {
-        // Dropped last: a destructor that is slow, or panics, must not keep the followers waiting.
-        let mut evicted = Vec::new();
-        let kept = self.reserve(execution, completion, &mut evicted);
+        if self.rules.keeps_any() {
+            return self.end_in_window(execution, completion);
+        }
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(completion);
         if let Some(flight) = &shard.running(execution.slot.id).flight {
             let flight = Arc::clone(flight);
-            return self.end_attended(shard, execution, &flight, completion, kept, |_| ()) + 1;
+            return self.end_attended(shard, execution, &flight, completion, None);
         }
-        // The key of a leader that stayed alone goes, unless its slot keeps the result.
-        let is_kept = self.retain(&mut shard, execution, completion, kept, 1);
-        let key = (!is_kept).then(|| shard.remove_running(execution.slot.id));
+        // The key of a leader that stayed alone is all that its slot owns.
+        let key = shard.remove_running(execution.slot.id);
         drop(shard);
-        drop(key);
+        drop_contained(key);
         1
     }
 
-    /// Ends the execution of a job, whose flight exists in any case.
+    #[inline]
+    fn end_in_window(
+        &self,
+        execution: &Execution<'_, K, V, E>,
+        completion: &Completion<V, E>,
+    ) -> usize {
+        // Cleared last: a destructor that is slow, or panics, must not keep the followers waiting.
+        let mut deferred = Deferred::new();
+        let kept = self.reserve(execution, completion, &mut deferred);
+        let mut shard = self.shard(execution.slot.hash).lock();
+        shard.tally.count_execution(completion);
+        if let Some(flight) = &shard.running(execution.slot.id).flight {
+            let flight = Arc::clone(flight);
+            return self.end_attended(
+                shard,
+                execution,
+                &flight,
+                completion,
+                Some((kept, deferred)),
+            );
+        }
+        let id = execution.slot.id;
+        if !self.retain(&mut shard, id, completion, kept, 1, &mut deferred) {
+            deferred.push(shard.remove(id));
+        }
+        let neighbour = self.expire_in_turn(&mut shard, execution, &mut deferred);
+        drop(shard);
+        deferred.clear();
+        self.expire_in(neighbour, execution.start);
+        1
+    }
+
+    /// Ends the execution of a job, whose flight exists in any case. Returns the seats that are to
+    /// begin the next flight.
     pub(super) fn end_job(
         &self,
         execution: &Execution<'_, K, V, E>,
         flight: &Arc<Flight<V, E>>,
         completion: &Completion<V, E>,
         published: impl FnOnce(usize),
-    ) {
-        let mut evicted = Vec::new();
-        let kept = self.reserve(execution, completion, &mut evicted);
+    ) -> Seats {
+        let mut deferred = Deferred::new();
+        let kept = match self.rules.keeps_any() {
+            true => self.reserve(execution, completion, &mut deferred),
+            false => None,
+        };
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(completion);
-        self.end_attended(shard, execution, flight, completion, kept, published);
+        self.end_flight(shard, execution, flight, completion, (kept, deferred), published)
     }
 
     /// Ends the run of a call for itself alone: counts it. Returns how many calls it answered.
@@ -63,69 +102,125 @@ impl<K, V, E> Table<K, V, E> {
         1
     }
 
-    /// Ends an execution of a flight that has followers, had some, or has several leaders. Calls
-    /// `published` with the number of followers after they are notified, and before any user code
-    /// runs.
+    /// Ends an execution of a thread whose flight has followers, had some, or has several leaders.
+    /// Returns how many calls it answered.
     #[inline(never)]
-    fn end_attended(
-        &self,
+    fn end_attended<'t>(
+        &'t self,
+        shard: Locked<'_, K, V, E>,
+        execution: &Execution<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+        completion: &Completion<V, E>,
+        reserved: Option<(Option<Reservation<'t>>, Deferred<K, V, E>)>,
+    ) -> usize {
+        let reserved = reserved.unwrap_or_else(|| (None, Deferred::new()));
+        let mut callers = 1;
+        let published = |followers| callers = followers + 1;
+        self.end_flight(shard, execution, flight, completion, reserved, published).begin();
+        callers
+    }
+
+    /// Ends an execution of a flight. Calls `published` with the number of followers after they are
+    /// notified, and before any user code runs.
+    fn end_flight<'t>(
+        &'t self,
         mut shard: Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
         flight: &Arc<Flight<V, E>>,
         completion: &Completion<V, E>,
-        kept: Option<Kind>,
+        (kept, mut deferred): (Option<Reservation<'t>>, Deferred<K, V, E>),
         published: impl FnOnce(usize),
-    ) -> usize {
-        let mut deferred = Deferred::new();
+    ) -> Seats {
         let (followers, callbacks) =
             self.end_locked(&mut shard, execution, flight, completion, kept, &mut deferred);
+        let neighbour = match self.rules.keeps_any() {
+            true => self.expire_in_turn(&mut shard, execution, &mut deferred),
+            false => None,
+        };
         drop(shard);
-        deferred.notify();
+        let seats = deferred.notify();
         published(followers);
         callbacks.run();
-        followers
+        deferred.clear();
+        self.expire_in(neighbour, execution.start);
+        seats
     }
 
     /// Ends an execution under the shard's lock. Returns how many followers it answered, and the
     /// callbacks to run after the lock is released.
-    fn end_locked(
-        &self,
+    fn end_locked<'t>(
+        &'t self,
         shard: &mut Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
         flight: &Arc<Flight<V, E>>,
         completion: &Completion<V, E>,
-        kept: Option<Kind>,
+        kept: Option<Reservation<'t>>,
         deferred: &mut Deferred<K, V, E>,
     ) -> (usize, Callbacks) {
+        let is_success = completion.is_success();
+        let stuck = if is_success { None } else { self.stuck_since() };
         let mut state = flight.gate().lock();
-        state.end_execution(execution.leader);
-        let (decides, others) = (state.decides(completion.is_success()), state.running > 0);
+        state.end_execution(execution.leader, execution.start);
+        let (decides, others) = (state.decides(is_success, stuck), state.has_executions());
         let followers = if decides { state.waiting } else { 0 };
-        if followers > 0 {
-            // Before the gate closes: a call that finds it closed reads the completion (S46).
+        if decides && (followers > 0 || others) {
+            // Before the gate closes: a call that finds it closed reads the completion (S46), and so
+            // does a leader whose job begins only then.
             flight.promise.set(completion.clone());
         }
-        flight.gate().close_or_lose(&mut state, execution.leader, decides);
+        let sleeping = flight.gate().close_or_lose(&mut state, execution.leader, decides);
         let callbacks = if decides { mem::take(&mut state.callbacks) } else { Callbacks::new() };
         drop(state);
-        if !decides {
-            self.capacity.unreserve(kept);
-            if !others {
-                deferred.push(shard.remove(execution.slot.id));
-            }
-            return (0, callbacks);
-        }
-        deferred.closed = Some(Arc::clone(flight));
-        shard.tally.count_followers(followers, completion);
-        let callers = followers + 1;
-        match (take_successor(shard, flight, deferred), others) {
-            (None, false) => self.settle(shard, execution, completion, kept, callers, deferred),
-            (None, true) => self.settle_beside(shard, execution, completion, kept, callers),
-            (Some(next), _) => {
-                self.hand_over(shard, execution.slot.id, next, others, kept, deferred);
-            }
+        let id = execution.slot.id;
+        if decides {
+            deferred.closed = Some((Arc::clone(flight), sleeping));
+            shard.tally.count_followers(followers, completion);
+            self.settle(shard, id, flight, completion, kept, (followers + 1, others), deferred);
+        } else if others {
+            self.reschedule(shard, flight, deferred);
+        } else {
+            self.remove_flight(shard, id, deferred);
         }
         (followers, callbacks)
+    }
+
+    /// Executions that began at this time or earlier are stuck. `None` if none is.
+    fn stuck_since(&self) -> Option<Nanos> {
+        self.clock.now().checked_sub(self.rules.leader_timeout)
+    }
+
+    /// Settles what calls find by the key of a flight that has ended: the kept result, with the
+    /// flight's successor beside it; or the successor; or the flight itself, which admits no call, as
+    /// long as another execution of it runs.
+    fn settle<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        id: SlotId,
+        flight: &Arc<Flight<V, E>>,
+        completion: &Completion<V, E>,
+        kept: Option<Reservation<'t>>,
+        (callers, others): (usize, bool),
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        let successor = take_successor(shard, flight, deferred);
+        let Some(beside) = successor.or(others.then_some(id)) else {
+            if self.retain(shard, id, completion, kept, callers, deferred) {
+                self.leave_chain(shard, id, flight, deferred);
+            } else {
+                self.remove_flight(shard, id, deferred);
+            }
+            return;
+        };
+        self.retain_with(shard, id, beside, completion, kept, callers, deferred);
+        if others {
+            shard.running(id).is_stale = true;
+            self.reschedule(shard, flight, deferred);
+        } else {
+            self.remove_flight(shard, id, deferred);
+        }
+        if let Some(next) = successor.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
+            self.reschedule(shard, &next, deferred);
+        }
     }
 
     /// Lets the slot of an ended flight keep the result, if it is kept. A flight that was forgotten
@@ -134,17 +229,66 @@ impl<K, V, E> Table<K, V, E> {
     fn retain(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
+        id: SlotId,
         completion: &Completion<V, E>,
-        kept: Option<Kind>,
+        kept: Option<Reservation<'_>>,
         callers: usize,
+        deferred: &mut Deferred<K, V, E>,
     ) -> bool {
-        let id = execution.slot.id;
-        let Some(kind) = kept.filter(|_| shard.running(id).linked) else {
-            self.capacity.unreserve(kept);
+        if !self.replace_result(shard, id, completion, deferred) {
             return false;
-        };
-        self.keep(shard, id, kind, execution.slot, completion, callers);
+        }
+        let Some(kept) = kept else { return false };
+        self.keep(shard, id, kept, completion, callers);
+        true
+    }
+
+    /// Does the same for a flight whose slot goes on, or that has a successor. The result gets a slot
+    /// of its own, and that flight stands beside it.
+    fn retain_with(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        id: SlotId,
+        beside: SlotId,
+        completion: &Completion<V, E>,
+        kept: Option<Reservation<'_>>,
+        callers: usize,
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        let replaces = self.replace_result(shard, id, completion, deferred);
+        let place = shard.running(id).place;
+        if place.is_detached() {
+            return;
+        }
+        shard.unlink(id);
+        let Some(kept) = kept.filter(|_| replaces) else { return shard.take_place(beside, place) };
+        let result = shard.split(id);
+        shard.link(result);
+        self.keep(shard, result, kept, completion, callers);
+        shard.link_beside(beside, result);
+    }
+
+    /// Removes the kept result of the key that this flight was to replace, if this completion does
+    /// replace it. Returns true if calls find the flight by its key then.
+    #[inline]
+    fn replace_result(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        id: SlotId,
+        completion: &Completion<V, E>,
+        deferred: &mut Deferred<K, V, E>,
+    ) -> bool {
+        let running = shard.running(id);
+        if running.is_stale {
+            // A younger flight has ended.
+            return false;
+        }
+        let place = running.place;
+        let Some(old) = place.result() else { return place.is_linked() };
+        if !self.replaces(completion, shard.slot(old)) {
+            return false;
+        }
+        self.remove_result(shard, old, deferred);
         true
     }
 
@@ -154,72 +298,29 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
-        kind: Kind,
-        slot: SlotRef,
+        kept: Reservation<'_>,
         completion: &Completion<V, E>,
         callers: usize,
     ) {
+        let kind = kept.use_up();
         shard.keep(id, completion.start, State::of(completion, callers));
-        self.capacity.set_oldest(self.shard_index(slot.hash), kind, shard.oldest_start(kind));
+        let index = self.shard_index(shard.slot(id).hash);
+        self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }
 
-    /// Settles a flight of which no execution runs: its slot keeps the result, or goes.
-    fn settle(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
-        completion: &Completion<V, E>,
-        kept: Option<Kind>,
-        callers: usize,
-        deferred: &mut Deferred<K, V, E>,
-    ) {
-        if !self.retain(shard, execution, completion, kept, callers) {
-            deferred.push(shard.remove(execution.slot.id));
+    /// True if a kept result goes when the flight beside it ends like this. A value that is shared
+    /// replaces anything, even if no window keeps it; an error replaces an error, and what is out of its
+    /// window.
+    pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
+        if completion.is_unshared() {
+            return false;
         }
-    }
-
-    /// Settles a flight of which another execution still runs: that one keeps the slot, unlinked, and
-    /// the result gets a slot of its own.
-    fn settle_beside(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
-        completion: &Completion<V, E>,
-        kept: Option<Kind>,
-        callers: usize,
-    ) {
-        let was_linked = shard.running(execution.slot.id).linked;
-        if was_linked {
-            shard.unlink(execution.slot.id);
-        }
-        let Some(kind) = kept.filter(|_| was_linked) else {
-            return self.capacity.unreserve(kept);
-        };
-        let id = shard.split(execution.slot.id);
-        shard.link(id);
-        self.keep(shard, id, kind, execution.slot, completion, callers);
-    }
-
-    /// Lets the successor of an ended flight take its place.
-    fn hand_over(
-        &self,
-        shard: &mut Locked<'_, K, V, E>,
-        ended: SlotId,
-        successor: SlotId,
-        others: bool,
-        kept: Option<Kind>,
-        deferred: &mut Deferred<K, V, E>,
-    ) {
-        self.capacity.unreserve(kept);
-        let was_linked = shard.running(ended).linked;
-        if was_linked {
-            shard.unlink(ended);
-        }
-        if !others {
-            deferred.push(shard.remove(ended));
-        }
-        if was_linked {
-            shard.link(successor);
+        match (&completion.result, old.kind()) {
+            (RunResult::Value(_), _) | (RunResult::Failed(_), Some(Kind::Error)) => true,
+            (RunResult::Failed(_), Some(Kind::Value)) => {
+                !self.rules.is_within_window(Kind::Value, old.start, self.clock.now())
+            }
+            _ => false,
         }
     }
 }

@@ -12,13 +12,17 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use crate::engine::call::Follower;
 use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
+use crate::engine::promise::Promise;
 use crate::engine::slot::SlotRef;
-use crate::engine::table::Table;
+use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate_state::Phase;
+use crate::wait::seats::Seats;
 
 /// No thread has this token.
 const NO_THREAD: ThreadToken = 0;
@@ -32,13 +36,26 @@ pub(crate) struct Queued<V, E> {
     pub(crate) flight: Arc<Flight<V, E>>,
 }
 
+/// What a queued execution finds when its job begins.
+pub(crate) enum Begun<V, E> {
+    /// It runs the function.
+    Runs,
+    /// Its flight has ended without it. The call gets that outcome.
+    Ended,
+    /// `max_leaders` executions run already. The call follows its flight.
+    Follows(Follower<V, E>),
+}
+
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Takes the execution off this thread, which does not lead it any more.
     pub(crate) fn queue(self) -> Queued<V, E> {
         let mut shard = self.table.shard(self.slot.hash).lock();
         let flight = self.table.flight_of(&mut shard, self.slot.id);
-        flight.gate().lose_leader(self.leader);
+        flight.gate().queue_execution(self.leader);
+        let mut deferred = Deferred::new();
+        self.table.reschedule(&shard, &flight, &mut deferred);
         drop(shard);
+        deferred.notify().begin();
         // It goes on as the value that is built here.
         let Self { slot, start, .. } = *ManuallyDrop::new(self);
         Queued { slot, start, leader: NO_THREAD, flight }
@@ -46,24 +63,107 @@ impl<K, V, E> Execution<'_, K, V, E> {
 }
 
 impl<V, E> Queued<V, E> {
-    /// Begins the job on this thread.
-    pub(crate) fn begin<K>(&mut self, table: &Table<K, V, E>, leader: ThreadToken) {
-        let shard = table.shard(self.slot.hash).lock();
+    /// The execution that a candidate has claimed on this thread.
+    pub(crate) fn claimed<K>(execution: Execution<'_, K, V, E>, flight: Arc<Flight<V, E>>) -> Self {
+        let Execution { slot, start, leader, .. } = *ManuallyDrop::new(execution);
+        Self { slot, start, leader, flight }
+    }
+
+    /// Begins the job on this thread. `promise` is the job's own.
+    pub(crate) fn begin<K>(
+        &mut self,
+        table: &Table<K, V, E>,
+        leader: ThreadToken,
+        promise: &Promise<V, E>,
+    ) -> Begun<V, E> {
+        let mut shard = table.shard(self.slot.hash).lock();
+        let gate = self.flight.gate();
+        if gate.lock().phase == Phase::Closed {
+            return Begun::Ended;
+        }
+        if table.is_full(&shard, &self.flight) && self.follow(table, &mut shard, promise) {
+            let start = shard.slot(self.slot.id).start;
+            let (slot, flight) = (self.slot, Arc::clone(&self.flight));
+            return Begun::Follows(Follower { slot, flight, start, wait: None });
+        }
         self.leader = leader;
-        self.flight.gate().begin_job(leader);
+        gate.begin_queued(leader);
+        let mut deferred = Deferred::new();
+        table.reschedule(&shard, &self.flight, &mut deferred);
+        drop(shard);
+        deferred.notify().begin();
+        Begun::Runs
+    }
+
+    /// Begins a job that no thread runs, to end it with the panic of its executor.
+    pub(crate) fn begin_unrun<K>(&mut self, table: &Table<K, V, E>) {
+        let shard = table.shard(self.slot.hash).lock();
+        self.flight.gate().begin_queued(NO_THREAD);
         drop(shard);
     }
 
+    /// Makes a follower of the call, which waits at the promise of its job. Returns false if a thread
+    /// that waits there would wait for itself then: such a job runs beyond the bound.
+    fn follow<K>(
+        &self,
+        table: &Table<K, V, E>,
+        shard: &mut Locked<'_, K, V, E>,
+        promise: &Promise<V, E>,
+    ) -> bool {
+        let gate = self.flight.gate();
+        gate.enter_graph(None);
+        if promise.gate.follow(gate.id).is_err() {
+            return false;
+        }
+        let mut state = gate.lock();
+        state.lose_queued(self.start);
+        state.waiting += 1;
+        state.seats += 1;
+        let others = state.has_executions();
+        drop(state);
+        shard.tally.running -= 1;
+        if !others {
+            // The executions that take the room are of other flights of the key.
+            gate.make_due();
+        }
+        let mut deferred = Deferred::new();
+        table.reschedule(shard, &self.flight, &mut deferred);
+        true
+    }
+
+    /// Ends a job whose flight has ended before it began. The call counts as a follower, or runs its
+    /// own function if the outcome is not for it. Returns how many calls share the outcome.
+    pub(crate) fn end_after_flight<K>(&self, table: &Table<K, V, E>) -> usize {
+        let mut deferred = Deferred::new();
+        let mut shard = table.shard(self.slot.hash).lock();
+        let completion = self.flight.promise.expect();
+        if !completion.is_unshared() {
+            shard.tally.running -= 1;
+            shard.tally.count_followers(1, completion);
+        }
+        let mut state = self.flight.gate().lock();
+        state.lose_queued(self.start);
+        let (is_over, callers) = (!state.has_executions(), state.waiting + 1);
+        drop(state);
+        if is_over {
+            table.remove_flight(&mut shard, self.slot.id, &mut deferred);
+        }
+        drop(shard);
+        deferred.notify().begin();
+        deferred.clear();
+        callers
+    }
+
     /// Publishes like [`Execution::end`], then calls `published(callers)`; no user code runs before
-    /// that.
+    /// that. Returns the seats that are to begin the next flight.
     pub(crate) fn end<K>(
         self,
         table: &Table<K, V, E>,
         completion: &Completion<V, E>,
         published: impl FnOnce(usize),
-    ) {
+    ) -> Seats {
         let Self { slot, start, leader, flight } = self;
         let execution = ManuallyDrop::new(Execution { table, slot, start, leader });
-        table.end_job(&execution, &flight, completion, |followers| published(followers + 1));
+        table.end_job(&execution, &flight, completion, |followers| published(followers + 1))
     }
 }

@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 
 use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
-use crate::engine::slot::{Key, Running, ShortHash, Slot, State};
+use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
 use crate::engine::tally::Tally;
 use crate::stats::Stats;
 use crate::wait::clock::Nanos;
@@ -96,11 +96,6 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.get(id)
     }
 
-    /// The slot of a number that may be out of date.
-    pub(crate) fn try_slot(&self, id: SlotId) -> Option<&Slot<K, V, E>> {
-        self.slots.try_get(id)
-    }
-
     #[inline]
     pub(crate) fn slot_mut(&mut self, id: SlotId) -> &mut Slot<K, V, E> {
         self.slots.get_mut(id)
@@ -123,13 +118,33 @@ impl<K, V, E> Shard<K, V, E> {
         let hash = spread(self.slots.get(id).hash);
         let slots = &self.slots;
         self.map.insert_unique(hash, id, |id| spread(slots.get(*id).hash));
-        self.running(id).linked = true;
+        self.running(id).place = Place::LINKED;
+    }
+
+    /// Lets calls find a flight by a result that is kept for its key.
+    pub(crate) fn link_beside(&mut self, id: SlotId, result: SlotId) {
+        self.slots.get_mut(result).set_kept_flight(Some(id));
+        self.running(id).place = Place::beside(result);
+    }
+
+    /// Gives a flight the place that another flight of its key has left.
+    pub(crate) fn take_place(&mut self, id: SlotId, place: Place) {
+        match place.result() {
+            Some(result) => self.link_beside(id, result),
+            None if place.is_linked() => self.link(id),
+            None => {}
+        }
     }
 
     /// Hides a flight from further calls. It goes on for those that it has.
     pub(crate) fn unlink(&mut self, id: SlotId) {
-        self.remove_from_map(id);
-        self.running(id).linked = false;
+        let place = self.running(id).place;
+        match place.result() {
+            Some(result) => self.slots.get_mut(result).set_kept_flight(None),
+            None if place.is_linked() => self.remove_from_map(id),
+            None => {}
+        }
+        self.running(id).place = Place::DETACHED;
     }
 
     #[inline]
@@ -153,26 +168,30 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.enqueue(queue, id, |new, other| new.start < other.start);
     }
 
-    /// Removes a slot in whatever state it is.
+    /// Removes a slot in whatever state it is. A flight beside a result takes the result's place.
     #[inline]
     pub(crate) fn remove(&mut self, id: SlotId) -> Slot<K, V, E> {
+        let Some(kept) = self.slots.get(id).kept() else {
+            self.unlink(id);
+            return self.slots.remove(id);
+        };
         self.slots.get(id).prefetch_value();
         match self.slots.get(id).kind() {
             Some(Kind::Value) => self.slots.dequeue(&mut self.values, id),
-            Some(Kind::Error) => self.slots.dequeue(&mut self.errors, id),
-            None => {}
+            Some(Kind::Error) | None => self.slots.dequeue(&mut self.errors, id),
         }
-        if self.slots.get(id).is_linked() {
-            self.remove_from_map(id);
+        self.remove_from_map(id);
+        if let Some(flight) = kept.flight() {
+            self.link(flight);
         }
         self.slots.remove(id)
     }
 
-    /// Removes a slot that runs and has no flight. Its key is all that it owns.
+    /// Removes a slot that runs, has no flight, and stands beside no result. Its key is all that it
+    /// owns.
     #[inline]
     pub(crate) fn remove_running(&mut self, id: SlotId) -> Key<K> {
-        let slot = self.slots.get(id);
-        if slot.is_linked() {
+        if self.slots.get(id).place().is_linked() {
             self.remove_from_map(id);
         }
         self.slots.remove(id).key
@@ -202,20 +221,32 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.iter_mut()
     }
 
-    /// Unlinks every flight and removes every result. Returns how many flights there were.
-    pub(crate) fn clear(&mut self) -> (usize, Vec<Slot<K, V, E>>) {
+    /// Unlinks every flight and removes every result. Returns the results, and the number of keys that
+    /// have a flight and no result that `is_live`.
+    pub(crate) fn clear(
+        &mut self,
+        is_live: impl Fn(&Slot<K, V, E>) -> bool,
+    ) -> (usize, Vec<Slot<K, V, E>>) {
         let linked: Vec<SlotId> = self.map.drain().collect();
         let (mut flights, mut results) = (0, Vec::new());
         for id in linked {
-            match &mut self.slots.get_mut(id).state {
-                State::Running(running) => {
-                    running.linked = false;
-                    flights += 1;
-                }
-                State::Value(..) | State::Error(..) => results.push(self.slots.remove(id)),
-            }
+            let Some(kept) = self.slots.get(id).kept() else {
+                flights += usize::from(self.detach(id));
+                continue;
+            };
+            let has_flight = kept.flight().is_some_and(|flight| self.detach(flight));
+            let result = self.slots.remove(id);
+            flights += usize::from(has_flight && !is_live(&result));
+            results.push(result);
         }
         (self.values, self.errors) = (Queue::new(), Queue::new());
         (flights, results)
+    }
+
+    /// Hides a flight whose key is not in the map any more. Returns true if it admitted calls.
+    fn detach(&mut self, id: SlotId) -> bool {
+        let running = self.running(id);
+        running.place = Place::DETACHED;
+        !running.is_stale
     }
 }

@@ -6,7 +6,7 @@
 //! whose links are numbers of cells.
 
 /// No cell.
-const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// How many members an insertion passes at most, from the end of the queue.
 const MAX_STEPS: usize = 64;
@@ -57,11 +57,6 @@ impl<T> Slab<T> {
             .value
             .as_ref()
             .expect("a number is valid until its value is removed")
-    }
-
-    /// The value there, for a number that may be out of date.
-    pub(crate) fn try_get(&self, id: SlotId) -> Option<&T> {
-        self.cells.get(id as usize)?.value.as_ref()
     }
 
     #[inline]

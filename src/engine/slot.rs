@@ -4,21 +4,22 @@
 //!            the outcome is published, and a window keeps it
 //!   linked ──────────────────────────────────────────────▶ Value | Error ──▶ (dropped)
 //!   Running ─── it is published, and nothing is kept ──────▶ (dropped)
-//!      │ forgotten, superseded, or decided while another execution of it still runs
+//!      │ forgotten or superseded
 //!      ▼
-//!   unlinked ── the last execution returns ───────────────▶ (dropped)
+//!   detached ── the last execution returns ───────────────▶ (dropped)
 //!   Running
 //! ```
 //!
-//! A call finds a linked slot by its key, and every `Value` and `Error` is linked. A slot is plain
-//! data under the shard's lock. The part that outlives that lock is the [`Flight`].
+//! A call finds a linked slot by its key, and every `Value` and `Error` is linked. A flight of a key
+//! that has a kept result stands beside that: the window serves the result until the flight replaces
+//! it. A slot is plain data under the shard's lock. The part that outlives that lock is the [`Flight`].
 
 use std::sync::Arc;
 
 use crate::engine::completion::{Completion, RunResult};
 use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
-use crate::engine::slab::SlotId;
+use crate::engine::slab::{NONE, SlotId};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
@@ -55,8 +56,53 @@ pub(crate) enum Key<K> {
 pub(crate) enum State<V, E> {
     Running(Running<V, E>),
     /// With the number of calls that the execution answered when it ended.
-    Value(Handle<V>, u32),
-    Error(Handle<E>, u32),
+    Value(Handle<V>, Kept),
+    Error(Handle<E>, Kept),
+}
+
+/// The state of a result that a window keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// The calls that the execution answered when it ended.
+    pub(crate) callers: u32,
+    /// The slot of the flight that is to replace the result, or [`NONE`].
+    flight: SlotId,
+}
+
+/// How calls find the slot of a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(SlotId);
+
+impl Place {
+    /// Not at all: it was forgotten, superseded, or is a successor.
+    pub(crate) const DETACHED: Self = Self(NONE);
+    /// By its key.
+    pub(crate) const LINKED: Self = Self(NONE - 1);
+
+    /// By this kept result of its key. The window serves the result until the flight replaces it.
+    pub(crate) fn beside(result: SlotId) -> Self {
+        Self(result)
+    }
+
+    pub(crate) fn is_detached(self) -> bool {
+        self == Self::DETACHED
+    }
+
+    pub(crate) fn is_linked(self) -> bool {
+        self == Self::LINKED
+    }
+
+    /// The kept result that the flight stands beside.
+    pub(crate) fn result(self) -> Option<SlotId> {
+        (!self.is_detached() && !self.is_linked()).then_some(self.0)
+    }
+}
+
+impl Kept {
+    /// The flight that is to replace the result.
+    pub(crate) fn flight(self) -> Option<SlotId> {
+        (self.flight != NONE).then_some(self.flight)
+    }
 }
 
 /// The state of a slot whose last execution has not ended.
@@ -64,17 +110,19 @@ pub(crate) struct Running<V, E> {
     /// The thread of the first execution. Once there is a flight, its gate knows all of them.
     pub(crate) leader: ThreadToken,
     pub(crate) flight: Option<Arc<Flight<V, E>>>,
-    /// True if calls find the slot by its key.
-    pub(crate) linked: bool,
+    pub(crate) place: Place,
+    /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
+    /// that still run. They count for `max_leaders`.
+    pub(crate) is_stale: bool,
 }
 
 impl<V, E> State<V, E> {
     /// The state of a slot that keeps this result, which `callers` calls have shared so far.
     pub(crate) fn of(completion: &Completion<V, E>, callers: usize) -> Self {
-        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
+        let kept = Kept { callers: u32::try_from(callers).unwrap_or(u32::MAX), flight: NONE };
         match &completion.result {
-            RunResult::Value(value) => Self::Value(Handle::clone(value), callers),
-            RunResult::Failed(error) => Self::Error(Handle::clone(error), callers),
+            RunResult::Value(value) => Self::Value(Handle::clone(value), kept),
+            RunResult::Failed(error) => Self::Error(Handle::clone(error), kept),
             RunResult::Panicked(_) | RunResult::Abandoned => {
                 unreachable!("no window keeps a call without a result")
             }
@@ -135,7 +183,8 @@ impl<K, V, E> Slot<K, V, E> {
         leader: ThreadToken,
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
-        let state = State::Running(Running { leader, flight, linked: false });
+        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false };
+        let state = State::Running(running);
         Self { key, hash, admitted: 0, start, state }
     }
 
@@ -176,10 +225,26 @@ impl<K, V, E> Slot<K, V, E> {
         }
     }
 
-    /// True if calls find it by its key.
+    /// How calls find the slot. Every result is found by its key.
     #[inline]
-    pub(crate) fn is_linked(&self) -> bool {
-        self.running().is_none_or(|running| running.linked)
+    pub(crate) fn place(&self) -> Place {
+        self.running().map_or(Place::LINKED, |running| running.place)
+    }
+
+    /// The kept result's own data, if it is one.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        match &self.state {
+            State::Value(_, kept) | State::Error(_, kept) => Some(*kept),
+            State::Running(_) => None,
+        }
+    }
+
+    /// Sets the flight that is to replace this kept result.
+    pub(crate) fn set_kept_flight(&mut self, flight: Option<SlotId>) {
+        match &mut self.state {
+            State::Value(_, kept) | State::Error(_, kept) => kept.flight = flight.unwrap_or(NONE),
+            State::Running(_) => unreachable!("it is a kept result"),
+        }
     }
 
     /// Brings the value's count into the cache. A value that has stood in its window is cold, and its

@@ -20,42 +20,47 @@ use crate::engine::slot::SlotRef;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate::Gate;
-use crate::wait::gate_state::Phase;
+use crate::wait::gate_state::{AT_ONCE, Phase};
 
 impl<K, V, E> Table<K, V, E> {
     /// Lets a call on a running flight wait for its successor, with every other call that accepts
-    /// nothing older.
+    /// nothing older. The successor begins when the flight at the gate `depends_on` ends, or earlier.
     pub(crate) fn follow_successor<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        running: SlotId,
+        (running, depends_on): (SlotId, &Gate),
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
         me: Option<ThreadToken>,
-        deferred: &mut Deferred<K, V, E>,
     ) -> Admission<'t, K, V, E> {
         let predecessor = self.flight_of(shard, running);
         let hash = call.hash;
         if let Some(id) = shard.successor_of(&predecessor) {
             return match shard.slot(id).accepts_a_call(self.rules.max_requests) {
-                true => self.follow(shard, SlotRef { id, hash }, me, Some(predecessor.gate())),
-                false => self.start_flight(shard, Some(running), call, new, deferred),
+                true => self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on)),
+                false => self.start_flight(shard, Some(running), call, new),
             };
         }
         let Some(key) = new.key.take() else { return Admission::Vacant };
         let state = predecessor.gate().lock();
-        let stuck_at = state.youngest.saturating_add(self.rules.leader_timeout);
-        let flight = Flight::new(Gate::new_pending(stuck_at, state.slow_at));
+        let due_at = match state.phase {
+            // It has ended, and what still runs of it leaves no room for another.
+            Phase::Closed => AT_ONCE,
+            Phase::Pending | Phase::Running => self.due_after(state.youngest),
+        };
+        let flight = Flight::new(Gate::new_pending(due_at, state.slow_at));
         drop(state);
         let start = new.start.unwrap_or(call.entry);
         let id = shard.insert_with(|| Slot::pending(Arc::clone(&flight), key, hash, start));
-        predecessor.set_successor(running, &flight, id);
-        self.follow(shard, SlotRef { id, hash }, me, Some(predecessor.gate()))
+        shard.insert_into_chain((running, &predecessor), (id, &flight));
+        let mut deferred = Deferred::new();
+        self.reschedule(shard, &flight, &mut deferred);
+        self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on))
     }
 }
 
 /// Makes the successor of an ended flight due, and returns its slot. Removes it if no call waits for
-/// it.
+/// it. The caller gives it the place of the flight, and reschedules it.
 pub(super) fn take_successor<K, V, E>(
     shard: &mut Locked<'_, K, V, E>,
     ended: &Flight<V, E>,
@@ -63,11 +68,11 @@ pub(super) fn take_successor<K, V, E>(
 ) -> Option<SlotId> {
     let id = shard.successor_of(ended)?;
     let flight = shard.slot(id).flight().expect("a successor has its flight from the start");
-    let flight = Arc::clone(flight);
     if flight.gate().make_due() {
-        deferred.due = Some(flight);
         return Some(id);
     }
+    let flight = Arc::clone(flight);
+    shard.leave_chain(&flight);
     deferred.push(shard.remove(id));
     None
 }
@@ -75,26 +80,18 @@ pub(super) fn take_successor<K, V, E>(
 impl<K, V, E> Shard<K, V, E> {
     /// The slot of this flight's successor, if no execution of that has begun.
     pub(super) fn successor_of(&self, flight: &Flight<V, E>) -> Option<SlotId> {
-        let (id, gate) = flight.successor();
-        let its = self.try_slot(id)?.flight()?.gate();
-        (its.id == gate && its.lock().phase == Phase::Pending).then_some(id)
-    }
-
-    /// The slot of the flight that this one waits for, if that still runs.
-    pub(crate) fn predecessor_of(&self, id: SlotId) -> Option<SlotId> {
-        let flight = self.slot(id).flight()?;
-        let predecessor = flight.predecessor();
-        let its = self.try_slot(predecessor)?.flight()?;
-        (its.successor() == (id, flight.gate().id)).then_some(predecessor)
+        let id = flight.successor()?;
+        self.slot(id).flight()?.gate().is_pending().then_some(id)
     }
 
     /// Lets a successor that has begun before its predecessor ended take that one's place: it is
     /// younger, and its predecessor seems to be stuck.
     pub(super) fn overtake(&mut self, id: SlotId) {
         let Some(predecessor) = self.predecessor_of(id) else { return };
-        if self.slot(predecessor).is_linked() {
+        let place = self.running(predecessor).place;
+        if !place.is_detached() {
             self.unlink(predecessor);
-            self.link(id);
+            self.take_place(id, place);
         }
     }
 }
@@ -121,24 +118,23 @@ mod tests {
         let (stuck, flight) = insert(&mut shard, 1);
         shard.link(stuck);
         let (successor, next) = insert(&mut shard, 1);
-        flight.set_successor(stuck, &next, successor);
+        shard.insert_into_chain((stuck, &flight), (successor, &next));
         shard.overtake(successor);
         assert_eq!(shard.find(7, &1), Some(successor));
-        assert!(!shard.slot(stuck).is_linked());
+        assert!(shard.slot(stuck).place().is_detached());
     }
 
     #[test]
-    fn a_successor_leaves_another_flight_in_that_slot_alone() {
+    fn a_flight_that_leaves_the_chain_connects_its_neighbours() {
         let mut shard = Numbers::new();
-        insert(&mut shard, 0);
-        let (ended, flight) = insert(&mut shard, 1);
-        let (successor, next) = insert(&mut shard, 1);
-        flight.set_successor(ended, &next, successor);
-        drop(shard.remove(ended));
-        let (other, _) = insert(&mut shard, 2);
-        assert_eq!(other, ended, "the slot is reused");
-        shard.link(other);
-        shard.overtake(successor);
-        assert_eq!((shard.find(7, &1), shard.find(7, &2)), (None, Some(other)));
+        let (first, one) = insert(&mut shard, 1);
+        let (second, two) = insert(&mut shard, 1);
+        let (third, three) = insert(&mut shard, 1);
+        shard.insert_into_chain((first, &one), (third, &three));
+        shard.insert_into_chain((first, &one), (second, &two));
+        assert_eq!((one.successor(), two.successor()), (Some(second), Some(third)));
+        shard.leave_chain(&two);
+        assert_eq!((one.successor(), three.predecessor()), (Some(third), Some(first)));
+        assert_eq!((two.successor(), two.predecessor()), (None, None));
     }
 }

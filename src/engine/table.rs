@@ -22,6 +22,7 @@
 //! only user code that runs under a lock is the key's `Eq`: a caller hashes and creates keys before
 //! it locks, and drops whatever leaves the table after it has released the lock ([`Deferred`]).
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::engine::capacity::Capacity;
@@ -34,7 +35,9 @@ use crate::observe::Observer;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard, Padded};
 use crate::wait::clock::{Clock, Nanos};
+use crate::wait::contain::drop_contained;
 use crate::wait::gate::Gate;
+use crate::wait::seats::Seats;
 
 pub(crate) struct Table<K, V, E> {
     shards: Box<[PaddedShard<K, V, E>]>,
@@ -104,7 +107,7 @@ impl<K, V, E> Table<K, V, E> {
         let running = shard.running(id);
         let leader = running.leader;
         let flight = running.flight.get_or_insert_with(|| {
-            let (next_start, slow_at) = (self.next_start(start, 1), self.slow_at(start));
+            let (next_start, slow_at) = (self.second_start(start), self.slow_at(start));
             Flight::new(Gate::new_running(leader, start, next_start, slow_at))
         });
         Arc::clone(flight)
@@ -122,15 +125,15 @@ pub(crate) struct Deferred<K, V, E> {
     slots: [Option<Slot<K, V, E>>; 4],
     /// Slots beyond the four that one step removes at most.
     more_slots: Vec<Slot<K, V, E>>,
-    /// A flight that has closed.
-    pub(super) closed: Option<Arc<Flight<V, E>>>,
-    /// A successor that is due.
-    pub(super) due: Option<Arc<Flight<V, E>>>,
+    /// A flight that has closed, and how many threads are to be notified.
+    pub(super) closed: Option<(Arc<Flight<V, E>>, usize)>,
+    /// Flights without an execution that a call must be told to begin.
+    pub(super) due: Vec<Arc<Flight<V, E>>>,
 }
 
 impl<K, V, E> Deferred<K, V, E> {
     pub(crate) const fn new() -> Self {
-        Self { slots: [const { None }; 4], more_slots: Vec::new(), closed: None, due: None }
+        Self { slots: [const { None }; 4], more_slots: Vec::new(), closed: None, due: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, slot: Slot<K, V, E>) {
@@ -140,13 +143,37 @@ impl<K, V, E> Deferred<K, V, E> {
         }
     }
 
-    /// Notifies the calls that wait for what has happened. Called after all locks are released.
-    pub(super) fn notify(&self) {
-        if let Some(flight) = &self.closed {
-            flight.gate().notify_closed();
+    /// Notifies the calls that wait for what has happened, and returns the seats that are to begin
+    /// flights. Called after all locks are released.
+    pub(super) fn notify(&mut self) -> Seats {
+        if let Some((flight, sleeping)) = &self.closed {
+            flight.gate().notify_closed(*sleeping);
         }
-        if let Some(flight) = &self.due {
-            flight.gate().notify_start();
+        let mut seats = Seats::none();
+        for flight in mem::take(&mut self.due) {
+            seats.add(flight.gate().begin_due());
         }
+        seats
+    }
+
+    /// The one slot that a step has removed.
+    pub(super) fn take_one(&mut self) -> Option<Slot<K, V, E>> {
+        self.slots[0].take()
+    }
+
+    /// Drops the slots that were removed. Their destructors are a stranger's: a panic ends here.
+    pub(super) fn clear(&mut self) {
+        for slot in self.slots.iter_mut().filter_map(Option::take) {
+            drop_contained(slot);
+        }
+        mem::take(&mut self.more_slots).into_iter().for_each(drop_contained);
+    }
+}
+
+/// What was not cleared leaves without a panic, too.
+impl<K, V, E> Drop for Deferred<K, V, E> {
+    #[inline]
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -2,16 +2,20 @@
 //!
 //! "The time when one more execution may begin" is the whole mechanism of take-overs, and of
 //! successors (S30). It is never, or the youngest execution's start plus `leader_timeout`, or any
-//! time, once the predecessor has ended. A waiter or a new arrival claims such a start under the
-//! locks of shard and gate, so exactly one call gets it.
+//! time, once the predecessor has ended or the leader is lost. It is never while `max_leaders`
+//! executions run (`chain.rs`). A waiter or a new arrival claims such a start under the locks of shard
+//! and gate, so exactly one call gets it. A ticket claims it when its job begins (`seats.rs`).
+
+use std::sync::Arc;
 
 use crate::engine::call::Follower;
 use crate::engine::execution::Execution;
+use crate::engine::flight::Flight;
 use crate::engine::slot::SlotRef;
-use crate::engine::table::{Locked, Table};
+use crate::engine::table::{Deferred, Locked, Table};
 use crate::sync::this_thread;
 use crate::wait::clock::{FOREVER, Nanos};
-use crate::wait::gate::Gate;
+use crate::wait::seats::{Candidacy, SeatNumbers, SeatStatus, Seats};
 
 impl<K, V, E> Table<K, V, E> {
     /// Begins one more execution for a new arrival where one is due: a take-over, or a successor.
@@ -23,11 +27,11 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Option<Execution<'t, K, V, E>> {
         let found = shard.slot(slot.id);
         let is_alone = found.flight().is_none();
-        if is_alone && self.clock.is_before(entry, self.next_start(found.start, 1)) {
+        if is_alone && self.clock.is_before(entry, self.second_start(found.start)) {
             return None;
         }
         let flight = self.flight_of(shard, slot.id);
-        let execution = self.claim(shard, flight.gate(), slot, || self.clock.refine(entry))?;
+        let execution = self.claim(shard, &flight, slot, || self.clock.refine(entry))?;
         shard.slot_mut(slot.id).admit_a_call(self.rules.max_requests);
         shard.tally.count_call();
         Some(execution)
@@ -41,43 +45,78 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Option<Execution<'t, K, V, E>> {
         let now = self.clock.now();
         let mut shard = self.shard(follower.slot.hash).lock();
-        let gate = follower.flight.gate();
-        let execution = self.claim(&mut shard, gate, follower.slot, || now)?;
-        gate.end_wait(execution.leader);
-        let callback = gate.leave(&follower.callback);
+        let flight = &follower.flight;
+        let execution = self.claim(&mut shard, flight, follower.slot, || now)?;
+        flight.gate().end_wait(execution.leader);
+        flight.gate().lock().waiting -= 1;
+        Some(execution)
+    }
+
+    /// Lets the ticket of this seat try to begin one more execution, by a job.
+    pub(crate) fn try_seat(&self, follower: &Follower<V, E>, status: &SeatStatus) -> bool {
+        follower.flight.gate().try_seat(status, &self.clock, self.rules.leader_timeout)
+    }
+
+    /// Begins one more execution for the candidate of this seat, on the thread of its job. The call no
+    /// longer waits in its seat then. `None` if none is due any more, or if the call does not need it.
+    pub(crate) fn claim_as_candidate<'t>(
+        &'t self,
+        follower: &Follower<V, E>,
+        status: &SeatStatus,
+        numbers: SeatNumbers,
+    ) -> Option<Execution<'t, K, V, E>> {
+        let now = self.clock.now();
+        let mut shard = self.shard(follower.slot.hash).lock();
+        let flight = &follower.flight;
+        match flight.gate().begin_candidate(status, now) {
+            Candidacy::Due => {}
+            Candidacy::Waits => {
+                drop(shard);
+                // Perhaps a call with a thread was to begin the flight, and has left.
+                let mut seats = Seats::none();
+                seats.add(flight.gate().begin_due());
+                seats.begin();
+                return None;
+            }
+            Candidacy::Over => return None,
+        }
+        let execution = self.claim(&mut shard, flight, follower.slot, || now)?;
+        let left = flight.gate().leave_seat(status, numbers);
         drop(shard);
-        // Its captures are the user's: dropped after the lock.
-        drop(callback);
+        left.wait_for_job();
         Some(execution)
     }
 
     fn claim<'t>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        gate: &Gate,
+        flight: &Arc<Flight<V, E>>,
         slot: SlotRef,
         now: impl FnOnce() -> Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
         let leader = this_thread(|me| me.token());
-        let (begun, now) = gate.claim(leader, now, |begun, now| self.next_start(now, begun))?;
+        let (before, now) = flight.gate().claim(leader, now)?;
         shard.tally.running += 1;
-        if begun > 1 {
+        if before > 0 {
             shard.tally.takeovers += 1;
         } else {
             shard.slot_mut(slot.id).start = now;
             shard.overtake(slot.id);
             if self.reports_slow() {
-                gate.set_slow_at(self.slow_at(now));
+                flight.gate().set_slow_at(self.slow_at(now));
             }
         }
+        let mut deferred = Deferred::new();
+        self.reschedule(shard, flight, &mut deferred);
+        debug_assert!(deferred.due.is_empty(), "one more execution makes no room");
         Some(Execution { table: self, slot, start: now, leader })
     }
 
-    /// When one more execution may begin on a slot whose `begun`-th began at `start`.
-    pub(super) fn next_start(&self, start: Nanos, begun: usize) -> Nanos {
-        if begun >= self.rules.max_leaders {
-            return FOREVER;
+    /// When a second execution may begin on a slot whose first began at `start`.
+    pub(super) fn second_start(&self, start: Nanos) -> Nanos {
+        match self.rules.max_leaders {
+            0 | 1 => FOREVER,
+            _ => start.saturating_add(self.rules.leader_timeout),
         }
-        start.saturating_add(self.rules.leader_timeout)
     }
 }

@@ -66,6 +66,12 @@ impl Tally {
         }
     }
 
+    /// Counts a leader whose function never ran.
+    pub(crate) fn count_lost(&mut self) {
+        self.running -= 1;
+        self.refused += 1;
+    }
+
     pub(crate) fn count_departure(&mut self, departure: Departure) {
         match departure {
             Departure::Dropped => self.followers += 1,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::{Thread, thread_of};
-use crate::wait::callbacks::contain;
 use crate::wait::clock::Nanos;
+use crate::wait::contain::contain;
 use crate::wait::deadlock::ThreadToken;
 
 /// A flight that runs for too long, as [`on_slow`](crate::Builder::on_slow) reports it to its hook.

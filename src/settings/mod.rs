@@ -217,4 +217,21 @@ impl Settings {
     pub fn get_max_retained(&self) -> Option<usize> {
         self.max_retained.map(|max| usize::try_from(max).unwrap_or(usize::MAX))
     }
+
+    /// The bound on the wait of a call that these settings have, if they have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Settings;
+    ///
+    /// assert_eq!(Settings::new().get_max_wait(), None);
+    /// let bounded = Settings::new().max_wait(Duration::from_secs(5));
+    /// assert_eq!(bounded.get_max_wait(), Some(Duration::from_secs(5)));
+    /// ```
+    #[must_use]
+    pub fn get_max_wait(&self) -> Option<Duration> {
+        self.max_wait
+    }
 }

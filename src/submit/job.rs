@@ -1,81 +1,75 @@
-//! [`Task`]: the inside of a [`Job`], a function with the obligation to publish its result.
+//! [`Task`]: the inside of a [`Job`](crate::Job), a function with the obligation to publish its result.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::coalescer::Load;
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::promise::Promise;
-use crate::engine::queued::Queued;
+use crate::engine::queued::{Begun, Queued};
 use crate::engine::slot::ShortHash;
 use crate::engine::slot::SlotRef;
 use crate::execute::{attempt, run_observed};
-use crate::executor::{Job, Rejected, Run, spawn_unwinds};
 use crate::observe::SlowReport;
+use crate::submit::function::Function;
+use crate::submit::seat::Seat;
 use crate::sync::this_thread;
-use crate::wait::callbacks::{Callbacks, contain};
+use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
+use crate::wait::contain::contain;
+use crate::wait::deadlock::{self, ThreadToken};
+use crate::wait::seats::{GateSeat, Seats};
 
-/// A function that can move to another thread.
-pub(crate) enum Function<K, V, E> {
-    /// The function of a coalescer, which all its calls share.
-    Shared(Arc<Load<K, V, E>>),
-    /// The function that one call of a group brought.
-    Once(Box<dyn FnOnce() -> Result<V, E> + Send>),
-}
-
-/// A job that has not ended. If it is dropped before it has run, its drop publishes an abandonment.
+/// A job that has not ended. If it is dropped before it has run, its drop publishes that it is lost.
 pub(crate) struct Task<K, V, E> {
     pub(crate) core: Arc<AnyCore<K, V, E>>,
     pub(crate) key: Arc<K>,
+    /// `None` for a candidate, whose function stays in the seat.
     pub(crate) function: Option<Function<K, V, E>>,
-    pub(crate) duty: Duty<V, E>,
+    pub(crate) duty: Duty<K, V, E>,
     /// The promise that the ticket waits at.
     pub(crate) promise: Arc<Promise<V, E>>,
 }
 
 /// The obligation of a job, in addition to its ticket's promise.
-pub(crate) enum Duty<V, E> {
+pub(crate) enum Duty<K, V, E> {
     /// Ends an execution of a flight.
     Flight(Queued<V, E>),
+    /// Begins an execution of a flight, if one is due when the job begins.
+    Candidate(Arc<Seat<K, V, E>>),
     /// Counts a call that shares nothing.
     Bypass(ShortHash),
     /// The obligation is met.
     Done,
 }
 
-impl<K, V, E> Task<K, V, E>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Passes the job to the executor. The caller holds no lock.
-    pub(crate) fn submit(self) -> Result<(), Rejected> {
-        let core = Arc::clone(&self.core);
-        core.executor.as_ref().expect("only what has an executor submits").spawn(Job::new(self))
-    }
+/// Why a job did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unrun {
+    /// The executor rejected or dropped it.
+    Dropped,
+    /// The executor's `spawn` panicked.
+    Panicked,
 }
 
-impl<K, V, E> Run for Task<K, V, E> {
-    fn run(mut self: Box<Self>) {
+impl<K, V, E> Task<K, V, E>
+where
+    Seat<K, V, E>: GateSeat + 'static,
+{
+    /// Runs the job on this thread. Returns the seats that are to begin a flight after it.
+    pub(crate) fn run(mut self) -> Seats {
         let me = this_thread(|me| me.token());
+        let Some(function) = self.begin(me) else { return Seats::none() };
         let leading = deadlock::lead();
         let core = Arc::clone(&self.core);
-        if let Duty::Flight(queued) = &mut self.duty {
-            queued.begin(&core.table, me);
-        }
         self.promise.gate.begin_job(me);
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
-        let function = self.function.take().expect("a job runs once");
         let key = Arc::clone(&self.key);
         let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
             attempt(core.share_if.as_deref(), start, || function.run(&key))
         });
         drop(leading);
-        let callers = self.end(&completion);
+        let (callers, seats) = self.end(&completion);
         // Destructors of the value and of a panic's payload are user code.
         contain(|| {
             if let RunResult::Panicked(panic) = &completion.result {
@@ -84,32 +78,122 @@ impl<K, V, E> Run for Task<K, V, E> {
             drop(completion);
         });
         core.table.record_run(run, callers);
+        seats
+    }
+
+    /// Begins the duty on this thread. Returns the function to run, if the call needs it to run.
+    fn begin(&mut self, me: ThreadToken) -> Option<Function<K, V, E>> {
+        match mem::replace(&mut self.duty, Duty::Done) {
+            Duty::Flight(queued) => self.begin_queued(queued, me),
+            Duty::Candidate(seat) => {
+                let table = &self.core.table;
+                let execution =
+                    table.claim_as_candidate(&seat.follower, &seat.status, seat.numbers)?;
+                let flight = Arc::clone(&seat.follower.flight);
+                self.duty = Duty::Flight(Queued::claimed(execution, flight));
+                Some(seat.take_function().expect("nobody takes it from a call that has not left"))
+            }
+            bypass => {
+                self.duty = bypass;
+                self.function.take()
+            }
+        }
+    }
+
+    fn begin_queued(
+        &mut self,
+        mut queued: Queued<V, E>,
+        me: ThreadToken,
+    ) -> Option<Function<K, V, E>> {
+        let table = &self.core.table;
+        match queued.begin(table, me, &self.promise) {
+            Begun::Runs => self.duty = Duty::Flight(queued),
+            Begun::Ended => {
+                let callers = queued.end_after_flight(table);
+                let completion = queued.flight.promise.expect();
+                if !completion.is_unshared() {
+                    self.promise.close(completion.clone(), callers).run();
+                    return None;
+                }
+                self.duty = Duty::Bypass(queued.slot.hash);
+            }
+            Begun::Follows(follower) => {
+                let function = self.function.take().expect("a job runs once");
+                let (core, key) = (Arc::clone(&self.core), Arc::clone(&self.key));
+                let ticket = Some(Arc::clone(&self.promise));
+                Seat::new(core, key, follower, function, ticket).enter();
+                return None;
+            }
+        }
+        self.function.take()
     }
 }
 
 impl<K, V, E> Task<K, V, E> {
-    /// Ends the duty and the ticket's wait, under no lock. Returns how many calls it answered.
+    /// Ends a job that did not run. Returns the seats that are to begin a flight now.
+    pub(crate) fn end_unrun(mut self, how: Unrun) -> Seats {
+        self.lose(how)
+    }
+
+    fn lose(&mut self, how: Unrun) -> Seats {
+        let start = self.duty.start().unwrap_or_else(|| self.core.table.clock.coarse_now());
+        let result = match how {
+            Unrun::Panicked => RunResult::Panicked(Panic::elsewhere()),
+            Unrun::Dropped => RunResult::Abandoned,
+        };
+        let completion = Completion::new(result, start);
+        if matches!((&self.duty, how), (Duty::Flight(_), Unrun::Panicked) | (Duty::Bypass(_), _)) {
+            if let Duty::Flight(queued) = &mut self.duty {
+                queued.begin_unrun(&self.core.table);
+            }
+            return self.end(&completion).1;
+        }
+        let report = self.notice();
+        let table = &self.core.table;
+        let seats = match mem::replace(&mut self.duty, Duty::Done) {
+            Duty::Flight(queued) => {
+                let seats = table.lose_queued(&queued);
+                self.promise.close(completion, 1).run();
+                seats
+            }
+            Duty::Candidate(seat) => {
+                let lost = table.lose_candidate(&seat.follower, &seat.status, seat.numbers);
+                let Some((left, seats)) = lost else { return Seats::none() };
+                self.promise.close(completion, 1).run();
+                left.wait_for_job();
+                // Its drop is user code, so it comes after the lock.
+                contain(|| drop(seat.take_function()));
+                seats
+            }
+            Duty::Bypass(_) | Duty::Done => Seats::none(),
+        };
+        table.report_slow(report);
+        seats
+    }
+
+    /// Ends the duty and the ticket's wait, under no lock. Returns how many calls it answered, and the
+    /// seats that are to begin a flight now.
     ///
     /// The ticket is answered together with the followers, before any user code runs: a hook, a
     /// callback, or the destructor of an old result. A panic in user code is caught here, and
     /// affects no call.
-    fn end(&mut self, completion: &Completion<V, E>) -> usize {
+    fn end(&mut self, completion: &Completion<V, E>) -> (usize, Seats) {
         let report = self.notice();
         let duty = mem::replace(&mut self.duty, Duty::Done);
         let (table, promise) = (&self.core.table, &self.promise);
-        let (mut callers, mut callbacks) = (1, Callbacks::new());
+        let (mut callers, mut callbacks, mut seats) = (1, Callbacks::new(), Seats::none());
         let mut answer = |count| {
             callers = count;
             callbacks = promise.close(completion.clone(), count);
         };
         contain(|| match duty {
-            Duty::Flight(queued) => queued.end(table, completion, answer),
+            Duty::Flight(queued) => seats = queued.end(table, completion, answer),
             Duty::Bypass(hash) => answer(table.end_bypass(hash, completion)),
-            Duty::Done => unreachable!("a job ends once"),
+            Duty::Candidate(_) | Duty::Done => unreachable!("a job that runs has begun its duty"),
         });
         callbacks.run();
         table.report_slow(report);
-        callers
+        (callers, seats)
     }
 
     /// Reads the flight's state for `on_slow`, before the execution ends.
@@ -119,48 +203,33 @@ impl<K, V, E> Task<K, V, E> {
             Duty::Flight(queued) if table.reports_slow() => {
                 table.notice_at_end(queued.slot, queued.leader)
             }
-            Duty::Flight(_) | Duty::Bypass(_) | Duty::Done => None,
+            Duty::Flight(_) | Duty::Candidate(_) | Duty::Bypass(_) | Duty::Done => None,
         }
     }
 }
 
-impl<V, E> Duty<V, E> {
+impl<K, V, E> Duty<K, V, E> {
+    /// The slot of the flight. `None` if there is no flight.
     fn slot(&self) -> Option<SlotRef> {
         match self {
             Self::Flight(queued) => Some(queued.slot),
-            Self::Bypass(_) | Self::Done => None,
+            Self::Candidate(_) | Self::Bypass(_) | Self::Done => None,
         }
     }
 
     fn start(&self) -> Option<Nanos> {
         match self {
             Self::Flight(queued) => Some(queued.start),
-            Self::Bypass(_) | Self::Done => None,
+            Self::Candidate(_) | Self::Bypass(_) | Self::Done => None,
         }
     }
 }
 
-/// Publishes the end of a job that did not run. The job is abandoned; or, if the executor's `spawn`
-/// panicked and dropped it, the panic is published.
+/// Publishes the end of a job that unwinds before it has ended.
 impl<K, V, E> Drop for Task<K, V, E> {
     fn drop(&mut self) {
-        if matches!(self.duty, Duty::Done) {
-            return;
-        }
-        let result = match spawn_unwinds() {
-            true => RunResult::Panicked(Panic::elsewhere()),
-            false => RunResult::Abandoned,
-        };
-        let start = self.duty.start().unwrap_or_else(|| self.core.table.clock.coarse_now());
-        self.end(&Completion::new(result, start));
-    }
-}
-
-impl<K, V, E> Function<K, V, E> {
-    pub(crate) fn run(self, key: &K) -> Result<V, E> {
-        match self {
-            Self::Shared(load) => load(key),
-            Self::Once(function) => function(),
+        if !matches!(self.duty, Duty::Done) {
+            self.lose(Unrun::Dropped).begin();
         }
     }
 }

@@ -3,7 +3,10 @@
 //! The engine admits it like any other call. A leader submits a job, a follower takes a seat, and a
 //! hit has its answer at once. None of them waits.
 
+pub(crate) mod function;
+mod hand_over;
 pub(crate) mod job;
+mod own_job;
 #[cfg(feature = "channel")]
 mod receiver;
 pub(crate) mod seat;
@@ -24,12 +27,12 @@ use crate::error::Error;
 use crate::execute::answer_of;
 use crate::group::Group;
 use crate::key::ToKey;
-use crate::submit::job::{Duty, Function, Task};
+use crate::submit::function::Function;
+use crate::submit::job::{Duty, Task};
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
 use crate::wait::clock::FOREVER;
-use crate::wait::deadlock;
 
 impl<K, V, E, S> Group<K, V, E, S>
 where
@@ -175,22 +178,16 @@ where
     };
     match table.admit(entry, &call, &mut new) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
-        Admission::Claim(execution) => {
-            // A hook that calls this key must see that this thread leads the flight (S41).
-            let leading = deadlock::lead();
-            table.report_slow_on_arrival(&call);
-            drop(leading);
-            lead(any(), owned, execution, function)
-        }
         Admission::Follow(follower) => {
             // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);
             let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
             let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
+            let seated = seated.map_err(|_| Error::Rejected)?;
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
-            unreachable!("a call with a key of its own that waits for nothing is not refused")
+        Admission::Claim(_) | Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
+            unreachable!("a call with a key of its own that waits for nothing follows or leads")
         }
     }
 }

@@ -1,10 +1,10 @@
 //! [`Seat`]: the place of a follower's ticket in a flight, with the function that it would run itself.
 //!
 //! The seat counts as waiting at the flight's gate from `submit` on, even if no thread waits there.
-//! The function is taken once, by the first that needs it: by the ticket, when it takes over (S36)
-//! or is dropped; or by the thread that ends the flight, when the outcome is unshareable (S40).
-//! That thread starts the jobs of all seats at once, and no job depends on a thread that waits with
-//! its ticket.
+//! The function is taken once, by the first that needs it: by the seat's own job, when it begins an
+//! execution of the flight (S36, S71) or when the outcome is unshareable (S40); or by the ticket, when
+//! it is dropped. No job depends on a thread that waits with its ticket: the thread that ends a flight
+//! hands over the jobs that the end calls for.
 
 use std::sync::Arc;
 
@@ -12,69 +12,65 @@ use crate::core::AnyCore;
 use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
-use crate::submit::job::{Duty, Function, Task};
+use crate::submit::function::Function;
 use crate::sync::Mutex;
+use crate::wait::callbacks::Callback;
 use crate::wait::deadlock;
+use crate::wait::seats::{GateSeat, SeatNumbers, SeatStatus, Seats};
 
 pub(crate) struct Seat<K, V, E> {
     pub(crate) core: Arc<AnyCore<K, V, E>>,
     pub(crate) key: Arc<K>,
     pub(crate) follower: Follower<V, E>,
+    pub(crate) status: SeatStatus,
+    pub(crate) numbers: SeatNumbers,
     function: Mutex<Option<Function<K, V, E>>>,
-    /// The promise of its own job, which runs if the outcome is unshareable. `None` without
-    /// `share_if` and `share_with`.
-    job: Option<Arc<Promise<V, E>>>,
+    /// The promise of its own job, once there is one.
+    job: Mutex<Option<Arc<Promise<V, E>>>>,
+    /// The promise of a leader's ticket, if the call led before and follows now.
+    pub(super) ticket: Option<Arc<Promise<V, E>>>,
 }
 
-impl<K, V, E> Seat<K, V, E>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Takes the seat of a call that was admitted as a follower.
-    pub(crate) fn take(
+impl<K, V, E> Seat<K, V, E> {
+    /// The seat of a call that follows. `ticket` is the promise of its ticket if the call led before:
+    /// its job has found no room for its execution.
+    pub(crate) fn new(
         core: Arc<AnyCore<K, V, E>>,
         key: Arc<K>,
         follower: Follower<V, E>,
         function: Function<K, V, E>,
-    ) -> Seated<K, V, E> {
-        let job = core.share_if.is_some().then(Promise::of_job);
-        let function = Mutex::new(Some(function));
-        let seat = Arc::new(Self { core, key, follower, function, job });
-        if seat.job.is_some() {
-            let at_the_end = Arc::clone(&seat);
-            let gate = seat.follower.flight.gate();
-            let number = |number| seat.follower.callback.set(number);
-            let missed = gate.call_on_close(move || at_the_end.flight_has_ended(), number);
-            if let Some(callback) = missed {
-                callback();
+        ticket: Option<Arc<Promise<V, E>>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            core,
+            key,
+            follower,
+            status: SeatStatus::idle(),
+            numbers: SeatNumbers::unique(),
+            function: Mutex::new(Some(function)),
+            job: Mutex::new(ticket.clone()),
+            ticket,
+        })
+    }
+
+    /// Enters the seat at the gate. The flight may have ended, or have lost its leader, since the call
+    /// was admitted.
+    pub(crate) fn enter(self: &Arc<Self>)
+    where
+        Self: GateSeat + 'static,
+    {
+        let gate = self.follower.flight.gate();
+        let seat = Callback::Seat(Arc::clone(self) as Arc<dyn GateSeat>);
+        match gate.call_on_close(self.numbers.seat, seat) {
+            Some(missed) => missed.call(),
+            None => {
+                let mut seats = Seats::none();
+                seats.add(gate.begin_due());
+                seats.begin();
             }
         }
-        Seated { seat, departure: Departure::Dropped, stays: true }
     }
 
-    /// Submits the seat's own job if the outcome of the ended flight is unshareable. Called when
-    /// the gate closes.
-    fn flight_has_ended(&self) {
-        let completion = self.promise().completion();
-        if !completion.is_some_and(|completion| completion.is_unshared()) {
-            return;
-        }
-        let function = self.take_function().expect("a seat that is called has not been left");
-        let task = Task {
-            core: Arc::clone(&self.core),
-            key: Arc::clone(&self.key),
-            function: Some(function),
-            duty: Duty::Bypass(self.follower.slot.hash),
-            promise: Arc::clone(self.job()),
-        };
-        // The drop of a rejected job answers its ticket.
-        task.submit().ok();
-    }
-}
-
-impl<K, V, E> Seat<K, V, E> {
     pub(crate) fn take_function(&self) -> Option<Function<K, V, E>> {
         self.function.lock().take()
     }
@@ -85,8 +81,13 @@ impl<K, V, E> Seat<K, V, E> {
     }
 
     /// The promise of the seat's own job.
-    pub(crate) fn job(&self) -> &Arc<Promise<V, E>> {
-        self.job.as_ref().expect("only a rule makes a value unshareable, and then there is one")
+    pub(crate) fn job(&self) -> Arc<Promise<V, E>> {
+        Arc::clone(self.job.lock().get_or_insert_with(Promise::of_job))
+    }
+
+    /// True if the call waits for its own job, and not for the flight.
+    pub(crate) fn has_left(&self) -> bool {
+        self.follower.flight.gate().has_left(&self.status)
     }
 
     /// Enters this thread's wait into the wait-for graph, if this thread leads a flight and the
@@ -106,20 +107,16 @@ pub(crate) struct Seated<K, V, E> {
     pub(crate) seat: Arc<Seat<K, V, E>>,
     /// How to count the call if its ticket is dropped before the flight has ended.
     pub(crate) departure: Departure,
-    /// True until the seat is given up or its call leads.
-    stays: bool,
+    /// True until the seat is given up.
+    pub(super) stays: bool,
 }
 
 impl<K, V, E> Seated<K, V, E> {
-    /// Gives the seat up. Returns false if the flight has ended.
+    /// Gives the seat up. Returns false if the flight has ended, or if the call waits for its own job.
     pub(crate) fn give_up(&mut self, departure: Departure) -> bool {
         self.stays = false;
-        self.seat.core.table.give_up(&self.seat.follower, departure)
-    }
-
-    /// Notes that the call leads an execution now, and no longer waits in its seat.
-    pub(crate) fn has_claimed(&mut self) {
-        self.stays = false;
+        let Seat { core, follower, status, numbers, .. } = &*self.seat;
+        core.table.give_up(follower, status, *numbers, departure)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::submit::state::State;
 use crate::sync::Handle;
+use crate::wait::callbacks::Callback;
 use crate::wait::clock::Nanos;
 
 /// A submitted call: a handle to wait for its outcome, on any thread and at any time.
@@ -263,11 +264,11 @@ where
         if let Some(answer) = self.settle() {
             return f(answer.map(|answered| answered.value));
         }
-        let gate = Arc::clone(self.gate());
+        let (gate, number) = self.gate();
         // The gate owns the callback from here on, and with it the ticket and its seat.
-        let callback = move || self.when_done(f);
-        if let Some(callback) = gate.call_on_close(callback, |_| ()) {
-            callback();
+        let callback = Callback::function(move || self.when_done(f));
+        if let Some(callback) = gate.call_on_close(number, callback) {
+            callback.call();
         }
     }
 }
@@ -322,7 +323,7 @@ impl<K, V, E> Ticket<K, V, E> {
             Source::Window { callers } => *callers,
             Source::Flight(flight) => {
                 let state = flight.gate().lock();
-                state.waiting + state.begun
+                (state.waiting + state.begun + state.queued).max(1)
             }
         }
     }

@@ -19,7 +19,6 @@ use std::sync::Arc;
 
 use crate::core::{AnyCore, Patience};
 use crate::engine::answer::Answer;
-use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
 use crate::error::Error;
@@ -27,12 +26,13 @@ use crate::execute::{Awaited, answer_to_leader, attempt, await_flight, run_obser
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
 use crate::settings::OnDeadlock;
-use crate::submit::job::{Duty, Function, Task};
 use crate::submit::state::State;
 use crate::submit::ticket::Ticket;
+use crate::sync::unique_number;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
-use crate::wait::gate::{Gate, Standing, Woken};
+use crate::wait::gate::{Gate, Woken};
+use crate::wait::seats::Standing;
 
 impl<K, V, E> Ticket<K, V, E>
 where
@@ -68,7 +68,7 @@ where
         let (table, follower) = (&core.table, &seated.seat.follower);
         let since = table.clock.now();
         let observed = table.begin_wait(follower);
-        let awaited = await_flight(table, follower, deadline, Standing::Seat);
+        let awaited = await_flight(table, follower, deadline, Standing::Seat(&seated.seat.status));
         drop(wait);
         let waited = table.clock.now().saturating_sub(since);
         self.waited += waited;
@@ -82,28 +82,26 @@ where
                 table.record_wait(observed, WaitEnd::TimedOut, || waited);
                 Err(Error::TimedOut)
             }
-            Awaited::Claimed(execution) => {
-                let function = self.leave_seat();
-                // A listener that calls this key must see that this thread leads the flight (S41).
-                let leading = deadlock::lead();
+            Awaited::Claimed(_) => unreachable!("a ticket claims when its job begins"),
+            Awaited::MayTry => {
                 table.record_wait(observed, WaitEnd::Led, || waited);
-                drop(leading);
-                self.take_over(core, execution, function);
-                Ok(())
+                self.try_to_lead()
             }
         }
     }
 
-    /// Leaves the seat of a call that has claimed an execution. Returns the function to run.
-    fn leave_seat(&mut self) -> Function<K, V, E> {
-        let State::Seated(seated) = &mut self.state else {
-            unreachable!("only a call with a seat claims")
-        };
-        seated.has_claimed();
-        let function = seated.seat.take_function();
-        // The answer of the ticket if a listener panics before the job exists.
-        self.state = State::Done(Err(Error::Abandoned));
-        function.expect("no other call takes it while the flight goes on")
+    /// Hands the job of this ticket over, if an execution is due: it begins one when it runs.
+    fn try_to_lead(&mut self) -> Result<(), Error<E>> {
+        let State::Seated(seated) = &mut self.state else { return Ok(()) };
+        let seat = &seated.seat;
+        if !self.core.table.try_seat(&seat.follower, &seat.status) {
+            return Ok(());
+        }
+        if seat.candidate().submit().is_err() {
+            self.state = State::Done(Err(Error::Rejected));
+            return Err(Error::Rejected);
+        }
+        Ok(())
     }
 
     /// Refuses a wait that would never end (S42). With `Bypass`, the call runs its own function on
@@ -130,27 +128,6 @@ where
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));
         Ok(())
     }
-
-    /// Submits a job for the execution that this call has claimed (S36).
-    fn take_over(
-        &mut self,
-        core: &Arc<AnyCore<K, V, E>>,
-        execution: Execution<'_, K, V, E>,
-        function: Function<K, V, E>,
-    ) {
-        let promise = Promise::of_job();
-        let task = Task {
-            core: Arc::clone(core),
-            key: Arc::clone(&self.key),
-            function: Some(function),
-            duty: Duty::Flight(execution.queue()),
-            promise: Arc::clone(&promise),
-        };
-        self.state = State::Job(promise);
-        if task.submit().is_err() {
-            self.state = State::Done(Err(Error::Rejected));
-        }
-    }
 }
 
 impl<K, V, E> Ticket<K, V, E> {
@@ -160,12 +137,13 @@ impl<K, V, E> Ticket<K, V, E> {
             self.state = match &self.state {
                 State::Done(answer) => return Some(answer.clone()),
                 State::Job(promise) => State::Done(self.answer_of_job(promise)?),
+                State::Seated(seated) if seated.seat.has_left() => State::Job(seated.seat.job()),
                 State::Seated(seated) => {
                     let seat = &seated.seat;
                     match seat.promise().answer(Role::Follower, self.waited)? {
                         Some(answer) => State::Done(answer),
                         // The outcome is unshareable: its own job runs.
-                        None => State::Job(Arc::clone(seat.job())),
+                        None => State::Job(seat.job()),
                     }
                 }
             };
@@ -177,10 +155,13 @@ impl<K, V, E> Ticket<K, V, E> {
         match &self.state {
             State::Done(answer) => Some(answer.clone()),
             State::Job(promise) => self.answer_of_job(promise),
+            State::Seated(seated) if seated.seat.has_left() => {
+                self.answer_of_job(&seated.seat.job())
+            }
             State::Seated(seated) => {
                 let seat = &seated.seat;
                 let answer = seat.promise().answer(Role::Follower, self.waited)?;
-                answer.or_else(|| self.answer_of_job(seat.job()))
+                answer.or_else(|| self.answer_of_job(&seat.job()))
             }
         }
     }
@@ -190,10 +171,12 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 
     /// The gate at which a ticket without an answer waits.
-    pub(super) fn gate(&self) -> &Arc<Gate> {
+    pub(super) fn gate(&self) -> (Arc<Gate>, u64) {
         match &self.state {
-            State::Seated(seated) => &seated.seat.promise().gate,
-            State::Job(promise) => &promise.gate,
+            State::Seated(seated) => {
+                (Arc::clone(&seated.seat.promise().gate), seated.seat.numbers.done)
+            }
+            State::Job(promise) => (Arc::clone(&promise.gate), unique_number()),
             State::Done(_) => unreachable!("there was no answer"),
         }
     }
@@ -210,10 +193,10 @@ fn wait_for_job<K, V, E>(
         Some(me) => promise.gate.enter_wait(me).map_err(|_| Error::WouldDeadlock)?,
         None => None,
     };
-    let woken = promise.gate.wait(&core.table.clock, deadline, Standing::Seat);
+    let woken = promise.gate.wait(&core.table.clock, deadline, Standing::Job);
     drop(wait);
     match woken {
         Woken::TimedOut => Err(Error::TimedOut),
-        Woken::Closed { .. } | Woken::MayStart | Woken::Slow => Ok(()),
+        Woken::Closed { .. } | Woken::MayStart | Woken::Left | Woken::Slow => Ok(()),
     }
 }

@@ -1,5 +1,4 @@
-//! The state of a thread as the library sees it: its number, the flights that it leads, the
-//! executors that it is inside of.
+//! The state of a thread as the library sees it: its number, and the flights that it leads.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +12,11 @@ pub(crate) struct ThisThread {
     /// Zero until somebody asks for it.
     token: Cell<u64>,
     leading: Cell<u64>,
-    spawning: Cell<u64>,
 }
 
 impl ThisThread {
     pub(super) const fn new() -> Self {
-        Self { token: Cell::new(0), leading: Cell::new(0), spawning: Cell::new(0) }
+        Self { token: Cell::new(0), leading: Cell::new(0) }
     }
 
     /// Returns this thread's number: never zero, and never given to another thread.
@@ -47,16 +45,6 @@ impl ThisThread {
     #[inline]
     pub(crate) fn set_leading(&self, leading: u64) {
         self.leading.set(leading);
-    }
-
-    /// Returns how many calls of [`Executor::spawn`](crate::Executor::spawn) this thread is inside
-    /// of, one nested in the other.
-    pub(crate) fn spawning(&self) -> u64 {
-        self.spawning.get()
-    }
-
-    pub(crate) fn set_spawning(&self, spawning: u64) {
-        self.spawning.set(spawning);
     }
 }
 

@@ -128,6 +128,22 @@ pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
     }
 }
 
+/// Lets the flight `from` depend on the flight `on`, unless a thread that waits for `from` would wait
+/// for itself then.
+pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
+    let mut graph = GRAPH.lock();
+    let waits =
+        graph.waits.iter().chain(graph.outer_waits.iter().map(|(thread, flight)| (thread, flight)));
+    let mut waiters = waits.filter(|(_, flight)| **flight == from).map(|(thread, _)| *thread);
+    if waiters.any(|thread| graph.depends_on(on, thread)) {
+        return Err(Cycle);
+    }
+    if let Some(node) = graph.flights.get_mut(&from) {
+        node.predecessor = Some(on);
+    }
+    Ok(())
+}
+
 /// Removes the wait of `thread` for `flight`, as it leads the flight now.
 pub(crate) fn end_wait(thread: ThreadToken, flight: FlightId) {
     let mut graph = GRAPH.lock();

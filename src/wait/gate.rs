@@ -21,27 +21,19 @@
 
 use std::sync::Arc;
 
-use super::callbacks::{Callback, CallbackId, Callbacks};
+use super::callbacks::{Callback, Callbacks};
 use super::clock::{Clock, FOREVER, Nanos};
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate_state::{AT_ONCE, GateState, Phase};
 use super::manual_clock::Alarm;
-use crate::sync::{Condvar, GateGuard, GateMutex, LockedCell, unique_number};
+use super::seats::Standing;
+use crate::sync::{Condvar, GateGuard, GateMutex, unique_number};
 
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) id: FlightId,
     state: GateMutex<GateState>,
     condvar: Condvar,
-}
-
-/// How a call counts as waiting at a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// For as long as its thread waits.
-    Call,
-    /// For as long as its ticket lives.
-    Seat,
 }
 
 /// Why a wait is over.
@@ -51,6 +43,8 @@ pub(crate) enum Woken {
     Closed { callers: usize },
     /// An execution is due, for the first call that claims it.
     MayStart,
+    /// The call has left its seat: its own job runs, or was lost.
+    Left,
     /// The flight is slow: the first call to notice reports it.
     Slow,
     /// The deadline came first. A [`Standing::Call`] no longer counts as waiting.
@@ -60,6 +54,7 @@ pub(crate) enum Woken {
 /// The observation that ends a park, made under the gate's lock.
 enum Seen {
     Closed,
+    Left,
     MayStart,
     Slow,
     /// The deadline, at this time.
@@ -79,13 +74,14 @@ impl Gate {
             begun: 1,
             running: 1,
             leaders: vec![leader],
+            starts: vec![start],
             youngest: start,
             ..GateState::pending(next_start, slow_at)
         })
     }
 
     /// A gate for one job, which no thread runs yet.
-    pub(crate) fn new_queued() -> Arc<Self> {
+    pub(crate) fn new_of_job() -> Arc<Self> {
         Self::new(GateState { phase: Phase::Running, ..GateState::pending(FOREVER, FOREVER) })
     }
 
@@ -115,17 +111,18 @@ impl Gate {
         self: &Arc<Self>,
         clock: &Clock,
         deadline: Nanos,
-        standing: Standing,
+        standing: Standing<'_>,
     ) -> Woken {
         let mut state = self.state.lock();
-        match self.park(&mut state, clock, deadline) {
+        match self.park(&mut state, clock, deadline, standing) {
             Seen::Closed => self.leave_closed(state),
+            Seen::Left => Woken::Left,
             Seen::MayStart => Woken::MayStart,
             Seen::Slow => Woken::Slow,
             Seen::TimedOut(now) => {
                 // Under the lock at which the deadline was seen: a later outcome does not count
                 // this call any more (S33, S48).
-                if standing == Standing::Call {
+                if matches!(standing, Standing::Call) {
                     state.waiting -= 1;
                 }
                 self.leave_timed_out(state, now)
@@ -139,12 +136,17 @@ impl Gate {
         state: &mut GateGuard<'_, GateState>,
         clock: &Clock,
         deadline: Nanos,
+        standing: Standing<'_>,
     ) -> Seen {
         loop {
+            if matches!(standing, Standing::Seat(seat) if seat.has_left()) {
+                return Seen::Left;
+            }
             if state.phase == Phase::Closed {
                 return Seen::Closed;
             }
-            let until = deadline.min(state.next_start).min(state.slow_at);
+            let next_start = state.next_start_of(standing);
+            let until = deadline.min(next_start).min(state.slow_at);
             if until != FOREVER {
                 let now = clock.now();
                 if state.slow_at <= now {
@@ -153,7 +155,7 @@ impl Gate {
                 if deadline <= now {
                     return Seen::TimedOut(now);
                 }
-                if state.next_start <= now {
+                if next_start <= now {
                     return Seen::MayStart;
                 }
             }
@@ -166,21 +168,19 @@ impl Gate {
     /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
     /// so it notifies others.
     fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
-        let may_start = state.next_start <= now;
-        drop(state);
-        if may_start {
-            self.notify_start();
+        match state.next_start <= now {
+            true => self.notify_start(state),
+            false => drop(state),
         }
         Woken::TimedOut
     }
 
-    /// Takes the start of one more execution, if one is due and nobody took it. Returns how many have
-    /// begun with it, and when it began.
+    /// Takes the start of one more execution, if one is due and nobody took it. Returns how many had
+    /// begun or were queued before it, and when it began. The caller computes when the next is due.
     pub(crate) fn claim(
         &self,
         me: ThreadToken,
         now: impl FnOnce() -> Nanos,
-        next_start: impl FnOnce(usize, Nanos) -> Nanos,
     ) -> Option<(usize, Nanos)> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closed || state.next_start == FOREVER {
@@ -190,16 +190,45 @@ impl Gate {
         if now < state.next_start {
             return None;
         }
+        let before = state.begun + state.queued;
         state.phase = Phase::Running;
         state.begun += 1;
         state.running += 1;
         state.leaders.push(me);
+        state.starts.push(now);
         state.youngest = now;
-        state.next_start = next_start(state.begun, now);
+        state.next_start = FOREVER;
+        state.next_candidate = 0;
         if state.in_graph {
             deadlock::add_leader(self.id, me);
         }
-        Some((state.begun, now))
+        Some((before, now))
+    }
+
+    /// Sets when one more execution may begin: when it is due, if there is room for it. Returns true
+    /// if that is now, so that a call must be told to begin it.
+    pub(crate) fn set_room(&self, has_room: bool, leader_timeout: Nanos) -> bool {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Pending => {}
+            Phase::Running => state.due_at = state.youngest.saturating_add(leader_timeout),
+            Phase::Closed => return false,
+        }
+        let next_start = if has_room { state.due_at } else { FOREVER };
+        let is_earlier = next_start < state.next_start;
+        state.next_start = next_start;
+        let (has_waiters, is_due) = (state.waiting > 0, state.is_due());
+        drop(state);
+        if is_earlier && has_waiters && !is_due {
+            // They have parked for a later time.
+            self.condvar.notify_all();
+        }
+        is_earlier && is_due
+    }
+
+    /// True if no execution of the flight has begun.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.state.lock().phase == Phase::Pending
     }
 
     /// Sets `slow_at` when the first execution begins, and notifies the waiters, which may have
@@ -215,21 +244,28 @@ impl Gate {
     }
 
     /// Ends `leader`'s execution in the graph: with the flight if its result `decides` that, or alone.
-    pub(crate) fn close_or_lose(&self, state: &mut GateState, leader: ThreadToken, decides: bool) {
-        if decides {
-            state.phase = Phase::Closed;
-            state.next_start = FOREVER;
-            state.sleeping = state.parked;
-        }
+    /// Returns how many threads are to be notified then.
+    pub(crate) fn close_or_lose(
+        &self,
+        state: &mut GateState,
+        leader: ThreadToken,
+        decides: bool,
+    ) -> usize {
         match (state.in_graph, decides) {
             (true, true) => deadlock::leave(self.id),
             (true, false) => deadlock::remove_leader(self.id, leader),
             (false, _) => {}
         }
+        if !decides {
+            return 0;
+        }
+        state.next_start = FOREVER;
+        state.due_at = FOREVER;
+        state.close()
     }
 
-    /// Makes a successor due at once, since its predecessor has ended. Closes it and returns false if
-    /// no call waits to begin it.
+    /// Makes a flight without an execution due, as soon as there is room for one: its predecessor has
+    /// ended, or its leader is lost. Closes it and returns false if no call waits to begin it.
     pub(crate) fn make_due(&self) -> bool {
         let mut state = self.state.lock();
         if state.waiting == 0 {
@@ -237,7 +273,9 @@ impl Gate {
             self.leave_graph(&state);
             return false;
         }
-        state.next_start = AT_ONCE;
+        state.phase = Phase::Pending;
+        state.begun = 0;
+        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
         true
     }
 
@@ -253,38 +291,7 @@ impl Gate {
         is_deserted
     }
 
-    fn leave_graph(&self, state: &GateState) {
-        if state.in_graph {
-            deadlock::leave(self.id);
-        }
-    }
-
-    /// Enters this flight into the wait-for graph, before the first wait that stands there.
-    pub(crate) fn enter_graph(&self, predecessor: Option<FlightId>) {
-        self.enter_graph_locked(&mut self.state.lock(), predecessor);
-    }
-
-    fn enter_graph_locked(&self, state: &mut GateState, predecessor: Option<FlightId>) {
-        if !state.in_graph {
-            deadlock::enter(self.id, &state.leaders, predecessor);
-            state.in_graph = true;
-        }
-    }
-
-    /// Enters that `me` waits here, unless the gate has closed.
-    pub(crate) fn enter_wait(
-        &self,
-        me: ThreadToken,
-    ) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Closed {
-            return Ok(None);
-        }
-        self.enter_graph_locked(&mut state, None);
-        deadlock::wait(me, self.id).map(Some)
-    }
-
-    /// Begins a queued execution on this thread.
+    /// Begins the job of this gate on this thread.
     pub(crate) fn begin_job(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
         state.leaders.push(leader);
@@ -293,24 +300,46 @@ impl Gate {
         }
     }
 
-    /// Takes an execution off this thread, for the executor.
-    pub(crate) fn lose_leader(&self, leader: ThreadToken) {
+    /// Begins a queued execution on this thread.
+    pub(crate) fn begin_queued(&self, leader: ThreadToken) {
         let mut state = self.state.lock();
-        state.remove_leader(leader);
+        state.begin_queued(leader);
+        if state.in_graph {
+            deadlock::add_leader(self.id, leader);
+        }
+    }
+
+    /// Ends an execution that has not run the function.
+    pub(crate) fn lose_execution(&self, leader: ThreadToken, start: Nanos) {
+        let mut state = self.state.lock();
+        state.end_execution(leader, start);
+        state.begun -= 1;
         if state.in_graph {
             deadlock::remove_leader(self.id, leader);
         }
     }
 
-    /// Closes the gate of one job, whose flight answered `callers`. Returns the callbacks to run.
+    /// Takes an execution off this thread, for the executor.
+    pub(crate) fn queue_execution(&self, leader: ThreadToken) {
+        let mut state = self.state.lock();
+        state.queue_execution(leader);
+        if state.in_graph {
+            deadlock::remove_leader(self.id, leader);
+        }
+    }
+
+    /// Closes the gate of one job, whose flight answered `callers`, and notifies the thread that waits
+    /// there. Returns the callbacks to run.
     #[must_use = "calls that wait without a thread are called by these"]
     pub(crate) fn close_job(&self, callers: usize) -> Callbacks {
         let mut state = self.state.lock();
-        state.phase = Phase::Closed;
+        let sleeping = state.close();
         state.waiting = callers.saturating_sub(1);
-        state.sleeping = state.parked;
         self.leave_graph(&state);
-        std::mem::take(&mut state.callbacks)
+        let callbacks = std::mem::take(&mut state.callbacks);
+        drop(state);
+        self.notify_closed(sleeping);
+        callbacks
     }
 
     /// How many calls share the outcome, once it is published.
@@ -319,35 +348,14 @@ impl Gate {
         (state.phase == Phase::Closed).then_some(state.waiting + 1)
     }
 
-    /// Ends the wait of a follower that has claimed an execution, and leads now.
-    pub(crate) fn end_wait(&self, me: ThreadToken) {
-        if self.state.lock().in_graph {
-            deadlock::end_wait(me, self.id);
-        }
-    }
-
-    /// Lets a call stop waiting, and returns its callback. Under the shard's lock, so that the flight
-    /// does not end at the same time.
-    #[must_use = "its captures are the user's: drop it after the locks are released"]
-    pub(crate) fn leave(&self, callback: &LockedCell) -> Option<Callback> {
-        let mut state = self.state.lock();
-        state.waiting -= 1;
-        state.callbacks.remove(callback.get())
-    }
-
-    /// Has `callback` called when the gate has closed, under no lock, and passes its number on under
-    /// the gate's lock. Returns it if the gate has closed before.
-    pub(crate) fn call_on_close(
-        &self,
-        callback: impl FnOnce() + Send + 'static,
-        registered: impl FnOnce(CallbackId),
-    ) -> Option<Callback> {
-        let callback = Box::new(callback);
+    /// Has `callback` called when the gate has closed, under no lock. Returns it if the gate has
+    /// closed before.
+    pub(crate) fn call_on_close(&self, number: u64, callback: Callback) -> Option<Callback> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closed {
             return Some(callback);
         }
-        registered(state.callbacks.push(callback));
+        state.callbacks.push(number, callback);
         None
     }
 }

@@ -12,9 +12,13 @@
 
 pub(crate) mod callbacks;
 pub(crate) mod clock;
+pub(crate) mod contain;
 pub(crate) mod deadlock;
 pub(crate) mod gate;
+mod gate_graph;
+pub(crate) mod gate_seats;
 pub(crate) mod gate_state;
 pub(crate) mod manual_clock;
 pub(crate) mod nanos;
+pub(crate) mod seats;
 mod wake;

@@ -3,19 +3,20 @@
 //! ```text
 //! a small herd: closer ── notify_all ──▶ all of them
 //!
-//! a large herd: closer ── notifies 2, 4, 8 .. ──▶ they leave ─┬─ each notifies a share ─▶ ..
-//!                   until another thread notifies too         └─ and another, until none sleeps
+//! a large herd: closer ── notify_one ──▶ 1st ─┬─ notifies a share ─▶ 32 more ─┬─ each notifies ─▶ ..
+//!                  └─ goes on if that does    └─ and another, until none      └─ a share
+//!                     not run at once            sleeps
 //! ```
 //!
-//! **Waking is cooperative.** The thread that closes the gate of a large herd notifies a few waiters.
-//! Each waiter that leaves the closed gate, whatever woke it, notifies the others in shares until none
+//! **Waking is cooperative.** The thread that closes the gate of a large herd notifies one waiter. Each
+//! waiter that leaves the closed gate, whatever woke it, notifies the others in shares until none
 //! sleeps. So a leader of a thousand followers returns in microseconds, and as many processors take
 //! part in the waking as there are followers awake.
 //!
-//! **No thread depends on one other.** A thread of low priority that has been notified may not run for
-//! seconds. So the closer goes on, in growing steps, until it sees that another thread has notified
-//! some, or until none sleeps. A thread counts those that it has notified, and not those that it is
-//! about to notify: if it loses its processor in between, the others notify them.
+//! **No thread depends on one other.** A thread of low priority that was notified may not run for
+//! seconds. So the closer leaves the rest to others only when it has seen that another has notified
+//! some. If none does at once, it goes on itself. A thread counts those that it has notified, and not
+//! those that it is about to notify: if it loses its processor in between, the others notify them.
 
 use std::time::Duration;
 
@@ -33,24 +34,19 @@ const WATCH: Duration = Duration::from_micros(100);
 const FIRST_SHARE_PART: usize = 16;
 
 impl Gate {
-    /// Notifies those that wait at a gate which has closed. Called after all locks are released.
-    pub(crate) fn notify_closed(&self) {
-        let mut state = self.lock();
-        if state.sleeping > WAKE_SHARE {
-            return self.notify_until_another_does(state);
-        }
-        // None of them has to notify others.
-        if std::mem::take(&mut state.sleeping) > 0 {
-            drop(state);
-            self.condvar().notify_all();
+    /// Notifies those that were parked at a gate which has closed: so many, as [`GateState::close`] has
+    /// said. Called after all locks are released.
+    pub(crate) fn notify_closed(&self, parked: usize) {
+        match parked {
+            0 => {}
+            1..=WAKE_SHARE => self.notify_all(),
+            _ => self.notify_until_another_does(),
         }
     }
 
-    fn notify_until_another_does<'g>(&'g self, state: GateGuard<'g, GateState>) {
-        let state = self.notify_some(state, 1);
-        let asleep = state.sleeping;
-        drop(state);
-        // It runs on another processor within that time, unless all of them are busy.
+    fn notify_until_another_does(&self) {
+        let asleep = self.notify_some(self.lock(), 1).sleeping;
+        // The first runs on another processor within that time, unless all of them are busy.
         if watch_for(WATCH, || self.lock().sleeping < asleep) {
             return;
         }
@@ -62,6 +58,10 @@ impl Gate {
                 return;
             }
         }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.condvar().notify_all();
     }
 
     /// Lets the caller leave a closed gate. It notifies the others, a share at a time, until none
@@ -91,7 +91,7 @@ impl Gate {
         drop(state);
         match is_last {
             // One call to the kernel, however many are left.
-            true => self.condvar().notify_all(),
+            true => self.notify_all(),
             false => (0..share).for_each(|_| self.condvar().notify_one()),
         }
         let mut state = self.lock();
@@ -99,14 +99,17 @@ impl Gate {
         state
     }
 
-    /// Notifies calls that an execution is due. The first to run claims it, and the others park again.
-    /// Several are notified, because each may be one that does not run for a long time. Called after
-    /// all locks are released.
-    pub(crate) fn notify_start(&self) {
-        match self.lock().parked {
+    /// Notifies calls that an execution is due, and releases the lock. The first to run begins it, and
+    /// the others park again. Several are notified: each may be one that does not run for a long time.
+    /// A ticket's thread may be among those that wait, and does not begin it; so with tickets all are
+    /// notified.
+    pub(super) fn notify_start(&self, state: GateGuard<'_, GateState>) {
+        let (parked, seats) = (state.parked, state.seats);
+        drop(state);
+        match parked {
             0 => {}
-            1..=WAKE_SHARE => self.condvar().notify_all(),
-            _ => (0..WAKE_SHARE).for_each(|_| self.condvar().notify_one()),
+            WAKE_SHARE.. if seats == 0 => (0..WAKE_SHARE).for_each(|_| self.condvar().notify_one()),
+            _ => self.notify_all(),
         }
     }
 }
@@ -122,7 +125,7 @@ mod tests {
         let mut state = gate.lock();
         // Tickets, of which no thread waits with any.
         state.waiting = 1000;
-        gate.close_or_lose(&mut state, 1, true);
-        assert_eq!(state.sleeping, 0, "so many calls of the kernel would wake nobody");
+        let sleeping = gate.close_or_lose(&mut state, 1, true);
+        assert_eq!((sleeping, state.sleeping), (0, 0), "so many notifications would wake nobody");
     }
 }

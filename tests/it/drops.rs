@@ -235,8 +235,8 @@ impl Drop for Needy {
 }
 
 #[test]
-fn a_destructor_that_asks_for_the_key_which_its_thread_is_about_to_lead_is_refused() {
-    // S41: the expired result is dropped by the call that starts the next flight of the same key.
+fn a_destructor_that_asks_for_its_own_key_finds_the_result_that_replaced_it() {
+    // S47: the expired result is dropped when the next flight of the same key has published.
     watched(|| {
         let clock = ManualClock::new();
         let group: Group<u32, Needy, ()> =
@@ -246,7 +246,7 @@ fn a_destructor_that_asks_for_the_key_which_its_thread_is_about_to_lead_is_refus
         assert!(group.execute(&1, || needy(Some(refused.clone()))).is_ok());
         clock.advance(MS);
         assert!(group.execute(&1, || needy(None)).is_ok());
-        assert_eq!(refused.get(), Some(&true));
+        assert_eq!(refused.get(), Some(&false));
         group.forget_all();
     });
 }

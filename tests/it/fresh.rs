@@ -80,6 +80,22 @@ fn a_successor_begins_when_the_flight_before_it_ends_and_not_earlier() {
         assert_eq!(group.stats().in_flight, 1);
         running.returns(Ok(1)).unwrap();
         let successor = fresh.remove(0).begun();
+        // Until it has ended, the window serves the result before it.
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 1);
+        assert_eq!(*successor.returns(Ok(2)).unwrap(), 2);
+        assert_eq!(*group.execute("k", || Ok(3)).unwrap(), 2);
+    });
+}
+
+#[test]
+fn without_a_window_calls_join_a_successor_that_runs() {
+    // S1 S30
+    watched(|| {
+        let group = Numbers::new();
+        let running = lead(&group, "k");
+        let mut fresh = wait_fresh(&group, "k", 1);
+        running.returns(Ok(1)).unwrap();
+        let successor = fresh.remove(0).begun();
         // It is the flight of its key now.
         let joined = follow(&group, "k", 1);
         assert_eq!(*successor.returns(Ok(2)).unwrap(), 2);
@@ -183,7 +199,7 @@ fn a_successor_does_not_wait_for_ever_for_a_stuck_leader() {
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers =
-            Group::builder().leader_timeout(10 * MS).max_leaders(1).clock(clock.clone()).build();
+            Group::builder().leader_timeout(10 * MS).max_leaders(2).clock(clock.clone()).build();
         let stuck = lead(&group, "k");
         let fresh = wait_fresh(&group, "k", 3);
         clock.advance(10 * MS);
@@ -201,7 +217,7 @@ fn a_fresh_call_does_not_share_a_successor_that_began_before_it_called() {
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers =
-            Group::builder().leader_timeout(10 * MS).max_leaders(1).clock(clock.clone()).build();
+            Group::builder().leader_timeout(10 * MS).max_leaders(2).clock(clock.clone()).build();
         let stuck = lead(&group, "k");
         let early = wait_fresh(&group, "k", 1).remove(0);
         clock.advance(10 * MS);
@@ -222,7 +238,7 @@ fn fresh_calls_behind_a_stuck_leader_share_their_successors_too() {
     watched(|| {
         let clock = ManualClock::new();
         let group: Numbers =
-            Group::builder().leader_timeout(10 * MS).max_leaders(1).clock(clock.clone()).build();
+            Group::builder().leader_timeout(10 * MS).max_leaders(2).clock(clock.clone()).build();
         let stuck = lead(&group, "k");
         clock.advance(10 * MS);
         let early = begin_fresh(&group, "k").begun();

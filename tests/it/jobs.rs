@@ -18,6 +18,15 @@ impl Jobs {
         (move |job: Job| queue.send(job), Self(jobs))
     }
 
+    pub(crate) fn of(jobs: Receiver<Job>) -> Self {
+        Self(jobs)
+    }
+
+    /// The next job, which another thread submits.
+    pub(crate) fn wait_next(&self) -> Job {
+        self.0.recv().expect("a job is submitted")
+    }
+
     #[track_caller]
     pub(crate) fn next(&self) -> Job {
         self.0.try_recv().expect("a job was submitted")

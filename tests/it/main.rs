@@ -24,6 +24,7 @@ mod house_rules;
 mod in_flight;
 mod jobs;
 mod keys;
+mod lost_leaders;
 mod manager;
 mod max_requests;
 mod memory;

@@ -35,6 +35,7 @@ pub(crate) enum Answer {
     Value(Serial, Role),
     Failed(Serial, Role),
     Panicked(Serial),
+    WouldBlock,
     WouldDeadlock,
     Forgot(bool),
     ForgotAll(usize),
@@ -42,11 +43,11 @@ pub(crate) enum Answer {
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
 
-/// The entry that a call finds by its key.
-#[derive(Clone, Debug)]
-enum Held {
-    Running(Serial),
-    Retained(Retained),
+/// What a call finds by its key: a result, a flight that is to replace it, or both.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    retained: Option<Retained>,
+    running: Option<Serial>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +56,23 @@ struct Flight {
     key: KeyId,
     start: Millis,
     served: usize,
+    /// The older flight of the key that it started beside.
+    before: Option<Serial>,
+    /// A younger flight has ended: no call joins this one.
+    is_stale: bool,
 }
+
+/// What a call does that no result answers.
+enum Meets {
+    OwnFlight,
+    /// It starts a flight, beside this older one.
+    Start(Option<Serial>),
+    /// So many executions of the key run that it waits for one of them.
+    Full,
+}
+
+/// The executions of a key that run at a time, after `max_join_age` (S39).
+const MAX_LEADERS: usize = 2;
 
 #[derive(Clone, Debug)]
 struct Retained {
@@ -105,7 +122,7 @@ impl Model {
 
     /// How many results a call could be served now.
     pub(crate) fn live_results(&self) -> usize {
-        self.held.values().filter(|held| self.is_retained(held)).count()
+        self.retained().filter(|result| self.is_live(result)).count()
     }
 
     fn step(&mut self, step: &Step) {
@@ -127,17 +144,21 @@ impl Model {
         if let Some(late) = self.late(call) {
             return late;
         }
-        match self.meets_own_flight(call.key) {
-            true => self.would_deadlock(call),
-            false => self.lead(call),
+        match self.meets(call.key) {
+            Meets::Start(before) => self.lead(call, before),
+            Meets::Full if call.verb == Verb::Try => {
+                self.stats.refused += 1;
+                Answer::WouldBlock
+            }
+            Meets::OwnFlight | Meets::Full => self.would_deadlock(call),
         }
     }
 
     /// S8, S13, S30: within the window, with room for one more, and not for a fresh call.
     fn late(&mut self, call: &Call) -> Option<Answer> {
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
-        let is_live = self.held.get(&call.key).is_some_and(|held| self.is_retained(held));
-        let Some(Held::Retained(result)) = self.held.get_mut(&call.key) else { return None };
+        let is_live = self.is_retained(call.key);
+        let result = self.held.get_mut(&call.key)?.retained.as_mut()?;
         if !is_live || result.flight.served >= room || call.verb == Verb::Fresh {
             return None;
         }
@@ -151,15 +172,31 @@ impl Model {
         })
     }
 
-    /// S9, S14, S41: a running flight that could be joined is always one of this thread.
-    fn meets_own_flight(&self, key: KeyId) -> bool {
-        let Some(Held::Running(serial)) = self.held.get(&key) else { return false };
-        let flight = self.flights.iter().find(|flight| flight.serial == *serial);
-        let flight = flight.expect("what runs is in the list of flights");
+    /// S9, S14, S39, S41: a running flight that could be joined is always one of this thread.
+    fn meets(&self, key: KeyId) -> Meets {
+        let running = self.held.get(&key).and_then(|held| held.running);
+        let Some(flight) = running.map(|serial| self.flight(serial)) else {
+            return Meets::Start(None);
+        };
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
         let is_young =
             self.settings.max_join_age.is_none_or(|limit| self.now - flight.start < limit);
-        flight.served < room && is_young
+        if !flight.is_stale && flight.served >= room {
+            return Meets::Start(None);
+        }
+        if !flight.is_stale && is_young {
+            return Meets::OwnFlight;
+        }
+        let before = |flight: &&Flight| flight.before.map(|serial| self.flight(serial));
+        match std::iter::successors(Some(flight), before).count() < MAX_LEADERS {
+            true => Meets::Start(Some(flight.serial)),
+            false => Meets::Full,
+        }
+    }
+
+    fn flight(&self, serial: Serial) -> &Flight {
+        let flight = self.flights.iter().find(|flight| flight.serial == serial);
+        flight.expect("what runs is in the list of flights")
     }
 
     fn would_deadlock(&mut self, call: &Call) -> Answer {
@@ -171,12 +208,14 @@ impl Model {
         Answer::WouldDeadlock
     }
 
-    fn lead(&mut self, call: &Call) -> Answer {
+    fn lead(&mut self, call: &Call, before: Option<Serial>) -> Answer {
         let serial = self.begin();
-        self.flights.push(Flight { serial, key: call.key, start: self.now, served: 1 });
-        self.held.insert(call.key, Held::Running(serial));
+        let (key, start) = (call.key, self.now);
+        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
+        self.held.entry(call.key).or_default().running = Some(serial);
         let answer = self.run(call, serial);
-        self.publish(serial, &answer, self.is_kept(call.end));
+        let unshared = self.settings.has_rule && matches!(call.end, End::Private);
+        self.publish(serial, &answer, self.is_kept(call.end), unshared);
         answer
     }
 
@@ -211,22 +250,46 @@ impl Model {
     }
 
     /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
-    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool) {
+    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool, unshared: bool) {
         let place = self.flights.iter().position(|flight| flight.serial == serial);
         let flight = self.flights.remove(place.expect("a flight ends once"));
-        match self.held.get(&flight.key) {
-            Some(Held::Running(current)) if *current == serial => self.held.remove(&flight.key),
-            _ => return,
-        };
+        for younger in self.flights.iter_mut().filter(|younger| younger.before == Some(serial)) {
+            younger.before = flight.before;
+        }
+        let is_live = self.is_retained(flight.key);
+        let Some(held) = self.held.get_mut(&flight.key) else { return };
+        if held.running != Some(serial) {
+            return;
+        }
+        held.running = flight.before;
         let kind = match answer {
-            Answer::Value(..) if is_kept => Kind::Value,
-            Answer::Failed(..) => Kind::Error,
-            _ => return,
+            _ if flight.is_stale => None,
+            Answer::Value(..) => Some(Kind::Value),
+            Answer::Failed(..) => Some(Kind::Error),
+            _ => None,
         };
+        // S70: a value replaces what is retained, and an error replaces an error.
+        let old = held.retained.as_ref().filter(|_| is_live).map(|old| old.kind);
+        let replaces = match (kind, old) {
+            (Some(Kind::Value), _) => !unshared,
+            (Some(Kind::Error), old) => old != Some(Kind::Value),
+            (None, _) => false,
+        };
+        if replaces {
+            held.retained = None;
+        }
+        if let Some(before) = self.flights.iter_mut().find(|old| Some(old.serial) == flight.before)
+        {
+            before.is_stale = true;
+        }
+        let Some(kind) = kind.filter(|kind| replaces && (is_kept || *kind == Kind::Error)) else {
+            return;
+        };
+        let key = flight.key;
         let result = Retained { flight, kind, place: self.retentions };
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;
-            self.held.insert(result.flight.key, Held::Retained(result));
+            self.held.entry(key).or_default().retained = Some(result);
         }
     }
 
@@ -244,21 +307,19 @@ impl Model {
             };
             let Some(gone) = self.retained().min_by_key(age) else { return false };
             let key = gone.flight.key;
-            self.held.remove(&key);
+            self.held.entry(key).or_default().retained = None;
         }
         true
     }
 
     /// Every result that has not been dropped, expired ones too.
     fn retained(&self) -> impl Iterator<Item = &Retained> {
-        self.held.values().filter_map(|held| match held {
-            Held::Retained(result) => Some(result),
-            Held::Running(_) => None,
-        })
+        self.held.values().filter_map(|held| held.retained.as_ref())
     }
 
-    fn is_retained(&self, held: &Held) -> bool {
-        matches!(held, Held::Retained(result) if self.is_live(result))
+    fn is_retained(&self, key: KeyId) -> bool {
+        let held = self.held.get(&key);
+        held.and_then(|held| held.retained.as_ref()).is_some_and(|result| self.is_live(result))
     }
 
     fn is_live(&self, result: &Retained) -> bool {
@@ -271,8 +332,9 @@ impl Model {
 
     /// S27.
     fn forget(&mut self, key: KeyId) -> bool {
-        let held = self.held.remove(&key);
-        held.is_some_and(|held| matches!(held, Held::Running(_)) || self.is_retained(&held))
+        let is_retained = self.is_retained(key);
+        let running = self.held.remove(&key).and_then(|held| held.running);
+        is_retained || running.is_some_and(|serial| !self.flight(serial).is_stale)
     }
 
     fn forget_all(&mut self) -> usize {

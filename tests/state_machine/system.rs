@@ -110,6 +110,7 @@ impl System {
         match result {
             Ok(Ok(value)) => Answer::Value(value.serial, role),
             Ok(Err(Error::Failed(error))) => Answer::Failed(error.serial, role),
+            Ok(Err(Error::WouldBlock)) => Answer::WouldBlock,
             Ok(Err(Error::WouldDeadlock)) => Answer::WouldDeadlock,
             Ok(Err(other)) => panic!("nobody waits here, and yet: {other:?}"),
             Err(panic) => match panic.downcast::<Serial>() {

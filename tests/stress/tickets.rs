@@ -305,9 +305,12 @@ fn check_rest(stage: &Stage) -> Stats {
     let ends = stats.executed_requests + stats.coalesced_requests + stats.timed_out + stats.refused;
     assert_eq!(stats.total_requests, ends, "{stats:?}");
     assert_eq!(stats.total_requests, get(&seen.calls));
-    assert_eq!(stats.executed_requests, get(&seen.ran) + get(&seen.lost), "{stats:?} {seen:?}");
+    // A panic of the executor counts as the leader's. One with the job of a ticket that tries to begin an
+    // execution is no execution.
+    let lost_leaders = stats.executed_requests - get(&seen.ran);
+    assert!(lost_leaders <= get(&seen.lost), "{stats:?} {seen:?}");
     assert_eq!(stats.failed, get(&seen.failed));
-    assert_eq!(stats.panicked, get(&seen.panicked) + get(&seen.lost));
+    assert_eq!(stats.panicked, get(&seen.panicked) + lost_leaders);
     let under_way = stage.group.in_flight();
     assert!(under_way.is_empty(), "under way after the end: {under_way:?}");
     stats

@@ -2,17 +2,17 @@
 
 use std::hash::RandomState;
 
-use coalescer::{Error, Group, InFlight, Role, Settings, Stats};
-use http::Response;
+use coalescer::{Error, Group, InFlight, Outcome, Settings, Stats};
 
-use crate::body::Body;
 use crate::key::Key;
 use crate::page::Page;
+use crate::targets::Targets;
 
 /// The pages that handlers make now, and the pages that the window retains.
 pub(crate) struct Flights<E> {
     /// Clients choose the keys, so the hasher is keyed.
     group: Group<Key, Page, E, RandomState>,
+    targets: Targets,
 }
 
 /// The executions that may answer a request.
@@ -30,37 +30,26 @@ impl<E> Flights<E> {
         if let Some(name) = name {
             builder = builder.name(name);
         }
-        Self { group: builder.share_with(Page::share_with).build() }
+        Self { group: builder.share_with(Page::share_with).build(), targets: Targets::new() }
     }
 
-    /// Runs `lead` and returns its response, or returns the page of another request's `lead`.
-    ///
-    /// `lead` makes a page for other requests and a response for its own. The group gives one value
-    /// to everyone, so the response leaves by the variable `own`.
+    /// Runs `lead` and returns its page, or returns the page of another request's `lead`.
     pub(crate) fn call(
         &self,
         key: &Key,
         freshness: Freshness,
-        lead: impl FnOnce() -> Result<(Page, Response<Body>), E>,
-    ) -> Result<Response<Body>, Error<E>> {
+        lead: impl FnOnce() -> Result<Page, E>,
+    ) -> Result<Outcome<Page>, Error<E>> {
         let request = self.group.call(key);
         let request = match freshness {
             Freshness::Any => request,
             Freshness::Fresh => request.fresh(),
         };
-        let mut own = None;
-        let outcome = request.outcome(|| {
-            let (page, response) = lead()?;
-            own = Some(response);
-            Ok(page)
-        });
-        if let Some(response) = own {
-            return Ok(response);
-        }
-        let outcome = outcome?;
-        // `Age` is for a page that the window served.
-        let age = (outcome.role == Role::Late).then_some(outcome.age);
-        Ok(outcome.value.response(age))
+        request.outcome(|| {
+            // Before the handler reads anything. A write that ends from now on finds the key.
+            self.targets.add(key);
+            lead()
+        })
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -77,6 +66,21 @@ impl<E> Flights<E> {
 
     pub(crate) fn forget_all(&self) -> usize {
         self.group.forget_all()
+    }
+
+    /// Forgets the pages of a path, in its normal form, that also fit.
+    pub(crate) fn forget_at(&self, path: &str, fits: impl Fn(&Key) -> bool) -> usize {
+        self.forget_those(self.targets.at(path), fits)
+    }
+
+    /// Forgets all pages that fit.
+    pub(crate) fn forget_if(&self, fits: impl Fn(&Key) -> bool) -> usize {
+        self.forget_those(self.targets.all(), fits)
+    }
+
+    /// Equal keys may be there more than once. Only one of them finds a page.
+    fn forget_those(&self, keys: Vec<Key>, fits: impl Fn(&Key) -> bool) -> usize {
+        keys.iter().filter(|key| fits(key) && self.group.forget(*key)).count()
     }
 
     pub(crate) fn name(&self) -> Option<&str> {

@@ -1,30 +1,32 @@
 //! [`Key`]: the parts of a request that must be equal for two requests to share a response.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, Version};
+
+use crate::extension_value::ExtensionValue;
 
 /// The parts of a request that must be equal for two requests to share a response.
 ///
-/// A key has the method, scheme, authority, path and query, and the values of the fields that the
-/// [`Gates`](crate::Gates) name. Each part is stored on its own, so the text of one part never
+/// A key has the method, the version, the scheme, authority, path and query, and the values of the fields
+/// that the [`Gates`](crate::Gates) name. Each part is stored on its own, so the text of one part never
 /// passes for the text of another. An absent field differs from an empty one.
 ///
 /// A key is a handle: a clone is cheap. It holds copies, so it keeps no buffer of the server alive.
-/// `Debug`, `Display` and `Serialize` show the target with its query. They show no value of a field,
-/// because the value may be a secret.
+/// `Debug`, `Display` and `Serialize` show the method and the target without its query. They show no value
+/// of a field. A query or a value may be a secret, such as the token of a reset or a signed URL.
 ///
 /// # Examples
 ///
 /// ```
 /// use coalescer_http::{Gates, RequestVerdict};
 ///
-/// let request = http::Request::get("http://Example.com:80/a?b=c").body(()).unwrap();
+/// let request = http::Request::get("/a?b=c").header("host", "example.com").body(()).unwrap();
 /// let RequestVerdict::Shared(key) = Gates::new().request(&request.into_parts().0) else {
 ///     panic!("an ordinary request")
 /// };
-/// assert_eq!(key.to_string(), "GET http://example.com/a?b=c");
+/// assert_eq!(key.to_string(), "GET http://example.com/a");
 /// assert_eq!((key.method().as_str(), key.path_and_query()), ("GET", "/a?b=c"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -33,19 +35,37 @@ pub struct Key(Arc<KeyParts>);
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyParts {
     pub(crate) method: Method,
+    pub(crate) version: Version,
     pub(crate) target: Target,
-    /// The fields in the order of the gates' names, the lines of one field in their own order.
+    /// The fields in the order of their names, the lines of one field in their own order.
     pub(crate) fields: Vec<(HeaderName, Box<[u8]>)>,
-    /// The results of the functions given to `key_part`, in their order.
-    pub(crate) added: Vec<Option<String>>,
+    /// What `Forwarded` says without addresses.
+    pub(crate) forwarded: Option<Box<[u8]>>,
+    /// The parts that the user added, in their order.
+    pub(crate) added: Vec<Added>,
+    /// The results of the functions given to `key_principal`, in their order.
+    pub(crate) principal: Vec<Option<String>>,
     pub(crate) has_credentials: bool,
 }
 
-/// The resource that a request asks for.
+/// A part of a key that the user added.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Added {
+    /// The result of a function given to `key_part`.
+    Text(Option<String>),
+    /// An extension of the request, if it has one of that type.
+    Extension(Option<ExtensionValue>),
+}
+
+/// The resource that a request asks for, and the form in which it does. A handler sees the form.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
+    /// The target itself states scheme and authority.
+    pub(crate) is_absolute: bool,
+    /// There is a `Host` field.
+    pub(crate) has_host: bool,
     pub(crate) scheme: Box<str>,
-    /// In lower case, without the scheme's default port. Empty if the request states none.
+    /// In its usual form, unchanged. Empty if the request states none.
     pub(crate) authority: Box<str>,
     pub(crate) path_and_query: Box<str>,
 }
@@ -89,8 +109,8 @@ impl Key {
         &self.0.target.path_and_query
     }
 
-    /// Returns `true` if the request had credentials: `Authorization`, `Proxy-Authorization` or
-    /// `Cookie`. They are then in the key.
+    /// Returns `true` if the request had credentials, such as `Authorization`, `Cookie` or `X-Api-Key`.
+    /// They are then in the key.
     ///
     /// # Examples
     ///
@@ -110,13 +130,85 @@ impl Key {
     pub fn has_credentials(&self) -> bool {
         self.0.has_credentials
     }
+
+    /// Returns `true` if the key names a person: a function given to
+    /// [`key_principal`](crate::Gates::key_principal) returned `Some`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Gates, RequestVerdict};
+    /// let gates = Gates::new().key_principal(|request| request.uri.query().map(str::to_owned));
+    /// let key = |path: &str| {
+    ///     match gates.request(&http::Request::get(path).body(()).unwrap().into_parts().0) {
+    ///         RequestVerdict::Shared(key) => key,
+    ///         verdict => panic!("{verdict:?}"),
+    ///     }
+    /// };
+    /// assert!(key("/?ada").has_principal());
+    /// assert!(!key("/").has_principal());
+    /// ```
+    #[must_use]
+    pub fn has_principal(&self) -> bool {
+        self.0.principal.iter().any(Option::is_some)
+    }
+
+    /// Returns the path, unchanged and without the query.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Gates, RequestVerdict};
+    /// let request = http::Request::get("/a?b=c").body(()).unwrap();
+    /// match Gates::new().request(&request.into_parts().0) {
+    ///     RequestVerdict::Shared(key) => assert_eq!(key.path(), "/a"),
+    ///     verdict => panic!("{verdict:?}"),
+    /// }
+    /// ```
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let target = &self.0.target.path_and_query;
+        target.split_once('?').map_or(target, |(path, _)| path)
+    }
+
+    /// Returns the authority, `example.com:8080`. It is empty if the request states none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Gates, RequestVerdict};
+    /// let request = http::Request::get("/").header("host", "example.com").body(()).unwrap();
+    /// match Gates::new().request(&request.into_parts().0) {
+    ///     RequestVerdict::Shared(key) => assert_eq!(key.authority(), "example.com"),
+    ///     verdict => panic!("{verdict:?}"),
+    /// }
+    /// ```
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.0.target.authority
+    }
+
+    /// Returns `true` if a field whose name fits is in the key.
+    pub(crate) fn has_field(&self, fits: impl Fn(&str) -> bool) -> bool {
+        self.0.fields.iter().any(|(name, _)| fits(name.as_str()))
+    }
+
+    /// A handle that does not keep the key alive.
+    pub(crate) fn downgrade(&self) -> Weak<KeyParts> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The key of a handle, if some call or page still has it.
+    pub(crate) fn upgrade(weak: &Weak<KeyParts>) -> Option<Self> {
+        weak.upgrade().map(Self)
+    }
 }
 
-/// Shows method and target: `GET http://example.com/a?b=c`.
+/// Shows the method and the target without its query: `GET http://example.com/a`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target { scheme, authority, path_and_query } = &self.0.target;
-        write!(f, "{} {scheme}://{authority}{path_and_query}", self.0.method)
+        let Target { scheme, authority, .. } = &self.0.target;
+        write!(f, "{} {scheme}://{authority}{}", self.0.method, self.path())
     }
 }
 

@@ -196,13 +196,18 @@
 
 mod body;
 mod coalesced;
+mod extension_value;
 mod flights;
 mod gates;
 mod key;
 mod layer;
+mod location;
 mod page;
+mod shared_response;
 mod stats;
+mod targets;
 mod verdict;
+mod write;
 
 pub use body::Body;
 pub use coalesced::Coalesced;
@@ -210,7 +215,8 @@ pub use coalesced::Coalesced;
 pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
-pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED};
+pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+pub use shared_response::SharedResponse;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 

@@ -1,35 +1,22 @@
-//! [`Page`]: the part of a handler's response that other requests may get.
+//! [`Page`]: the value of a flight.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use coalescer::ShareWith;
-use http::header::{AGE, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, response};
+use http::Response;
 
 use crate::body::Body;
 use crate::gates::Gates;
-use crate::gates::cache_control::age;
-use crate::gates::fields::remove_hop_by_hop;
 use crate::key::Key;
+use crate::shared_response::SharedResponse;
 use crate::verdict::{ResponseVerdict, Unshared};
 
 /// The value of a flight.
 #[derive(Debug)]
 pub(crate) enum Page {
-    /// The leader keeps its response. The flight shares this value with no other request.
+    /// The leader keeps what its handler returned. The flight shares this value with no other request.
     Own,
-    Shared(SharedPage),
-}
-
-/// A response without the version and the hop-by-hop fields, which belong to a connection, and
-/// without extensions, which are a server's notes on one request.
-#[derive(Debug)]
-pub(crate) struct SharedPage {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    share_with: ShareWith,
+    Shared(SharedResponse, ShareWith),
 }
 
 impl Page {
@@ -49,8 +36,9 @@ impl Page {
         }
         match body.collect() {
             Ok(bytes) => {
-                let page = SharedPage::new(&parts, bytes.clone(), verdict.share_with());
-                (verdict, Self::Shared(page), Response::from_parts(parts, Body::from(bytes)))
+                let shared = SharedResponse::new(&parts, bytes.clone());
+                let page = Self::Shared(shared, verdict.share_with());
+                (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
                 let verdict = ResponseVerdict::Unshared(Unshared::BrokenBody);
@@ -62,40 +50,18 @@ impl Page {
     pub(crate) fn share_with(&self) -> ShareWith {
         match self {
             Self::Own => ShareWith::Nobody,
-            Self::Shared(page) => page.share_with,
+            Self::Shared(_, share_with) => *share_with,
         }
     }
 
     /// A response for one more request. A page that the window served has an `age`.
     pub(crate) fn response(&self, age: Option<Duration>) -> Response<Body> {
-        let Self::Shared(page) = self else {
-            unreachable!("a flight does not share the page that its leader keeps")
-        };
-        let mut response = page.response();
-        if let Some(age) = age {
-            response.headers_mut().insert(AGE, page.age_after(age));
+        match (self, age) {
+            (Self::Shared(shared, _), None) => shared.response(),
+            (Self::Shared(shared, _), Some(age)) => shared.late_response(age),
+            (Self::Own, _) => {
+                unreachable!("a flight does not share the page that its leader keeps")
+            }
         }
-        response
-    }
-}
-
-impl SharedPage {
-    fn new(parts: &response::Parts, body: Bytes, share_with: ShareWith) -> Self {
-        let mut headers = parts.headers.clone();
-        remove_hop_by_hop(&mut headers);
-        Self { status: parts.status, headers, body, share_with }
-    }
-
-    fn response(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.body.clone()));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers.clone();
-        response
-    }
-
-    /// The value of `Age`: the time in the window, and the age that the handler's response stated
-    /// (RFC 9111, 5.1).
-    fn age_after(&self, in_window: Duration) -> HeaderValue {
-        HeaderValue::from(age(&self.headers).saturating_add(in_window.as_secs()))
     }
 }

@@ -13,6 +13,7 @@ use coalescer::Stats;
 /// | `passed_through` | requests that the request gate passed through |
 /// | `unshared` | responses that only their own request got, of requests that were not passed through |
 /// | `unkept` | responses that followers could get and the window did not retain |
+/// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
 /// | `flights` | see [`Stats`]; each request that was not passed through is one call |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
@@ -45,6 +46,9 @@ pub struct LayerStats {
     pub unshared: u64,
     /// Responses that followers could get and the window did not retain, for all reasons.
     pub unkept: u64,
+    /// Requests that waited in vain and ran the handler themselves. `flights` counts them too, as followers
+    /// or as timed out.
+    pub alone: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
@@ -165,11 +169,12 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 6)?;
+        let mut fields = to.serialize_struct("LayerStats", 7)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
         fields.serialize_field("unkept", &self.unkept)?;
+        fields.serialize_field("alone", &self.alone)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
         fields.end()
@@ -178,39 +183,50 @@ impl serde::Serialize for LayerStats {
 
 /// The live counters of a layer.
 #[derive(Debug)]
-pub(crate) struct Counters(ByReason<Box<[AtomicU64]>>);
+pub(crate) struct Counters {
+    by_reason: ByReason<Box<[AtomicU64]>>,
+    alone: AtomicU64,
+}
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        Self(ByReason {
+        let by_reason = ByReason {
             passed_through: zeros(PassThrough::ALL),
             unshared: zeros(Unshared::ALL),
             unkept: zeros(Unkept::ALL),
-        })
+        };
+        Self { by_reason, alone: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn count_alone(&self) {
+        self.alone.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_passed_through(&self, reason: PassThrough) {
-        count(&self.0.passed_through, PassThrough::ALL, reason);
+        count(&self.by_reason.passed_through, PassThrough::ALL, reason);
     }
 
     pub(crate) fn count_response(&self, verdict: ResponseVerdict) {
         match verdict {
-            ResponseVerdict::Unshared(reason) => count(&self.0.unshared, Unshared::ALL, reason),
-            ResponseVerdict::Unkept(reason) => count(&self.0.unkept, Unkept::ALL, reason),
+            ResponseVerdict::Unshared(reason) => {
+                count(&self.by_reason.unshared, Unshared::ALL, reason)
+            }
+            ResponseVerdict::Unkept(reason) => count(&self.by_reason.unkept, Unkept::ALL, reason),
             ResponseVerdict::Kept => {}
         }
     }
 
     pub(crate) fn snapshot(&self, flights: Stats) -> LayerStats {
         let by_reason = ByReason {
-            passed_through: read(&self.0.passed_through),
-            unshared: read(&self.0.unshared),
-            unkept: read(&self.0.unkept),
+            passed_through: read(&self.by_reason.passed_through),
+            unshared: read(&self.by_reason.unshared),
+            unkept: read(&self.by_reason.unkept),
         };
         LayerStats {
             passed_through: by_reason.passed_through.iter().sum(),
             unshared: by_reason.unshared.iter().sum(),
             unkept: by_reason.unkept.iter().sum(),
+            alone: self.alone.load(Ordering::Relaxed),
             flights,
             by_reason,
         }

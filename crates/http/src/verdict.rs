@@ -139,16 +139,24 @@ reasons! {
         Upgrade = "upgrade",
         /// The client waits for an interim response: `Expect`.
         Expect = "expect",
-        /// The gate cannot parse `Cache-Control`, `Pragma`, `Accept` or `Host`.
+        /// The gate cannot parse `Cache-Control`, `Pragma`, `Accept`, `Host` or `Forwarded`.
         Malformed = "malformed field",
         /// The request asks for an event stream, which has no end: `Accept: text/event-stream`.
         EventStream = "event stream",
         /// `Cache-Control: no-store`.
         NoStore = "no-store",
-        /// The request has `Authorization`, `Proxy-Authorization` or `Cookie`, and the key does not.
+        /// A field has bytes that are not visible ASCII. A handler may be unable to read it.
+        Unreadable = "unreadable field",
+        /// A field is longer than 4 KiB, or all fields together are longer than 16 KiB.
+        TooLong = "fields too long",
+        /// The request has a field that says who asks, such as `Authorization`, `Cookie` or `X-Api-Key`,
+        /// and the key does not.
         Credentials = "credentials",
-        /// The authority is ambiguous. The request has two `Host` fields, a `Host` that differs from
-        /// the target's authority, or an authority with user information.
+        /// A field replaces the path, such as `X-Original-URL`.
+        Override = "path override",
+        /// The authority is ambiguous or not in its usual form. The request has two `Host` fields, a
+        /// `Host` that differs from the target's authority, an authority with user information, in upper
+        /// case or with the default port, or a target in absolute form without `Host`.
         Authority = "authority",
         /// A function given to `should_coalesce` returned `false`.
         Declined = "declined",
@@ -166,12 +174,16 @@ reasons! {
     /// assert_eq!(Unshared::SetCookie.to_string(), "set-cookie");
     /// ```
     Unshared {
-        /// The gate cannot parse `Cache-Control`, `Pragma`, `Vary` or `Connection`.
+        /// The gate cannot parse `Cache-Control`, one of its like for gateways, `Pragma`, `Vary` or
+        /// `Connection`.
         Malformed = "malformed field",
         /// `Cache-Control: no-store`.
         NoStore = "no-store",
         /// The response has `Set-Cookie`.
         SetCookie = "set-cookie",
+        /// A field hands something to one client: a token, a challenge, `Clear-Site-Data`, or a nonce of
+        /// `Content-Security-Policy`.
+        Secret = "field for one client",
         /// `Vary: *`.
         VaryAny = "vary: *",
         /// The status is 1xx: another response follows.
@@ -180,14 +192,22 @@ reasons! {
         UnknownEnd = "body of unknown end",
         /// The body is longer than `max_body`.
         TooLong = "body too long",
-        /// `Cache-Control: private`, and the key has no credentials.
+        /// `Transfer-Encoding` other than `chunked`.
+        TransferCoding = "transfer-encoding",
+        /// `Cache-Control: private`, and the key names no person.
         Private = "private",
-        /// The status is 401, 403, 407 or 429, and the key has no credentials.
+        /// The status is 401, 403, 407 or 429, and the key names no person.
         Refusal = "401, 403, 407 or 429",
+        /// The status is about one request, such as 400 or 412, or 206 without `Range`.
+        Status = "status of one request",
+        /// The status is 5xx, and [`own_server_errors`](crate::Gates::own_server_errors) is set.
+        ServerError = "5xx",
         /// `Vary` names a field that is not in the key.
         Vary = "vary",
         /// The body failed or ended before its stated length.
         BrokenBody = "broken body",
+        /// The handler returned an error that no rule shares.
+        Failed = "error",
     }
 }
 
@@ -204,7 +224,8 @@ reasons! {
     Unkept {
         /// `Cache-Control: no-cache` or `Pragma: no-cache`.
         NoCache = "no-cache",
-        /// `max-age` or `s-maxage`, minus the response's `Age`, is zero or shorter than the window.
+        /// `max-age`, `s-maxage` or `X-Accel-Expires`, minus the response's `Age`, is zero or shorter than
+        /// the window.
         MaxAge = "max-age",
         /// The response has `Expires` and no `max-age`. The gate compares no dates, because the clocks of
         /// two machines differ.

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! oxhttp ──▶ server: a thread for each connection; converts types
-//!              └──▶ site: status pages, access control, forgetting after a write
-//!                     └──▶ layer: decides which requests share a run
+//!              └──▶ site: status pages, access control
+//!                     └──▶ layer: decides which requests share a run, forgets pages after a write
 //!                            └──▶ pages: an ordinary handler
 //! ```
 //!

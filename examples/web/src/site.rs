@@ -43,25 +43,36 @@ impl Site {
 
     /// Answers a request.
     ///
-    /// Access control belongs here, before the layer, and pages about the layer itself. A handler takes
-    /// its database connection inside the layer, so requests that wait hold none.
+    /// Access control belongs here, before the layer, and pages about the layer itself. (A site whose paths
+    /// are secrets serves them on a port of its own.) A handler takes its database connection inside the
+    /// layer, so requests that wait hold none.
     ///
     /// # Errors
     ///
     /// If the handler fails.
     pub fn answer(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Arc<Fault>> {
         match request.uri().path() {
-            "/stats" => return Ok(json(serde_json::to_vec_pretty(&self.stats()))),
-            "/in-flight" => return Ok(json(serde_json::to_vec_pretty(&self.pages.in_flight()))),
-            _ => {}
+            "/stats" => Ok(json(serde_json::to_vec_pretty(&self.stats()))),
+            "/in-flight" => Ok(json(serde_json::to_vec_pretty(&self.in_flight()))),
+            // After a write that succeeded, the layer forgets the pages of its path. If a write changes
+            // pages of other paths too, call `forget_path` here.
+            _ => self.pages.call(request),
         }
-        let is_write = !request.method().is_safe();
-        let response = self.pages.call(request)?;
-        if is_write {
-            // After the write: no later request may get a page from before it.
-            self.pages.forget_all();
-        }
-        Ok(response)
+    }
+
+    /// The pages that are made now. Everybody can read them here, so no query is shown, in which a secret
+    /// may be, and no `leader`, whose name is the address of a client.
+    fn in_flight(&self) -> Vec<serde_json::Value> {
+        let flights = self.pages.in_flight();
+        let shown = flights.iter().map(|flight| {
+            let milliseconds = flight.age.as_millis();
+            serde_json::json!({
+                "page": flight.key.to_string(),
+                "followers": flight.followers,
+                "age_ms": u64::try_from(milliseconds).unwrap_or(u64::MAX),
+            })
+        });
+        shown.collect()
     }
 
     /// The counters of the layer.

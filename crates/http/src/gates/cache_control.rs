@@ -1,7 +1,7 @@
 //! [`CacheControl`]: the parsed `Cache-Control`, `Pragma` and `Age` fields (RFC 9111, 5).
 
-use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, PRAGMA};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::gates::fields::{Malformed, elements, lists, trim};
 
@@ -18,36 +18,72 @@ pub(crate) struct CacheControl {
 }
 
 impl CacheControl {
-    /// Parses the fields of a message.
+    /// Parses the fields of a request.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
         let mut control = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
-        for element in elements(headers, CACHE_CONTROL)? {
-            let (name, argument) = directive(element)?;
-            control.set(name, argument.as_deref());
+        control.add(headers, CACHE_CONTROL)?;
+        Ok(control)
+    }
+
+    /// Parses the fields of a response: `Cache-Control`, and the fields that speak to gateways
+    /// (RFC 9213 and its forerunners). Of what they say, the one that shares least holds.
+    pub(crate) fn of_response(headers: &HeaderMap) -> Result<Self, Malformed> {
+        let mut control = Self::of(headers)?;
+        for name in headers.keys().filter(|name| is_targeted(name)) {
+            control.add(headers, name.clone())?;
+        }
+        for value in headers.get_all(ACCEL_EXPIRES) {
+            let seconds = seconds(trim(value.as_bytes())).unwrap_or(0);
+            control.no_store |= seconds == 0;
+            control.limit(seconds);
         }
         Ok(control)
     }
 
+    fn add(&mut self, headers: &HeaderMap, name: HeaderName) -> Result<(), Malformed> {
+        for element in elements(headers, name)? {
+            let (name, argument) = directive(element)?;
+            self.set(name, argument.as_deref());
+        }
+        Ok(())
+    }
+
+    fn limit(&mut self, seconds: u64) {
+        self.max_age = Some(self.max_age.map_or(seconds, |least| least.min(seconds)));
+    }
+
     fn set(&mut self, name: &[u8], argument: Option<&[u8]>) {
         let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
-        if is("no-store") {
+        if is("no-store") || is("no-store-remote") || is("bypass-cache") {
             self.no_store = true;
         } else if is("no-cache") {
             self.no_cache = true;
         } else if is("private") {
             self.private = true;
         } else if is("max-age") || is("s-maxage") {
-            let seconds = argument.and_then(seconds).unwrap_or(0);
-            self.max_age = Some(self.max_age.map_or(seconds, |least| least.min(seconds)));
+            self.limit(argument.and_then(seconds).unwrap_or(0));
         }
     }
 }
+
+/// nginx's field for the lifetime: seconds, `off`, or `@` and a time of day. Only seconds are read.
+const ACCEL_EXPIRES: &str = "x-accel-expires";
+
+/// Returns `true` for `CDN-Cache-Control`, the like of one gateway, and `Surrogate-Control`.
+fn is_targeted(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("-cache-control") || name == "surrogate-control" || name == "edge-control"
+}
+
+/// The largest age that every recipient can read (RFC 9111, 1.2.2).
+pub(crate) const OLDEST: u64 = 1 << 31;
 
 /// The message's age when it arrived, in seconds: the largest `Age`. A value that is no number
 /// counts as the largest possible age.
 pub(crate) fn age(headers: &HeaderMap) -> u64 {
     let ages = headers.get_all(AGE).iter();
-    ages.map(|age| seconds(trim(age.as_bytes())).unwrap_or(u64::MAX)).max().unwrap_or(0)
+    let seconds = |age: &HeaderValue| seconds(trim(age.as_bytes())).unwrap_or(OLDEST).min(OLDEST);
+    ages.map(seconds).max().unwrap_or(0)
 }
 
 /// Splits a directive into name and argument: `token`, `token=token` or `token="quoted string"`.
@@ -94,7 +130,6 @@ fn seconds(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
-    use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;
@@ -183,7 +218,8 @@ mod tests {
         };
         assert_eq!(ages(&[]), 0);
         assert_eq!(ages(&["7 ", "12"]), 12);
-        assert_eq!(ages(&["soon"]), u64::MAX);
+        assert_eq!(ages(&["soon"]), OLDEST);
+        assert_eq!(ages(&["99999999999999999999"]), OLDEST);
     }
 
     proptest! {

@@ -21,19 +21,30 @@ pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> Result<Vec<&[u8
 }
 
 fn split<'a>(line: &'a [u8], elements: &mut Vec<&'a [u8]>) -> Result<(), Malformed> {
+    let mut parts = Vec::new();
+    split_at(line, b',', &mut parts)?;
+    elements.extend(parts.into_iter().map(trim).filter(|element| !element.is_empty()));
+    Ok(())
+}
+
+/// Splits at a separator that is not inside a quoted string. The parts are the text as it stands.
+pub(crate) fn split_at<'a>(
+    text: &'a [u8],
+    separator: u8,
+    parts: &mut Vec<&'a [u8]>,
+) -> Result<(), Malformed> {
     let (mut is_quoted, mut is_escaped) = (false, false);
-    let parts = line.split(|byte| {
+    parts.extend(text.split(|byte| {
         let is_literal = std::mem::take(&mut is_escaped);
         match byte {
             _ if is_literal => {}
             b'\\' => is_escaped = is_quoted,
             b'"' => is_quoted = !is_quoted,
-            b',' => return !is_quoted,
+            byte if *byte == separator => return !is_quoted,
             _ => {}
         }
         false
-    });
-    elements.extend(parts.map(trim).filter(|element| !element.is_empty()));
+    }));
     if is_quoted { Err(Malformed) } else { Ok(()) }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!  method, body or fields forbid sharing? ─────────── yes ─▶ passed through
+//!  a field that a handler may be unable to read? ──── yes ─▶ passed through
 //!  credentials that are not in the key? ───────────── yes ─▶ passed through
-//!  authority ambiguous? ───────────────────────────── yes ─▶ passed through
+//!  a field that replaces the path? ────────────────── yes ─▶ passed through
+//!  authority ambiguous or not in its usual form? ──── yes ─▶ passed through
 //!  `should_coalesce` returns false? ───────────────── yes ─▶ passed through
 //!  `no-cache`, or `max-age` below the window? ─────── yes ─▶ fresh
 //!                                                     no ──▶ shared
@@ -14,29 +16,30 @@
 
 use std::time::Duration;
 
-use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, FORWARDED, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use crate::gates::Gates;
 use crate::gates::cache_control::CacheControl;
 use crate::gates::fields::{Malformed, elements, trim};
+use crate::gates::forwarded::without_addresses;
+use crate::gates::request_fields::Class;
 use crate::key::{Key, KeyParts, Target};
 use crate::verdict::{PassThrough, RequestVerdict};
-
-/// The fields that carry credentials.
-pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
 
 /// Fields by which a GET asks the server to treat it as another method.
 const METHOD_OVERRIDES: [&str; 3] =
     ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// The prefix of the fields of a conditional request, such as `If-None-Match`.
-pub(crate) const CONDITIONAL: &str = "if-";
+/// The longest value of a field that shares, in bytes. A handler may refuse a longer one.
+const LONGEST_VALUE: usize = 4 << 10;
+
+/// The longest fields that share, in bytes: names and values of all lines.
+const LONGEST_FIELDS: usize = 16 << 10;
+
+/// The lines of the fields that are in the key.
+type Lines<'r> = Vec<(&'r HeaderName, &'r HeaderValue)>;
 
 impl Gates {
     /// Decides if a request may share a response, and makes its key.
@@ -68,16 +71,14 @@ impl Gates {
     fn judge(&self, request: &Parts) -> Result<RequestVerdict, PassThrough> {
         check_method(request)?;
         check_body(request)?;
+        check_readable(&request.headers)?;
         let wants_fresh = self.check_fields(&request.headers)?;
-        let is_outside = |name| request.headers.contains_key(name) && !self.has_in_key(name);
-        if CREDENTIALS.iter().any(is_outside) {
-            return Err(PassThrough::Credentials);
-        }
+        let lines = self.keyed_lines(&request.headers)?;
         let target = self.target(request)?;
         if self.should_coalesce.as_ref().is_some_and(|should| !should(request)) {
             return Err(PassThrough::Declined);
         }
-        let key = self.key(request, target);
+        let key = self.key(request, target, lines)?;
         Ok(if wants_fresh { RequestVerdict::Fresh(key) } else { RequestVerdict::Shared(key) })
     }
 
@@ -92,6 +93,9 @@ impl Gates {
         if accepts_event_stream(headers)? {
             return Err(PassThrough::EventStream);
         }
+        if self.ignores_directives {
+            return Ok(false);
+        }
         let control = CacheControl::of(headers)?;
         if control.no_store {
             return Err(PassThrough::NoStore);
@@ -104,49 +108,63 @@ impl Gates {
         seconds == 0 || Duration::from_secs(seconds) < self.window
     }
 
-    /// Returns `true` if the field is a part of every key.
-    pub(crate) fn has_in_key(&self, name: &HeaderName) -> bool {
-        name.as_str().starts_with(CONDITIONAL) || self.key_headers.contains(name)
+    /// Returns what becomes of a field, by the user's settings and by the table.
+    pub(crate) fn class_of(&self, name: &HeaderName) -> Class {
+        if self.key_headers.contains(name) {
+            return Class::Keyed;
+        }
+        let is_ignored = self.ignored_headers.contains(name);
+        match Class::of(name) {
+            Class::Judged => Class::Judged,
+            _ if is_ignored => Class::Outside,
+            Class::Outside | Class::Unknown if self.is_strict => Class::Keyed,
+            class => class,
+        }
     }
 
-    fn key(&self, request: &Parts, target: Target) -> Key {
-        let headers = &request.headers;
-        let mut conditional: Vec<_> = headers.keys().filter(|name| is_conditional(name)).collect();
-        conditional.sort_unstable_by_key(|name| name.as_str());
-        let named = self.key_headers.iter().filter(|name| !is_conditional(name));
-        let lines_of = |name| headers.get_all(name).iter().map(move |value| (name, value));
+    /// Returns the lines for the key, by name and then in their own order.
+    fn keyed_lines<'r>(&self, headers: &'r HeaderMap) -> Result<Lines<'r>, PassThrough> {
+        let (mut lines, mut is_overridden) = (Lines::new(), false);
+        for name in headers.keys() {
+            match self.class_of(name) {
+                Class::Credential => return Err(PassThrough::Credentials),
+                Class::Override => is_overridden = true,
+                Class::Keyed => {
+                    lines.extend(headers.get_all(name).iter().map(|value| (name, value)))
+                }
+                Class::Judged | Class::Outside | Class::Unknown => {}
+            }
+        }
+        lines.sort_by_key(|(name, _)| name.as_str());
+        if is_overridden { Err(PassThrough::Override) } else { Ok(lines) }
+    }
+
+    fn key(&self, request: &Parts, target: Target, lines: Lines<'_>) -> Result<Key, PassThrough> {
         // A name or value may be a slice of the server's buffer. A copy does not keep it alive.
-        let copied = |(name, value): (&HeaderName, &http::HeaderValue)| {
+        let copied = |(name, value): (&HeaderName, &HeaderValue)| {
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             (name.expect("a valid name of a field"), value.as_bytes().into())
         };
-        Key::new(KeyParts {
+        let names_of = |name: &HeaderName| Class::of(name) == Class::Credential;
+        Ok(Key::new(KeyParts {
             method: request.method.clone(),
+            version: request.version,
             target,
-            fields: named.chain(conditional).flat_map(lines_of).map(copied).collect(),
+            has_credentials: lines.iter().any(|(name, _)| names_of(name)),
+            fields: lines.into_iter().map(copied).collect(),
+            forwarded: self.forwarded(&request.headers)?,
             added: self.key_parts.iter().map(|part| part(request)).collect(),
-            has_credentials: CREDENTIALS.iter().any(|name| headers.contains_key(name)),
-        })
+            principal: self.principals.iter().map(|principal| principal(request)).collect(),
+        }))
     }
 
-    fn target(&self, request: &Parts) -> Result<Target, PassThrough> {
-        let scheme = request.uri.scheme().unwrap_or(&self.scheme);
-        let in_uri = request.uri.authority();
-        let in_uri = in_uri.map(|authority| normal(authority, scheme)).transpose()?;
-        let in_host = host(&request.headers)?;
-        let in_host = in_host.map(|authority| normal(&authority, scheme)).transpose()?;
-        let authority = match (in_uri, in_host) {
-            // The handler may use either, so a response could be for the wrong host.
-            (Some(uri), Some(host)) if uri != host => return Err(PassThrough::Authority),
-            (Some(authority), _) | (None, Some(authority)) => authority,
-            (None, None) => String::new(),
-        };
-        let path_and_query = request.uri.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Target {
-            scheme: scheme.as_str().to_ascii_lowercase().into(),
-            authority: authority.into(),
-            path_and_query: path_and_query.into(),
-        })
+    /// What `Forwarded` says without its addresses, if the whole field is not in the key.
+    fn forwarded(&self, headers: &HeaderMap) -> Result<Option<Box<[u8]>>, Malformed> {
+        let is_ignored = self.ignored_headers.contains(&FORWARDED);
+        if is_ignored || self.class_of(&FORWARDED) == Class::Keyed {
+            return Ok(None);
+        }
+        Ok(without_addresses(headers)?.map(Into::into))
     }
 }
 
@@ -187,40 +205,17 @@ fn accepts_event_stream(headers: &HeaderMap) -> Result<bool, Malformed> {
     Ok(elements(headers, ACCEPT)?.iter().any(is_event_stream))
 }
 
-fn is_conditional(name: &HeaderName) -> bool {
-    name.as_str().starts_with(CONDITIONAL)
-}
-
-/// Parses the `Host` field. Returns `None` if it is absent or empty.
-fn host(headers: &HeaderMap) -> Result<Option<Authority>, PassThrough> {
-    let mut lines = headers.get_all(HOST).iter();
-    let (first, second) = (lines.next(), lines.next());
-    if second.is_some() {
-        return Err(PassThrough::Authority);
+/// Refuses what a handler may be unable to read. It might then fail, for all who share the key.
+fn check_readable(headers: &HeaderMap) -> Result<(), PassThrough> {
+    let mut length = 0;
+    for (name, value) in headers {
+        if value.to_str().is_err() {
+            return Err(PassThrough::Unreadable);
+        }
+        length += name.as_str().len() + value.len();
+        if value.len() > LONGEST_VALUE || length > LONGEST_FIELDS {
+            return Err(PassThrough::TooLong);
+        }
     }
-    let Some(host) = first.filter(|host| !host.is_empty()) else { return Ok(None) };
-    Authority::try_from(host.as_bytes()).map(Some).map_err(|_| PassThrough::Malformed)
-}
-
-/// Normalises an authority: the host in lower case, without the scheme's default port (RFC 9110,
-/// 4.2.3).
-fn normal(authority: &Authority, scheme: &Scheme) -> Result<String, PassThrough> {
-    if authority.as_str().contains('@') {
-        return Err(PassThrough::Authority);
-    }
-    let host = authority.host();
-    let port = match authority.as_str()[host.len()..].strip_prefix(':') {
-        None | Some("") => None,
-        Some(digits) => Some(digits.parse::<u16>().map_err(|_| PassThrough::Malformed)?),
-    };
-    let own_port = match scheme.as_str() {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    };
-    let mut normal = host.to_ascii_lowercase();
-    if let Some(port) = port.filter(|port| Some(*port) != own_port) {
-        normal.push_str(&format!(":{port}"));
-    }
-    Ok(normal)
+    Ok(())
 }

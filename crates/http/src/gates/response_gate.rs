@@ -6,14 +6,16 @@
 //!                                        yes ─▶ kept: followers and the window get it
 //! ```
 
-use http::header::{CONNECTION, EXPIRES, HOST, SET_COOKIE, VARY};
+use http::header::{CONNECTION, EXPIRES, HOST, VARY};
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 
 use crate::gates::Gates;
 use crate::gates::cache_control::{CacheControl, age};
 use crate::gates::fields::{Malformed, elements};
-use crate::gates::request_gate::CREDENTIALS;
+use crate::gates::request_fields::Class;
+use crate::gates::response_fields::{has_secret, has_transfer_coding, sets_cookie};
+use crate::gates::statuses::{Condition, Sharing};
 use crate::key::Key;
 use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
@@ -58,20 +60,24 @@ impl Gates {
         body: Option<u64>,
     ) -> Result<CacheControl, Unshared> {
         let Parts { headers, status, .. } = response;
-        let control = CacheControl::of(headers)?;
+        let control = CacheControl::of_response(headers)?;
         let varies_by = elements(headers, VARY)?;
         // `remove_hop_by_hop` parses it later and cannot report an error.
         elements(headers, CONNECTION)?;
-        let is_anonymous = !key.has_credentials();
+        let is_nobodys = !key.has_principal();
         let why_not = [
             (control.no_store, Unshared::NoStore),
             (sets_cookie(headers), Unshared::SetCookie),
+            (has_secret(headers), Unshared::Secret),
             (varies_by.contains(&b"*".as_slice()), Unshared::VaryAny),
             (status.is_informational(), Unshared::Informational),
             (body.is_none(), Unshared::UnknownEnd),
             (body.is_some_and(|length| length > self.max_body), Unshared::TooLong),
-            (is_anonymous && control.private, Unshared::Private),
-            (is_anonymous && is_refusal(*status), Unshared::Refusal),
+            (has_transfer_coding(headers), Unshared::TransferCoding),
+            (is_nobodys && control.private, Unshared::Private),
+            (is_nobodys && Sharing::of(*status) == Sharing::Refusal, Unshared::Refusal),
+            (is_about_one_request(*status, key), Unshared::Status),
+            (self.has_own_server_errors && status.is_server_error(), Unshared::ServerError),
             (varies_by.iter().any(|name| !self.is_fixed_by_key(name)), Unshared::Vary),
         ];
         match why_not.into_iter().find(|(holds, _)| *holds) {
@@ -88,7 +94,7 @@ impl Gates {
             (control.no_cache, Unkept::NoCache),
             (lifetime.is_some_and(|seconds| self.is_too_short(seconds)), Unkept::MaxAge),
             (lifetime.is_none() && headers.contains_key(EXPIRES), Unkept::Expires),
-            (response.status.is_server_error(), Unkept::ServerError),
+            (Sharing::of(response.status) == Sharing::ServerError, Unkept::ServerError),
         ];
         why_not.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
@@ -96,8 +102,23 @@ impl Gates {
     /// Returns `true` if all requests of one key have equal values of this field. The field is in the
     /// key (`Host` as the authority), or a request that has it is passed through.
     fn is_fixed_by_key(&self, name: &[u8]) -> bool {
-        HeaderName::from_bytes(name)
-            .is_ok_and(|name| self.has_in_key(&name) || name == HOST || CREDENTIALS.contains(&name))
+        let is_fixed = |name: HeaderName| match self.class_of(&name) {
+            Class::Keyed | Class::Credential | Class::Override => true,
+            Class::Judged => name == HOST,
+            Class::Outside | Class::Unknown => false,
+        };
+        HeaderName::from_bytes(name).is_ok_and(is_fixed)
+    }
+}
+
+/// Returns `true` if the status is not about the page that the key names.
+fn is_about_one_request(status: StatusCode, key: &Key) -> bool {
+    match Sharing::of(status) {
+        Sharing::OneRequest => true,
+        Sharing::With(Condition::Conditional) => !key.has_field(|name| name.starts_with("if-")),
+        Sharing::With(Condition::Range) => !key.has_field(|name| name == "range"),
+        Sharing::With(Condition::Delta) => !key.has_field(|name| name == "a-im"),
+        Sharing::Page | Sharing::ServerError | Sharing::Refusal | Sharing::Informational => false,
     }
 }
 
@@ -105,19 +126,4 @@ impl From<Malformed> for Unshared {
     fn from(_: Malformed) -> Self {
         Self::Malformed
     }
-}
-
-fn sets_cookie(headers: &HeaderMap) -> bool {
-    headers.contains_key(SET_COOKIE) || headers.contains_key("set-cookie2")
-}
-
-/// Returns `true` if the status depends on the client, or on how often it asks.
-fn is_refusal(status: StatusCode) -> bool {
-    let refusals = [
-        StatusCode::UNAUTHORIZED,
-        StatusCode::FORBIDDEN,
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    refusals.contains(&status)
 }

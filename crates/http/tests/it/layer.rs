@@ -224,7 +224,11 @@ fn a_fresh_request_gets_nothing_that_was_begun_before_it() {
 #[test]
 fn users_are_in_flights_of_their_own_if_the_key_has_their_credentials() {
     watched(|| {
-        let layer = with_window(Duration::MAX).key_header("authorization");
+        let layer =
+            with_window(Duration::MAX).key_header("authorization").key_principal(|request| {
+                let user = request.headers.get("authorization")?;
+                user.to_str().ok().map(str::to_owned)
+            });
         let pages = pages(layer);
         let user = |name: &'static str| move || get("/me").header("authorization", name);
         let private = |text| page_with(text, "cache-control", "private");

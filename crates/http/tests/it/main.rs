@@ -4,13 +4,18 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod authorities;
 mod bodies;
+mod fields;
+mod fuzzed;
 mod layer;
 mod requests;
 mod responses;
 mod secrets;
 mod stage;
+mod statuses;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
 mod trouble;
+mod writes;

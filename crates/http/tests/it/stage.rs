@@ -19,7 +19,7 @@ pub(crate) type Pages = Coalesced<fn(Scripted) -> Result<Page, String>, String>;
 /// The result of a call of the layer.
 pub(crate) type Answer = Result<Page, std::sync::Arc<String>>;
 
-fn handler(request: Scripted) -> Result<Page, String> {
+pub(crate) fn handler(request: Scripted) -> Result<Page, String> {
     (request.into_body())()
 }
 

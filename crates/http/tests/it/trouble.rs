@@ -4,23 +4,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer_http::{Body, CoalesceLayer, Settings};
+use coalescer_http::{Body, CoalesceLayer, Settings, Unshared};
 use http::Response;
 
-use crate::stage::{call, follow, get, lead, page, pages, scripted, text, with, with_window};
+use crate::stage::{
+    Scripted, call, follow, get, handler, lead, page, pages, scripted, text, with, with_window,
+};
 use crate::support::{MS, text as panic_text, watched};
 
+/// H14: an error is about one request unless the user's rule says otherwise.
 #[test]
-fn an_error_of_the_handler_goes_to_all_who_waited_and_is_not_kept() {
+fn an_error_of_the_handler_goes_to_nobody_else() {
     watched(|| {
         let pages = pages(with_window(Duration::MAX));
+        let leader = lead(&pages, get("/"));
+        let waiting = follow(&pages, || get("/"), 3);
+        assert_eq!(*leader.returns(Err("a bad request".into())).unwrap_err(), "a bad request");
+        // All of them run their handlers before one of them returns.
+        let running: Vec<_> = waiting.into_iter().map(|follower| follower.begun()).collect();
+        for follower in running {
+            assert_eq!(text(follower.returns(Ok(page("up"))).unwrap()), "up");
+        }
+        assert_eq!(pages.stats().unshared_for(Unshared::Failed), 1);
+        assert_eq!(text(call(&pages, get("/"), page("anew"))), "anew");
+    });
+}
+
+/// H14: what the rule shares goes to all who wait, and is not retained.
+#[test]
+fn an_error_that_the_rule_shares_goes_to_all_who_wait() {
+    watched(|| {
+        let layer = with_window(Duration::MAX);
+        let handler = handler as fn(Scripted) -> _;
+        let pages = layer.layer_sharing_errors(handler, |error: &String| error == "down");
         let leader = lead(&pages, get("/"));
         let follower = follow(&pages, || get("/"), 1).remove(0);
         let led = leader.returns(Err("down".into())).unwrap_err();
         let followed = follower.join_unrun().unwrap_err();
-        assert_eq!(*led, "down");
         assert!(Arc::ptr_eq(&led, &followed));
-        assert_eq!(text(call(&pages, get("/"), page("up"))), "up");
+        let leader = lead(&pages, get("/"));
+        let follower = follow(&pages, || get("/"), 1).remove(0);
+        leader.returns(Err("not allowed".into())).unwrap_err();
+        assert_eq!(text(follower.returns(Ok(page("up"))).unwrap()), "up");
+        assert_eq!(text(call(&pages, get("/"), page("anew"))), "anew");
     });
 }
 
@@ -33,21 +59,22 @@ fn an_error_of_a_handler_that_is_passed_through_is_returned() {
     });
 }
 
+/// H14: a panic is about one request.
 #[test]
-fn a_panic_goes_through_the_leader_and_the_others_get_a_500() {
+fn a_panic_goes_through_the_leader_and_the_others_run_their_own() {
     watched(|| {
         let pages = pages(with_window(Duration::MAX));
         let leader = lead(&pages, get("/"));
-        let follower = follow(&pages, || get("/"), 1).remove(0);
+        let waiting = follow(&pages, || get("/"), 3);
         let panic = leader.panics(|| panic!("on purpose"));
         assert_eq!(panic_text(&*panic), "on purpose");
-        let followed = follower.join_unrun().unwrap();
-        assert_eq!(followed.status(), 500);
-        assert_eq!(followed.headers()["cache-control"], "no-store");
-        assert!(followed.body().is_empty());
-        assert_eq!(text(call(&pages, get("/"), page("well"))), "well");
-        let flights = pages.stats().flights;
-        assert_eq!((flights.panicked, flights.in_flight), (1, 0));
+        let running: Vec<_> = waiting.into_iter().map(|follower| follower.begun()).collect();
+        for follower in running {
+            assert_eq!(text(follower.returns(Ok(page("well"))).unwrap()), "well");
+        }
+        assert_eq!(text(call(&pages, get("/"), page("anew"))), "anew");
+        let stats = pages.stats();
+        assert_eq!((stats.alone, stats.flights.panicked, stats.flights.in_flight), (3, 1, 0));
     });
 }
 
@@ -86,9 +113,49 @@ fn the_users_function_makes_the_pages_of_the_librarys_own_errors() {
         let timed_out = impatient.join_unrun().unwrap();
         assert_eq!(timed_out.status(), 599);
         assert!(text(timed_out).starts_with("/slow: timed out"));
-        let follower = follow(&pages, || get("/slow"), 1).remove(0);
-        leader.panics(|| panic!("on purpose"));
-        assert!(text(follower.join_unrun().unwrap()).ends_with("panicked: on purpose"));
+        leader.returns(Ok(page("hello"))).unwrap();
+    });
+}
+
+/// H15: the wait is bounded by default.
+#[test]
+fn a_request_waits_for_ten_seconds_unless_told_otherwise() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let bounded = pages(with(Settings::new().clock(clock.clone())));
+        let endless = with(Settings::new().clock(clock.clone())).wait_without_limit();
+        let endless = pages(endless);
+        let leaders = [&bounded, &endless].map(|pages| lead(pages, get("/")));
+        let [impatient, patient] =
+            [&bounded, &endless].map(|pages| follow(pages, || get("/"), 1).remove(0));
+        clock.advance(coalescer_http::DEFAULT_MAX_WAIT - MS);
+        assert!(!impatient.has_returned());
+        clock.advance(MS);
+        assert_eq!(impatient.join_unrun().unwrap().status(), 503);
+        for leader in leaders {
+            leader.returns(Ok(page("hello"))).unwrap();
+        }
+        assert_eq!(text(patient.join_unrun().unwrap()), "hello");
+    });
+}
+
+/// H15: who has waited long enough may run the handler, and shares its page with nobody.
+#[test]
+fn a_request_that_has_waited_long_enough_may_run_its_own() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let settings = Settings::new().window(Duration::MAX).max_wait(MS).clock(clock.clone());
+        let pages = pages(with(settings).run_own_after_max_wait());
+        let leader = lead(&pages, get("/"));
+        let waiting = follow(&pages, || get("/"), 2);
+        clock.advance(MS);
+        let running: Vec<_> = waiting.into_iter().map(|follower| follower.begun()).collect();
+        for follower in running {
+            assert_eq!(text(follower.returns(Ok(page("own"))).unwrap()), "own");
+        }
+        leader.returns(Ok(page("hello"))).unwrap();
+        assert_eq!(text(call(&pages, get("/"), page("not run"))), "hello");
+        assert_eq!((pages.stats().alone, pages.stats().flights.timed_out), (2, 2));
     });
 }
 

@@ -62,7 +62,7 @@ fn a_kept_connection_serves_one_request_after_another() {
         for _ in 0..3 {
             assert_eq!(send(&client, "GET", address, "/", &[], "").text, "0");
         }
-        assert_eq!(send(&client, "POST", address, "/", &[], "x").text, "1");
+        assert_eq!(send(&client, "POST", address, "/other", &[], "x").text, "1");
         assert_eq!(send(&client, "GET", address, "/", &[], "").text, "0");
         let fresh = [("cache-control", "no-cache")];
         assert_eq!(send(&client, "GET", address, "/", &fresh, "").text, "2");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use web::{LONGEST_BODY, Site, serve};
 
-use crate::support::{all_at_once, at_a_free_port, get, post, watched};
+use crate::support::{all_at_once, at_a_free_port, get, post, post_bytes, watched};
 
 fn site() -> (SocketAddr, Arc<Site>) {
     let site = Arc::new(Site::new());
@@ -47,6 +47,43 @@ fn a_request_after_an_order_sees_the_order() {
             all.push('\n');
             assert_eq!(get(address, "/orders", &[]).text, all);
         }
+    });
+}
+
+#[test]
+fn a_write_forgets_the_pages_of_its_path_and_only_if_it_succeeds() {
+    watched(|| {
+        let (address, site) = site();
+        let runs = || site.stats().flights.executed_requests;
+        let made_anew = |path: &str| {
+            let before = runs();
+            get(address, path, &[]);
+            runs() - before == 1
+        };
+        get(address, "/orders", &[]);
+        // A write that fails leaves the page, which the tests of the layer show with a clock of their own.
+        assert_eq!(post(address, "/nowhere", "").status, 404);
+        assert_eq!(post_bytes(address, "/orders", b"\xff").status, 500);
+        assert_eq!(post(address, "/orders", "tea").status, 201);
+        assert!(made_anew("/orders"));
+        assert_eq!(get(address, "/orders", &[]).text, "tea\n");
+    });
+}
+
+#[test]
+fn the_status_pages_show_no_query_and_no_address() {
+    watched(|| {
+        let (address, _) = site();
+        let slow = std::thread::spawn(move || get(address, "/primes/20000000?reset=s3cr3t", &[]));
+        let mut shown = String::new();
+        while !shown.contains("/primes/20000000") && !slow.is_finished() {
+            shown = get(address, "/in-flight", &[]).text;
+        }
+        let stats = get(address, "/stats", &[]).text;
+        for text in [shown, stats] {
+            assert!(!text.contains("s3cr3t") && !text.contains("leader"), "{text}");
+        }
+        assert_eq!(slow.join().unwrap().status, 200);
     });
 }
 

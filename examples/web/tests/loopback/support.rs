@@ -110,6 +110,12 @@ pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Got {
     send(&client(), "POST", address, path, &[], body)
 }
 
+/// Sends a body that is no text.
+pub(crate) fn post_bytes(address: SocketAddr, path: &str, body: &[u8]) -> Got {
+    let request = Request::post(format!("http://{address}{path}")).body(body.to_vec()).unwrap();
+    received(client().run(request).unwrap())
+}
+
 pub(crate) fn send(
     client: &Agent,
     method: &str,
@@ -125,7 +131,10 @@ pub(crate) fn send(
         "POST" => client.run(request.body(body.to_owned()).unwrap()),
         _ => client.run(request.body(()).unwrap()),
     };
-    let mut response = response.unwrap();
+    received(response.unwrap())
+}
+
+fn received(mut response: Response<ureq::Body>) -> Got {
     Got {
         status: response.status().as_u16(),
         headers: response.headers().clone(),

@@ -1,20 +1,21 @@
 //! [`CoalesceLayer`]: the settings of a layer, before a handler is inside it.
 
-use std::convert::Infallible;
+mod errors;
+mod keys;
+
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use coalescer::Error;
-use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::uri::Scheme;
-use http::{Request, Response, StatusCode, request};
+use http::{Request, Response, request};
 
 use crate::Settings;
 use crate::body::Body;
-use crate::coalesced::Coalesced;
+use crate::coalesced::{Coalesced, ErrorResponse, ErrorRule, Inner};
 use crate::flights::Flights;
 use crate::gates::Gates;
-use crate::key::Key;
+use crate::stats::Counters;
 
 /// The number of responses that a layer retains at most if its [`Settings`] do not set
 /// `max_retained`: 256.
@@ -26,20 +27,34 @@ use crate::key::Key;
 /// ```
 pub const DEFAULT_MAX_RETAINED: usize = 256;
 
-/// Makes the response for an [`Error`] of coalescing.
-pub(crate) type ErrorResponse =
-    Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
+/// How long a request waits at most for the run of another one if the [`Settings`] of a layer do not set
+/// `max_wait`: 10 s.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(coalescer_http::DEFAULT_MAX_WAIT.as_secs(), 10);
+/// ```
+pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Settings for a layer that coalesces requests. [`layer`](Self::layer) puts a handler inside it.
 ///
 /// | method | setting | default |
 /// |---|---|---|
-/// | [`settings`](Self::settings) | the window, timeouts and limits of the flights | a window of 100 ms, 256 retained responses |
-/// | [`key_header`](Self::key_header), [`key_part`](Self::key_part) | more parts of the key | none |
+/// | [`settings`](Self::settings) | the window, timeouts and limits of the flights | a window of 100 ms, waits of 10 s, 256 retained responses |
+/// | [`key_header`](Self::key_header), [`key_part`](Self::key_part), [`key_extension`](Self::key_extension) | more parts of the key | none |
+/// | [`key_principal`](Self::key_principal) | the person for whom a request is | nobody |
+/// | [`strict`](Self::strict), [`ignore_header`](Self::ignore_header) | which other fields are in the key | those of the table |
 /// | [`should_coalesce`](Self::should_coalesce) | a function that excludes requests | none |
+/// | [`ignore_request_directives`](Self::ignore_request_directives) | that `no-cache` of a request is ignored | it is heard |
+/// | [`own_server_errors`](Self::own_server_errors) | that a 5xx goes to its own request only | those who wait get it |
+/// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
+/// | [`run_own_after_max_wait`](Self::run_own_after_max_wait) | that a request that waited too long runs the handler | it gets a 503 |
+/// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
-/// | [`error_response`](Self::error_response) | the response for a timeout, a panic or a deadlock | 503 or 500 |
+/// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
+/// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
 ///
 /// The hasher is no setting. Clients choose the keys, and a client that finds keys with equal hashes
@@ -76,6 +91,9 @@ pub struct CoalesceLayer {
     settings: Settings,
     name: Option<String>,
     error_response: ErrorResponse,
+    waits_without_limit: bool,
+    runs_own_after_max_wait: bool,
+    keeps_after_writes: bool,
 }
 
 impl CoalesceLayer {
@@ -92,7 +110,10 @@ impl CoalesceLayer {
             gates: Gates::new(),
             settings: Settings::new(),
             name: None,
-            error_response: Arc::new(error_response),
+            error_response: Arc::new(errors::error_response),
+            waits_without_limit: false,
+            runs_own_after_max_wait: false,
+            keeps_after_writes: false,
         }
     }
 
@@ -104,6 +125,9 @@ impl CoalesceLayer {
     /// [`DEFAULT_MAX_RETAINED`], because clients choose the keys and a page can be as long as
     /// [`max_body`](Self::max_body). Settings that set it are used as they are, so
     /// `max_retained(usize::MAX)` removes the limit.
+    ///
+    /// **`max_wait`** too: settings that do not set it get [`DEFAULT_MAX_WAIT`], because a stranger's
+    /// request can be slow. [`wait_without_limit`](Self::wait_without_limit) removes the limit.
     ///
     /// The window applies to the gates too: see [`Gates::window`]. A window of zero retains nothing,
     /// and only requests that overlap in time share a response.
@@ -133,44 +157,6 @@ impl CoalesceLayer {
     pub fn settings(mut self, settings: Settings) -> Self {
         self.gates = self.gates.window(settings.get_window());
         self.settings = settings;
-        self
-    }
-
-    /// Adds a request field to the key. See [`Gates::key_header`].
-    ///
-    /// # Panics
-    ///
-    /// Panics if `name` is not a valid name of a field.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let layer = coalescer_http::CoalesceLayer::new().key_header("x-tenant");
-    /// # let _ = layer;
-    /// ```
-    #[track_caller]
-    pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
-        self.gates = self.gates.key_header(name);
-        self
-    }
-
-    /// Adds the result of a function to the key. See [`Gates::key_part`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// #[derive(Clone)]
-    /// struct Tenant(String);
-    ///
-    /// let layer = coalescer_http::CoalesceLayer::new()
-    ///     .key_part(|request| request.extensions.get::<Tenant>().map(|tenant| tenant.0.clone()));
-    /// # let _ = layer;
-    /// ```
-    pub fn key_part(
-        mut self,
-        part: impl Fn(&request::Parts) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        self.gates = self.gates.key_part(part);
         self
     }
 
@@ -222,6 +208,54 @@ impl CoalesceLayer {
         self
     }
 
+    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .ignore_request_directives()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// for _ in 0..10 {
+    ///     let request = Request::get("/").header("cache-control", "no-cache");
+    ///     pages.call(request.body(()).unwrap()).unwrap();
+    /// }
+    /// # // The machine may have been slow.
+    /// assert!(pages.stats().flights.executed_requests < 10);
+    /// ```
+    pub fn ignore_request_directives(mut self) -> Self {
+        self.gates = self.gates.ignore_request_directives();
+        self
+    }
+
+    /// Lets writes forget nothing. See the section Writes of [`Coalesced::call`].
+    ///
+    /// Use it if writes go to other pages than those that read, and you forget these yourself, for instance
+    /// by [`Coalesced::forget_path`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = |layer: CoalesceLayer| {
+    ///     let pages = layer.layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    ///     pages.call(Request::get("/cart").body(()).unwrap()).unwrap();
+    ///     pages.call(Request::post("/cart").body(()).unwrap()).unwrap();
+    ///     pages.forget_all()
+    /// };
+    /// assert_eq!(pages(CoalesceLayer::new()), 0);
+    /// assert_eq!(pages(CoalesceLayer::new().keep_after_writes()), 1);
+    /// ```
+    pub fn keep_after_writes(mut self) -> Self {
+        self.keeps_after_writes = true;
+        self
+    }
+
     /// Sets a name, which logs, spans and metrics show.
     ///
     /// # Examples
@@ -232,44 +266,6 @@ impl CoalesceLayer {
     /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
-        self
-    }
-
-    /// Sets the function that makes the response for an error of coalescing.
-    ///
-    /// The default is a response without a body, with `Cache-Control: no-store` and this status:
-    ///
-    /// | error | status |
-    /// |---|---|
-    /// | [`TimedOut`](Error::TimedOut): the request waited for `max_wait` | 503, with `Retry-After: 1` |
-    /// | [`LeaderPanicked`](Error::LeaderPanicked): the handler panicked for another request | 500 |
-    /// | [`WouldDeadlock`](Error::WouldDeadlock): the wait would never end | 500 |
-    /// | any other | 500 |
-    ///
-    /// The layer calls the function on the request's own thread. The function is not called for an
-    /// error of the handler, which [`call`](Coalesced::call) returns.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer_http::{Body, CoalesceLayer};
-    /// use http::{Response, StatusCode};
-    ///
-    /// let layer = CoalesceLayer::new().error_response(|error, key| {
-    ///     let mut response = Response::new(Body::from(format!("{}: {error}", key.path_and_query())));
-    ///     *response.status_mut() = match error.is_timeout() {
-    ///         true => StatusCode::GATEWAY_TIMEOUT,
-    ///         false => StatusCode::INTERNAL_SERVER_ERROR,
-    ///     };
-    ///     response
-    /// });
-    /// # let _ = layer;
-    /// ```
-    pub fn error_response(
-        mut self,
-        response: impl Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync + 'static,
-    ) -> Self {
-        self.error_response = Arc::new(response);
         self
     }
 
@@ -297,26 +293,28 @@ impl CoalesceLayer {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let settings = match self.settings.get_max_retained() {
-            Some(_) => self.settings,
-            None => self.settings.max_retained(DEFAULT_MAX_RETAINED),
-        };
-        let flights = Flights::new(settings, self.name);
-        Coalesced::new(handler, self.gates, flights, self.error_response)
+        self.with_rule(handler, None)
     }
-}
 
-/// The default of [`CoalesceLayer::error_response`].
-fn error_response(error: &Error<Infallible>, _: &Key) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if error.is_timeout() {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    } else {
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    fn with_rule<H, E>(self, handler: H, shares_error: Option<ErrorRule<E>>) -> Coalesced<H, E> {
+        let mut settings = self.settings;
+        if settings.get_max_retained().is_none() {
+            settings = settings.max_retained(DEFAULT_MAX_RETAINED);
+        }
+        if settings.get_max_wait().is_none() && !self.waits_without_limit {
+            settings = settings.max_wait(DEFAULT_MAX_WAIT);
+        }
+        Coalesced::new(Inner {
+            handler,
+            gates: self.gates,
+            flights: Flights::new(settings, self.name),
+            counters: Counters::new(),
+            error_response: self.error_response,
+            shares_error,
+            runs_own_after_max_wait: self.runs_own_after_max_wait,
+            keeps_after_writes: self.keeps_after_writes,
+        })
     }
-    response
 }
 
 impl Default for CoalesceLayer {

@@ -1,20 +1,20 @@
 //! [`Coalesced`]: a handler inside a layer.
 
-use std::convert::Infallible;
+mod forget;
+mod inner;
+
 use std::fmt;
 use std::sync::Arc;
 
-use coalescer::{Error, InFlight};
+use coalescer::InFlight;
 use http::{Request, Response};
 
 use crate::body::Body;
-use crate::flights::{Flights, Freshness};
 use crate::gates::Gates;
 use crate::key::Key;
-use crate::layer::ErrorResponse;
-use crate::page::Page;
-use crate::stats::{Counters, LayerStats};
-use crate::verdict::RequestVerdict;
+use crate::stats::LayerStats;
+
+pub(crate) use inner::{ErrorResponse, ErrorRule, Inner};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
@@ -37,23 +37,9 @@ pub struct Coalesced<H, E> {
     inner: Arc<Inner<H, E>>,
 }
 
-struct Inner<H, E> {
-    handler: H,
-    gates: Gates,
-    flights: Flights<E>,
-    counters: Counters,
-    error_response: ErrorResponse,
-}
-
 impl<H, E> Coalesced<H, E> {
-    pub(crate) fn new(
-        handler: H,
-        gates: Gates,
-        flights: Flights<E>,
-        error_response: ErrorResponse,
-    ) -> Self {
-        let counters = Counters::new();
-        Self { inner: Arc::new(Inner { handler, gates, flights, counters, error_response }) }
+    pub(crate) fn new(inner: Inner<H, E>) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     /// Answers a request, by running the handler or with the response of another request.
@@ -66,25 +52,36 @@ impl<H, E> Coalesced<H, E> {
     ///   the handler for its own request.
     /// - A **hit** returns a response from the window at once, with an `Age` field.
     ///
+    /// # Writes
+    ///
+    /// A request with an unsafe method, such as POST, is passed through. If its response has status 2xx or
+    /// 3xx, the pages of its path are forgotten before this method returns: with every query, in all
+    /// variants, retained or under way. So are the pages that `Location` and `Content-Location` name, if
+    /// they are of the same site (RFC 9111, 4.4). A client that reads after its write sees the write. A
+    /// failed write forgets nothing. Pages of other paths that the write changes need
+    /// [`forget_path`](Self::forget_path).
+    ///
     /// # Blocking
     ///
     /// A call that runs the handler takes as long as the handler takes, plus the time to read a
-    /// [`Body`] of known length that is shared. A follower waits for at most the setting `max_wait`,
-    /// or without one until the leader has a response.
+    /// [`Body`] of known length that is shared. A follower waits for at most the setting `max_wait`, by
+    /// default [`DEFAULT_MAX_WAIT`](crate::DEFAULT_MAX_WAIT).
     ///
     /// # Errors
     ///
-    /// Returns the handler's error. All requests that waited for it get the same `Arc`. Errors of
-    /// coalescing itself, such as a timeout, become a response: see
+    /// Returns the error of this request's own handler. Requests that waited for it run the handler
+    /// themselves, all at once. With
+    /// [`layer_sharing_errors`](crate::CoalesceLayer::layer_sharing_errors), they can get the same `Arc`.
+    /// Errors of coalescing itself, such as a timeout, become a response: see
     /// [`error_response`](crate::CoalesceLayer::error_response).
     ///
     /// # Panics
     ///
-    /// If the handler panics in this call, the panic unwinds through this call. Its followers get a
-    /// response with status 500.
+    /// If the handler panics in this call, the panic unwinds through this call. Its followers run the
+    /// handler themselves, all at once.
     ///
-    /// A panic of a function given to `key_part` or `should_coalesce` unwinds through this call too.
-    /// It affects no other request.
+    /// A panic of a function given to `key_part`, `key_principal` or `should_coalesce` unwinds through this
+    /// call too. It affects no other request.
     ///
     /// # Deadlocks
     ///
@@ -113,17 +110,7 @@ impl<H, E> Coalesced<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let (parts, body) = request.into_parts();
-        let verdict = self.inner.gates.request(&parts);
-        let request = Request::from_parts(parts, body);
-        match verdict {
-            RequestVerdict::PassThrough(reason) => {
-                self.inner.counters.count_passed_through(reason);
-                self.inner.run(request).map_err(Arc::new)
-            }
-            RequestVerdict::Shared(key) => self.inner.share(&key, Freshness::Any, request),
-            RequestVerdict::Fresh(key) => self.inner.share(&key, Freshness::Fresh, request),
-        }
+        self.inner.call(request)
     }
 
     /// Returns the handler. A call of it is not coalesced and not counted.
@@ -202,39 +189,6 @@ impl<H, E> Coalesced<H, E> {
         self.inner.flights.in_flight()
     }
 
-    /// Detaches the flight or removes the response of a key. Returns `true` if there was one.
-    ///
-    /// Requests that wait already still get that flight's response. No later request does. See
-    /// [`Group::forget`](coalescer::Group::forget).
-    ///
-    /// # Examples
-    ///
-    /// See [`gates`](Self::gates).
-    pub fn forget(&self, key: &Key) -> bool {
-        self.inner.flights.forget(key)
-    }
-
-    /// Forgets every key. Returns the number of flights and responses that there were.
-    ///
-    /// Use it after a write that may change any page. Commit the write first, then call this method.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use coalescer_http::CoalesceLayer;
-    /// # use http::{Request, Response};
-    /// let pages = CoalesceLayer::new()
-    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    /// for path in ["/a", "/b"] {
-    ///     pages.call(Request::get(path).body(()).unwrap()).unwrap();
-    /// }
-    /// assert_eq!(pages.forget_all(), 2);
-    /// ```
-    pub fn forget_all(&self) -> usize {
-        self.inner.flights.forget_all()
-    }
-
     /// Returns the name given to [`CoalesceLayer::name`](crate::CoalesceLayer::name).
     ///
     /// # Examples
@@ -251,58 +205,6 @@ impl<H, E> Coalesced<H, E> {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.inner.flights.name()
-    }
-}
-
-impl<H, E> Inner<H, E> {
-    fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
-    where
-        H: Fn(Request<B>) -> Result<Response<R>, E>,
-        R: Into<Body>,
-    {
-        (self.handler)(request).map(|response| response.map(Into::into))
-    }
-
-    fn share<B, R>(
-        &self,
-        key: &Key,
-        freshness: Freshness,
-        request: Request<B>,
-    ) -> Result<Response<Body>, Arc<E>>
-    where
-        H: Fn(Request<B>) -> Result<Response<R>, E>,
-        R: Into<Body>,
-    {
-        match self.flights.call(key, freshness, || self.lead(key, request)) {
-            Ok(response) => Ok(response),
-            Err(Error::Failed(error)) => Err(error),
-            Err(other) => Ok((self.error_response)(&without_failed(other), key)),
-        }
-    }
-
-    /// Runs the handler. Returns the page for other requests, and the response for this one.
-    fn lead<B, R>(&self, key: &Key, request: Request<B>) -> Result<(Page, Response<Body>), E>
-    where
-        H: Fn(Request<B>) -> Result<Response<R>, E>,
-        R: Into<Body>,
-    {
-        let response = self.run(request)?;
-        let (verdict, page, response) = Page::split(&self.gates, key, response);
-        self.counters.count_response(verdict);
-        Ok((page, response))
-    }
-}
-
-/// Converts an error that is not the handler's to a type that does not depend on the handler.
-fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
-    match error {
-        Error::LeaderPanicked { message } => Error::LeaderPanicked { message },
-        Error::TimedOut => Error::TimedOut,
-        Error::WouldBlock => Error::WouldBlock,
-        Error::WouldDeadlock => Error::WouldDeadlock,
-        Error::Rejected => Error::Rejected,
-        // The caller has handled `Failed`. A variant of a later version answers like `Abandoned`.
-        _ => Error::Abandoned,
     }
 }
 

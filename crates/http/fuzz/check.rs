@@ -1,0 +1,156 @@
+//! [`check`]: two requests with equal keys look equal to every handler, and nothing panics.
+//!
+//! The fuzzer runs it, and so does an ordinary test with bytes of a generator. It knows the gates by their
+//! documentation only: the fields that a handler must not go by are written down here once more.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use coalescer_http::{CoalesceLayer, Gates, Key, RequestVerdict, ResponseVerdict, SharedResponse};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderMap, Request, Response};
+
+use super::messages::{Choices, Draft, response};
+
+/// The fields in which requests with equal keys may differ, unless the gates are strict.
+const OUTSIDE: &[&str] =
+    &["user-agent", "referer", "x-forwarded-for", "x-request-id", "x-acme", "via", "forwarded"];
+
+/// The fields that the gates read themselves.
+const JUDGED: &[&str] = &["cache-control", "pragma", "content-length", "connection"];
+
+/// What has been seen, so that a test can tell that it has seen something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// One of the requests is none, or is passed through.
+    PassedThrough,
+    Apart,
+    /// Equal keys of unequal requests.
+    Together,
+    /// Equal keys of equal requests.
+    Same,
+}
+
+/// Panics if two requests have one key and a handler could tell them apart, or if a gate shares what it
+/// must not.
+pub(crate) fn check(data: &[u8]) -> Seen {
+    let mut choices = Choices(data);
+    let (gates, layer, outside) = settings(&mut choices);
+    let draft = Draft::new(&mut choices);
+    let other = draft.changed(&mut choices);
+    let page = response(&mut choices);
+    if let Some(request) = draft.request() {
+        check_response(&gates, request, &page);
+    }
+    let requests = || Some([draft.request()?, other.request()?]);
+    let Some([one, other]) = requests() else { return Seen::PassedThrough };
+    let seen = check_keys(&gates, &one, &other, &outside);
+    if let Some(requests) = requests() {
+        check_layer(layer, requests, &page);
+    }
+    seen
+}
+
+fn settings(choices: &mut Choices<'_>) -> (Gates, CoalesceLayer, Vec<&'static str>) {
+    let (gates, layer) = (Gates::new(), CoalesceLayer::new());
+    let outside = [OUTSIDE, JUDGED].concat();
+    match choices.byte() % 5 {
+        0 => (gates.strict(), layer.strict(), JUDGED.to_vec()),
+        1 => (gates.key_header("cookie"), layer.key_header("cookie"), outside),
+        2 => {
+            let name = "accept-language";
+            (gates.ignore_header(name), layer.ignore_header(name), [&outside[..], &[name]].concat())
+        }
+        3 => (gates.ignore_request_directives(), layer.ignore_request_directives(), outside),
+        _ => (gates, layer, outside),
+    }
+}
+
+fn key(gates: &Gates, request: &Request<()>) -> Option<Key> {
+    match gates.request(&request.clone().into_parts().0) {
+        RequestVerdict::PassThrough(_) => None,
+        RequestVerdict::Shared(key) | RequestVerdict::Fresh(key) => Some(key),
+    }
+}
+
+fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[&str]) -> Seen {
+    let (Some(key), Some(other_key)) = (key(gates, one), key(gates, other)) else {
+        return Seen::PassedThrough;
+    };
+    if key != other_key {
+        assert!(
+            one.headers() != other.headers() || looks(one, outside) != looks(other, outside),
+            "{one:?}"
+        );
+        return Seen::Apart;
+    }
+    assert_eq!(looks(one, outside), looks(other, outside));
+    assert_eq!(forwarded(one.headers()), forwarded(other.headers()), "{one:?} {other:?}");
+    if one.headers() == other.headers() { Seen::Same } else { Seen::Together }
+}
+
+type Looks = (String, BTreeMap<String, Vec<Vec<u8>>>);
+
+/// What a handler sees of a request, apart from the fields of a list.
+fn looks(request: &Request<()>, outside: &[&str]) -> Looks {
+    let start = format!("{} {} {:?}", request.method(), request.uri(), request.version());
+    let mut fields = BTreeMap::<_, Vec<_>>::new();
+    for (name, value) in request.headers() {
+        if !outside.contains(&name.as_str()) {
+            fields.entry(name.to_string()).or_default().push(value.as_bytes().to_vec());
+        }
+    }
+    (start, fields)
+}
+
+/// What a handler takes from `Forwarded` that has no regard for quotes.
+fn forwarded(headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all("forwarded").iter().filter_map(|line| line.to_str().ok());
+    let pairs =
+        lines.flat_map(|line| line.split([',', ';'])).map(|pair| pair.trim().to_ascii_lowercase());
+    pairs.filter(|pair| pair.starts_with("host=") || pair.starts_with("proto=")).collect()
+}
+
+/// The plainest forms of what must never be shared.
+fn check_response(gates: &Gates, request: Request<()>, page: &Response<&'static str>) {
+    let Some(key) = key(gates, &request) else { return };
+    let parts = page.clone().into_parts().0;
+    let verdict = gates.response(&key, &parts, Some(4));
+    let is_never_shared = parts.headers.contains_key(SET_COOKIE)
+        || parts
+            .headers
+            .get_all(CACHE_CONTROL)
+            .iter()
+            .any(|line| line == "no-store" || line == "private")
+        || parts.headers.get_all("vary").iter().any(|line| line == "*")
+        || matches!(
+            parts.status.as_u16(),
+            100..=199 | 400 | 401 | 403 | 407 | 412 | 421 | 429 | 431
+        );
+    assert!(!is_never_shared || matches!(verdict, ResponseVerdict::Unshared(_)), "{parts:?}");
+    let shared = SharedResponse::new(&parts, *page.body());
+    for response in [shared.response(), shared.late_response(std::time::Duration::MAX)] {
+        assert!(!response.headers().contains_key("connection"));
+        assert_eq!(response.status(), parts.status);
+    }
+}
+
+/// Two requests through the layer, and a write between them.
+fn check_layer(layer: CoalesceLayer, requests: [Request<()>; 2], page: &Response<&'static str>) {
+    let made = RefCell::new(page.clone());
+    let pages = layer.layer(|_: Request<()>| Ok::<_, Infallible>(made.borrow().clone()));
+    for request in requests {
+        let mut write = request.clone();
+        *write.method_mut() = http::Method::POST;
+        pages.call(request).expect("infallible");
+        pages.call(write).expect("infallible");
+    }
+    if page.status().is_success() || page.status().is_redirection() {
+        assert_eq!(
+            pages.forget_path("/a") + pages.forget_path("/%61"),
+            0,
+            "a write forgets its path"
+        );
+    }
+}

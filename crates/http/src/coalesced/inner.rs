@@ -1,0 +1,178 @@
+//! [`Inner`]: how a request is answered, by its own run of the handler or by that of another request.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use coalescer::{Error, Role};
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::flights::{Flights, Freshness};
+use crate::gates::Gates;
+use crate::key::Key;
+use crate::page::Page;
+use crate::stats::Counters;
+use crate::verdict::{RequestVerdict, ResponseVerdict, Unshared};
+use crate::write::Write;
+
+/// Makes the response for an [`Error`] of coalescing.
+pub(crate) type ErrorResponse =
+    Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
+
+/// Decides if an error of the handler goes to those who wait for it.
+pub(crate) type ErrorRule<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
+
+/// What all handles of a [`Coalesced`](crate::Coalesced) share.
+pub(crate) struct Inner<H, E> {
+    pub(crate) handler: H,
+    pub(crate) gates: Gates,
+    pub(crate) flights: Flights<E>,
+    pub(crate) counters: Counters,
+    pub(crate) error_response: ErrorResponse,
+    /// Without a rule, an error goes to nobody else.
+    pub(crate) shares_error: Option<ErrorRule<E>>,
+    pub(crate) runs_own_after_max_wait: bool,
+    pub(crate) keeps_after_writes: bool,
+}
+
+impl<H, E> Inner<H, E> {
+    pub(crate) fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let (parts, body) = request.into_parts();
+        let verdict = self.gates.request(&parts);
+        match verdict {
+            RequestVerdict::PassThrough(reason) => {
+                self.counters.count_passed_through(reason);
+                let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
+                self.pass(Request::from_parts(parts, body), write)
+            }
+            RequestVerdict::Shared(key) => {
+                self.share(&key, Freshness::Any, Request::from_parts(parts, body))
+            }
+            RequestVerdict::Fresh(key) => {
+                self.share(&key, Freshness::Fresh, Request::from_parts(parts, body))
+            }
+        }
+    }
+
+    fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        (self.handler)(request).map(|response| response.map(Into::into))
+    }
+
+    /// Runs the handler. After a write, no later request gets a page from before it.
+    fn pass<B, R>(
+        &self,
+        request: Request<B>,
+        write: Option<Write>,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let response = self.run(request).map_err(Arc::new)?;
+        if let Some(write) = write {
+            for path in write.changed(response.status(), response.headers()) {
+                self.flights.forget_at(&path, |key| write.is_at(key));
+            }
+        }
+        Ok(response)
+    }
+
+    /// The group gives one value to everyone, so what the handler returned for this request leaves by the
+    /// variable `own`. A request that leads no run is still there afterwards.
+    fn share<B, R>(
+        &self,
+        key: &Key,
+        freshness: Freshness,
+        request: Request<B>,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let mut request = Some(request);
+        let mut own = None;
+        let outcome = self.flights.call(key, freshness, || {
+            let request = request.take().expect("a call leads one run");
+            let (page, response) = self.lead(key, request)?;
+            own = Some(response);
+            Ok(page)
+        });
+        if let Some(own) = own {
+            return own;
+        }
+        match (outcome, request) {
+            (Ok(outcome), _) => {
+                // `Age` is for a page that the window served.
+                let age = (outcome.role == Role::Late).then_some(outcome.age);
+                Ok(outcome.value.response(age))
+            }
+            (Err(Error::Failed(error)), _) => Err(error),
+            (Err(error), Some(request)) if self.runs_own_after(&error) => {
+                self.counters.count_alone();
+                self.run(request).map_err(Arc::new)
+            }
+            (Err(error), _) => Ok((self.error_response)(&without_failed(error), key)),
+        }
+    }
+
+    /// Runs the handler. Returns the page for other requests, and the result for this one.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two results: what leaves by the flight, and what does not"
+    )]
+    fn lead<B, R>(
+        &self,
+        key: &Key,
+        request: Request<B>,
+    ) -> Result<(Page, Result<Response<Body>, Arc<E>>), E>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        match self.run(request) {
+            Ok(response) => {
+                let (verdict, page, response) = Page::split(&self.gates, key, response);
+                self.counters.count_response(verdict);
+                Ok((page, Ok(response)))
+            }
+            Err(error) if self.shares_error.as_ref().is_some_and(|shares| shares(&error)) => {
+                Err(error)
+            }
+            Err(error) => {
+                self.counters.count_response(ResponseVerdict::Unshared(Unshared::Failed));
+                Ok((Page::Own, Err(Arc::new(error))))
+            }
+        }
+    }
+
+    /// Returns `true` if a request that waited in vain runs the handler itself.
+    fn runs_own_after(&self, error: &Error<E>) -> bool {
+        match error {
+            // A panic may be about one request, so it is not for the others.
+            Error::LeaderPanicked { .. } | Error::Abandoned => true,
+            Error::TimedOut => self.runs_own_after_max_wait,
+            _ => false,
+        }
+    }
+}
+
+/// Converts an error that is not the handler's to a type that does not depend on the handler.
+fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
+    match error {
+        Error::LeaderPanicked { message } => Error::LeaderPanicked { message },
+        Error::TimedOut => Error::TimedOut,
+        Error::WouldBlock => Error::WouldBlock,
+        Error::WouldDeadlock => Error::WouldDeadlock,
+        Error::Rejected => Error::Rejected,
+        // The caller has handled `Failed`. A variant of a later version answers like `Abandoned`.
+        _ => Error::Abandoned,
+    }
+}

@@ -1,0 +1,160 @@
+//! The settings of the gates about requests, responses and the window.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request;
+use http::uri::Scheme;
+
+use crate::gates::Gates;
+
+impl Gates {
+    /// Passes through every request for which a function returns `false`.
+    ///
+    /// The gate calls the function only for requests that the table would coalesce. So the function
+    /// can exclude requests but not include more. A second call of this method adds a function: a
+    /// request is coalesced only if all functions return `true`.
+    ///
+    /// A panic of the function unwinds through the call that asks the gate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
+    ///
+    /// let gates = Gates::new().should_coalesce(|request| !request.uri.path().starts_with("/live"));
+    /// let verdict = |path: &str| {
+    ///     gates.request(&http::Request::get(path).body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(matches!(verdict("/news"), RequestVerdict::Shared(_)));
+    /// assert_eq!(verdict("/live/7"), RequestVerdict::PassThrough(PassThrough::Declined));
+    /// ```
+    pub fn should_coalesce(
+        mut self,
+        should: impl Fn(&request::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.should_coalesce = Some(match self.should_coalesce {
+            Some(before) => Arc::new(move |request| before(request) && should(request)),
+            None => Arc::new(should),
+        });
+        self
+    }
+
+    /// Sets the scheme of requests that state none. Most requests of HTTP/1.1 state none.
+    ///
+    /// The default is `http`. The scheme is in the key. It also decides which port is the default port:
+    /// a request that states it is passed through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
+    /// use http::uri::Scheme;
+    ///
+    /// let gates = Gates::new().scheme(Scheme::HTTPS);
+    /// let verdict = |host: &str| {
+    ///     let request = http::Request::get("/").header("host", host);
+    ///     gates.request(&request.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(matches!(verdict("example.com:80"), RequestVerdict::Shared(_)));
+    /// let default_port = RequestVerdict::PassThrough(PassThrough::Authority);
+    /// assert_eq!(verdict("example.com:443"), default_port);
+    /// ```
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// Sets the length in bytes of the longest body that is shared.
+    ///
+    /// The default is [`DEFAULT_MAX_BODY`], 1 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    ///
+    /// let gates = Gates::new().max_body(4);
+    /// # let request = http::Request::get("/").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let (parts, body) = http::Response::new("hello").into_parts();
+    /// let verdict = gates.response(&key, &parts, Some(body.len() as u64));
+    /// assert_eq!(verdict, ResponseVerdict::Unshared(Unshared::TooLong));
+    /// ```
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// States the window of the group behind the gates.
+    ///
+    /// The default is [`DEFAULT_WINDOW`](coalescer::DEFAULT_WINDOW), 100 ms. The gates compare
+    /// `max-age` with the window. A request with a shorter `max-age` asks for a fresh response. A
+    /// response with a shorter `max-age` is not retained.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    ///
+    /// let gates = Gates::new().window(Duration::from_secs(5));
+    /// # let request = http::Request::get("/").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let page = http::Response::builder().header("cache-control", "max-age=3").body(()).unwrap();
+    /// let verdict = gates.response(&key, &page.into_parts().0, Some(0));
+    /// assert_eq!(verdict, ResponseVerdict::Unkept(Unkept::MaxAge));
+    /// ```
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Ignores the cache directives of requests: `Cache-Control` and `Pragma`.
+    ///
+    /// Without this setting, each client can ask for a run of its own by `no-cache`, `max-age=0` or
+    /// `no-store`. With it, every request may get what the window has, also one that asks for a fresh
+    /// response. Use it for a hot page whose clients are strangers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, RequestVerdict};
+    ///
+    /// let request = || {
+    ///     let request = http::Request::get("/").header("cache-control", "no-cache");
+    ///     request.body(()).unwrap().into_parts().0
+    /// };
+    /// assert!(matches!(Gates::new().request(&request()), RequestVerdict::Fresh(_)));
+    ///
+    /// let gates = Gates::new().ignore_request_directives();
+    /// assert!(matches!(gates.request(&request()), RequestVerdict::Shared(_)));
+    /// ```
+    pub fn ignore_request_directives(mut self) -> Self {
+        self.ignores_directives = true;
+        self
+    }
+
+    /// Gives each response with a status 5xx to its own request only.
+    ///
+    /// Without this setting, the requests that wait for such a response get it, so that a backend in
+    /// trouble gets no more load from them. With it, they run the handler, all at once. Use it if a client
+    /// can make the handler fail by what is not in the key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    ///
+    /// let gates = Gates::new().own_server_errors();
+    /// # let request = http::Request::get("/").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let page = http::Response::builder().status(500).body(()).unwrap();
+    /// let verdict = gates.response(&key, &page.into_parts().0, Some(0));
+    /// assert_eq!(verdict, ResponseVerdict::Unshared(Unshared::ServerError));
+    /// ```
+    pub fn own_server_errors(mut self) -> Self {
+        self.has_own_server_errors = true;
+        self
+    }
+}

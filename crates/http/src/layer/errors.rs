@@ -1,0 +1,175 @@
+//! The settings of a layer about what goes wrong.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use coalescer::Error;
+use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+
+use crate::body::Body;
+use crate::coalesced::Coalesced;
+use crate::key::Key;
+use crate::layer::CoalesceLayer;
+
+impl CoalesceLayer {
+    /// Sets the function that makes the response for an error of coalescing.
+    ///
+    /// The default is a response without a body, with `Cache-Control: no-store` and this status:
+    ///
+    /// | error | status |
+    /// |---|---|
+    /// | [`TimedOut`](Error::TimedOut): the request waited for `max_wait` | 503, with `Retry-After: 1` |
+    /// | [`WouldDeadlock`](Error::WouldDeadlock): the wait would never end | 500 |
+    /// | any other | 500 |
+    ///
+    /// The layer calls the function on the request's own thread. The function is not called for an
+    /// error of the handler, which [`call`](Coalesced::call) returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Body, CoalesceLayer};
+    /// use http::{Response, StatusCode};
+    ///
+    /// let layer = CoalesceLayer::new().error_response(|error, key| {
+    ///     let mut response = Response::new(Body::from(format!("{}: {error}", key.path_and_query())));
+    ///     *response.status_mut() = match error.is_timeout() {
+    ///         true => StatusCode::GATEWAY_TIMEOUT,
+    ///         false => StatusCode::INTERNAL_SERVER_ERROR,
+    ///     };
+    ///     response
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn error_response(
+        mut self,
+        response: impl Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        self.error_response = Arc::new(response);
+        self
+    }
+
+    /// Lets a request wait as long as the run of another one takes, if the settings have no `max_wait`.
+    ///
+    /// Without this setting it waits for [`DEFAULT_MAX_WAIT`](crate::DEFAULT_MAX_WAIT). With it, a handler
+    /// that never returns holds the thread of every request for its page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = coalescer_http::CoalesceLayer::new().wait_without_limit();
+    /// # let _ = layer;
+    /// ```
+    pub fn wait_without_limit(mut self) -> Self {
+        self.waits_without_limit = true;
+        self
+    }
+
+    /// Lets a request that has waited for `max_wait` run the handler itself. Its response is shared with
+    /// nobody.
+    ///
+    /// Without this setting it gets a response with status 503. A handler that is slow for one request then
+    /// fails the others, and one that is slow for all gets no more load. With this setting, all requests
+    /// that wait for a slow run may run the handler at once, each on its own thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer_http::{CoalesceLayer, Settings};
+    ///
+    /// let layer = CoalesceLayer::new()
+    ///     .settings(Settings::new().max_wait(Duration::from_secs(2)))
+    ///     .run_own_after_max_wait();
+    /// # let _ = layer;
+    /// ```
+    pub fn run_own_after_max_wait(mut self) -> Self {
+        self.runs_own_after_max_wait = true;
+        self
+    }
+
+    /// Gives each response with a status 5xx to its own request only. See
+    /// [`Gates::own_server_errors`](crate::Gates::own_server_errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = coalescer_http::CoalesceLayer::new().own_server_errors();
+    /// # let _ = layer;
+    /// ```
+    pub fn own_server_errors(mut self) -> Self {
+        self.gates = self.gates.own_server_errors();
+        self
+    }
+
+    /// Puts a handler inside the layer, as [`layer`](Self::layer) does, and shares those of its errors for
+    /// which a function returns `true`.
+    ///
+    /// Requests that wait for a run with such an error get the same `Arc`. Settings with an `error_window`
+    /// retain it. Any other error goes to the request whose handler returned it, and those that waited run
+    /// the handler themselves. No gate sees an error, so share only what is about the page or the backend,
+    /// and never what names a person. A handler whose errors are responses should rather turn them into
+    /// responses itself, as the second example shows: then they go through the response gate.
+    ///
+    /// The layer calls the function on the thread of the run. If it panics, the panic counts as the
+    /// handler's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Body, CoalesceLayer};
+    /// use http::{Request, Response};
+    ///
+    /// enum Fault { Unreachable, NotAllowed }
+    ///
+    /// let pages = CoalesceLayer::new().layer_sharing_errors(
+    ///     |request: Request<()>| match request.uri().path() {
+    ///         "/down" => Err(Fault::Unreachable),
+    ///         "/secret" => Err(Fault::NotAllowed),
+    ///         _ => Ok(Response::new("hello")),
+    ///     },
+    ///     |fault| matches!(fault, Fault::Unreachable),
+    /// );
+    /// assert!(pages.call(Request::get("/down").body(()).unwrap()).is_err());
+    /// ```
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::{Body, CoalesceLayer};
+    /// # use http::{Request, Response};
+    /// fn handler(request: Request<()>) -> Result<Response<Body>, Response<Body>> {
+    ///     let refusal = Response::builder().status(403).body(Body::empty()).unwrap();
+    ///     if request.uri().path() == "/secret" { Err(refusal) } else { Ok(Response::new("hello".into())) }
+    /// }
+    ///
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|request| Ok::<_, Infallible>(handler(request).unwrap_or_else(|refusal| refusal)));
+    /// let refused = pages.call(Request::get("/secret").body(()).unwrap()).unwrap();
+    /// assert_eq!(refused.status(), 403);
+    /// ```
+    pub fn layer_sharing_errors<H, B, R, E>(
+        self,
+        handler: H,
+        shares: impl Fn(&E) -> bool + Send + Sync + 'static,
+    ) -> Coalesced<H, E>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        self.with_rule(handler, Some(Box::new(shares)))
+    }
+}
+
+/// The default of [`CoalesceLayer::error_response`].
+pub(super) fn error_response(error: &Error<Infallible>, _: &Key) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if error.is_timeout() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    } else {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
+}

@@ -1,0 +1,103 @@
+//! How a job goes to the executor, and what happens if it does not run.
+//!
+//! ```text
+//! Task::hand_over ── spawn(Job) ──┬─ runs, at once or later ────────▶ Task::run
+//!                                 ├─ dropped before spawn returns ──▶ lost, when spawn has returned
+//!                                 ├─ dropped, and spawn panics ─────▶ the panic is published
+//!                                 └─ dropped later ─────────────────▶ lost
+//! ```
+//!
+//! The [`Job`] and the thread that hands it over share a cell. So it is the result of `spawn` that
+//! decides what a lost job is told as, and not the state of the thread on which the job was dropped: that
+//! thread may unwind for a reason of its own.
+//!
+//! A lost job, or one that ran, can call for another: the next seat begins the flight. The cell passes
+//! such seats on to the thread that hands the job over, so that an executor which runs or drops each job
+//! at once needs no more stack for a thousand jobs than for one.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use crate::engine::completion::Payload;
+use crate::executor::{Job, Rejected, Run};
+use crate::submit::job::{Task, Unrun};
+use crate::sync::Mutex;
+use crate::wait::seats::Seats;
+
+struct Cell<K, V, E>(Mutex<State<K, V, E>>);
+
+struct State<K, V, E> {
+    /// `None` when the job has begun, or was lost.
+    task: Option<Task<K, V, E>>,
+    /// True until `spawn` has returned.
+    is_spawning: bool,
+    was_dropped: bool,
+    /// Seats that are to begin a flight when `spawn` has returned.
+    seats: Seats,
+}
+
+impl<K, V, E> Task<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Passes the job to the executor. The caller holds no lock. A panic of the executor goes on.
+    pub(crate) fn submit(self) -> Result<(), Rejected> {
+        let (spawned, seats) = self.hand_over();
+        seats.begin();
+        spawned.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Passes the job to the executor. Returns the result of `spawn`, and the seats that are to begin a
+    /// flight now.
+    pub(crate) fn hand_over(self) -> (Result<Result<(), Rejected>, Payload>, Seats) {
+        let core = Arc::clone(&self.core);
+        let executor = core.executor.as_ref().expect("only what has an executor submits");
+        let state =
+            State { task: Some(self), is_spawning: true, was_dropped: false, seats: Seats::none() };
+        let cell = Arc::new(Cell(Mutex::new(state)));
+        let job = Job::new(Arc::clone(&cell) as Arc<dyn Run>);
+        let spawned = catch_unwind(AssertUnwindSafe(|| executor.spawn(job)));
+        let mut state = cell.0.lock();
+        state.is_spawning = false;
+        let mut seats = mem::take(&mut state.seats);
+        let lost = if state.was_dropped { state.task.take() } else { None };
+        drop(state);
+        if let Some(task) = lost {
+            let how = if spawned.is_err() { Unrun::Panicked } else { Unrun::Dropped };
+            seats.append(task.end_unrun(how));
+        }
+        (spawned, seats)
+    }
+}
+
+impl<K, V, E> Run for Cell<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    fn run(&self) {
+        let task = self.0.lock().task.take();
+        let Some(task) = task else { return };
+        let seats = task.run();
+        let mut state = self.0.lock();
+        if state.is_spawning {
+            return state.seats.append(seats);
+        }
+        drop(state);
+        seats.begin();
+    }
+
+    fn is_dropped(&self) {
+        let mut state = self.0.lock();
+        state.was_dropped = true;
+        let lost = if state.is_spawning { None } else { state.task.take() };
+        drop(state);
+        if let Some(task) = lost {
+            task.end_unrun(Unrun::Dropped).begin();
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The jobs of a seat: the one that begins an execution of the flight, and the one that runs the function
+//! for the call alone.
+
+use std::sync::Arc;
+
+use crate::core::AnyCore;
+use crate::engine::call::Follower;
+use crate::engine::tally::Departure;
+use crate::executor::Rejected;
+use crate::submit::function::Function;
+use crate::submit::job::{Duty, Task};
+use crate::submit::seat::{Seat, Seated};
+use crate::wait::seats::{GateSeat, SeatStatus, Seats};
+
+impl<K, V, E> Seat<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Takes the seat of a call that was admitted as a follower. If an execution is due, its own job is
+    /// handed over to begin it.
+    pub(super) fn take(
+        core: Arc<AnyCore<K, V, E>>,
+        key: Arc<K>,
+        follower: Follower<V, E>,
+        function: Function<K, V, E>,
+    ) -> Result<Seated<K, V, E>, Rejected> {
+        let seat = Self::new(core, key, follower, function, None);
+        let seated = Seated { seat, departure: Departure::Dropped, stays: true };
+        seated.seat.enter();
+        if seated.seat.core.table.try_seat(&seated.seat.follower, &seated.seat.status) {
+            seated.seat.candidate().submit()?;
+        }
+        Ok(seated)
+    }
+
+    /// The job by which this seat begins an execution of its flight, if one is due then.
+    pub(super) fn candidate(self: &Arc<Self>) -> Task<K, V, E> {
+        Task {
+            core: Arc::clone(&self.core),
+            key: Arc::clone(&self.key),
+            function: None,
+            duty: Duty::Candidate(Arc::clone(self)),
+            promise: self.job(),
+        }
+    }
+}
+
+impl<K, V, E> GateSeat for Seat<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    fn status(&self) -> &SeatStatus {
+        &self.status
+    }
+
+    fn flight_has_ended(&self) {
+        let Some(completion) = self.promise().completion() else { return };
+        if completion.is_unshared() {
+            let function = self.take_function().expect("a seat that is called has not been left");
+            let task = Task {
+                core: Arc::clone(&self.core),
+                key: Arc::clone(&self.key),
+                function: Some(function),
+                duty: Duty::Bypass(self.follower.slot.hash),
+                promise: self.job(),
+            };
+            // The loss of a rejected job answers its ticket.
+            task.submit().ok();
+        } else if let Some(ticket) = &self.ticket {
+            let callers = self.promise().gate.callers_if_closed().unwrap_or(1);
+            ticket.close(completion.clone(), callers).run();
+        }
+    }
+
+    fn begin_flight(self: Arc<Self>) -> Seats {
+        self.candidate().hand_over().1
+    }
+}

@@ -1,0 +1,56 @@
+//! How a gate enters the wait-for graph: the flight before the first wait for it, and each wait.
+
+use super::deadlock::{self, FlightId, ThreadToken};
+use super::gate::Gate;
+use super::gate_state::{GateState, Phase};
+
+impl Gate {
+    pub(super) fn leave_graph(&self, state: &GateState) {
+        if state.in_graph {
+            deadlock::leave(self.id);
+        }
+    }
+
+    /// Enters this flight into the wait-for graph, before the first wait that stands there.
+    pub(crate) fn enter_graph(&self, predecessor: Option<FlightId>) {
+        self.enter_graph_locked(&mut self.lock(), predecessor);
+    }
+
+    fn enter_graph_locked(&self, state: &mut GateState, predecessor: Option<FlightId>) {
+        if !state.in_graph {
+            deadlock::enter(self.id, &state.leaders, predecessor.or(state.follows));
+            state.in_graph = true;
+        }
+    }
+
+    /// Lets the gate of a job depend on the flight that its call follows. Refuses that if a wait for
+    /// the job would never end then (S42).
+    pub(crate) fn follow(&self, flight: FlightId) -> Result<(), deadlock::Cycle> {
+        let mut state = self.lock();
+        if state.in_graph {
+            deadlock::follow(self.id, flight)?;
+        }
+        state.follows = Some(flight);
+        Ok(())
+    }
+
+    /// Enters that `me` waits here, unless the gate has closed.
+    pub(crate) fn enter_wait(
+        &self,
+        me: ThreadToken,
+    ) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed {
+            return Ok(None);
+        }
+        self.enter_graph_locked(&mut state, None);
+        deadlock::wait(me, self.id).map(Some)
+    }
+
+    /// Ends the wait of a follower that has claimed an execution, and leads now.
+    pub(crate) fn end_wait(&self, me: ThreadToken) {
+        if self.lock().in_graph {
+            deadlock::end_wait(me, self.id);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How seats enter a gate's state: a ticket tries, its job begins, and the call leaves.
+
+use std::sync::Arc;
+
+use super::callbacks::Callback;
+use super::clock::{Clock, Nanos};
+use super::contain::contain;
+use super::gate::Gate;
+use super::gate_state::{GateState, Phase};
+use super::seats::{Candidacy, GateSeat, SeatNumbers, SeatStatus};
+use crate::sync::GateGuard;
+
+/// What a seat leaves behind. Its captures are the user's: dropped after the locks are released.
+#[must_use = "a receiver waits for the answer of the seat's own job now"]
+pub(crate) struct LeftSeat {
+    _seat: Option<Callback>,
+    done: Option<Callback>,
+}
+
+impl LeftSeat {
+    /// Lets who waits for the answer without a thread wait for the seat's own job. Called under no
+    /// lock.
+    pub(crate) fn wait_for_job(self) {
+        if let Some(done) = self.done {
+            contain(|| done.call());
+        }
+    }
+}
+
+impl GateState {
+    fn leave_seat(&mut self, status: &SeatStatus, numbers: SeatNumbers) -> LeftSeat {
+        self.waiting -= 1;
+        self.seats -= 1;
+        if status.is_trying() {
+            self.candidates -= 1;
+        }
+        status.set_left();
+        LeftSeat {
+            _seat: self.callbacks.remove(numbers.seat),
+            done: self.callbacks.remove(numbers.done),
+        }
+    }
+}
+
+impl Gate {
+    /// Lets the ticket of this seat try to begin an execution, if one is due.
+    pub(crate) fn try_seat(&self, status: &SeatStatus, clock: &Clock, timeout: Nanos) -> bool {
+        let mut state = self.lock();
+        let now = clock.now();
+        let is_due = state.next_start.max(state.next_candidate) <= now && !state.is_due();
+        if state.phase == Phase::Closed || !is_due || !status.is_idle() {
+            return false;
+        }
+        status.set_trying();
+        state.candidates += 1;
+        state.next_candidate = now.saturating_add(timeout);
+        true
+    }
+
+    /// Lets a call begin this flight, which has no execution: notifies those that have a thread, or
+    /// returns the seat that is to begin it. Does nothing if no execution is due, or if a candidate is
+    /// on its way.
+    pub(crate) fn begin_due(&self) -> Option<Arc<dyn GateSeat>> {
+        let mut state = self.lock();
+        if !state.is_due() {
+            return None;
+        }
+        if state.blocking() > 0 {
+            self.notify_start(state);
+            return None;
+        }
+        if state.candidates > 0 {
+            return None;
+        }
+        let seat = state.callbacks.idle_seat()?;
+        seat.status().set_trying();
+        state.candidates += 1;
+        Some(seat)
+    }
+
+    /// True if the call of this seat waits for the outcome of a flight that goes on.
+    pub(crate) fn is_seated(&self, status: &SeatStatus) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Closed && !status.has_left()
+    }
+
+    /// What the candidate of this seat finds now, when its job begins. If it waits on, other calls may
+    /// try.
+    pub(crate) fn begin_candidate(&self, status: &SeatStatus, now: Nanos) -> Candidacy {
+        let state = self.lock();
+        if !status.is_trying() || state.phase == Phase::Closed {
+            return Candidacy::Over;
+        }
+        if state.next_start <= now {
+            return Candidacy::Due;
+        }
+        self.end_candidacy(state, status);
+        Candidacy::Waits
+    }
+
+    fn end_candidacy(&self, mut state: GateGuard<'_, GateState>, status: &SeatStatus) {
+        status.set_idle();
+        state.candidates -= 1;
+        state.next_candidate = 0;
+        drop(state);
+        self.notify_all();
+    }
+
+    /// Removes the seat of a call that leads now, that is lost, or whose ticket is dropped. Its ticket
+    /// may wait here, and other tickets may try now. Under the shard's lock, so that the flight does not
+    /// end at the same time.
+    pub(crate) fn leave_seat(&self, status: &SeatStatus, numbers: SeatNumbers) -> LeftSeat {
+        let mut state = self.lock();
+        let was_trying = status.is_trying();
+        let left = state.leave_seat(status, numbers);
+        if was_trying {
+            state.next_candidate = 0;
+            drop(state);
+            self.notify_all();
+        }
+        left
+    }
+
+    /// True if the call has left its seat.
+    pub(crate) fn has_left(&self, status: &SeatStatus) -> bool {
+        let _state = self.lock();
+        status.has_left()
+    }
+}
