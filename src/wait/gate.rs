@@ -57,8 +57,7 @@ enum Seen {
     Left,
     MayStart,
     Slow,
-    /// The deadline, at this time.
-    TimedOut(Nanos),
+    TimedOut,
 }
 
 impl Gate {
@@ -119,13 +118,14 @@ impl Gate {
             Seen::Left => Woken::Left,
             Seen::MayStart => Woken::MayStart,
             Seen::Slow => Woken::Slow,
-            Seen::TimedOut(now) => {
+            Seen::TimedOut => {
                 // Under the lock at which the deadline was seen: a later outcome does not count
                 // this call any more (S33, S48).
                 if matches!(standing, Standing::Call) {
                     state.waiting -= 1;
                 }
-                self.leave_timed_out(state, now)
+                // It may be the one that was notified of a start: whoever leaves tells the others.
+                Woken::TimedOut
             }
         }
     }
@@ -153,7 +153,7 @@ impl Gate {
                     return Seen::Slow;
                 }
                 if deadline <= now {
-                    return Seen::TimedOut(now);
+                    return Seen::TimedOut;
                 }
                 if next_start <= now {
                     return Seen::MayStart;
@@ -163,16 +163,6 @@ impl Gate {
             clock.wait(until, self, &self.condvar, state);
             state.parked -= 1;
         }
-    }
-
-    /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
-    /// so it notifies others.
-    fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
-        match state.next_start <= now {
-            true => self.notify_start(state),
-            false => drop(state),
-        }
-        Woken::TimedOut
     }
 
     /// Takes the start of one more execution, if one is due and nobody took it. Returns how many had
