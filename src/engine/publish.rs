@@ -185,12 +185,12 @@ impl<K, V, E> Table<K, V, E> {
             // does a leader whose job begins only then.
             flight.promise.set(completion.clone());
         }
-        flight.gate().close_or_lose(&mut state, execution.leader, decides);
+        let sleeping = flight.gate().close_or_lose(&mut state, execution.leader, decides);
         let callbacks = if decides { mem::take(&mut state.callbacks) } else { Callbacks::new() };
         drop(state);
         let id = execution.slot.id;
         if decides {
-            deferred.closed = Some(Arc::clone(flight));
+            deferred.closed = Some((Arc::clone(flight), sleeping));
             shard.tally.count_followers(followers, completion);
             let ended = Ended { id, completion, callers: followers + 1, others };
             self.settle(shard, flight, &ended, kept, deferred);

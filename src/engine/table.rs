@@ -123,8 +123,8 @@ impl<K, V, E> Table<K, V, E> {
 /// The work that a step leaves for after its locks: slots to drop, and flights to notify.
 pub(crate) struct Deferred<K, V, E> {
     pub(super) removed: Removed<K, V, E>,
-    /// A flight that has closed.
-    pub(super) closed: Option<Arc<Flight<V, E>>>,
+    /// A flight that has closed, and how many threads are to be notified.
+    pub(super) closed: Option<(Arc<Flight<V, E>>, usize)>,
     /// Flights without an execution that a call must be told to begin.
     pub(super) due: Vec<Arc<Flight<V, E>>>,
 }
@@ -141,8 +141,8 @@ impl<K, V, E> Deferred<K, V, E> {
     /// Notifies the calls that wait for what has happened, and returns the seats that are to begin
     /// flights. Called after all locks are released.
     pub(super) fn notify(&mut self) -> Seats {
-        if let Some(flight) = &self.closed {
-            flight.gate().notify_one();
+        if let Some((flight, sleeping)) = &self.closed {
+            flight.gate().notify_closed(*sleeping);
         }
         let mut seats = Seats::none();
         for flight in mem::take(&mut self.due) {
