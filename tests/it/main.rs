@@ -27,6 +27,7 @@ mod in_flight;
 mod jobs;
 mod keys;
 mod leads;
+mod lost_jobs;
 mod lost_leaders;
 mod manager;
 mod max_requests;
