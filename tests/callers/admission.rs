@@ -157,7 +157,13 @@ impl Model {
         self.flights.push(flight);
         let id = self.flights.len() - 1;
         match after {
-            Some(last) => self.link_after(last, id),
+            Some(last) => {
+                self.link_after(last, id);
+                // What waits for the flight before waits for this one now.
+                if let Some(next) = self.pending_after(id) {
+                    self.flights[next].predecessor = Some(id);
+                }
+            }
             None => self.chains.push(vec![id]),
         }
         self.held.entry(key).or_default().flight = Some(id);
