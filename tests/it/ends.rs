@@ -10,7 +10,7 @@ use crate::jobs::{Jobs, never, queued};
 use crate::support::{Numbers, begin, followers, wait_until, watched};
 
 /// How long a callback waits for what must have happened before it. Only a broken library needs it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Submits a leader and a follower whose callback waits until `waiting` threads have returned.
 /// Returns whether they had.
