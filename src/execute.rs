@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::share::{ShareRule, ShareWith};
+use crate::share::{ShareRules, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock;
@@ -71,7 +71,7 @@ impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
 /// One call on its way through a table.
 pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
-    pub(crate) share_rule: Option<&'a ShareRule<V>>,
+    pub(crate) sharing: &'a ShareRules<V, E>,
     pub(crate) call: Call<'a, Q>,
     /// The end of its wait for other calls.
     pub(crate) deadline: Nanos,
@@ -151,6 +151,7 @@ where
                 Err(match refusal {
                     Refusal::WouldBlock => Error::WouldBlock,
                     Refusal::WouldDeadlock => Error::WouldDeadlock,
+                    Refusal::Overloaded => Error::Overloaded,
                 })
             }
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
@@ -210,7 +211,7 @@ where
         key: Option<Arc<K>>,
         start: Nanos,
     ) -> Completion<V, E> {
-        attempt(self.share_rule, start, || match (W::TAKES_KEY, &key) {
+        attempt(self.sharing, start, || match (W::TAKES_KEY, &key) {
             (true, None) => work.run(Some(&self.call.key.to_key())),
             (_, key) => work.run(key.as_deref()),
         })
@@ -301,19 +302,22 @@ pub(crate) fn run_observed<K, V, E>(
     (completion, run)
 }
 
-/// Runs the user's function, and the share rule on its value.
+/// Runs the user's function, and the share rule on its result.
 #[inline]
 pub(crate) fn attempt<V, E>(
-    share_rule: Option<&ShareRule<V>>,
+    sharing: &ShareRules<V, E>,
     start: Nanos,
     function: impl FnOnce() -> Result<V, E>,
 ) -> Completion<V, E> {
     let run = || match function() {
         Ok(value) => {
-            let share_with = share_rule.map_or(ShareWith::Everyone, |rule| rule(&value));
+            let share_with = sharing.of_value(&value);
             (RunResult::Value(Handle::new(value)), share_with)
         }
-        Err(error) => (RunResult::Failed(Handle::new(error)), ShareWith::Everyone),
+        Err(error) => {
+            let share_with = sharing.of_error(&error);
+            (RunResult::Failed(Handle::new(error)), share_with)
+        }
     };
     let (result, share_with) = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), ShareWith::Everyone));

@@ -208,6 +208,7 @@ mod submit;
 mod sync;
 mod wait;
 
+pub use build::WithErrorRule;
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]

@@ -6,10 +6,12 @@ use crate::key::ToKey;
 
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
 use crate::engine::execution::Execution;
+use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
 use crate::engine::slot::{Kept, Key, Place, Running, ShortHash, Slot, State};
+use crate::engine::successor::WaitsFor;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::settings::OnDeadlock;
 use crate::sync::{Handle, this_thread};
@@ -148,7 +150,7 @@ impl<K, V, E> Table<K, V, E> {
             Mode::Try => refuse(shard, Refusal::WouldBlock),
             Mode::Wait | Mode::Submit => {
                 let me = graph_thread(call.mode);
-                self.follow_successor(shard, (last, open.gate()), call, new, me)
+                self.follow_successor(shard, (last, open.gate(), WaitsFor::Room), call, new, me)
             }
         }
     }
@@ -188,7 +190,7 @@ impl<K, V, E> Table<K, V, E> {
             }
             _ => {
                 let gate = Arc::clone(self.flight_of(shard, id).gate());
-                self.follow_successor(shard, (id, &gate), call, new, me)
+                self.follow_successor(shard, (id, &gate, WaitsFor::Flight), call, new, me)
             }
         }
     }
@@ -203,6 +205,9 @@ impl<K, V, E> Table<K, V, E> {
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
+        if self.is_crowded(shard, &flight) {
+            return self.turn_away(shard, &flight, slot.id);
+        }
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
         let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard) };
@@ -215,6 +220,26 @@ impl<K, V, E> Table<K, V, E> {
         let start = admitted.start;
         shard.tally.count_call();
         Admission::Follow(Follower { slot, flight, start, wait })
+    }
+
+    /// True if as many calls wait for the flights of this key as may wait (S73).
+    fn is_crowded(&self, shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
+        let max = self.rules.max_followers;
+        max != usize::MAX && shard.followers_of_chain(flight) >= max
+    }
+
+    /// Refuses a call that would be one follower too many. It may have created a successor for itself,
+    /// for which no call waits then.
+    fn turn_away<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+        id: SlotId,
+    ) -> Admission<'t, K, V, E> {
+        if flight.gate().close_unwanted() {
+            self.remove_flight(shard, id, &mut Deferred::new());
+        }
+        refuse(shard, Refusal::Overloaded)
     }
 
     /// Decides a call whose wait would never end (S41, S42).

@@ -92,6 +92,7 @@ pub(crate) enum Admission<'t, K, V, E> {
 pub(crate) enum Refusal {
     WouldBlock,
     WouldDeadlock,
+    Overloaded,
 }
 
 /// A call that counts as waiting at its flight's gate.

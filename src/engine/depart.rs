@@ -4,7 +4,6 @@ use crate::engine::call::Follower;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::engine::tally::Departure;
 use crate::wait::gate_seats::LeftSeat;
-use crate::wait::gate_state::Phase;
 use crate::wait::seats::{SeatNumbers, SeatStatus, Seats};
 
 impl<K, V, E> Table<K, V, E> {
@@ -66,7 +65,7 @@ impl<K, V, E> Table<K, V, E> {
         let mut deferred = Deferred::new();
         if gate.close_deserted() {
             self.hand_over(&mut shard, follower.slot.id, &follower.flight, &mut deferred);
-        } else if gate.lock().phase == Phase::Pending {
+        } else if gate.is_due_at_once() {
             deferred.due.push(follower.flight.clone());
         }
         drop(shard);

@@ -40,9 +40,9 @@ pub(crate) struct Queued<V, E> {
 pub(crate) enum Begun<V, E> {
     /// It runs the function.
     Runs,
-    /// Its flight has ended without it. The call gets that outcome.
+    /// Its flight has ended without it, and `max_leaders` executions run. The call gets that outcome.
     Ended,
-    /// `max_leaders` executions run already. The call follows its flight.
+    /// `max_leaders` executions run. The call follows its flight.
     Follows(Follower<V, E>),
 }
 
@@ -78,10 +78,11 @@ impl<V, E> Queued<V, E> {
     ) -> Begun<V, E> {
         let mut shard = table.shard(self.slot.hash).lock();
         let gate = self.flight.gate();
-        if gate.lock().phase == Phase::Closed {
+        let is_full = table.is_full(&shard, &self.flight);
+        if is_full && gate.lock().phase == Phase::Closed {
             return Begun::Ended;
         }
-        if table.is_full(&shard, &self.flight) && self.follow(table, &mut shard, promise) {
+        if is_full && self.follow(table, &mut shard, promise) {
             let start = shard.slot(self.slot.id).start;
             let (slot, flight) = (self.slot, Arc::clone(&self.flight));
             return Begun::Follows(Follower { slot, flight, start, wait: None });

@@ -6,6 +6,7 @@
 //!
 //! [`Builder`]: crate::Builder
 
+mod limits;
 mod setters;
 
 use std::time::Duration;
@@ -165,6 +166,7 @@ table! {
     max_join_age: Option<Duration> = None;
     leader_timeout: Option<Duration> = None;
     max_leaders: usize = 2;
+    max_followers: Option<usize> = None;
     max_wait: Option<Duration> = None;
     max_retained: Option<u64> = None;
     on_deadlock: OnDeadlock = OnDeadlock::Refuse;

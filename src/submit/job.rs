@@ -66,7 +66,7 @@ where
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let key = Arc::clone(&self.key);
         let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
-            attempt(core.share_if.as_deref(), start, || function.run(&key))
+            attempt(&core.sharing, start, || function.run(&key))
         });
         drop(leading);
         let (callers, seats) = self.end(&completion);

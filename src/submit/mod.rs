@@ -186,7 +186,8 @@ where
             let seated = seated.map_err(|_| Error::Rejected)?;
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Claim(_) | Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
+        Admission::Refused(_) => Err(Error::Overloaded),
+        Admission::Claim(_) | Admission::Bypass | Admission::Vacant => {
             unreachable!("a call with a key of its own that waits for nothing follows or leads")
         }
     }

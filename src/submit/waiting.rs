@@ -119,10 +119,10 @@ where
         let function = function.expect("no other call takes it while the flight goes on");
         // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
+        let (table, sharing) = (&self.core.table, &self.core.sharing);
         let start = table.clock.coarse_now();
         let (completion, run) =
-            run_observed(table, None, || attempt(share_rule, start, || function.run(&self.key)));
+            run_observed(table, None, || attempt(sharing, start, || function.run(&self.key)));
         let callers = table.end_bypass(hash, &completion);
         table.record_run(run, callers);
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));

@@ -134,6 +134,19 @@ impl GateState {
         self.phase == Phase::Running && (is_success || self.starts.iter().all(is_stuck))
     }
 
+    /// Lets one of the calls that wait begin the next execution at once, after an error that is its
+    /// leader's own. Another execution that is not stuck may have the outcome before that.
+    pub(crate) fn pass_on(&mut self, stuck: Option<Nanos>) {
+        if self.phase == Phase::Closed || !self.decides(false, stuck) {
+            return;
+        }
+        if !self.has_executions() {
+            self.phase = Phase::Pending;
+            self.begun = 0;
+        }
+        (self.due_at, self.next_start) = (AT_ONCE, FOREVER);
+    }
+
     /// True if an execution of the flight runs, or waits for the thread of its job.
     pub(crate) fn has_executions(&self) -> bool {
         self.running + self.queued > 0
@@ -156,9 +169,9 @@ impl GateState {
         }
     }
 
-    /// True if the flight has no execution, and a call may begin one at any time.
+    /// True if a call may begin an execution at any time: the flight has none, or stuck ones.
     pub(super) fn is_due(&self) -> bool {
-        self.phase == Phase::Pending && self.next_start == AT_ONCE
+        self.phase != Phase::Closed && self.next_start == AT_ONCE
     }
 
     /// Calls that still wait for the outcome.

@@ -35,11 +35,13 @@ mod memory;
 mod metered;
 #[cfg(feature = "metrics")]
 mod metered_ends;
+mod own_errors;
 mod panics;
 mod places;
 mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
+mod refreshes;
 mod requests;
 mod sharing;
 mod slow;

@@ -99,6 +99,11 @@ impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
         result
     }
 
+    /// True if its function runs, or has run. True once.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.try_recv().is_ok()
+    }
+
     pub(crate) fn has_returned(&self) -> bool {
         self.thread.is_finished()
     }

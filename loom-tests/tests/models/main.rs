@@ -14,6 +14,7 @@ mod endings;
 mod forget;
 mod fresh;
 mod limits;
+mod lost;
 mod manager;
 mod seats;
 mod sharing;

@@ -7,6 +7,7 @@
 mod authorities;
 mod bodies;
 mod fields;
+mod freshness;
 mod fuzzed;
 mod layer;
 mod requests;
