@@ -1,10 +1,14 @@
 //! The flights of one key that run side by side, and what waits for them.
 
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
-use coalescer::{Group, ManualClock};
+use coalescer::{Error, Group, ManualClock};
 
 use crate::support::{MS, Numbers, begin, followers, lead, start, wait_until, watched};
+
+type Refused = Error<String>;
 
 /// No call joins a flight, and two executions of a key run at a time.
 fn two_at_a_time() -> Numbers {
@@ -13,32 +17,40 @@ fn two_at_a_time() -> Numbers {
 
 #[test]
 fn a_flight_that_starts_before_a_waiting_one_is_what_that_one_depends_on() {
-    // S42: the wait for the next flight stands in the graph before a flight starts in between. The
-    // function of that flight calls its own key, and would wait for itself.
+    // S42: a flight waits for the first one, and stands in the graph. One more starts in between, since
+    // the first is too old, and the waiting flight depends on that one from then on.
     watched(|| {
-        let group = two_at_a_time();
+        let clock = ManualClock::new();
+        let group: Numbers =
+            Group::builder().max_join_age(5 * MS).max_leaders(2).clock(clock.clone()).build();
+        let nested = |outer: &'static str, inner: fn(&Numbers) -> Result<u32, Refused>| {
+            let (g, (go, told_to_go)) = (group.clone(), channel::<()>());
+            let call = thread::spawn(move || {
+                g.execute(outer, || {
+                    told_to_go.recv().ok();
+                    inner(&g).map_err(|error| error.to_string())
+                })
+            });
+            wait_until(|| group.in_flight().iter().any(|flight| flight.key == outer));
+            (go, call)
+        };
         let first = lead(&group, "k");
-        let second = lead(&group, "k");
-        let g = group.clone();
-        let outer = start(move |function| {
-            // Its thread leads a flight, so its wait is in the graph.
-            g.execute("outer", || {
-                g.execute("k", function).map(|value| *value).map_err(|_| "no".into())
-            })
-        });
+        let fresh = |group: &Numbers| group.execute_fresh("k", || Ok(4)).map(|value| *value);
+        let (go, waits) = nested("a", fresh);
+        go.send(()).unwrap();
         wait_until(|| followers(&group) == 1);
+        clock.advance(5 * MS);
+        let (go_between, between) =
+            nested("k", |group| group.execute("b", || Ok(9)).map(|value| *value));
+        wait_until(|| group.stats().in_flight == 3);
+        let (go, other) = nested("b", fresh);
+        go.send(()).unwrap();
+        wait_until(|| followers(&group) == 2);
+        go_between.send(()).unwrap();
+        wait_until(|| between.is_finished());
+        assert!(between.join().unwrap().is_err(), "it waited for itself");
         first.returns(Ok(1)).unwrap();
-        let g = group.clone();
-        let third = std::thread::spawn(move || {
-            let inner = |_| g.execute("k", || Ok(9)).map(|value| *value);
-            g.execute("k", || inner(()).map_err(|error| error.to_string()))
-        });
-        let outer = outer.ends(|| Ok(4));
-        wait_until(|| followers(&group) == 2 || third.is_finished());
-        second.returns(Ok(2)).unwrap();
-        wait_until(|| third.is_finished());
-        assert!(third.join().unwrap().is_err(), "it waited for itself");
-        assert_eq!(*outer.join().unwrap(), 4);
+        assert_eq!((*waits.join().unwrap().unwrap(), *other.join().unwrap().unwrap()), (4, 4));
         assert!(group.in_flight().is_empty());
     });
 }
