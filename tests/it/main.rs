@@ -12,6 +12,7 @@ mod attribute_methods;
 mod attribute_settings;
 mod bad_input;
 mod bounded_waits;
+mod chains;
 mod coalescer;
 mod conversions;
 mod counters;
