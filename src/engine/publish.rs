@@ -22,6 +22,17 @@ use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_contained;
 use crate::wait::seats::Seats;
 
+/// An execution that has decided its flight.
+struct Ended<'c, V, E> {
+    /// The slot of the flight.
+    id: SlotId,
+    completion: &'c Completion<V, E>,
+    /// The calls that it answers.
+    callers: usize,
+    /// True if another execution of the flight still runs.
+    others: bool,
+}
+
 impl<K, V, E> Table<K, V, E> {
     #[inline]
     pub(super) fn end(
@@ -67,7 +78,8 @@ impl<K, V, E> Table<K, V, E> {
             );
         }
         let id = execution.slot.id;
-        if !self.retain(&mut shard, id, completion, kept, 1, &mut deferred) {
+        let ended = Ended { id, completion, callers: 1, others: false };
+        if !self.retain(&mut shard, &ended, kept, &mut deferred) {
             deferred.push(shard.remove(id));
         }
         let neighbour = self.expire_in_turn(&mut shard, execution, &mut deferred);
@@ -180,7 +192,8 @@ impl<K, V, E> Table<K, V, E> {
         if decides {
             deferred.closed = Some(Arc::clone(flight));
             shard.tally.count_followers(followers, completion);
-            self.settle(shard, id, flight, completion, kept, (followers + 1, others), deferred);
+            let ended = Ended { id, completion, callers: followers + 1, others };
+            self.settle(shard, flight, &ended, kept, deferred);
         } else if others || is_own {
             self.reschedule(shard, flight, deferred);
         } else {
@@ -197,26 +210,25 @@ impl<K, V, E> Table<K, V, E> {
     /// Settles what calls find by the key of a flight that has ended: the kept result, with the
     /// flight's successor beside it; or the successor; or the flight itself, which admits no call, as
     /// long as another execution of it runs.
-    fn settle<'t>(
-        &'t self,
+    fn settle(
+        &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
         flight: &Arc<Flight<V, E>>,
-        completion: &Completion<V, E>,
-        kept: Option<Reservation<'t>>,
-        (callers, others): (usize, bool),
+        ended: &Ended<'_, V, E>,
+        kept: Option<Reservation<'_>>,
         deferred: &mut Deferred<K, V, E>,
     ) {
+        let Ended { id, others, .. } = *ended;
         let successor = take_successor(shard, flight, deferred);
         let Some(beside) = successor.or(others.then_some(id)) else {
-            if self.retain(shard, id, completion, kept, callers, deferred) {
+            if self.retain(shard, ended, kept, deferred) {
                 self.leave_chain(shard, id, flight, deferred);
             } else {
                 self.remove_flight(shard, id, deferred);
             }
             return;
         };
-        self.retain_with(shard, id, beside, completion, kept, callers, deferred);
+        self.retain_with(shard, ended, beside, kept, deferred);
         if others {
             shard.running(id).is_stale = true;
             self.reschedule(shard, flight, deferred);
@@ -234,17 +246,15 @@ impl<K, V, E> Table<K, V, E> {
     fn retain(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
-        completion: &Completion<V, E>,
+        ended: &Ended<'_, V, E>,
         kept: Option<Reservation<'_>>,
-        callers: usize,
         deferred: &mut Deferred<K, V, E>,
     ) -> bool {
-        if !self.replace_result(shard, id, completion, deferred) {
+        if !self.replace_result(shard, ended, deferred) {
             return false;
         }
         let Some(kept) = kept else { return false };
-        self.keep(shard, id, kept, completion, callers);
+        self.keep(shard, ended.id, kept, ended);
         true
     }
 
@@ -253,14 +263,13 @@ impl<K, V, E> Table<K, V, E> {
     fn retain_with(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
+        ended: &Ended<'_, V, E>,
         beside: SlotId,
-        completion: &Completion<V, E>,
         kept: Option<Reservation<'_>>,
-        callers: usize,
         deferred: &mut Deferred<K, V, E>,
     ) {
-        let replaces = self.replace_result(shard, id, completion, deferred);
+        let id = ended.id;
+        let replaces = self.replace_result(shard, ended, deferred);
         let place = shard.running(id).place;
         if place.is_detached() {
             return;
@@ -269,7 +278,7 @@ impl<K, V, E> Table<K, V, E> {
         let Some(kept) = kept.filter(|_| replaces) else { return shard.take_place(beside, place) };
         let result = shard.split(id);
         shard.link(result);
-        self.keep(shard, result, kept, completion, callers);
+        self.keep(shard, result, kept, ended);
         shard.link_beside(beside, result);
     }
 
@@ -279,18 +288,17 @@ impl<K, V, E> Table<K, V, E> {
     fn replace_result(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
-        completion: &Completion<V, E>,
+        ended: &Ended<'_, V, E>,
         deferred: &mut Deferred<K, V, E>,
     ) -> bool {
-        let running = shard.running(id);
+        let running = shard.running(ended.id);
         if running.is_stale {
             // A younger flight has ended.
             return false;
         }
         let place = running.place;
         let Some(old) = place.result() else { return place.is_linked() };
-        if !self.replaces(completion, shard.slot(old)) {
+        if !self.replaces(ended.completion, shard.slot(old)) {
             return false;
         }
         self.remove_result(shard, old, deferred);
@@ -304,11 +312,11 @@ impl<K, V, E> Table<K, V, E> {
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
         kept: Reservation<'_>,
-        completion: &Completion<V, E>,
-        callers: usize,
+        ended: &Ended<'_, V, E>,
     ) {
         let kind = kept.use_up();
-        shard.keep(id, completion.start, State::of(completion, callers));
+        let completion = ended.completion;
+        shard.keep(id, completion.start, State::of(completion, ended.callers));
         let index = self.shard_index(shard.slot(id).hash);
         self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }

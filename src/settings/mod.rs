@@ -248,3 +248,15 @@ impl Settings {
         self.max_wait
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precise_clock_makes_a_clock_whose_readings_are_all_precise() {
+        let clock = Settings::new().precise_clock().clock.clock();
+        let before = clock.now();
+        assert_eq!(clock.refine(before), before, "a reading is taken again");
+    }
+}

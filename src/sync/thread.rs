@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::thread::Thread;
 
-pub(crate) use register::thread_of;
+pub(crate) use register::{registered_threads, thread_of};
 
 /// A thread, at one of the executions that it runs: the thread's number, and the execution's depth.
 ///
@@ -232,6 +232,10 @@ mod register {
         ENDED_ELSEWHERE.fetch_sub(ended, Ordering::Relaxed);
         ended
     }
+
+    pub(crate) fn registered_threads() -> usize {
+        THREADS.lock().len()
+    }
 }
 
 /// Empty: the threads of a model share one thread of the system, which has no name to show. An
@@ -250,5 +254,27 @@ mod register {
 
     pub(super) fn ended_elsewhere(_: u64) -> u64 {
         0
+    }
+
+    pub(crate) fn registered_threads() -> usize {
+        0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_in_the_register_as_long_as_it_lives() {
+        let (token, id) = std::thread::spawn(|| {
+            let token = ThisThread::new().token();
+            let found = thread_of(token).expect("it is alive");
+            assert_eq!(found.id(), std::thread::current().id());
+            (token, found.id())
+        })
+        .join()
+        .expect("it has looked for itself");
+        assert!(thread_of(token).is_none_or(|thread| thread.id() != id), "it stays for ever");
     }
 }

@@ -30,6 +30,11 @@ global! {
     static GRAPH: Mutex<Graph> = Mutex::new(Graph::new());
 }
 
+/// The numbers of flights and of waits in the graph. A thread that works for another counts as a wait.
+pub(crate) fn size() -> (usize, usize) {
+    GRAPH.lock().size()
+}
+
 /// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
 pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], predecessor: Option<FlightId>) {
     let node = Node { leaders: leaders.to_vec(), predecessor };
@@ -235,6 +240,6 @@ mod tests {
             assert_eq!(*outer.expect("only the inner call gives up"), 1);
         });
         let graph = GRAPH.lock();
-        assert!(graph.is_empty(), "{graph:?}");
+        assert!(graph.is_empty(), "{:?}", *graph);
     }
 }

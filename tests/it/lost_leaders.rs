@@ -37,7 +37,10 @@ fn fated(clock: &ManualClock, fate: Fate) -> (Numbers, Jobs) {
     let (queue, jobs) = channel();
     let executor = move |job: Job| match fate {
         Fate::Rejected => Err(()),
-        Fate::Dropped => Ok(drop(job)),
+        Fate::Dropped => {
+            drop(job);
+            Ok(())
+        }
         Fate::Panicked => panic!("no threads left"),
         Fate::DroppedLater | Fate::Queued => queue.send(job).map_err(drop),
     };

@@ -11,11 +11,13 @@ mod attribute_keys;
 mod attribute_methods;
 mod attribute_settings;
 mod bad_input;
+mod bounded_waits;
 mod coalescer;
 mod conversions;
 mod counters;
 mod deadlock;
 mod drops;
+mod ends;
 mod errors;
 mod executors;
 mod forget;
@@ -31,8 +33,11 @@ mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metered;
+#[cfg(feature = "metrics")]
+mod metered_ends;
 mod own_errors;
 mod panics;
+mod places;
 mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
@@ -42,6 +47,7 @@ mod sharing;
 mod slow;
 mod support;
 mod take_over;
+mod take_over_limits;
 mod tickets;
 mod unshareable;
 mod waiting;

@@ -87,6 +87,30 @@ fn a_job_wakes_its_tickets() {
     });
 }
 
+/// S25, S6, S71: a job that is dropped answers its ticket, and a call that has followed it leads.
+#[test]
+fn a_dropped_job_answers_all_waiters() {
+    let endings = ["the call waited", "the call did not wait"];
+    Model::new("a job is dropped", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let ticket = submit(&stage, 1);
+        let job = jobs.next();
+        let wait = stage.spawn(|_| ticket.wait());
+        let drops = stage.spawn(|stage| {
+            stage.clock.advance(TICK);
+            drop(job);
+        });
+        let called = stage.group.call(&1).outcome(|| stage.run()).expect("it can run");
+        drops.join().expect("no panic");
+        let error = wait.join().expect("no panic").expect_err("the job has not run");
+        assert!(error.is_abandoned(), "{error:?}");
+        assert_eq!((*called.value, called.role), (1, Role::Leader));
+        assert_eq!(stage.group.stats().refused, 1, "a job that never ran is a refused call");
+        seen.note(endings[usize::from(called.waited.is_zero())]);
+        stage.is_at_rest();
+    });
+}
+
 /// S48: a follower's ticket that is dropped is counted once: when it is dropped, or when its flight
 /// ends.
 #[test]
@@ -192,7 +216,7 @@ fn a_ticket_takes_over_from_a_stuck_job() {
         );
         assert_eq!(stage.group.stats().takeovers, 1);
         stuck.next().run();
-        assert_eq!(*leader.wait().expect("nothing fails"), 2, "a leader gets its own result");
+        assert_eq!(*leader.wait().expect("nothing fails"), 1, "its flight has ended without it");
         seen.note("one took over");
         stage.is_at_rest();
     });

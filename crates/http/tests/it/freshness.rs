@@ -19,7 +19,6 @@ const WISHES: [(&str, &str); 5] = [
 
 /// H19: what one client wants takes nothing from the others.
 #[test]
-#[ignore = "the group throws the old result away when a fresh call begins"]
 fn a_fresh_request_takes_the_kept_page_from_nobody() {
     watched(|| {
         let pages = pages(with_window(Duration::MAX));

@@ -13,6 +13,7 @@ mod layer;
 mod requests;
 mod responses;
 mod secrets;
+mod slow_handlers;
 mod stage;
 mod statuses;
 #[path = "../../../../tests/it/support.rs"]
