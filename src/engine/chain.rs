@@ -91,7 +91,7 @@ impl<K, V, E> Table<K, V, E> {
             shard.take_place(predecessor, place);
             shard.running(predecessor).is_stale = true;
         }
-        deferred.push(shard.remove(id));
+        deferred.removed.push(shard.remove(id));
         if let Some(rest) = neighbour.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
             self.reschedule(shard, &rest, deferred);
         }

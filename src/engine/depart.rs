@@ -88,7 +88,7 @@ impl<K, V, E> Table<K, V, E> {
         }
         drop(shard);
         let seats = deferred.notify();
-        deferred.clear();
+        deferred.removed.clear();
         seats
     }
 }

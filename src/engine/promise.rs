@@ -51,9 +51,7 @@ impl<V, E> Promise<V, E> {
     #[must_use = "calls that wait without a thread are called by these"]
     pub(crate) fn close(&self, completion: Completion<V, E>, callers: usize) -> Callbacks {
         self.set(completion);
-        let callbacks = self.gate.close_job(callers);
-        self.gate.notify_one();
-        callbacks
+        self.gate.close_job(callers)
     }
 
     /// The answer to a call of this role, once the gate has closed. The inner `None` means that the

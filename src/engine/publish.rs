@@ -16,7 +16,7 @@ use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot, State};
 use crate::engine::successor::take_successor;
-use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::table::{Deferred, Locked, Removed, Table};
 use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_contained;
@@ -63,8 +63,8 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
     ) -> usize {
         // Cleared last: a destructor that is slow, or panics, must not keep the followers waiting.
-        let mut deferred = Deferred::new();
-        let kept = self.reserve(execution, completion, &mut deferred);
+        let mut removed = Removed::new();
+        let kept = self.reserve(execution, completion, &mut removed);
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(completion);
         if let Some(flight) = &shard.running(execution.slot.id).flight {
@@ -74,17 +74,17 @@ impl<K, V, E> Table<K, V, E> {
                 execution,
                 &flight,
                 completion,
-                Some((kept, deferred)),
+                Some((kept, Deferred::with(removed))),
             );
         }
         let id = execution.slot.id;
         let ended = Ended { id, completion, callers: 1, others: false };
-        if !self.retain(&mut shard, &ended, kept, &mut deferred) {
-            deferred.push(shard.remove(id));
+        if !self.retain(&mut shard, &ended, kept, &mut removed) {
+            removed.push(shard.remove(id));
         }
-        let neighbour = self.expire_in_turn(&mut shard, execution, &mut deferred);
+        let neighbour = self.expire_in_turn(&mut shard, execution, &mut removed);
         drop(shard);
-        deferred.clear();
+        removed.clear();
         self.expire_in(neighbour, execution.start);
         1
     }
@@ -100,7 +100,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Seats {
         let mut deferred = Deferred::new();
         let kept = match self.rules.keeps_any() {
-            true => self.reserve(execution, completion, &mut deferred),
+            true => self.reserve(execution, completion, &mut deferred.removed),
             false => None,
         };
         let mut shard = self.shard(execution.slot.hash).lock();
@@ -146,14 +146,14 @@ impl<K, V, E> Table<K, V, E> {
         let (followers, callbacks) =
             self.end_locked(&mut shard, execution, flight, completion, kept, &mut deferred);
         let neighbour = match self.rules.keeps_any() {
-            true => self.expire_in_turn(&mut shard, execution, &mut deferred),
+            true => self.expire_in_turn(&mut shard, execution, &mut deferred.removed),
             false => None,
         };
         drop(shard);
         let seats = deferred.notify();
         published(followers);
         callbacks.run();
-        deferred.clear();
+        deferred.removed.clear();
         self.expire_in(neighbour, execution.start);
         seats
     }
@@ -185,12 +185,12 @@ impl<K, V, E> Table<K, V, E> {
             // does a leader whose job begins only then.
             flight.promise.set(completion.clone());
         }
-        flight.gate().close_or_lose(&mut state, execution.leader, decides);
+        let sleeping = flight.gate().close_or_lose(&mut state, execution.leader, decides);
         let callbacks = if decides { mem::take(&mut state.callbacks) } else { Callbacks::new() };
         drop(state);
         let id = execution.slot.id;
         if decides {
-            deferred.closed = Some(Arc::clone(flight));
+            deferred.closed = Some((Arc::clone(flight), sleeping));
             shard.tally.count_followers(followers, completion);
             let ended = Ended { id, completion, callers: followers + 1, others };
             self.settle(shard, flight, &ended, kept, deferred);
@@ -221,14 +221,14 @@ impl<K, V, E> Table<K, V, E> {
         let Ended { id, others, .. } = *ended;
         let successor = take_successor(shard, flight, deferred);
         let Some(beside) = successor.or(others.then_some(id)) else {
-            if self.retain(shard, ended, kept, deferred) {
+            if self.retain(shard, ended, kept, &mut deferred.removed) {
                 self.leave_chain(shard, id, flight, deferred);
             } else {
                 self.remove_flight(shard, id, deferred);
             }
             return;
         };
-        self.retain_with(shard, ended, beside, kept, deferred);
+        self.retain_with(shard, ended, beside, kept, &mut deferred.removed);
         if others {
             shard.running(id).is_stale = true;
             self.reschedule(shard, flight, deferred);
@@ -248,9 +248,9 @@ impl<K, V, E> Table<K, V, E> {
         shard: &mut Locked<'_, K, V, E>,
         ended: &Ended<'_, V, E>,
         kept: Option<Reservation<'_>>,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) -> bool {
-        if !self.replace_result(shard, ended, deferred) {
+        if !self.replace_result(shard, ended, removed) {
             return false;
         }
         let Some(kept) = kept else { return false };
@@ -266,10 +266,10 @@ impl<K, V, E> Table<K, V, E> {
         ended: &Ended<'_, V, E>,
         beside: SlotId,
         kept: Option<Reservation<'_>>,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) {
         let id = ended.id;
-        let replaces = self.replace_result(shard, ended, deferred);
+        let replaces = self.replace_result(shard, ended, removed);
         let place = shard.running(id).place;
         if place.is_detached() {
             return;
@@ -289,7 +289,7 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         shard: &mut Locked<'_, K, V, E>,
         ended: &Ended<'_, V, E>,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) -> bool {
         let running = shard.running(ended.id);
         if running.is_stale {
@@ -301,7 +301,7 @@ impl<K, V, E> Table<K, V, E> {
         if !self.replaces(ended.completion, shard.slot(old)) {
             return false;
         }
-        self.remove_result(shard, old, deferred);
+        self.remove_result(shard, old, removed);
         true
     }
 

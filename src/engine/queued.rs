@@ -149,7 +149,7 @@ impl<V, E> Queued<V, E> {
         }
         drop(shard);
         deferred.notify().begin();
-        deferred.clear();
+        deferred.removed.clear();
         callers
     }
 

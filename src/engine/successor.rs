@@ -85,7 +85,7 @@ pub(super) fn take_successor<K, V, E>(
     }
     let flight = Arc::clone(flight);
     shard.leave_chain(&flight);
-    deferred.push(shard.remove(id));
+    deferred.removed.push(shard.remove(id));
     None
 }
 

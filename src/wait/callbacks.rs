@@ -3,7 +3,11 @@
 //! A thread that waits is notified. A call that waits without a thread is called back: a receiver's
 //! sender, a follower's own job. The list lies under the gate's lock. The thread that closes the gate
 //! takes the list out, and runs it after it has released all locks.
+//!
+//! Calls leave early as often as they stay, and in any order. So the list is a map by the number that
+//! the owner of a callback has, and its order is that of the calls.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,23 +37,21 @@ impl Callback {
 
 /// The callbacks of one gate, each with the number that its owner removes it by.
 #[derive(Default)]
-pub(crate) struct Callbacks(Vec<(u64, Callback)>);
+pub(crate) struct Callbacks(BTreeMap<u64, Callback>);
 
 impl Callbacks {
     pub(crate) const fn new() -> Self {
-        Self(Vec::new())
+        Self(BTreeMap::new())
     }
 
     pub(crate) fn push(&mut self, number: u64, callback: Callback) {
-        self.0.push((number, callback));
+        self.0.insert(number, callback);
     }
 
-    /// Takes a callback out that is not to run. Searches from the end, since calls that leave early
-    /// are mostly young.
+    /// Takes a callback out that is not to run.
     #[must_use = "its captures are the user's: drop it after the lock is released"]
     pub(crate) fn remove(&mut self, number: u64) -> Option<Callback> {
-        let index = self.0.iter().rposition(|(own, _)| *own == number)?;
-        Some(self.0.swap_remove(index).1)
+        self.0.remove(&number)
     }
 
     /// The first seat that waits and does not try to begin the flight.
@@ -60,7 +62,7 @@ impl Callbacks {
         })
     }
 
-    /// Runs the callbacks. Each runs user code. A panic there concerns that callback alone, since the
+    /// Runs the callbacks, the oldest first. Each runs user code. A panic there concerns that callback alone, since the
     /// outcome is published already (S24), and the panic hook has reported it.
     pub(crate) fn run(self) {
         for (_, callback) in self.0 {

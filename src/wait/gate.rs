@@ -57,8 +57,7 @@ enum Seen {
     Left,
     MayStart,
     Slow,
-    /// The deadline, at this time.
-    TimedOut(Nanos),
+    TimedOut,
 }
 
 impl Gate {
@@ -119,13 +118,14 @@ impl Gate {
             Seen::Left => Woken::Left,
             Seen::MayStart => Woken::MayStart,
             Seen::Slow => Woken::Slow,
-            Seen::TimedOut(now) => {
+            Seen::TimedOut => {
                 // Under the lock at which the deadline was seen: a later outcome does not count
                 // this call any more (S33, S48).
                 if matches!(standing, Standing::Call) {
                     state.waiting -= 1;
                 }
-                self.leave_timed_out(state, now)
+                // It may be the one that was notified of a start: whoever leaves tells the others.
+                Woken::TimedOut
             }
         }
     }
@@ -153,25 +153,16 @@ impl Gate {
                     return Seen::Slow;
                 }
                 if deadline <= now {
-                    return Seen::TimedOut(now);
+                    return Seen::TimedOut;
                 }
                 if next_start <= now {
                     return Seen::MayStart;
                 }
             }
+            state.parked += 1;
             clock.wait(until, self, &self.condvar, state);
+            state.parked -= 1;
         }
-    }
-
-    /// Lets a call leave at its deadline. It may be the one that was notified of a start that is due,
-    /// so it notifies another.
-    fn leave_timed_out(&self, state: GateGuard<'_, GateState>, now: Nanos) -> Woken {
-        let (may_start, seats) = (state.next_start <= now, state.seats);
-        drop(state);
-        if may_start {
-            self.notify_start(seats);
-        }
-        Woken::TimedOut
     }
 
     /// Takes the start of one more execution, if one is due and nobody took it. Returns how many had
@@ -249,18 +240,24 @@ impl Gate {
     }
 
     /// Ends `leader`'s execution in the graph: with the flight if its result `decides` that, or alone.
-    pub(crate) fn close_or_lose(&self, state: &mut GateState, leader: ThreadToken, decides: bool) {
-        if decides {
-            state.phase = Phase::Closed;
-            state.next_start = FOREVER;
-            state.due_at = FOREVER;
-            state.sleeping = state.waiting.saturating_sub(1);
-        }
+    /// Returns how many threads are to be notified then.
+    pub(crate) fn close_or_lose(
+        &self,
+        state: &mut GateState,
+        leader: ThreadToken,
+        decides: bool,
+    ) -> usize {
         match (state.in_graph, decides) {
             (true, true) => deadlock::leave(self.id),
             (true, false) => deadlock::remove_leader(self.id, leader),
             (false, _) => {}
         }
+        if !decides {
+            return 0;
+        }
+        state.next_start = FOREVER;
+        state.due_at = FOREVER;
+        state.close()
     }
 
     /// Makes a flight without an execution due, as soon as there is room for one: its predecessor has
@@ -344,14 +341,18 @@ impl Gate {
         }
     }
 
-    /// Closes the gate of one job, whose flight answered `callers`. Returns the callbacks to run.
+    /// Closes the gate of one job, whose flight answered `callers`, and notifies the thread that waits
+    /// there. Returns the callbacks to run.
     #[must_use = "calls that wait without a thread are called by these"]
     pub(crate) fn close_job(&self, callers: usize) -> Callbacks {
         let mut state = self.state.lock();
-        state.phase = Phase::Closed;
+        let sleeping = state.close();
         state.waiting = callers.saturating_sub(1);
         self.leave_graph(&state);
-        std::mem::take(&mut state.callbacks)
+        let callbacks = std::mem::take(&mut state.callbacks);
+        drop(state);
+        self.notify_closed(sleeping);
+        callbacks
     }
 
     /// How many calls share the outcome, once it is published.

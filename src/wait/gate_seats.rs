@@ -66,9 +66,7 @@ impl Gate {
             return None;
         }
         if state.blocking() > 0 {
-            let seats = state.seats;
-            drop(state);
-            self.notify_start(seats);
+            self.notify_start(state);
             return None;
         }
         if state.candidates > 0 {

@@ -6,6 +6,7 @@ use super::deadlock::{FlightId, ThreadToken};
 #[cfg(feature = "tracing")]
 use super::safe_span::SafeSpan;
 use super::seats::Standing;
+use crate::sync::WAKE_SHARE;
 
 /// An execution that is due at any time.
 pub(crate) const AT_ONCE: Nanos = 0;
@@ -23,13 +24,15 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct GateState {
     pub(crate) phase: Phase,
-    /// Calls that wait here. After closing: how many waited.
+    /// Calls that wait here, with a thread or without. After closing: how many waited.
     pub(crate) waiting: usize,
     /// Those of them that wait by a ticket, with a thread or without.
     pub(crate) seats: usize,
     /// Tickets whose jobs are on their way to take over, or to begin a flight without a leader.
     pub(crate) candidates: usize,
-    /// After closing: an upper bound of the threads that still sleep here.
+    /// Threads that are parked here, or on their way out of that.
+    pub(super) parked: usize,
+    /// After closing: an upper bound of the threads that others still have to notify.
     pub(super) sleeping: usize,
     /// Executions that have begun, and those of them that have not ended.
     pub(crate) begun: usize,
@@ -69,6 +72,7 @@ impl GateState {
             waiting: 0,
             seats: 0,
             candidates: 0,
+            parked: 0,
             sleeping: 0,
             begun: 0,
             running: 0,
@@ -86,6 +90,17 @@ impl GateState {
             #[cfg(feature = "tracing")]
             spans: Vec::new(),
         }
+    }
+
+    /// Closes the gate. Returns how many threads are to be notified, for [`Gate::notify_closed`].
+    ///
+    /// [`Gate::notify_closed`]: super::gate::Gate::notify_closed
+    #[must_use = "they sleep until they are notified"]
+    pub(super) fn close(&mut self) -> usize {
+        self.phase = Phase::Closed;
+        // The thread that closes it notifies a small herd alone.
+        self.sleeping = if self.parked > WAKE_SHARE { self.parked } else { 0 };
+        self.parked
     }
 
     /// Counts an execution that has returned. Its thread leads this flight no more.

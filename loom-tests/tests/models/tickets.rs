@@ -159,6 +159,27 @@ fn a_dropped_ticket_runs_nothing_unless_its_flight_ended_first() {
     });
 }
 
+/// S46: a ticket that no thread waits with takes no notification from a thread that waits.
+#[test]
+fn a_ticket_without_a_thread_takes_no_notification() {
+    let endings = ["followed", "led"];
+    Model::new("a ticket without a thread", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder.executor(Job::run));
+        let (mut ticket, mut follower) = (None, None);
+        let run = || {
+            ticket = Some(submit(&stage, 1));
+            follower = Some(stage.spawn(|stage| stage.call(1).value));
+            stage.run()
+        };
+        stage.group.execute(&1, run).expect("nothing fails");
+        let value = follower.expect("it was spawned").join().expect("no panic");
+        let ticket = ticket.expect("it was submitted");
+        assert_eq!(*ticket.wait().expect("nothing fails"), 1);
+        seen.note(endings[usize::from(value != 1)]);
+        stage.is_at_rest();
+    });
+}
+
 /// S6, S46: a callback that is registered while the flight ends is called once: by the thread that
 /// registers it, or by the job.
 #[test]
