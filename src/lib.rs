@@ -232,6 +232,8 @@ pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
+#[doc(hidden)]
+pub use sync::locks_held;
 pub use wait::manual_clock::ManualClock;
 
 /// The README's examples, compiled and run with the tests of a build that has the attribute.

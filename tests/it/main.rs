@@ -51,6 +51,7 @@ mod support;
 mod take_over;
 mod take_over_limits;
 mod tickets;
+mod unlocked;
 mod unshareable;
 mod waiting;
 mod window;
