@@ -216,7 +216,7 @@ pub use coalescer::Coalescer;
 pub use coalescer_macros::coalesce;
 pub use dyn_error::DynError;
 pub use error::Error;
-pub use executor::{Executor, Job, Rejected, Spawned};
+pub use executor::{Executor, Job, NeverBlocks, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;
 pub use in_flight::InFlight;
@@ -232,6 +232,8 @@ pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
+#[doc(hidden)]
+pub use sync::locks_held;
 pub use wait::manual_clock::ManualClock;
 
 /// The README's examples, compiled and run with the tests of a build that has the attribute.

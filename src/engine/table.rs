@@ -33,7 +33,7 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot};
 use crate::observe::Observer;
 use crate::stats::Stats;
-use crate::sync::{Mutex, MutexGuard, Padded};
+use crate::sync::{Mutex, MutexGuard, Padded, assert_unlocked};
 use crate::wait::clock::{Clock, Nanos};
 use crate::wait::contain::contain;
 use crate::wait::gate::Gate;
@@ -80,10 +80,12 @@ impl<K, V, E> Table<K, V, E> {
 
     #[inline]
     pub(crate) fn shard_at(&self, index: usize) -> &Mutex<Shard<K, V, E>> {
+        assert_unlocked();
         &self.shards[index].0
     }
 
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Mutex<Shard<K, V, E>>> {
+        assert_unlocked();
         self.shards.iter().map(|shard| &shard.0)
     }
 

@@ -63,7 +63,7 @@ use ::metrics::{
 };
 
 use crate::stats::Stats;
-use crate::sync::{Mutex, OnceCell};
+use crate::sync::{Mutex, OnceCell, below};
 use crate::wait::clock::{Clock, Nanos};
 use crate::wait::contain::contain;
 
@@ -142,7 +142,7 @@ impl Meters {
         }
         // The recorder is user code, and runs after the lock is released. Sums need no order.
         let mut published = self.published.lock();
-        let (before, now) = (*published, stats());
+        let (before, now) = (*published, below(stats));
         *published = now;
         drop(published);
         self.count_calls(&before, &now);

@@ -25,9 +25,12 @@
 
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 mod coarse_time;
+mod held;
 #[cfg(any(loom, shuttle))]
 mod model;
 mod monitor;
+#[cfg(not(any(loom, shuttle)))]
+mod mutex;
 #[cfg(not(any(loom, shuttle)))]
 mod ordinary;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
@@ -40,6 +43,10 @@ use std::time::Instant;
 
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 pub(crate) use coarse_time::TimeSource;
+pub(crate) use held::assert_unlocked;
+#[cfg(feature = "metrics")]
+pub(crate) use held::below;
+pub use held::locks_held;
 #[cfg(any(loom, shuttle))]
 pub(crate) use model::*;
 pub(crate) use monitor::{Condvar, GateGuard, GateMutex};

@@ -3,11 +3,9 @@
 pub(crate) use std::sync::Arc as Handle;
 pub(crate) use std::sync::OnceLock as OnceCell;
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-
-pub(crate) use parking_lot::{Mutex, MutexGuard};
-
 use std::time::Duration;
 
+pub(crate) use super::mutex::{Mutex, MutexGuard};
 use super::now;
 use super::thread::ThisThread;
 

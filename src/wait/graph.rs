@@ -143,8 +143,13 @@ impl Graph {
         }
     }
 
+    /// The numbers of flights, and of waits and helpers.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.flights.len(), self.waits.len() + self.helpers.len())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.waits.is_empty() && self.flights.is_empty() && self.helpers.is_empty()
+        self.size() == (0, 0)
     }
 }
 

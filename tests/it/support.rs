@@ -1,5 +1,7 @@
 //! Shared by the tests: a watchdog, and calls whose functions end when a test says so.
 
+#[path = "../support/unlocked.rs"]
+pub(crate) mod unlocked;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -41,6 +43,7 @@ where
     let (begin, begun) = channel();
     let (end, told_to_end) = channel::<Function<V, E>>();
     let function: Function<V, E> = Box::new(move || {
+        assert_eq!(coalescer::locks_held(), 0, "the function runs under a lock");
         begin.send(()).ok();
         told_to_end.recv().expect("the test says how this function ends")()
     });

@@ -14,6 +14,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::support::unlocked::{assert_no_offence, no_lock};
+
 /// The record of one span.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
@@ -74,11 +76,13 @@ impl Recorder {
     pub(crate) fn spans(&self, group: &str) -> Vec<Recorded> {
         let all = self.0.lock().unwrap();
         assert!(all.offences.is_empty(), "{:?}", all.offences);
+        assert_no_offence();
         let of_group = |span: &&Recorded| span.field("name") == Some(group);
         all.spans.iter().filter(of_group).cloned().collect()
     }
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut Recorded)) {
+        no_lock("the subscriber");
         let mut all = self.0.lock().unwrap();
         // The last of its number: a span that is closed gives it back.
         match all.spans.iter_mut().rev().find(|span| span.id == id.into_u64()) {
@@ -96,6 +100,7 @@ impl Recorder {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        no_lock("the subscriber, for a new span,");
         let parent = context.span(id).and_then(|span| Some(span.parent()?.id().into_u64()));
         let mut span = Recorded {
             id: id.into_u64(),
