@@ -150,7 +150,7 @@ forward! {
     "the age from which a running flight is no longer joined" max_join_age(age: Duration);
     "how long a follower waits at most" max_wait(wait: Duration);
     "the age of an execution at which another call takes over" leader_timeout(timeout: Duration);
-    "how many executions one flight may have" max_leaders(max: usize);
+    "how many executions of one key run at a time" max_leaders(max: usize);
     "how many calls wait for one key at most" max_followers(max: usize);
     "how many results are kept at most" max_retained(max: usize);
     "the action of a call that would wait for its own thread" on_deadlock(on_deadlock: OnDeadlock);

@@ -216,7 +216,7 @@ pub use coalescer::Coalescer;
 pub use coalescer_macros::coalesce;
 pub use dyn_error::DynError;
 pub use error::Error;
-pub use executor::{Executor, Job, Rejected, Spawned};
+pub use executor::{Executor, Job, NeverBlocks, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;
 pub use in_flight::InFlight;

@@ -138,6 +138,12 @@ impl<K, V, E> Table<K, V, E> {
                 let id = execution.slot.id;
                 let flight = self.flight_of(shard, id);
                 shard.insert_into_chain((last, &before), (id, &flight));
+                if let Some(next) =
+                    shard.successor_of(&flight).and_then(|id| shard.slot(id).flight())
+                {
+                    // It begins when this flight ends now, and no longer when the one before does (S42).
+                    next.gate().depend_on(flight.gate());
+                }
                 self.reschedule(shard, &flight, &mut Deferred::new());
             }
             return admission;

@@ -1,8 +1,36 @@
-//! The setting that bounds how many calls wait for one key.
+//! The settings that bound how many executions of one key run, and how many calls wait for it.
 
 use crate::settings::Settings;
 
 impl Settings {
+    /// Sets how many executions of one key may run at a time.
+    ///
+    /// Default: 2. It has an effect with [`leader_timeout`](Self::leader_timeout) and
+    /// [`max_join_age`](Self::max_join_age), which start an execution beside another one. It bounds the
+    /// executions of a key together: take-overs, flights beside one that is too old to join, and flights
+    /// of fresh calls beside a stuck one. A job in a queue does not count before it begins, and an
+    /// execution that has ended gives its place back. A call that finds no place waits.
+    ///
+    /// # Panics
+    ///
+    /// If `max` is zero: a flight always has its leader.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// coalescer::Settings::new().max_leaders(0); // a flight always has its first leader; use 1 ..
+    /// ```
+    #[track_caller]
+    pub fn max_leaders(mut self, max: usize) -> Self {
+        assert!(
+            max > 0,
+            "max_leaders(0): a flight always has its first leader; \
+             use 1, or leave leader_timeout unset, to never take over"
+        );
+        self.max_leaders = max;
+        self
+    }
+
     /// Sets how many calls may wait for one key at a time. One call more gets
     /// [`Overloaded`](crate::Error::Overloaded) at once, without waiting, and counts as refused.
     ///

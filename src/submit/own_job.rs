@@ -72,7 +72,7 @@ where
                 promise: self.job(),
             };
             // The loss of a rejected job answers its ticket.
-            task.submit().ok();
+            task.pass_on().begin();
         } else if let Some(ticket) = &self.ticket {
             let callers = self.promise().gate.callers_if_closed().unwrap_or(1);
             ticket.close(completion.clone(), callers).run();
@@ -80,6 +80,6 @@ where
     }
 
     fn begin_flight(self: Arc<Self>) -> Seats {
-        self.candidate().hand_over().1
+        self.candidate().pass_on()
     }
 }

@@ -58,11 +58,13 @@ pub(crate) struct ThisThread {
     token: Cell<u64>,
     /// How many leads of other threads it works for, one nested in the other.
     helping: Cell<u64>,
+    /// How many jobs it runs, one nested in the other.
+    jobs: Cell<u64>,
 }
 
 impl ThisThread {
     pub(super) const fn new() -> Self {
-        Self { token: Cell::new(0), helping: Cell::new(0) }
+        Self { token: Cell::new(0), helping: Cell::new(0), jobs: Cell::new(0) }
     }
 
     /// Returns where this thread is now.
@@ -131,6 +133,15 @@ impl ThisThread {
         }
         self.ascend_by(register::ended_elsewhere(self.token().number()));
         leads().then(|| self.token())
+    }
+
+    /// Returns how many jobs this thread runs, one nested in the other.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.jobs.get()
+    }
+
+    pub(crate) fn set_jobs(&self, jobs: u64) {
+        self.jobs.set(jobs);
     }
 
     /// Returns how many leads of other threads this thread works for.

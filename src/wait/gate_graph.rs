@@ -34,6 +34,16 @@ impl Gate {
         Ok(())
     }
 
+    /// Lets a flight that has not begun depend on one that has started before it meanwhile.
+    pub(crate) fn depend_on(&self, flight: &Self) {
+        if !self.lock().in_graph {
+            return;
+        }
+        flight.enter_graph(None);
+        // The thread that starts the flight waits for nothing in it yet, so this closes no cycle.
+        deadlock::follow(self.id, flight.id).ok();
+    }
+
     /// Enters that `me` waits here, unless the gate has closed.
     pub(crate) fn enter_wait(
         &self,

@@ -94,7 +94,12 @@ impl Model {
         match open.filter(|_| !self.has_room(last)) {
             None => self.start(self.flights[last].key, Some(last)),
             Some(_) if verb == Verb::Try => self.would_block(),
-            Some(open) => self.follow_successor(last, open, thread),
+            Some(open) => {
+                let next = self.successor_of(last, open);
+                // It needs only room.
+                self.flights[next].due_at = 0;
+                self.follow_successor(last, open, thread)
+            }
         }
     }
 
@@ -140,10 +145,7 @@ impl Model {
         }
         let found = &self.flights[flight];
         let mut next = Flight::new(found.key, self.now);
-        next.due_at = match found.phase {
-            Phase::Ended => 0,
-            _ => found.youngest.saturating_add(self.leader_timeout()),
-        };
+        next.due_at = found.youngest.saturating_add(self.leader_timeout());
         next.predecessor = Some(before);
         self.flights.push(next);
         self.link_after(flight, self.flights.len() - 1);
@@ -157,7 +159,13 @@ impl Model {
         self.flights.push(flight);
         let id = self.flights.len() - 1;
         match after {
-            Some(last) => self.link_after(last, id),
+            Some(last) => {
+                self.link_after(last, id);
+                // What waits for the flight before waits for this one now.
+                if let Some(next) = self.pending_after(id) {
+                    self.flights[next].predecessor = Some(id);
+                }
+            }
             None => self.chains.push(vec![id]),
         }
         self.held.entry(key).or_default().flight = Some(id);

@@ -98,16 +98,17 @@ impl Model {
         }
     }
 
-    /// S70: a value that is shared replaces what is kept; an error replaces an error, and what is over.
+    /// S70: a value that is for everyone replaces what is kept; an error replaces an error, and what is
+    /// over.
     fn replaces(&self, key: KeyId, result: Outcome) -> bool {
         let windows = (self.settings.window, self.settings.error_window);
         let Some(kept) = self.held.get(&key).and_then(|held| held.result.as_ref()) else {
             return true;
         };
         match result {
-            Outcome::Value | Outcome::Passing => true,
+            Outcome::Value => true,
             Outcome::Failed => kept.is_error || self.now >= end_of(kept, windows),
-            Outcome::Private | Outcome::Panicked => false,
+            Outcome::Passing | Outcome::Private | Outcome::Panicked => false,
         }
     }
 

@@ -19,6 +19,7 @@ mod beginnings;
 mod chains;
 mod endings;
 mod flights;
+mod history;
 mod model;
 mod script;
 mod stage;
@@ -27,7 +28,8 @@ mod tickets;
 mod watchdog;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,11 +46,14 @@ const CASES: u32 = 2_000;
 /// A busy machine plays fewer.
 const LONGEST: Duration = Duration::from_secs(20);
 
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
 /// How long a thread may take to do what it must.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn every_program_of_many_callers_gets_the_answers_of_the_model() {
+    let _turn = turn();
     let default = Config::default();
     let config = Config {
         cases: default.cases.max(CASES),
@@ -67,6 +72,12 @@ fn every_program_of_many_callers_gets_the_answers_of_the_model() {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
+}
+
+/// The tests of this process take turns, since one looks at what the process holds.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A program under way: the reference and the system side by side.
@@ -218,6 +229,7 @@ impl Play {
     }
 
     fn fail(&self, why: &str) -> ! {
+        HAS_FAILED.store(true, Ordering::SeqCst);
         let Self { model, stage, .. } = self;
         let seen = stage.doing();
         let differ = model.doing.iter().filter(|(id, doing)| seen.get(id) != Some(doing));
@@ -232,18 +244,21 @@ impl Play {
         );
     }
 
-    /// What is left when all calls have returned (S47, S50).
+    /// What is left when all calls have returned (S47, S50, S91).
     fn check_rest(&self) {
         let kept = Arc::strong_count(&self.stage.live) - 1;
         let live = self.model.live_results();
         assert!(kept >= live, "{kept} are there, and {live} can be served");
         assert_eq!(self.stage.group.forget_all(), live);
         // Of the threads that have led, this one lives: it submits. The others end a moment later.
-        watchdog::wait_until(|| at_rest::of_process().threads <= 1);
+        // A program that failed before has left some, while proptest looks for the shortest.
+        let has_failed = HAS_FAILED.load(Ordering::SeqCst);
+        watchdog::wait_until(|| has_failed || at_rest::of_process().threads <= 1);
         let of_group = at_rest::of_group(&self.stage.group);
         assert_eq!((of_group.slots, of_group.places), (0, 0), "something stayed in the table");
         let of_process = at_rest::of_process();
-        assert_eq!((of_process.flights, of_process.waits), (0, 0), "left in the wait-for graph");
+        let of_graph = (of_process.flights, of_process.waits);
+        assert!(has_failed || of_graph == (0, 0), "left in the wait-for graph: {of_graph:?}");
         assert_eq!(at_rest::alarms_of(&self.stage.clock), 0, "an alarm is armed");
         watchdog::wait_until(|| Arc::strong_count(&self.stage.live) == 1);
     }

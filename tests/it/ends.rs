@@ -10,7 +10,7 @@ use crate::jobs::{Jobs, never, queued};
 use crate::support::{Numbers, begin, followers, wait_until, watched};
 
 /// How long a callback waits for what must have happened before it. Only a broken library needs it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Submits a leader and a follower whose callback waits until `waiting` threads have returned.
 /// Returns whether they had.
@@ -44,7 +44,7 @@ fn callback_finds_them_woken(
 
 #[test]
 fn a_call_that_waits_is_woken_before_a_callback_is_made() {
-    // S46: a callback that waits for such a thread does not hang.
+    // S46 S90: a callback that waits for such a thread does not hang.
     watched(|| {
         let waits = |group: &Numbers| {
             let calls: Vec<_> = (0..3).map(|_| begin(group, "k")).collect();
@@ -60,7 +60,7 @@ fn a_call_that_waits_is_woken_before_a_callback_is_made() {
 
 #[test]
 fn a_ticket_that_waits_is_woken_before_a_callback_is_made() {
-    // S46
+    // S46 S90
     watched(|| {
         let waits = |group: &Numbers| {
             let ticket = group.submit("k", never).unwrap();
@@ -72,7 +72,7 @@ fn a_ticket_that_waits_is_woken_before_a_callback_is_made() {
 
 #[test]
 fn the_ticket_of_a_job_is_answered_before_a_callback_is_made() {
-    // S46
+    // S46 S90
     watched(|| {
         let (executor, jobs) = Jobs::new();
         let group: Numbers = Group::builder().executor(executor).build();

@@ -128,7 +128,7 @@ impl Round {
         self.check_places();
     }
 
-    /// The table is empty, and all its places are there: as many results as the setting says are kept.
+    /// S91: the table is empty, and all its places are there.
     fn check_places(&self) {
         let held = at_rest::of_group(&self.group);
         assert_eq!((held.slots, held.places, held.handles), (0, 0, 1), "something stayed behind");
