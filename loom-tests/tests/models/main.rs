@@ -13,6 +13,8 @@ mod drops;
 mod endings;
 mod forget;
 mod fresh;
+mod hooks;
+mod leads;
 mod limits;
 mod lost;
 mod manager;
