@@ -1,11 +1,37 @@
-//! The `build` methods of a builder, which make a [`Group`] or a [`Coalescer`].
+//! The `build` methods of a builder, which make a [`Group`] or a [`Coalescer`], and the rule over errors,
+//! with which the builder knows their type before that.
 
 use std::hash::BuildHasher;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::builder::{Builder, ForCoalescer, ForGroup};
 use crate::coalescer::Coalescer;
 use crate::group::Group;
+use crate::share::{ErrorSharing, ShareRule, ShareWith};
+
+/// The builder has a rule over errors of type `E`, from
+/// [`share_error_with`](Builder::share_error_with), and makes what `T` says.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::{Builder, Coalescer, ForCoalescer, ShareWith, WithErrorRule};
+///
+/// type Careful = Builder<WithErrorRule<ForCoalescer, String>, u32, u32>;
+///
+/// fn careful() -> Careful {
+///     Coalescer::builder().share_error_with(|_: &String| ShareWith::Followers)
+/// }
+///
+/// let halves = careful().build(|n: &u32| match n % 2 {
+///     0 => Ok(n / 2),
+///     _ => Err(format!("{n} is odd")),
+/// });
+/// assert!(halves.execute(&7).is_err());
+/// ```
+#[derive(Debug)]
+pub struct WithErrorRule<T, E>(PhantomData<fn() -> (T, E)>);
 
 impl<K, V, S: BuildHasher> Builder<ForGroup, K, V, S> {
     /// Makes the group.
@@ -18,7 +44,26 @@ impl<K, V, S: BuildHasher> Builder<ForGroup, K, V, S> {
     /// ```
     #[must_use]
     pub fn build<E>(self) -> Group<K, V, E, S> {
-        Group::from_core(self.into_core())
+        Group::from_core(self.into_core(None))
+    }
+}
+
+impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForGroup, E>, K, V, S> {
+    /// Makes the group.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Group, ShareWith};
+    ///
+    /// let group: Group<u32, u32, String> =
+    ///     Group::builder().share_error_with(|_: &String| ShareWith::Nobody).build();
+    /// assert_eq!(*group.execute(&1, || Ok(10)).unwrap(), 10);
+    /// ```
+    #[must_use]
+    pub fn build(self) -> Group<K, V, E, S> {
+        let rule = self.error_rule();
+        Group::from_core(self.into_core(rule))
     }
 }
 
@@ -36,6 +81,86 @@ impl<K, V, S: BuildHasher> Builder<ForCoalescer, K, V, S> {
     where
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
-        Coalescer::from_parts(Group::from_core(self.into_core()), Arc::new(load))
+        Coalescer::from_parts(Group::from_core(self.into_core(None)), Arc::new(load))
+    }
+}
+
+impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForCoalescer, E>, K, V, S> {
+    /// Makes the coalescer of `load`, whose errors have the type of the rule.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Coalescer, ShareWith};
+    ///
+    /// let squares = Coalescer::builder()
+    ///     .share_error_with(|_: &String| ShareWith::Nobody)
+    ///     .build(|n: &u64| n.checked_mul(*n).ok_or("too large".to_owned()));
+    /// assert_eq!(*squares.execute(&3).unwrap(), 9);
+    /// ```
+    #[must_use]
+    pub fn build<F>(self, load: F) -> Coalescer<K, V, E, S>
+    where
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+    {
+        let rule = self.error_rule();
+        Coalescer::from_parts(Group::from_core(self.into_core(rule)), Arc::new(load))
+    }
+}
+
+impl<T, K, V, S> Builder<T, K, V, S> {
+    /// Sets which calls share an error. The library calls the function once for each error, on the
+    /// thread whose function returned it. The type of errors is fixed from here on.
+    ///
+    /// Default: [`ShareWith::Everyone`]: an error goes to all calls that wait, and
+    /// [`error_window`](Self::error_window) keeps it.
+    ///
+    /// - [`ShareWith::Followers`] is for errors that pass soon, such as "no connection in the pool":
+    ///   the calls that wait get it, and the next call runs the function, whatever `error_window` says.
+    /// - [`ShareWith::Nobody`] is for errors that are the leader's own, such as its cancelled token or
+    ///   its own deadline: only the leader gets it. If calls wait, exactly one of them leads next, with
+    ///   its own function, and the others follow it. So each of them gets an answer after at most as
+    ///   many executions as there are calls.
+    ///
+    /// A panic in this function counts as a panic of the leader.
+    ///
+    /// # Examples
+    ///
+    /// "Not found" is kept for a second, and a pool that is exhausted is asked again:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, Role, ShareWith};
+    ///
+    /// #[derive(Debug)]
+    /// enum DbError { NotFound, PoolTimedOut }
+    ///
+    /// let names = Coalescer::builder()
+    ///     .error_window(Duration::from_secs(1))
+    ///     .share_error_with(|error: &DbError| match error {
+    ///         DbError::NotFound => ShareWith::Everyone,
+    ///         DbError::PoolTimedOut => ShareWith::Followers,
+    ///     })
+    ///     .build(|id: &u64| match id {
+    ///         0 => Err::<String, _>(DbError::NotFound),
+    ///         _ => Err(DbError::PoolTimedOut),
+    ///     });
+    /// for id in [0, 0, 1, 1] {
+    ///     assert!(names.execute(&id).is_err());
+    /// }
+    /// assert_eq!(names.stats().executed_requests, 3); // once for 0, twice for 1
+    /// ```
+    pub fn share_error_with<E, F>(self, rule: F) -> Builder<WithErrorRule<T, E>, K, V, S>
+    where
+        E: 'static,
+        F: Fn(&E) -> ShareWith + Send + Sync + 'static,
+    {
+        self.with_error_rule(ErrorSharing::of::<E, F>(rule))
+    }
+}
+
+impl<T, K, V, E: 'static, S> Builder<WithErrorRule<T, E>, K, V, S> {
+    fn error_rule(&self) -> Option<Arc<ShareRule<E>>> {
+        self.error_sharing.as_ref().and_then(ErrorSharing::rule)
     }
 }

@@ -13,7 +13,7 @@ use crate::executor::Executor;
 use crate::hasher::DefaultHashBuilder;
 use crate::observe::{Observer, OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
-use crate::share::{ShareWith, Sharing};
+use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith, Sharing};
 use crate::wait::manual_clock::ManualClock;
 
 /// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
@@ -70,6 +70,8 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder> {
     pub(crate) settings: Settings,
     name: Option<Arc<str>>,
     pub(crate) sharing: Option<Sharing<V>>,
+    /// The rule over errors, of a type that `T` names.
+    pub(crate) error_sharing: Option<ErrorSharing>,
     pub(crate) on_slow: Option<OnSlow<K>>,
     hasher: S,
     product: PhantomData<fn() -> T>,
@@ -117,6 +119,7 @@ impl<T, K, V> Builder<T, K, V> {
             settings,
             name: None,
             sharing: None,
+            error_sharing: None,
             on_slow: None,
             hasher: DefaultHashBuilder::default(),
             product: PhantomData,
@@ -147,7 +150,8 @@ forward! {
     "the age from which a running flight is no longer joined" max_join_age(age: Duration);
     "how long a follower waits at most" max_wait(wait: Duration);
     "the age of an execution at which another call takes over" leader_timeout(timeout: Duration);
-    "how many executions one flight may have" max_leaders(max: usize);
+    "how many executions of one key run at a time" max_leaders(max: usize);
+    "how many calls wait for one key at most" max_followers(max: usize);
     "how many results are kept at most" max_retained(max: usize);
     "the action of a call that would wait for its own thread" on_deadlock(on_deadlock: OnDeadlock);
     "the number of parts of the table, each with a lock of its own" shards(shards: usize);
@@ -217,8 +221,8 @@ impl<T, K, V, S> Builder<T, K, V, S> {
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
     pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2> {
-        let Self { settings, name, sharing, on_slow, hasher: _, product } = self;
-        Builder { settings, name, sharing, on_slow, hasher, product }
+        let Self { settings, name, sharing, error_sharing, on_slow, hasher: _, product } = self;
+        Builder { settings, name, sharing, error_sharing, on_slow, hasher, product }
     }
 
     /// Sets which values may be shared. The library calls the function once for each value, on the
@@ -335,13 +339,19 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         self
     }
 
-    pub(crate) fn into_core<E>(self) -> Core<K, V, E, S> {
-        let Self { settings, name, sharing, on_slow, hasher, product: _ } = self;
+    pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S> {
+        let Self { settings, name, sharing, on_slow, hasher, .. } = self;
+        let (error_sharing, product) = (Some(rule), PhantomData);
+        Builder { settings, name, sharing, error_sharing, on_slow, hasher, product }
+    }
+
+    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Core<K, V, E, S> {
+        let Self { settings, name, sharing, on_slow, hasher, .. } = self;
         let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
         let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
         Core {
             table: Table::new(rules, settings.clock.clock(), settings.shards, observer),
-            share_if: sharing.map(|sharing| sharing.rule),
+            sharing: ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule },
             name,
             executor: settings.executor,
             hasher,

@@ -326,7 +326,13 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.forget(key)
     }
 
-    /// Forgets every key, and returns how many flights and results there were.
+    /// Forgets every key, and returns for how many of them there was a flight or a result.
+    ///
+    /// All keys are forgotten before the first value is dropped. If the destructor of a value panics,
+    /// the others are dropped first, and then the panic goes on.
+    ///
+    /// A child process after `fork` has the flights of its parent and none of its threads, so calls on
+    /// these keys would wait for ever. Call this method first there.
     ///
     /// # Examples
     ///

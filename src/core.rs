@@ -8,12 +8,12 @@ use crate::engine::call::Mode;
 use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::executor::Chosen;
-use crate::share::ShareRule;
+use crate::share::ShareRules;
 use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 
 pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) table: Table<K, V, E>,
-    pub(crate) share_if: Option<Arc<ShareRule<V>>>,
+    pub(crate) sharing: ShareRules<V, E>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) executor: Option<Chosen>,
     /// The last field, so that it can be unsized: see [`AnyCore`].

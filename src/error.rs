@@ -20,6 +20,7 @@ use crate::sync::Handle;
 /// | [`TimedOut`](Self::TimedOut) | a follower: its deadline or `max_wait` came first | later | 503, or 504 for a gateway |
 /// | [`WouldBlock`](Self::WouldBlock) | `try_execute`, `no_wait`: an execution is under way | soon, or use another verb | 503 |
 /// | [`WouldDeadlock`](Self::WouldDeadlock) | a call that would wait for its own thread | no, it is a bug in the program | 500 |
+/// | [`Overloaded`](Self::Overloaded) | a call that would be one follower more than `max_followers` | later, with a pause | 503 |
 /// | [`Rejected`](Self::Rejected) | `submit`: the executor did not accept the job | later | 503 |
 ///
 /// # With anyhow, thiserror, eyre
@@ -120,6 +121,8 @@ pub enum Error<E> {
     /// The wait would never end: the call would wait for its own thread, directly or over a chain of
     /// threads that each lead one flight and wait for another.
     WouldDeadlock,
+    /// As many calls wait for this key as [`max_followers`](crate::Settings::max_followers) admits.
+    Overloaded,
     /// The executor did not accept the job, in `submit` or when a ticket took over.
     Rejected,
 }
@@ -168,6 +171,7 @@ impl<E> Error<E> {
             Self::TimedOut => Error::TimedOut,
             Self::WouldBlock => Error::WouldBlock,
             Self::WouldDeadlock => Error::WouldDeadlock,
+            Self::Overloaded => Error::Overloaded,
             Self::Rejected => Error::Rejected,
         })
     }
@@ -288,6 +292,20 @@ impl<E> Error<E> {
         matches!(self, Self::WouldDeadlock)
     }
 
+    /// Returns true if too many calls wait for this key already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Error;
+    ///
+    /// assert!(Error::<()>::Overloaded.is_overloaded());
+    /// assert!(!Error::<()>::WouldBlock.is_overloaded());
+    /// ```
+    pub fn is_overloaded(&self) -> bool {
+        matches!(self, Self::Overloaded)
+    }
+
     /// Returns true if the executor did not accept the job.
     ///
     /// # Examples
@@ -313,6 +331,7 @@ impl<E> Clone for Error<E> {
             Self::TimedOut => Self::TimedOut,
             Self::WouldBlock => Self::WouldBlock,
             Self::WouldDeadlock => Self::WouldDeadlock,
+            Self::Overloaded => Self::Overloaded,
             Self::Rejected => Self::Rejected,
         }
     }
@@ -329,6 +348,7 @@ impl<E: fmt::Debug> fmt::Debug for Error<E> {
             Self::TimedOut => f.write_str("TimedOut"),
             Self::WouldBlock => f.write_str("WouldBlock"),
             Self::WouldDeadlock => f.write_str("WouldDeadlock"),
+            Self::Overloaded => f.write_str("Overloaded"),
             Self::Rejected => f.write_str("Rejected"),
         }
     }
@@ -352,6 +372,9 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::WouldDeadlock => f.write_str(
                 "waiting for this key would never end, as its execution waits for this thread; \
                  call another key, or set on_deadlock(OnDeadlock::Bypass)",
+            ),
+            Self::Overloaded => f.write_str(
+                "as many calls wait for this key as max_followers admits; call again later",
             ),
             Self::Rejected => f.write_str("the executor did not take the job"),
         }

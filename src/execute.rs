@@ -18,23 +18,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use crate::engine::alone::Alone;
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::call::{Admission, Call, Entry, Follower, Hit, NewKey, Refusal};
+use crate::engine::call::{Admission, Call, Entry, Hit, NewKey, Refusal};
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::execution::Execution;
+use crate::engine::observed::RunOf;
 use crate::engine::slot::Key;
-use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
+use crate::engine::waiter::{CallEnd, Waiter};
 use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::share::{ShareRule, ShareWith};
+use crate::share::{ShareRules, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
-use crate::wait::gate::Woken;
-use crate::wait::seats::Standing;
 
 /// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
@@ -71,7 +70,7 @@ impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
 /// One call on its way through a table.
 pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
-    pub(crate) share_rule: Option<&'a ShareRule<V>>,
+    pub(crate) sharing: &'a ShareRules<V, E>,
     pub(crate) call: Call<'a, Q>,
     /// The end of its wait for other calls.
     pub(crate) deadline: Nanos,
@@ -137,13 +136,11 @@ where
     ) -> Answer<V, E> {
         match admission {
             Admission::Lead(execution) => self.lead(execution, work, key, 0),
-            Admission::Follow(follower) => self.follow(follower, work),
-            Admission::Bypass => self.bypass(work, 0),
+            Admission::Follow(waiter) => self.follow(waiter, work),
+            Admission::Bypass(alone) => self.run_alone(alone, work, 0),
             Admission::Claim(execution) => {
                 // This thread already counts as the leader while its hook runs (S41).
-                let leading = deadlock::lead();
                 self.table.report_slow_on_arrival(&self.call);
-                drop(leading);
                 self.lead(execution, work, key, 0)
             }
             Admission::Refused(refusal) => {
@@ -151,6 +148,7 @@ where
                 Err(match refusal {
                     Refusal::WouldBlock => Error::WouldBlock,
                     Refusal::WouldDeadlock => Error::WouldDeadlock,
+                    Refusal::Overloaded => Error::Overloaded,
                 })
             }
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
@@ -165,11 +163,9 @@ where
         key: Option<Arc<K>>,
         waited: Nanos,
     ) -> Answer<V, E> {
-        let leading = deadlock::lead();
         let slot = Some(execution.slot);
         let (completion, run) =
-            run_observed(self.table, slot, || self.run(work, key, execution.start));
-        drop(leading);
+            run_observed(self.table, RunOf::call(slot), || self.run(work, key, execution.start));
         let callers = match self.table.reports_slow() {
             true => self.end_and_report(execution, &completion),
             false => execution.end(&completion),
@@ -193,10 +189,16 @@ where
     }
 
     /// Runs the function for this call only, because it cannot wait for the flight or share its value.
-    fn bypass<W: Work<K, V, E>>(&self, work: W, waited: Nanos) -> Answer<V, E> {
+    fn run_alone<W: Work<K, V, E>>(
+        &self,
+        alone: Alone<'_, K, V, E>,
+        work: W,
+        waited: Nanos,
+    ) -> Answer<V, E> {
         let start = self.table.clock.coarse_now();
-        let (completion, run) = run_observed(self.table, None, || self.run(work, None, start));
-        let callers = self.table.end_bypass(self.call.hash, &completion);
+        let run = || self.run(work, None, start);
+        let (completion, run) = run_observed(self.table, RunOf::call(None), run);
+        let callers = alone.end(&completion);
         self.table.record_run(run, callers);
         answer_to_leader(completion, callers, waited)
     }
@@ -210,78 +212,45 @@ where
         key: Option<Arc<K>>,
         start: Nanos,
     ) -> Completion<V, E> {
-        attempt(self.share_rule, start, || match (W::TAKES_KEY, &key) {
+        attempt(self.sharing, start, || match (W::TAKES_KEY, &key) {
             (true, None) => work.run(Some(&self.call.key.to_key())),
             (_, key) => work.run(key.as_deref()),
         })
     }
 
-    fn follow<W: Work<K, V, E>>(&self, mut follower: Follower<V, E>, work: W) -> Answer<V, E> {
+    fn follow<W: Work<K, V, E>>(&self, mut waiter: Waiter<'_, K, V, E>, work: W) -> Answer<V, E> {
         let table = self.table;
         let since = table.clock.refine(self.call.entry);
         let waited = || table.clock.now().saturating_sub(since);
-        let wait = table.begin_wait(&follower);
-        match await_flight(table, &follower, self.deadline, Standing::Call) {
-            Awaited::Ended { callers } => {
-                drop(follower.wait.take());
+        let (follower, graph) = waiter.parts();
+        let wait = table.begin_wait(follower, graph);
+        match waiter.wait(self.deadline) {
+            CallEnd::Answered { mut waiter, callers } => {
                 let waited = waited();
                 table.record_wait(wait, WaitEnd::Answered, || waited);
-                let completion = follower.flight.promise.expect();
-                let answer = completion.answer(Role::Follower, callers, waited);
-                answer.unwrap_or_else(|| self.bypass(work, waited))
+                match waiter.end() {
+                    Some(alone) => self.run_alone(alone, work, waited),
+                    None => waiter.answer(callers, waited),
+                }
             }
-            Awaited::TimedOut => {
-                drop(follower.wait.take());
-                table.time_out(&follower);
+            CallEnd::TimedOut => {
                 table.record_wait(wait, WaitEnd::TimedOut, waited);
                 Err(Error::TimedOut)
             }
-            Awaited::MayTry => unreachable!("a call with a thread claims"),
-            Awaited::Claimed(execution) => {
-                drop(follower);
+            CallEnd::Refused => {
+                table.record_wait(wait, WaitEnd::Refused, waited);
+                Err(Error::WouldDeadlock)
+            }
+            CallEnd::RunsAlone(alone) => {
+                let waited = waited();
+                table.record_wait(wait, WaitEnd::Refused, || waited);
+                self.run_alone(alone, work, waited)
+            }
+            CallEnd::Claimed(execution) => {
                 let waited = execution.start.saturating_sub(since);
                 // This thread already counts as the leader while a listener runs (S41).
-                let leading = deadlock::lead();
                 table.record_wait(wait, WaitEnd::Led, || waited);
-                drop(leading);
                 self.lead(execution, work, None, waited)
-            }
-        }
-    }
-}
-
-/// Why a follower's wait is over.
-pub(crate) enum Awaited<'t, K, V, E> {
-    /// The outcome is published; `callers` calls share it.
-    Ended {
-        callers: usize,
-    },
-    TimedOut,
-    /// The follower leads one more execution.
-    Claimed(Execution<'t, K, V, E>),
-    /// The job of its ticket is to begin one more execution, or has left the seat.
-    MayTry,
-}
-
-/// Waits for the end of a follower's flight: the one wait loop of calls and tickets. Reports that
-/// the flight is slow, and claims an execution that is due.
-pub(crate) fn await_flight<'t, K, V, E>(
-    table: &'t Table<K, V, E>,
-    follower: &Follower<V, E>,
-    deadline: Nanos,
-    standing: Standing<'_>,
-) -> Awaited<'t, K, V, E> {
-    loop {
-        match follower.flight.gate().wait(&table.clock, deadline, standing) {
-            Woken::Closed { callers } => return Awaited::Ended { callers },
-            Woken::TimedOut => return Awaited::TimedOut,
-            Woken::Slow => table.report_slow_as_follower(follower),
-            Woken::Left => return Awaited::MayTry,
-            Woken::MayStart if matches!(standing, Standing::Seat(_)) => return Awaited::MayTry,
-            Woken::MayStart => {
-                if let Some(execution) = table.claim_as_follower(follower) {
-                    return Awaited::Claimed(execution);
-                }
             }
         }
     }
@@ -292,28 +261,31 @@ pub(crate) fn await_flight<'t, K, V, E>(
 #[inline]
 pub(crate) fn run_observed<K, V, E>(
     table: &Table<K, V, E>,
-    slot: Option<SlotRef>,
+    run: RunOf<'_>,
     function: impl FnOnce() -> Completion<V, E>,
 ) -> (Completion<V, E>, EndedRun) {
-    let run = table.begin_run(slot);
+    let run = table.begin_run(run);
     let completion = function();
     let run = table.end_run(run, || completion.word());
     (completion, run)
 }
 
-/// Runs the user's function, and the share rule on its value.
+/// Runs the user's function, and the share rule on its result.
 #[inline]
 pub(crate) fn attempt<V, E>(
-    share_rule: Option<&ShareRule<V>>,
+    sharing: &ShareRules<V, E>,
     start: Nanos,
     function: impl FnOnce() -> Result<V, E>,
 ) -> Completion<V, E> {
     let run = || match function() {
         Ok(value) => {
-            let share_with = share_rule.map_or(ShareWith::Everyone, |rule| rule(&value));
+            let share_with = sharing.of_value(&value);
             (RunResult::Value(Handle::new(value)), share_with)
         }
-        Err(error) => (RunResult::Failed(Handle::new(error)), ShareWith::Everyone),
+        Err(error) => {
+            let share_with = sharing.of_error(&error);
+            (RunResult::Failed(Handle::new(error)), share_with)
+        }
     };
     let (result, share_with) = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), ShareWith::Everyone));

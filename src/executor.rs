@@ -27,7 +27,10 @@ use crate::wait::contain::contain;
 /// The library calls the executor without holding a lock. Three threads do so: one that calls
 /// `submit`; one that waits with a ticket and takes over; and one that ends a flight whose value
 /// [`share_if`](crate::Builder::share_if) refuses. The executor may block, and then that thread
-/// blocks. It may run the job at once. It must not keep a job forever. To discard a job, drop it:
+/// blocks. A thread that runs a job runs such further jobs itself, unless the executor
+/// [never blocks](Executor::never_blocks). The executor may run the job at once. It belongs to the
+/// coalescer, and a job may hold the last reference to that: the executor can be dropped on one of its
+/// own threads, which must not join itself. It must not keep a job forever. To discard a job, drop it:
 /// everyone who waits for it gets [`Abandoned`](crate::Error::Abandoned).
 ///
 /// # Examples
@@ -88,6 +91,60 @@ pub trait Executor {
     /// assert_eq!(*squares.submit(&3).unwrap().wait().unwrap(), 9);
     /// ```
     fn spawn(&self, job: Job) -> Result<(), Rejected>;
+
+    /// Returns true if [`spawn`](Self::spawn) never waits for one of the executor's own threads.
+    ///
+    /// The end of a job can call for further jobs: those of tickets whose value is not for them
+    /// ([`share_if`](crate::Builder::share_if)), or of a ticket that begins a flight whose leader is
+    /// lost. If the executor had a bounded queue and this thread waited for space in it, it could wait
+    /// for itself, for ever. So by default a thread that runs a job runs such jobs itself, one after the
+    /// other. If this method returns true, it passes them to `spawn`, and they run side by side.
+    /// [`NeverBlocks`] makes such an executor of a closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{Executor, Job, NeverBlocks};
+    ///
+    /// let closure = |job: Job| { std::thread::spawn(|| job.run()); };
+    /// assert!(!closure.never_blocks());
+    /// assert!(NeverBlocks(closure).never_blocks());
+    /// ```
+    fn never_blocks(&self) -> bool {
+        false
+    }
+}
+
+/// An executor whose [`spawn`](Executor::spawn) never waits for one of its own threads: a thread for
+/// each job, rayon, or a queue without a bound.
+///
+/// It lets the jobs that the end of another job calls for run side by side: see
+/// [`Executor::never_blocks`]. Around an executor that does wait, for example one with a bounded queue
+/// whose `send` blocks, a pool can wait for itself for ever.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::{Coalescer, Job, NeverBlocks};
+///
+/// let (queue, jobs) = std::sync::mpsc::channel::<Job>(); // without a bound
+/// std::thread::spawn(move || jobs.into_iter().for_each(Job::run));
+/// let squares = Coalescer::builder()
+///     .executor(NeverBlocks(move |job: Job| queue.send(job)))
+///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+/// assert_eq!(*squares.submit(&3).unwrap().wait().unwrap(), 9);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct NeverBlocks<X>(pub X);
+
+impl<X: Executor> Executor for NeverBlocks<X> {
+    fn spawn(&self, job: Job) -> Result<(), Rejected> {
+        self.0.spawn(job)
+    }
+
+    fn never_blocks(&self) -> bool {
+        true
+    }
 }
 
 impl<F, R> Executor for F
@@ -247,6 +304,10 @@ pub(crate) struct Chosen {
 impl Chosen {
     pub(crate) fn new<X: Executor + Send + Sync + 'static>(executor: X) -> Self {
         Self { executor: Arc::new(executor), ty: TypeId::of::<X>() }
+    }
+
+    pub(crate) fn never_blocks(&self) -> bool {
+        self.executor.never_blocks()
     }
 
     /// Passes a job to the executor. The caller holds no lock.

@@ -114,8 +114,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let deadline = want.patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
         let call = Call { key, hash, entry, max_age: want.max_age, mode: want.mode };
-        Caller { table: &core.table, share_rule: core.share_if.as_deref(), call, deadline }
-            .answer(work)
+        Caller { table: &core.table, sharing: &core.sharing, call, deadline }.answer(work)
     }
 
     #[inline]

@@ -179,6 +179,8 @@
 //! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | no | all of these |
 
+#[doc(hidden)]
+pub mod at_rest;
 mod build;
 mod builder;
 mod coalescer;
@@ -193,6 +195,7 @@ mod hasher;
 mod in_flight;
 mod inspect;
 mod key;
+mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
@@ -206,17 +209,19 @@ mod submit;
 mod sync;
 mod wait;
 
+pub use build::WithErrorRule;
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
 pub use coalescer_macros::coalesce;
 pub use dyn_error::DynError;
 pub use error::Error;
-pub use executor::{Executor, Job, Rejected, Spawned};
+pub use executor::{Executor, Job, NeverBlocks, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;
 pub use in_flight::InFlight;
 pub use key::{Parts, ToKey};
+pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
 pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
@@ -227,6 +232,8 @@ pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
 pub use submit::ticket::Ticket;
+#[doc(hidden)]
+pub use sync::locks_held;
 pub use wait::manual_clock::ManualClock;
 
 /// The README's examples, compiled and run with the tests of a build that has the attribute.

@@ -1,12 +1,14 @@
 //! [`ShareWith`]: the calls that may share a value.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-/// Decides which calls share a value.
-pub(crate) type ShareRule<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
+/// Decides which calls share a value, or an error.
+pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 
-/// The calls with which a leader shares its value; see [`share_with`](crate::Builder::share_with).
+/// The calls with which a leader shares its value or its error; see
+/// [`share_with`](crate::Builder::share_with) and
+/// [`share_error_with`](crate::Builder::share_error_with).
 ///
 /// # Examples
 ///
@@ -30,13 +32,51 @@ pub(crate) type ShareRule<V> = dyn Fn(&V) -> ShareWith + Send + Sync;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ShareWith {
-    /// The value is shared with the calls that wait for it, and with late calls until its window ends.
+    /// The result is shared with the calls that wait for it, and with late calls until its window ends.
     Everyone,
-    /// The value is shared with the calls that wait for it. It is not kept, so the next call executes.
+    /// The result is shared with the calls that wait for it. It is not kept, so the next call executes.
     Followers,
-    /// Only the leader gets the value. Every follower is released at once and runs its own function.
-    /// The value is not kept.
+    /// Only the leader gets the result, and it is not kept. After a value, every follower is released at
+    /// once and runs its own function. After an error, one follower leads next, and the others follow
+    /// it.
     Nobody,
+}
+
+/// The rules of a coalescer: with which calls a leader shares its result.
+pub(crate) struct ShareRules<V, E> {
+    pub(crate) value: Option<Arc<ShareRule<V>>>,
+    pub(crate) error: Option<Arc<ShareRule<E>>>,
+}
+
+impl<V, E> ShareRules<V, E> {
+    #[inline]
+    pub(crate) fn of_value(&self, value: &V) -> ShareWith {
+        self.value.as_ref().map_or(ShareWith::Everyone, |rule| rule(value))
+    }
+
+    #[inline]
+    pub(crate) fn of_error(&self, error: &E) -> ShareWith {
+        self.error.as_ref().map_or(ShareWith::Everyone, |rule| rule(error))
+    }
+}
+
+/// The rule of a builder over errors, of a type that the builder's own type names: an
+/// `Arc<ShareRule<E>>`.
+pub(crate) struct ErrorSharing(Box<dyn Any + Send + Sync>);
+
+impl ErrorSharing {
+    pub(crate) fn of<E: 'static, F>(rule: F) -> Self
+    where
+        F: Fn(&E) -> ShareWith + Send + Sync + 'static,
+    {
+        let rule: Arc<ShareRule<E>> = Arc::new(rule);
+        Self(Box::new(rule))
+    }
+
+    /// The rule over errors of this type.
+    pub(crate) fn rule<E: 'static>(&self) -> Option<Arc<ShareRule<E>>> {
+        self.0.downcast_ref::<Arc<ShareRule<E>>>().cloned()
+    }
 }
 
 /// The rule of a builder, and the type of its function. Two rules are compared by this type alone.

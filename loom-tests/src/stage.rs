@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role};
+use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, ShareWith};
 
 use crate::checker::thread::{self, JoinHandle};
 
@@ -71,12 +71,17 @@ impl Stage {
         with: impl FnOnce(Builder<ForGroup, u8, u64, Hash>) -> Builder<ForGroup, u8, u64, Hash>,
     ) -> Self {
         let clock = ManualClock::new();
-        Self {
-            group: with(settings(&clock)).build(),
-            clock,
-            begun: Arc::default(),
-            handed_out: Arc::default(),
-        }
+        Self::of(with(settings(&clock)).build(), clock)
+    }
+
+    /// Makes a group whose errors are shared as `rule` says.
+    pub fn with_errors(rule: impl Fn(&&'static str) -> ShareWith + Send + Sync + 'static) -> Self {
+        let clock = ManualClock::new();
+        Self::of(settings(&clock).share_error_with(rule).build(), clock)
+    }
+
+    fn of(group: Group<u8, u64, &'static str, Hash>, clock: ManualClock) -> Self {
+        Self { group, clock, begun: Arc::default(), handed_out: Arc::default() }
     }
 
     /// Starts a thread that runs `part`.

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use crate::key::ToKey;
 
+use crate::engine::alone::Alone;
 use crate::engine::call::{Admission, Call, Entry, Follower, Hit, Mode, NewKey, Refusal};
 use crate::engine::execution::Execution;
+use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::SlotRef;
 use crate::engine::slot::{Kept, Key, Place, Running, ShortHash, Slot, State};
+use crate::engine::successor::WaitsFor;
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::waiter::{GraphWait, Waiter};
 use crate::settings::OnDeadlock;
 use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;
@@ -134,6 +138,12 @@ impl<K, V, E> Table<K, V, E> {
                 let id = execution.slot.id;
                 let flight = self.flight_of(shard, id);
                 shard.insert_into_chain((last, &before), (id, &flight));
+                if let Some(next) =
+                    shard.successor_of(&flight).and_then(|id| shard.slot(id).flight())
+                {
+                    // It begins when this flight ends now, and no longer when the one before does (S42).
+                    next.gate().depend_on(flight.gate());
+                }
                 self.reschedule(shard, &flight, &mut Deferred::new());
             }
             return admission;
@@ -141,8 +151,8 @@ impl<K, V, E> Table<K, V, E> {
         match call.mode {
             Mode::Try => refuse(shard, Refusal::WouldBlock),
             Mode::Wait | Mode::Submit => {
-                let me = graph_thread(call.mode);
-                self.follow_successor(shard, (last, open.gate()), call, new, me)
+                let me = self.graph_thread(call.mode);
+                self.follow_successor(shard, (last, open.gate(), WaitsFor::Room), call, new, me)
             }
         }
     }
@@ -155,9 +165,9 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
-        let me = graph_thread(call.mode);
+        let me = self.graph_thread(call.mode);
         if me.is_some_and(|me| shard.running(id).is_led_by(me)) {
-            return self.refuse_to_wait(shard);
+            return self.refuse_to_wait(shard, call.hash);
         }
         let slot = SlotRef { id, hash: call.hash };
         let now = new.start.unwrap_or(call.entry);
@@ -182,7 +192,7 @@ impl<K, V, E> Table<K, V, E> {
             }
             _ => {
                 let gate = Arc::clone(self.flight_of(shard, id).gate());
-                self.follow_successor(shard, (id, &gate), call, new, me)
+                self.follow_successor(shard, (id, &gate, WaitsFor::Flight), call, new, me)
             }
         }
     }
@@ -197,9 +207,12 @@ impl<K, V, E> Table<K, V, E> {
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
+        if self.is_crowded(shard, &flight) {
+            return self.turn_away(shard, &flight, slot.id);
+        }
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
         let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
-        let Ok(wait) = entered else { return self.refuse_to_wait(shard) };
+        let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         let mut state = flight.gate().lock();
         state.waiting += 1;
         state.seats += usize::from(mode == Mode::Submit);
@@ -208,21 +221,61 @@ impl<K, V, E> Table<K, V, E> {
         admitted.admit_a_call(self.rules.max_requests);
         let start = admitted.start;
         shard.tally.count_call();
-        Admission::Follow(Follower { slot, flight, start, wait })
+        let follower = Follower { slot, flight, start };
+        Admission::Follow(Waiter::new(self, follower, GraphWait::entered(me, wait)))
+    }
+
+    /// True if as many calls wait for the flights of this key as may wait (S73).
+    fn is_crowded(&self, shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
+        let max = self.rules.max_followers;
+        max != usize::MAX && shard.followers_of_chain(flight) >= max
+    }
+
+    /// Refuses a call that would be one follower too many. It may have created a successor for itself,
+    /// for which no call waits then.
+    fn turn_away<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+        id: SlotId,
+    ) -> Admission<'t, K, V, E> {
+        if flight.gate().close_unwanted() {
+            self.remove_flight(shard, id, &mut Deferred::new());
+        }
+        refuse(shard, Refusal::Overloaded)
     }
 
     /// Decides a call whose wait would never end (S41, S42).
     pub(super) fn refuse_to_wait<'t>(
-        &self,
+        &'t self,
         shard: &mut Locked<'_, K, V, E>,
+        hash: ShortHash,
     ) -> Admission<'t, K, V, E> {
         match self.rules.on_deadlock {
-            OnDeadlock::Refuse => refuse(shard, Refusal::WouldDeadlock),
             OnDeadlock::Bypass => {
                 shard.tally.count_call();
                 shard.tally.running += 1;
-                Admission::Bypass
+                Admission::Bypass(Alone::new(self, hash))
             }
+            OnDeadlock::Refuse | OnDeadlock::Ignore => refuse(shard, Refusal::WouldDeadlock),
+        }
+    }
+
+    /// The thread whose wait would enter the graph. A submitting thread does not wait here; its ticket
+    /// does, on whatever thread.
+    fn graph_thread(&self, mode: Mode) -> Option<ThreadToken> {
+        match mode {
+            Mode::Submit => None,
+            Mode::Wait | Mode::Try => self.leading_thread(),
+        }
+    }
+
+    /// The calling thread, if its waits are searched for cycles: it leads, and the setting is not
+    /// [`Ignore`](OnDeadlock::Ignore).
+    pub(crate) fn leading_thread(&self) -> Option<ThreadToken> {
+        match self.rules.on_deadlock {
+            OnDeadlock::Ignore => None,
+            OnDeadlock::Refuse | OnDeadlock::Bypass => deadlock::leading_thread(),
         }
     }
 
@@ -260,7 +313,7 @@ impl<K, V, E> Table<K, V, E> {
         hash: ShortHash,
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
-        let leader = this_thread(|me| me.token());
+        let leader = this_thread(|me| me.descend());
         let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
         match place.result() {
             None => shard.link(id),
@@ -280,15 +333,6 @@ enum Meeting {
     StartBeside,
     /// The flight is too old, or has ended: another starts, if there is room for one.
     StartAfter,
-}
-
-/// The thread whose wait would enter the graph. A submitting thread does not wait here; its ticket
-/// does, on whatever thread.
-fn graph_thread(mode: Mode) -> Option<ThreadToken> {
-    match mode {
-        Mode::Submit => None,
-        Mode::Wait | Mode::Try => deadlock::leading_thread(),
-    }
 }
 
 fn refuse<'t, K, V, E>(
@@ -320,8 +364,8 @@ impl<V, E> Running<V, E> {
 
     fn is_led_by(&self, me: ThreadToken) -> bool {
         match &self.flight {
-            Some(flight) => flight.gate().lock().leaders.contains(&me),
-            None => self.leader == me,
+            Some(flight) => deadlock::stands_for(me, &flight.gate().lock().leaders),
+            None => deadlock::stands_for(me, &[self.leader]),
         }
     }
 }

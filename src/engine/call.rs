@@ -1,15 +1,14 @@
 //! The words of a call: the data that it brings to the table, and the answers of the table.
 
-use std::sync::Arc;
-
+use crate::engine::alone::Alone;
 use crate::engine::execution::Execution;
-use crate::engine::flight::Flight;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::{Key, ShortHash, SlotRef};
+use crate::engine::slot::{Key, ShortHash};
 use crate::engine::table::Locked;
+pub(crate) use crate::engine::waiter::Follower;
+use crate::engine::waiter::Waiter;
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
 
 /// One call, as the table sees it.
 pub(crate) struct Call<'q, Q: ?Sized> {
@@ -80,9 +79,9 @@ pub(crate) enum Admission<'t, K, V, E> {
     /// It begins one more execution of a flight, which may be slow.
     Claim(Execution<'t, K, V, E>),
     /// It waits for the outcome of a flight.
-    Follow(Follower<V, E>),
+    Follow(Waiter<'t, K, V, E>),
     /// It runs the function for itself alone.
-    Bypass,
+    Bypass(Alone<'t, K, V, E>),
     Refused(Refusal),
     /// It would start a flight: admit it again, with a key.
     Vacant,
@@ -92,15 +91,5 @@ pub(crate) enum Admission<'t, K, V, E> {
 pub(crate) enum Refusal {
     WouldBlock,
     WouldDeadlock,
-}
-
-/// A call that counts as waiting at its flight's gate.
-pub(crate) struct Follower<V, E> {
-    /// The slot of its flight, valid until the gate closes.
-    pub(crate) slot: SlotRef,
-    pub(crate) flight: Arc<Flight<V, E>>,
-    /// When its flight started.
-    pub(crate) start: Nanos,
-    /// Its wait in the graph, if its thread leads a flight.
-    pub(crate) wait: Option<deadlock::Wait>,
+    Overloaded,
 }

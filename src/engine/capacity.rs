@@ -100,6 +100,11 @@ impl Capacity {
         }
     }
 
+    /// How many places are taken or reserved.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Reserves space for one more result. Without a limit there always is some.
     #[inline]
     pub(crate) fn reserve(&self, kind: Kind) -> Option<Reservation<'_>> {

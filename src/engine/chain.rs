@@ -55,7 +55,7 @@ impl<K, V, E> Table<K, V, E> {
         deferred: &mut Deferred<K, V, E>,
     ) {
         let is_alone = flight.predecessor().is_none() && flight.successor().is_none();
-        if is_alone && self.rules.leader_timeout == FOREVER && !flight.gate().is_pending() {
+        if is_alone && self.rules.leader_timeout == FOREVER && !flight.gate().is_due_at_once() {
             return;
         }
         let has_room = !self.is_full(shard, flight);
@@ -91,7 +91,7 @@ impl<K, V, E> Table<K, V, E> {
             shard.take_place(predecessor, place);
             shard.running(predecessor).is_stale = true;
         }
-        deferred.push(shard.remove(id));
+        deferred.removed.push(shard.remove(id));
         if let Some(rest) = neighbour.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
             self.reschedule(shard, &rest, deferred);
         }
@@ -167,6 +167,13 @@ impl<K, V, E> Shard<K, V, E> {
             visit(flight);
             after = flight.successor();
         }
+    }
+
+    /// How many calls wait for the flights of a chain.
+    pub(super) fn followers_of_chain(&self, flight: &Arc<Flight<V, E>>) -> usize {
+        let mut followers = 0;
+        self.for_each_in_chain(flight, |flight| followers += flight.gate().lock().followers());
+        followers
     }
 
     /// The youngest flight of the chain up to this one that has not ended for its calls.

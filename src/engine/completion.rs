@@ -22,7 +22,7 @@ use crate::wait::clock::Nanos;
 
 pub(crate) struct Completion<V, E> {
     pub(crate) result: RunResult<V, E>,
-    /// With whom the result is shared. A result that is no value is for all who waited.
+    /// With whom the result is shared. A panic is for all who waited.
     pub(crate) share_with: ShareWith,
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
@@ -62,6 +62,12 @@ impl<V, E> Completion<V, E> {
         matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
     }
 
+    /// True if the error is the leader's own. It decides nothing for calls that wait: one of them leads
+    /// next (S72).
+    pub(crate) fn is_own_error(&self) -> bool {
+        matches!(self.result, RunResult::Failed(_)) && self.share_with == ShareWith::Nobody
+    }
+
     /// The result in one word, for logs and spans.
     pub(crate) fn word(&self) -> &'static str {
         match self.result {
@@ -77,8 +83,11 @@ impl<V, E> Completion<V, E> {
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.result {
             RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
-            RunResult::Failed(_) => Some(Kind::Error),
-            RunResult::Value(_) | RunResult::Panicked(_) | RunResult::Abandoned => None,
+            RunResult::Failed(_) if self.share_with == ShareWith::Everyone => Some(Kind::Error),
+            RunResult::Value(_)
+            | RunResult::Failed(_)
+            | RunResult::Panicked(_)
+            | RunResult::Abandoned => None,
         }
     }
 

@@ -15,6 +15,23 @@ impl<K, V, E> Table<K, V, E> {
         self.desert(shard, follower).begin();
     }
 
+    /// Lets a call leave that waited on its thread, and counts it as `departure` says. Returns false if
+    /// the flight has ended: then the call has been counted.
+    pub(crate) fn leave(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
+        let mut shard = self.shard(follower.slot.hash).lock();
+        let mut state = follower.flight.gate().lock();
+        if state.phase == Phase::Closed {
+            return false;
+        }
+        state.waiting -= 1;
+        drop(state);
+        shard.tally.count_departure(departure);
+        self.desert(shard, follower).begin();
+        // It may be the one that was notified of a start that is due.
+        follower.flight.gate().notify_all();
+        true
+    }
+
     /// Lets a ticket give its seat up, and counts it as `departure` says. Returns false if the flight
     /// has ended, or if the call has left the seat: then the call has been counted.
     pub(crate) fn give_up(
@@ -66,12 +83,12 @@ impl<K, V, E> Table<K, V, E> {
         let mut deferred = Deferred::new();
         if gate.close_deserted() {
             self.hand_over(&mut shard, follower.slot.id, &follower.flight, &mut deferred);
-        } else if gate.lock().phase == Phase::Pending {
+        } else if gate.is_due_at_once() {
             deferred.due.push(follower.flight.clone());
         }
         drop(shard);
         let seats = deferred.notify();
-        deferred.clear();
+        deferred.removed.clear();
         seats
     }
 }

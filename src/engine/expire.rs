@@ -14,7 +14,7 @@ use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::engine::slab::SlotId;
-use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::table::{Locked, Removed, Table};
 use crate::wait::clock::{FOREVER, Nanos};
 
 impl Rules {
@@ -47,7 +47,7 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         execution: &Execution<'_, K, V, E>,
         completion: &Completion<V, E>,
-        evicted: &mut Deferred<K, V, E>,
+        evicted: &mut Removed<K, V, E>,
     ) -> Option<Reservation<'_>> {
         let kind = completion.kind()?;
         if self.rules.window_of(kind) == 0 {
@@ -72,7 +72,7 @@ impl<K, V, E> Table<K, V, E> {
         kind: Kind,
         execution: &Execution<'_, K, V, E>,
         completion: &Completion<V, E>,
-        evicted: &mut Deferred<K, V, E>,
+        evicted: &mut Removed<K, V, E>,
     ) -> Option<Reservation<'_>> {
         loop {
             let mut shard = self.shard(execution.slot.hash).lock();
@@ -105,16 +105,16 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) {
         let slot = shard.remove(id);
         let kind = slot.kind().expect("it is a kept result");
         self.capacity.removed(self.shard_index(slot.hash), kind, shard.oldest_start(kind));
-        deferred.push(slot);
+        removed.push(slot);
     }
 
     /// Removes an expired result if there is one, and the oldest one if not (S47).
-    fn evict(&self, evicted: &mut Deferred<K, V, E>) -> bool {
+    fn evict(&self, evicted: &mut Removed<K, V, E>) -> bool {
         let now = self.clock.now();
         let Some((index, kind)) = self.capacity.next_to_evict(&self.rules, now) else {
             return false;
@@ -133,9 +133,9 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         shard: &mut Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) -> Option<usize> {
-        self.expire_some(shard, execution.start, deferred);
+        self.expire_some(shard, execution.start, removed);
         let own = self.shard_index(execution.slot.hash);
         shard.next_neighbour(own, self.number_of_shards())
     }
@@ -146,14 +146,14 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         shard: &mut Locked<'_, K, V, E>,
         now: Nanos,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) {
         for kind in [Kind::Value, Kind::Error, Kind::Value] {
             let Some((oldest, start)) = shard.oldest(kind) else { continue };
             if self.rules.is_within_window(kind, start, now) {
                 continue;
             }
-            self.remove_result(shard, oldest, deferred);
+            self.remove_result(shard, oldest, removed);
         }
     }
 
@@ -163,10 +163,10 @@ impl<K, V, E> Table<K, V, E> {
     pub(super) fn expire_in(&self, index: Option<usize>, now: Nanos) {
         let Some(index) = index else { return };
         let Some(mut shard) = self.shard_at(index).try_lock() else { return };
-        let mut deferred = Deferred::new();
-        self.expire_some(&mut shard, now, &mut deferred);
+        let mut removed = Removed::new();
+        self.expire_some(&mut shard, now, &mut removed);
         drop(shard);
-        deferred.clear();
+        removed.clear();
     }
 }
 

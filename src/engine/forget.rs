@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::engine::slot::{Kept, ShortHash, Slot};
-use crate::engine::table::{Deferred, Table};
+use crate::engine::table::{Removed, Table};
 use crate::key::ToKey;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::contain;
@@ -16,7 +16,7 @@ impl<K, V, E> Table<K, V, E> {
         Q: ?Sized + ToKey<K>,
     {
         let now = self.clock.now();
-        let mut deferred = Deferred::new();
+        let mut removed = Removed::new();
         let mut shard = self.shard(hash).lock();
         let Some(id) = shard.find(hash, key) else { return false };
         let flight = shard.slot(id).kept().map_or(Some(id), Kept::flight);
@@ -26,11 +26,11 @@ impl<K, V, E> Table<K, V, E> {
             shard.unlink(flight);
         }
         if flight != Some(id) {
-            self.remove_result(&mut shard, id, &mut deferred);
+            self.remove_result(&mut shard, id, &mut removed);
         }
         // Before the value is dropped: its destructor is the user's.
         drop(shard);
-        drop(deferred.take_one());
+        drop(removed.take_one());
         was_live
     }
 

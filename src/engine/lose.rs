@@ -9,6 +9,7 @@ use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
 use crate::engine::queued::Queued;
 use crate::engine::slab::SlotId;
+use crate::engine::slot::ShortHash;
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::gate_state::Phase;
@@ -37,6 +38,11 @@ impl<K, V, E> Table<K, V, E> {
         self.go_on(shard, id, &flight).begin();
     }
 
+    /// Counts a call for itself alone whose thread unwinds before it has run the function.
+    pub(super) fn lose_bypass(&self, hash: ShortHash) {
+        self.shard(hash).lock().tally.count_lost();
+    }
+
     fn go_on(
         &self,
         mut shard: Locked<'_, K, V, E>,
@@ -54,7 +60,7 @@ impl<K, V, E> Table<K, V, E> {
         }
         drop(shard);
         let seats = deferred.notify();
-        deferred.clear();
+        deferred.removed.clear();
         seats
     }
 

@@ -8,6 +8,7 @@
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
 //! | [`forget`], [`depart`] | calls that take a result, or themselves, away |
+//! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
 //! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
 //! | [`promise`], [`completion`], [`answer`] | a result, from its run to each call |
@@ -17,6 +18,7 @@
 //! listener but the observer.
 
 pub(crate) mod admit;
+pub(crate) mod alone;
 pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod capacity;
@@ -42,3 +44,4 @@ pub(crate) mod successor;
 pub(crate) mod table;
 pub(crate) mod takeover;
 pub(crate) mod tally;
+pub(crate) mod waiter;

@@ -2,31 +2,57 @@
 //!
 //! Without a listener each of these is a load or nothing (`observe`).
 
+use std::sync::Arc;
+
 use crate::engine::call::Follower;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
-use crate::observe::{EndedRun, Run, Wait, WaitEnd};
+use crate::engine::waiter::GraphWait;
+use crate::observe::{EndedRun, Origin, Run, Wait, WaitEnd};
 use crate::wait::clock::Nanos;
+use crate::wait::deadlock;
+use crate::wait::gate::Gate;
 
 #[cfg(feature = "tracing")]
 use {
-    crate::wait::{gate::Gate, gate_state::Phase},
-    std::sync::Arc,
+    crate::observe::{RunGates, WaitGates},
+    crate::wait::gate_state::Phase,
 };
 
-impl<K, V, E> Table<K, V, E> {
-    /// Observes a run of the function that is about to begin, on this thread; of a flight, or for one
-    /// call alone.
+/// A run of the function, as its span shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct RunOf<'a> {
+    /// The slot of its flight. `None` if it shares nothing.
+    pub(crate) slot: Option<SlotRef>,
+    /// The call that asked for it. `None` if it runs on the thread of that call.
+    pub(crate) origin: Option<&'a Origin>,
+    /// The gate of its job.
+    pub(crate) job: Option<&'a Arc<Gate>>,
+}
+
+impl RunOf<'_> {
+    /// The run of a call on its own thread.
     #[inline]
-    pub(crate) fn begin_run(&self, slot: Option<SlotRef>) -> Run {
-        let _ = slot;
+    pub(crate) fn call(slot: Option<SlotRef>) -> Self {
+        Self { slot, origin: None, job: None }
+    }
+}
+
+impl<K, V, E> Table<K, V, E> {
+    /// Observes a run of the function that is about to begin, on this thread.
+    #[inline]
+    pub(crate) fn begin_run(&self, run: RunOf<'_>) -> Run {
+        let _ = (run.slot, run.job);
         self.observer.begin_run(
             &self.clock,
+            run.origin,
             #[cfg(feature = "tracing")]
-            || {
-                let SlotRef { id, hash } = slot?;
-                let mut shard = self.shard(hash).lock();
-                Some(Arc::clone(self.flight_of(&mut shard, id).gate()))
+            || RunGates {
+                flight: run.slot.map(|SlotRef { id, hash }| {
+                    let mut shard = self.shard(hash).lock();
+                    Arc::clone(self.flight_of(&mut shard, id).gate())
+                }),
+                job: run.job.map(Arc::clone),
             },
         )
     }
@@ -45,12 +71,49 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Observes a wait for an execution of others, on this thread.
     #[inline]
-    pub(crate) fn begin_wait(&self, follower: &Follower<V, E>) -> Wait {
+    ///
+    /// A subscriber may call any coalescer, so the wait leaves the graph before.
+    pub(crate) fn begin_wait(&self, follower: &Follower<V, E>, graph: &mut GraphWait) -> Wait {
         let _ = follower;
+        if self.observer.hears_waits() {
+            graph.leave();
+        }
         self.observer.begin_wait(
             #[cfg(feature = "tracing")]
-            || (Arc::clone(follower.flight.gate()), self.gate_that_runs(follower)),
+            || {
+                let own = Arc::clone(follower.flight.gate());
+                let flight = Some(Arc::clone(&own));
+                WaitGates { flight, own, running: self.gate_that_runs(follower) }
+            },
         )
+    }
+
+    /// Observes a ticket's wait for its own job, on this thread. `flight` is the job's flight, if it has
+    /// one. The wait leaves the graph before, as in [`begin_wait`](Self::begin_wait).
+    #[inline]
+    pub(crate) fn begin_job_wait(
+        &self,
+        job: &Arc<Gate>,
+        flight: Option<&Arc<Gate>>,
+        graph: &mut Option<deadlock::Wait>,
+    ) -> Wait {
+        let _ = (job, flight);
+        if self.observer.hears_waits() {
+            drop(graph.take());
+        }
+        self.observer.begin_wait(
+            #[cfg(feature = "tracing")]
+            || {
+                let [own, running] = [(); 2].map(|()| Arc::clone(job));
+                WaitGates { flight: flight.map(Arc::clone), own, running }
+            },
+        )
+    }
+
+    /// Records that a ticket's wait for its own job is over.
+    #[inline]
+    pub(crate) fn record_job_wait(&self, wait: Wait, end: WaitEnd, waited: impl Fn() -> Nanos) {
+        self.observer.record_job_wait(wait, end, waited);
     }
 
     /// Records that a wait is over.

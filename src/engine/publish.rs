@@ -9,18 +9,29 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::engine::capacity::Reservation;
-use crate::engine::completion::{Completion, RunResult};
+use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
 use crate::engine::flight::Flight;
 use crate::engine::rules::Kind;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot, State};
 use crate::engine::successor::take_successor;
-use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::table::{Deferred, Locked, Removed, Table};
 use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_contained;
 use crate::wait::seats::Seats;
+
+/// An execution that has decided its flight.
+struct Ended<'c, V, E> {
+    /// The slot of the flight.
+    id: SlotId,
+    completion: &'c Completion<V, E>,
+    /// The calls that it answers.
+    callers: usize,
+    /// True if another execution of the flight still runs.
+    others: bool,
+}
 
 impl<K, V, E> Table<K, V, E> {
     #[inline]
@@ -52,8 +63,8 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
     ) -> usize {
         // Cleared last: a destructor that is slow, or panics, must not keep the followers waiting.
-        let mut deferred = Deferred::new();
-        let kept = self.reserve(execution, completion, &mut deferred);
+        let mut removed = Removed::new();
+        let kept = self.reserve(execution, completion, &mut removed);
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_execution(completion);
         if let Some(flight) = &shard.running(execution.slot.id).flight {
@@ -63,16 +74,17 @@ impl<K, V, E> Table<K, V, E> {
                 execution,
                 &flight,
                 completion,
-                Some((kept, deferred)),
+                Some((kept, Deferred::with(removed))),
             );
         }
         let id = execution.slot.id;
-        if !self.retain(&mut shard, id, completion, kept, 1, &mut deferred) {
-            deferred.push(shard.remove(id));
+        let ended = Ended { id, completion, callers: 1, others: false };
+        if !self.retain(&mut shard, &ended, kept, &mut removed) {
+            removed.push(shard.remove(id));
         }
-        let neighbour = self.expire_in_turn(&mut shard, execution, &mut deferred);
+        let neighbour = self.expire_in_turn(&mut shard, execution, &mut removed);
         drop(shard);
-        deferred.clear();
+        removed.clear();
         self.expire_in(neighbour, execution.start);
         1
     }
@@ -88,7 +100,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Seats {
         let mut deferred = Deferred::new();
         let kept = match self.rules.keeps_any() {
-            true => self.reserve(execution, completion, &mut deferred),
+            true => self.reserve(execution, completion, &mut deferred.removed),
             false => None,
         };
         let mut shard = self.shard(execution.slot.hash).lock();
@@ -134,14 +146,14 @@ impl<K, V, E> Table<K, V, E> {
         let (followers, callbacks) =
             self.end_locked(&mut shard, execution, flight, completion, kept, &mut deferred);
         let neighbour = match self.rules.keeps_any() {
-            true => self.expire_in_turn(&mut shard, execution, &mut deferred),
+            true => self.expire_in_turn(&mut shard, execution, &mut deferred.removed),
             false => None,
         };
         drop(shard);
         let seats = deferred.notify();
         published(followers);
         callbacks.run();
-        deferred.clear();
+        deferred.removed.clear();
         self.expire_in(neighbour, execution.start);
         seats
     }
@@ -161,7 +173,12 @@ impl<K, V, E> Table<K, V, E> {
         let stuck = if is_success { None } else { self.stuck_since() };
         let mut state = flight.gate().lock();
         state.end_execution(execution.leader, execution.start);
-        let (decides, others) = (state.decides(is_success, stuck), state.has_executions());
+        let is_own = completion.is_own_error() && state.waiting > 0;
+        let decides = !is_own && state.decides(is_success, stuck);
+        let others = state.has_executions();
+        if is_own && !decides {
+            state.pass_on(stuck);
+        }
         let followers = if decides { state.waiting } else { 0 };
         if decides && (followers > 0 || others) {
             // Before the gate closes: a call that finds it closed reads the completion (S46), and so
@@ -175,8 +192,9 @@ impl<K, V, E> Table<K, V, E> {
         if decides {
             deferred.closed = Some((Arc::clone(flight), sleeping));
             shard.tally.count_followers(followers, completion);
-            self.settle(shard, id, flight, completion, kept, (followers + 1, others), deferred);
-        } else if others {
+            let ended = Ended { id, completion, callers: followers + 1, others };
+            self.settle(shard, flight, &ended, kept, deferred);
+        } else if others || is_own {
             self.reschedule(shard, flight, deferred);
         } else {
             self.remove_flight(shard, id, deferred);
@@ -192,26 +210,25 @@ impl<K, V, E> Table<K, V, E> {
     /// Settles what calls find by the key of a flight that has ended: the kept result, with the
     /// flight's successor beside it; or the successor; or the flight itself, which admits no call, as
     /// long as another execution of it runs.
-    fn settle<'t>(
-        &'t self,
+    fn settle(
+        &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
         flight: &Arc<Flight<V, E>>,
-        completion: &Completion<V, E>,
-        kept: Option<Reservation<'t>>,
-        (callers, others): (usize, bool),
+        ended: &Ended<'_, V, E>,
+        kept: Option<Reservation<'_>>,
         deferred: &mut Deferred<K, V, E>,
     ) {
+        let Ended { id, others, .. } = *ended;
         let successor = take_successor(shard, flight, deferred);
         let Some(beside) = successor.or(others.then_some(id)) else {
-            if self.retain(shard, id, completion, kept, callers, deferred) {
+            if self.retain(shard, ended, kept, &mut deferred.removed) {
                 self.leave_chain(shard, id, flight, deferred);
             } else {
                 self.remove_flight(shard, id, deferred);
             }
             return;
         };
-        self.retain_with(shard, id, beside, completion, kept, callers, deferred);
+        self.retain_with(shard, ended, beside, kept, &mut deferred.removed);
         if others {
             shard.running(id).is_stale = true;
             self.reschedule(shard, flight, deferred);
@@ -229,17 +246,15 @@ impl<K, V, E> Table<K, V, E> {
     fn retain(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
-        completion: &Completion<V, E>,
+        ended: &Ended<'_, V, E>,
         kept: Option<Reservation<'_>>,
-        callers: usize,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) -> bool {
-        if !self.replace_result(shard, id, completion, deferred) {
+        if !self.replace_result(shard, ended, removed) {
             return false;
         }
         let Some(kept) = kept else { return false };
-        self.keep(shard, id, kept, completion, callers);
+        self.keep(shard, ended.id, kept, ended);
         true
     }
 
@@ -248,14 +263,13 @@ impl<K, V, E> Table<K, V, E> {
     fn retain_with(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
+        ended: &Ended<'_, V, E>,
         beside: SlotId,
-        completion: &Completion<V, E>,
         kept: Option<Reservation<'_>>,
-        callers: usize,
-        deferred: &mut Deferred<K, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) {
-        let replaces = self.replace_result(shard, id, completion, deferred);
+        let id = ended.id;
+        let replaces = self.replace_result(shard, ended, removed);
         let place = shard.running(id).place;
         if place.is_detached() {
             return;
@@ -264,7 +278,7 @@ impl<K, V, E> Table<K, V, E> {
         let Some(kept) = kept.filter(|_| replaces) else { return shard.take_place(beside, place) };
         let result = shard.split(id);
         shard.link(result);
-        self.keep(shard, result, kept, completion, callers);
+        self.keep(shard, result, kept, ended);
         shard.link_beside(beside, result);
     }
 
@@ -274,21 +288,20 @@ impl<K, V, E> Table<K, V, E> {
     fn replace_result(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        id: SlotId,
-        completion: &Completion<V, E>,
-        deferred: &mut Deferred<K, V, E>,
+        ended: &Ended<'_, V, E>,
+        removed: &mut Removed<K, V, E>,
     ) -> bool {
-        let running = shard.running(id);
+        let running = shard.running(ended.id);
         if running.is_stale {
             // A younger flight has ended.
             return false;
         }
         let place = running.place;
         let Some(old) = place.result() else { return place.is_linked() };
-        if !self.replaces(completion, shard.slot(old)) {
+        if !self.replaces(ended.completion, shard.slot(old)) {
             return false;
         }
-        self.remove_result(shard, old, deferred);
+        self.remove_result(shard, old, removed);
         true
     }
 
@@ -299,25 +312,21 @@ impl<K, V, E> Table<K, V, E> {
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
         kept: Reservation<'_>,
-        completion: &Completion<V, E>,
-        callers: usize,
+        ended: &Ended<'_, V, E>,
     ) {
         let kind = kept.use_up();
-        shard.keep(id, completion.start, State::of(completion, callers));
+        let completion = ended.completion;
+        shard.keep(id, completion.start, State::of(completion, ended.callers));
         let index = self.shard_index(shard.slot(id).hash);
         self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }
 
-    /// True if a kept result goes when the flight beside it ends like this. A value that is shared
-    /// replaces anything, even if no window keeps it; an error replaces an error, and what is out of its
-    /// window.
+    /// True if a kept result goes when the flight beside it ends like this. A value that is for everyone
+    /// replaces anything; an error that is, replaces an error, and what is out of its window.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        if completion.is_unshared() {
-            return false;
-        }
-        match (&completion.result, old.kind()) {
-            (RunResult::Value(_), _) | (RunResult::Failed(_), Some(Kind::Error)) => true,
-            (RunResult::Failed(_), Some(Kind::Value)) => {
+        match (completion.kind(), old.kind()) {
+            (Some(Kind::Value), _) | (Some(Kind::Error), Some(Kind::Error)) => true,
+            (Some(Kind::Error), Some(Kind::Value)) => {
                 !self.rules.is_within_window(Kind::Value, old.start, self.clock.now())
             }
             _ => false,

@@ -24,9 +24,6 @@ use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate_state::Phase;
 use crate::wait::seats::Seats;
 
-/// No thread has this token.
-const NO_THREAD: ThreadToken = 0;
-
 /// An [`Execution`] without the table. Its owner must end it.
 #[must_use = "its flight does not end without it"]
 pub(crate) struct Queued<V, E> {
@@ -40,15 +37,16 @@ pub(crate) struct Queued<V, E> {
 pub(crate) enum Begun<V, E> {
     /// It runs the function.
     Runs,
-    /// Its flight has ended without it. The call gets that outcome.
+    /// Its flight has ended without it, and `max_leaders` executions run. The call gets that outcome.
     Ended,
-    /// `max_leaders` executions run already. The call follows its flight.
+    /// `max_leaders` executions run. The call follows its flight.
     Follows(Follower<V, E>),
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
     /// Takes the execution off this thread, which does not lead it any more.
     pub(crate) fn queue(self) -> Queued<V, E> {
+        self.leave_thread();
         let mut shard = self.table.shard(self.slot.hash).lock();
         let flight = self.table.flight_of(&mut shard, self.slot.id);
         flight.gate().queue_execution(self.leader);
@@ -58,12 +56,12 @@ impl<K, V, E> Execution<'_, K, V, E> {
         deferred.notify().begin();
         // It goes on as the value that is built here.
         let Self { slot, start, .. } = *ManuallyDrop::new(self);
-        Queued { slot, start, leader: NO_THREAD, flight }
+        Queued { slot, start, leader: ThreadToken::NONE, flight }
     }
 }
 
 impl<V, E> Queued<V, E> {
-    /// The execution that a candidate has claimed on this thread.
+    /// The execution that a candidate has claimed on this thread, which its job marks as the leader.
     pub(crate) fn claimed<K>(execution: Execution<'_, K, V, E>, flight: Arc<Flight<V, E>>) -> Self {
         let Execution { slot, start, leader, .. } = *ManuallyDrop::new(execution);
         Self { slot, start, leader, flight }
@@ -78,13 +76,14 @@ impl<V, E> Queued<V, E> {
     ) -> Begun<V, E> {
         let mut shard = table.shard(self.slot.hash).lock();
         let gate = self.flight.gate();
-        if gate.lock().phase == Phase::Closed {
+        let is_full = table.is_full(&shard, &self.flight);
+        if is_full && gate.lock().phase == Phase::Closed {
             return Begun::Ended;
         }
-        if table.is_full(&shard, &self.flight) && self.follow(table, &mut shard, promise) {
+        if is_full && self.follow(table, &mut shard, promise) {
             let start = shard.slot(self.slot.id).start;
             let (slot, flight) = (self.slot, Arc::clone(&self.flight));
-            return Begun::Follows(Follower { slot, flight, start, wait: None });
+            return Begun::Follows(Follower { slot, flight, start });
         }
         self.leader = leader;
         gate.begin_queued(leader);
@@ -98,7 +97,7 @@ impl<V, E> Queued<V, E> {
     /// Begins a job that no thread runs, to end it with the panic of its executor.
     pub(crate) fn begin_unrun<K>(&mut self, table: &Table<K, V, E>) {
         let shard = table.shard(self.slot.hash).lock();
-        self.flight.gate().begin_queued(NO_THREAD);
+        self.flight.gate().begin_queued(ThreadToken::NONE);
         drop(shard);
     }
 
@@ -150,7 +149,7 @@ impl<V, E> Queued<V, E> {
         }
         drop(shard);
         deferred.notify().begin();
-        deferred.clear();
+        deferred.removed.clear();
         callers
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     /// [`FOREVER`] if no call takes over.
     pub(crate) leader_timeout: Nanos,
     pub(crate) max_leaders: usize,
+    /// [`usize::MAX`] if there is no limit.
+    pub(crate) max_followers: usize,
     /// [`FOREVER`] if there is no hook for slow flights.
     pub(crate) slow_after: Nanos,
     pub(crate) max_wait: Nanos,
@@ -41,6 +43,7 @@ impl Rules {
             max_join_age: bound(settings.max_join_age),
             leader_timeout: bound(settings.leader_timeout),
             max_leaders: settings.max_leaders,
+            max_followers: settings.max_followers.unwrap_or(usize::MAX),
             slow_after: bound(slow_after),
             max_wait: bound(settings.max_wait),
             max_retained: settings.max_retained,

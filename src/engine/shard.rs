@@ -155,6 +155,16 @@ impl<K, V, E> Shard<K, V, E> {
         }
     }
 
+    /// Lets calls find a flight where they found the result that it stands beside.
+    #[inline]
+    fn replace_in_map(&mut self, result: SlotId, flight: SlotId) {
+        let hash = spread(self.slots.get(result).hash);
+        if let Ok(mut entry) = self.map.find_entry(hash, |other| *other == result) {
+            *entry.get_mut() = flight;
+        }
+        self.running(flight).place = Place::LINKED;
+    }
+
     /// Lets a linked slot, whose flight has ended, keep its result for a window.
     pub(crate) fn keep(&mut self, id: SlotId, start: Nanos, result: State<V, E>) {
         let slot = self.slots.get_mut(id);
@@ -180,9 +190,9 @@ impl<K, V, E> Shard<K, V, E> {
             Some(Kind::Value) => self.slots.dequeue(&mut self.values, id),
             Some(Kind::Error) | None => self.slots.dequeue(&mut self.errors, id),
         }
-        self.remove_from_map(id);
-        if let Some(flight) = kept.flight() {
-            self.link(flight);
+        match kept.flight() {
+            None => self.remove_from_map(id),
+            Some(flight) => self.replace_in_map(id, flight),
         }
         self.slots.remove(id)
     }

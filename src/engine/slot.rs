@@ -166,13 +166,14 @@ impl<K, V, E> Slot<K, V, E> {
         hash: ShortHash,
         start: Nanos,
     ) -> Self {
-        Self::new(key, hash, start, 0, Some(flight))
+        Self::new(key, hash, start, ThreadToken::NONE, Some(flight))
     }
 
     /// A second slot for the same key, which holds nothing yet.
     pub(crate) fn twin(&mut self) -> Self {
         let key = Key::Shared(self.key.share());
-        Self { admitted: self.admitted, ..Self::new(key, self.hash, self.start, 0, None) }
+        let twin = Self::new(key, self.hash, self.start, ThreadToken::NONE, None);
+        Self { admitted: self.admitted, ..twin }
     }
 
     #[inline]

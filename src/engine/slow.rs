@@ -20,6 +20,7 @@ use crate::engine::slot::SlotRef;
 use crate::engine::table::{Locked, Table};
 use crate::observe::SlowReport;
 use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::contain::contain;
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate_state::Phase;
 
@@ -36,10 +37,12 @@ impl<K, V, E> Table<K, V, E> {
         start.saturating_add(self.rules.slow_after)
     }
 
-    /// Calls the hook, if there is a report. Called while no lock is held.
+    /// Calls the hook, if there is a report. Called while no lock is held. A panic of the hook ends
+    /// here, and so does one of the key's destructor: the report may be the last to have the key.
     pub(crate) fn report_slow(&self, report: Option<SlowReport<K>>) {
         if let Some(report) = report {
             self.observer.report_slow(&report);
+            contain(|| drop(report));
         }
     }
 

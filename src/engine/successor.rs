@@ -20,15 +20,16 @@ use crate::engine::slot::SlotRef;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate::Gate;
-use crate::wait::gate_state::{AT_ONCE, Phase};
+use crate::wait::gate_state::AT_ONCE;
 
 impl<K, V, E> Table<K, V, E> {
     /// Lets a call on a running flight wait for its successor, with every other call that accepts
-    /// nothing older. The successor begins when the flight at the gate `depends_on` ends, or earlier.
+    /// nothing older. The successor begins when the flight at the gate `depends_on` ends, or earlier:
+    /// when that is stuck; or, if the call waits for room alone, when another execution ends.
     pub(crate) fn follow_successor<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
-        (running, depends_on): (SlotId, &Gate),
+        (running, depends_on, waits_for): (SlotId, &Gate, WaitsFor),
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
         me: Option<ThreadToken>,
@@ -36,6 +37,9 @@ impl<K, V, E> Table<K, V, E> {
         let predecessor = self.flight_of(shard, running);
         let hash = call.hash;
         if let Some(id) = shard.successor_of(&predecessor) {
+            if let (WaitsFor::Room, Some(flight)) = (waits_for, shard.slot(id).flight()) {
+                flight.gate().need_only_room();
+            }
             return match shard.slot(id).accepts_a_call(self.rules.max_requests) {
                 true => self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on)),
                 false => self.start_flight(shard, Some(running), call, new),
@@ -43,10 +47,9 @@ impl<K, V, E> Table<K, V, E> {
         }
         let Some(key) = new.key.take() else { return Admission::Vacant };
         let state = predecessor.gate().lock();
-        let due_at = match state.phase {
-            // It has ended, and what still runs of it leaves no room for another.
-            Phase::Closed => AT_ONCE,
-            Phase::Pending | Phase::Running => self.due_after(state.youngest),
+        let due_at = match waits_for {
+            WaitsFor::Room => AT_ONCE,
+            WaitsFor::Flight => self.due_after(state.youngest),
         };
         let flight = Flight::new(Gate::new_pending(due_at, state.slow_at));
         drop(state);
@@ -57,6 +60,15 @@ impl<K, V, E> Table<K, V, E> {
         self.reschedule(shard, &flight, &mut deferred);
         self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on))
     }
+}
+
+/// What a successor waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitsFor {
+    /// The end of the flight before it, or the time when that is stuck.
+    Flight,
+    /// Room in the chain: the flight before it is too old, or has ended for its calls.
+    Room,
 }
 
 /// Makes the successor of an ended flight due, and returns its slot. Removes it if no call waits for
@@ -73,7 +85,7 @@ pub(super) fn take_successor<K, V, E>(
     }
     let flight = Arc::clone(flight);
     shard.leave_chain(&flight);
-    deferred.push(shard.remove(id));
+    deferred.removed.push(shard.remove(id));
     None
 }
 

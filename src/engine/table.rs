@@ -33,9 +33,9 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, Slot};
 use crate::observe::Observer;
 use crate::stats::Stats;
-use crate::sync::{Mutex, MutexGuard, Padded};
+use crate::sync::{Mutex, MutexGuard, Padded, assert_unlocked};
 use crate::wait::clock::{Clock, Nanos};
-use crate::wait::contain::drop_contained;
+use crate::wait::contain::contain;
 use crate::wait::gate::Gate;
 use crate::wait::seats::Seats;
 
@@ -80,10 +80,12 @@ impl<K, V, E> Table<K, V, E> {
 
     #[inline]
     pub(crate) fn shard_at(&self, index: usize) -> &Mutex<Shard<K, V, E>> {
+        assert_unlocked();
         &self.shards[index].0
     }
 
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Mutex<Shard<K, V, E>>> {
+        assert_unlocked();
         self.shards.iter().map(|shard| &shard.0)
     }
 
@@ -122,9 +124,7 @@ impl<K, V, E> Table<K, V, E> {
 
 /// The work that a step leaves for after its locks: slots to drop, and flights to notify.
 pub(crate) struct Deferred<K, V, E> {
-    slots: [Option<Slot<K, V, E>>; 4],
-    /// Slots beyond the four that one step removes at most.
-    more_slots: Vec<Slot<K, V, E>>,
+    pub(super) removed: Removed<K, V, E>,
     /// A flight that has closed, and how many threads are to be notified.
     pub(super) closed: Option<(Arc<Flight<V, E>>, usize)>,
     /// Flights without an execution that a call must be told to begin.
@@ -133,14 +133,11 @@ pub(crate) struct Deferred<K, V, E> {
 
 impl<K, V, E> Deferred<K, V, E> {
     pub(crate) const fn new() -> Self {
-        Self { slots: [const { None }; 4], more_slots: Vec::new(), closed: None, due: Vec::new() }
+        Self::with(Removed::new())
     }
 
-    pub(crate) fn push(&mut self, slot: Slot<K, V, E>) {
-        match self.slots.iter_mut().find(|space| space.is_none()) {
-            Some(space) => *space = Some(slot),
-            None => self.more_slots.push(slot),
-        }
+    pub(super) const fn with(removed: Removed<K, V, E>) -> Self {
+        Self { removed, closed: None, due: Vec::new() }
     }
 
     /// Notifies the calls that wait for what has happened, and returns the seats that are to begin
@@ -155,23 +152,60 @@ impl<K, V, E> Deferred<K, V, E> {
         }
         seats
     }
+}
 
-    /// The one slot that a step has removed.
+/// Slots that a step has removed. They are dropped after its locks are released and its outcome is
+/// published: their destructors are a stranger's, and a panic there ends there.
+pub(crate) struct Removed<K, V, E> {
+    slots: [Option<Slot<K, V, E>>; 4],
+    count: usize,
+    /// Slots beyond the four that one step removes at most.
+    more_slots: Vec<Slot<K, V, E>>,
+}
+
+impl<K, V, E> Removed<K, V, E> {
+    #[inline]
+    pub(super) const fn new() -> Self {
+        Self { slots: [const { None }; 4], count: 0, more_slots: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, slot: Slot<K, V, E>) {
+        match self.slots.get_mut(self.count) {
+            Some(space) => {
+                *space = Some(slot);
+                self.count += 1;
+            }
+            None => self.more_slots.push(slot),
+        }
+    }
+
+    /// The one slot that a step has removed, if it has.
     pub(super) fn take_one(&mut self) -> Option<Slot<K, V, E>> {
+        self.count = 0;
         self.slots[0].take()
     }
 
-    /// Drops the slots that were removed. Their destructors are a stranger's: a panic ends here.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        for slot in self.slots.iter_mut().filter_map(Option::take) {
-            drop_contained(slot);
+        if self.count > 0 {
+            self.drop_slots();
         }
-        mem::take(&mut self.more_slots).into_iter().for_each(drop_contained);
+    }
+
+    fn drop_slots(&mut self) {
+        let count = mem::take(&mut self.count);
+        for space in &mut self.slots[..count] {
+            contain(|| drop(space.take()));
+        }
+        for slot in mem::take(&mut self.more_slots) {
+            contain(|| drop(slot));
+        }
     }
 }
 
 /// What was not cleared leaves without a panic, too.
-impl<K, V, E> Drop for Deferred<K, V, E> {
+impl<K, V, E> Drop for Removed<K, V, E> {
     #[inline]
     fn drop(&mut self) {
         self.clear();

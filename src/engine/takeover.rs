@@ -15,6 +15,7 @@ use crate::engine::slot::SlotRef;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::sync::this_thread;
 use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::deadlock::ThreadToken;
 use crate::wait::seats::{Candidacy, SeatNumbers, SeatStatus, Seats};
 
 impl<K, V, E> Table<K, V, E> {
@@ -31,7 +32,7 @@ impl<K, V, E> Table<K, V, E> {
             return None;
         }
         let flight = self.flight_of(shard, slot.id);
-        let execution = self.claim(shard, &flight, slot, || self.clock.refine(entry))?;
+        let execution = self.claim_here(shard, &flight, slot, || self.clock.refine(entry))?;
         shard.slot_mut(slot.id).admit_a_call(self.rules.max_requests);
         shard.tally.count_call();
         Some(execution)
@@ -46,8 +47,7 @@ impl<K, V, E> Table<K, V, E> {
         let now = self.clock.now();
         let mut shard = self.shard(follower.slot.hash).lock();
         let flight = &follower.flight;
-        let execution = self.claim(&mut shard, flight, follower.slot, || now)?;
-        flight.gate().end_wait(execution.leader);
+        let execution = self.claim_here(&mut shard, flight, follower.slot, || now)?;
         flight.gate().lock().waiting -= 1;
         Some(execution)
     }
@@ -59,11 +59,13 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Begins one more execution for the candidate of this seat, on the thread of its job. The call no
     /// longer waits in its seat then. `None` if none is due any more, or if the call does not need it.
+    /// The job marks its thread as `leader`, and not the execution.
     pub(crate) fn claim_as_candidate<'t>(
         &'t self,
         follower: &Follower<V, E>,
         status: &SeatStatus,
         numbers: SeatNumbers,
+        leader: ThreadToken,
     ) -> Option<Execution<'t, K, V, E>> {
         let now = self.clock.now();
         let mut shard = self.shard(follower.slot.hash).lock();
@@ -80,10 +82,24 @@ impl<K, V, E> Table<K, V, E> {
             }
             Candidacy::Over => return None,
         }
-        let execution = self.claim(&mut shard, flight, follower.slot, || now)?;
+        let execution = self.claim(&mut shard, flight, follower.slot, leader, || now)?;
         let left = flight.gate().leave_seat(status, numbers);
         drop(shard);
         left.wait_for_job();
+        Some(execution)
+    }
+
+    /// Claims an execution for the calling thread, and marks it as the leader.
+    fn claim_here<'t>(
+        &'t self,
+        shard: &mut Locked<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+        slot: SlotRef,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<Execution<'t, K, V, E>> {
+        let leader = this_thread(|me| me.next_token());
+        let execution = self.claim(shard, flight, slot, leader, now)?;
+        this_thread(|me| me.descend());
         Some(execution)
     }
 
@@ -92,9 +108,9 @@ impl<K, V, E> Table<K, V, E> {
         shard: &mut Locked<'_, K, V, E>,
         flight: &Arc<Flight<V, E>>,
         slot: SlotRef,
+        leader: ThreadToken,
         now: impl FnOnce() -> Nanos,
     ) -> Option<Execution<'t, K, V, E>> {
-        let leader = this_thread(|me| me.token());
         let (before, now) = flight.gate().claim(leader, now)?;
         shard.tally.running += 1;
         if before > 0 {

@@ -63,8 +63,9 @@ use ::metrics::{
 };
 
 use crate::stats::Stats;
-use crate::sync::{Mutex, OnceCell};
+use crate::sync::{Mutex, OnceCell, below};
 use crate::wait::clock::{Clock, Nanos};
+use crate::wait::contain::contain;
 
 /// The label of coalescers without a name.
 const UNNAMED: &str = "unnamed";
@@ -78,7 +79,8 @@ static METADATA: Metadata<'static> = Metadata::new("coalescer", Level::INFO, Som
 ///
 /// Call it once, after the recorder is installed. Coalescers built earlier are included. The first
 /// `publish_metrics` calls it too, if you have not. A further call describes the metrics again. The
-/// recorder runs on this thread, and the library holds no lock.
+/// recorder runs on this thread, and the library holds no lock. A panic of the recorder ends here, as it
+/// does wherever the library calls the recorder.
 ///
 /// # Examples
 ///
@@ -89,6 +91,12 @@ static METADATA: Metadata<'static> = Metadata::new("coalescer", Level::INFO, Som
 /// # assert_eq!(group.stats().executed_requests, 1);
 /// ```
 pub fn enable() {
+    contain(describe);
+    // The second call finds it set.
+    let _ = ENABLED.set(());
+}
+
+fn describe() {
     describe_counter!("coalescer_calls_total", Unit::Count, "Calls, by what they were");
     describe_counter!("coalescer_executions_total", Unit::Count, "Runs of the function, by result");
     describe_counter!(
@@ -103,8 +111,6 @@ pub fn enable() {
         Unit::Seconds,
         "How long a call waited for another's execution"
     );
-    // The second call finds it set.
-    let _ = ENABLED.set(());
 }
 
 /// The metrics of one coalescer.
@@ -136,7 +142,7 @@ impl Meters {
         }
         // The recorder is user code, and runs after the lock is released. Sums need no order.
         let mut published = self.published.lock();
-        let (before, now) = (*published, stats());
+        let (before, now) = (*published, below(stats));
         *published = now;
         drop(published);
         self.count_calls(&before, &now);
@@ -162,7 +168,9 @@ impl Meters {
         ];
         for (role, new) in roles {
             let name = self.name.clone();
-            counter!("coalescer_calls_total", "name" => name, "role" => role).increment(new);
+            contain(|| {
+                counter!("coalescer_calls_total", "name" => name, "role" => role).increment(new);
+            });
         }
     }
 
@@ -175,18 +183,24 @@ impl Meters {
         ];
         for (result, new) in results {
             let name = self.name.clone();
-            counter!("coalescer_executions_total", "name" => name, "result" => result)
-                .increment(new);
+            contain(|| {
+                counter!("coalescer_executions_total", "name" => name, "result" => result)
+                    .increment(new);
+            });
         }
-        counter!("coalescer_takeovers_total", "name" => self.name.clone())
-            .increment(now.takeovers - before.takeovers);
+        contain(|| {
+            counter!("coalescer_takeovers_total", "name" => self.name.clone())
+                .increment(now.takeovers - before.takeovers);
+        });
     }
 
     /// Changes the gauge by a difference, because several coalescers can have one name.
     #[expect(clippy::cast_precision_loss, reason = "no process has 2^52 threads")]
     fn move_in_flight(&self, before: u64, now: u64) {
-        gauge!("coalescer_in_flight", "name" => self.name.clone())
-            .increment(now as f64 - before as f64);
+        contain(|| {
+            gauge!("coalescer_in_flight", "name" => self.name.clone())
+                .increment(now as f64 - before as f64);
+        });
     }
 }
 
@@ -224,10 +238,12 @@ impl Timer {
     }
 }
 
-/// Records a duration. The handle is looked up each time: a recorder can be installed at any time,
+/// Records a duration. A panic of the recorder ends here. The handle is looked up each time: a recorder can be installed at any time,
 /// or for one thread only, and the facade does not say which recorder a handle belongs to.
 #[inline(never)]
 fn record(key: &Key, took: Nanos) {
-    let histogram = with_recorder(|recorder| recorder.register_histogram(key, &METADATA));
-    histogram.record(Duration::from_nanos(took));
+    contain(|| {
+        let histogram = with_recorder(|recorder| recorder.register_histogram(key, &METADATA));
+        histogram.record(Duration::from_nanos(took));
+    });
 }

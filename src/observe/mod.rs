@@ -10,7 +10,8 @@
 //!                          └▶ spans    a span for each
 //! ```
 //!
-//! All listeners are user code. The library calls them without holding a lock.
+//! All listeners are user code. The library calls them without holding a lock, and none of them can
+//! harm a call: a panic ends where the listener was called.
 //!
 //! **Invariant:** this layer knows gates and clocks, and no table.
 
@@ -25,13 +26,15 @@ use std::sync::Arc;
 
 pub use slow::SlowFlight;
 pub(crate) use slow::{Hook, OnSlow, SlowReport};
+#[cfg(feature = "tracing")]
+pub(crate) use spans::{RunGates, WaitGates};
 pub(crate) use wait_end::WaitEnd;
 
 #[cfg(feature = "metrics")]
 use crate::stats::Stats;
 use crate::wait::clock::{Clock, Nanos};
 #[cfg(feature = "tracing")]
-use crate::wait::gate::Gate;
+use crate::wait::safe_span::SafeSpan;
 
 /// The listeners of a table.
 pub(crate) struct Observer<K> {
@@ -58,20 +61,25 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Begins to observe a run of the function on this thread. `gate` returns the gate of its
-    /// flight, or `None` for a run that shares nothing. It is called only for a span.
+    /// Begins to observe a run of the function on this thread, which `origin` has asked for. `gates`
+    /// returns the gates of its flight and of its job, if it has them. It is called only for a span.
     #[inline]
     pub(crate) fn begin_run(
         &self,
         clock: &Clock,
-        #[cfg(feature = "tracing")] gate: impl FnOnce() -> Option<Arc<Gate>>,
+        origin: Option<&Origin>,
+        #[cfg(feature = "tracing")] gates: impl FnOnce() -> RunGates,
     ) -> Run {
-        let _ = clock;
+        let _ = (clock, origin);
         Run {
             #[cfg(feature = "metrics")]
             timer: metrics::Timer::start(clock),
             #[cfg(feature = "tracing")]
-            span: spans::RunSpan::begin(self.name.as_deref(), gate),
+            span: spans::RunSpan::begin(
+                self.name.as_deref(),
+                origin.map(|origin| &origin.0),
+                gates,
+            ),
         }
     }
 
@@ -104,13 +112,22 @@ impl<K> Observer<K> {
         run.span.close(callers);
     }
 
-    /// Begins to observe a wait for an execution of another call, on this thread. `gates` returns
-    /// the gate of the flight, and the gate of the flight that runs, which may be that of its
-    /// predecessor.
+    /// True if [`begin_wait`](Self::begin_wait) can run user code.
+    #[inline]
+    pub(crate) fn hears_waits(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        let hears = spans::may_be_heard();
+        #[cfg(not(feature = "tracing"))]
+        let hears = false;
+        hears
+    }
+
+    /// Begins to observe a wait on this thread, for an execution of another call or for the job of a
+    /// ticket. `gates` is called only for a span.
     #[inline]
     pub(crate) fn begin_wait(
         &self,
-        #[cfg(feature = "tracing")] gates: impl FnOnce() -> (Arc<Gate>, Arc<Gate>),
+        #[cfg(feature = "tracing")] gates: impl FnOnce() -> WaitGates,
     ) -> Wait {
         Wait {
             #[cfg(feature = "tracing")]
@@ -118,12 +135,19 @@ impl<K> Observer<K> {
         }
     }
 
-    /// Records a wait that has ended. `waited` is called only for a listener.
+    /// Records a wait for an execution of another call, which has ended. `waited` is called only for a
+    /// listener.
     #[inline]
     pub(crate) fn record_wait(&self, wait: Wait, end: WaitEnd, waited: impl Fn() -> Nanos) {
-        let _ = (&wait, end, &waited);
         #[cfg(feature = "metrics")]
         self.meters.record_wait(&waited);
+        self.record_job_wait(wait, end, waited);
+    }
+
+    /// Records a ticket's wait for its own job, which has a span alone.
+    #[inline]
+    pub(crate) fn record_job_wait(&self, wait: Wait, end: WaitEnd, waited: impl Fn() -> Nanos) {
+        let _ = (&wait, end, &waited);
         #[cfg(feature = "tracing")]
         wait.span.end(end, &waited);
     }
@@ -132,6 +156,21 @@ impl<K> Observer<K> {
     #[cfg(feature = "metrics")]
     pub(crate) fn publish_metrics(&self, stats: impl FnOnce() -> Stats) {
         self.meters.publish(stats);
+    }
+}
+
+/// The span that a call was made in, for the run that a job makes on its behalf. Empty without the
+/// feature `tracing`.
+#[derive(Clone)]
+pub(crate) struct Origin(#[cfg(feature = "tracing")] SafeSpan);
+
+impl Origin {
+    /// The span that this thread is in.
+    pub(crate) fn here() -> Self {
+        Self(
+            #[cfg(feature = "tracing")]
+            SafeSpan::current(),
+        )
     }
 }
 

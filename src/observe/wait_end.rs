@@ -9,4 +9,6 @@ pub(crate) enum WaitEnd {
     TimedOut,
     /// The call leads an execution now.
     Led,
+    /// The wait would never have ended.
+    Refused,
 }

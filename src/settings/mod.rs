@@ -6,6 +6,7 @@
 //!
 //! [`Builder`]: crate::Builder
 
+mod limits;
 mod setters;
 
 use std::time::Duration;
@@ -59,6 +60,17 @@ pub enum OnDeadlock {
     /// [`Ticket`](crate::Ticket) that leads has no function left to run, so its waits are refused in
     /// this mode too.
     Bypass,
+    /// Nothing is looked for: a call that would wait for itself waits, until its deadline or
+    /// [`max_wait`](crate::Builder::max_wait) or forever.
+    ///
+    /// Detection takes one thread for one call: from its beginning to its return, a call stays on its
+    /// thread, and the thread runs nothing but that call and what it calls. Servers of coroutines
+    /// (`may`, for example) move calls between threads and interleave many on one. There, unrelated calls
+    /// would be refused. Set this mode, and set `max_wait`.
+    ///
+    /// The mode concerns the waits of this coalescer. A cycle that passes through one of them is not
+    /// detected by other coalescers either.
+    Ignore,
 }
 
 /// The clock that a coalescer reads.
@@ -165,6 +177,7 @@ table! {
     max_join_age: Option<Duration> = None;
     leader_timeout: Option<Duration> = None;
     max_leaders: usize = 2;
+    max_followers: Option<usize> = None;
     max_wait: Option<Duration> = None;
     max_retained: Option<u64> = None;
     on_deadlock: OnDeadlock = OnDeadlock::Refuse;
@@ -233,5 +246,17 @@ impl Settings {
     #[must_use]
     pub fn get_max_wait(&self) -> Option<Duration> {
         self.max_wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precise_clock_makes_a_clock_whose_readings_are_all_precise() {
+        let clock = Settings::new().precise_clock().clock.clock();
+        let before = clock.now();
+        assert_eq!(clock.refine(before), before, "a reading is taken again");
     }
 }

@@ -22,6 +22,10 @@ impl Settings {
     /// longer than the window, its result reaches the calls that waited for it and is not kept.
     /// `Duration::MAX` keeps results until they are forgotten.
     ///
+    /// The clock is monotonic, and on most systems it stands still while the machine is suspended, or
+    /// a virtual machine is paused. The window does not count that time. If it matters, call
+    /// [`forget_all`](crate::Coalescer::forget_all) after a resume.
+    ///
     /// # Examples
     ///
     /// ```
@@ -48,6 +52,9 @@ impl Settings {
     ///
     /// Default: zero. An error then reaches the calls that waited for it, and the next call tries
     /// again.
+    ///
+    /// It keeps every error alike, also one that would be over soon, such as a pool without a free
+    /// connection. [`share_error_with`](crate::Builder::share_error_with) tells such errors apart.
     ///
     /// # Examples
     ///
@@ -165,8 +172,8 @@ impl Settings {
     ///
     /// Default: no call takes over. With this setting, when the youngest execution of a flight reaches
     /// that age, exactly one waiting or new call runs its function in parallel. The first success goes
-    /// to all calls. The stuck execution is not interrupted; its leader gets its own result when it
-    /// returns. See [`max_leaders`](Self::max_leaders), and [`Ticket`](crate::Ticket) for submitted calls.
+    /// to all calls. So does a failure, if all other executions have reached that age. The stuck
+    /// execution is not interrupted; its leader gets its own result when it returns. See [`max_leaders`](Self::max_leaders), and [`Ticket`](crate::Ticket) for submitted calls.
     ///
     /// # Panics
     ///
@@ -196,30 +203,6 @@ impl Settings {
              use max_requests(1) to share nothing, or leave leader_timeout unset to never take over"
         );
         self.leader_timeout = bound(timeout);
-        self
-    }
-
-    /// Sets how many executions one flight may have, the first and the take-overs together.
-    ///
-    /// Default: 2. It has an effect only with [`leader_timeout`](Self::leader_timeout).
-    ///
-    /// # Panics
-    ///
-    /// If `max` is zero: a flight always has its leader.
-    ///
-    /// # Examples
-    ///
-    /// ```should_panic
-    /// coalescer::Settings::new().max_leaders(0); // a flight always has its first leader; use 1 ..
-    /// ```
-    #[track_caller]
-    pub fn max_leaders(mut self, max: usize) -> Self {
-        assert!(
-            max > 0,
-            "max_leaders(0): a flight always has its first leader; \
-             use 1, or leave leader_timeout unset, to never take over"
-        );
-        self.max_leaders = max;
         self
     }
 

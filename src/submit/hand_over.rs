@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::engine::completion::Payload;
 use crate::executor::{Job, Rejected, Run};
 use crate::submit::job::{Task, Unrun};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, this_thread};
 use crate::wait::seats::Seats;
 
 struct Cell<K, V, E>(Mutex<State<K, V, E>>);
@@ -48,6 +48,18 @@ where
         let (spawned, seats) = self.hand_over();
         seats.begin();
         spawned.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Passes a job that the end of another call calls for. A thread that runs a job itself may be one
+    /// that the executor would wait for, for example while its queue is full. Unless the executor
+    /// [never waits](crate::NeverBlocks), that thread runs the job itself. Returns the seats that are to
+    /// begin a flight now.
+    pub(crate) fn pass_on(self) -> Seats {
+        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        if this_thread(|me| me.jobs()) > 0 && !executor.never_blocks() {
+            return self.run();
+        }
+        self.hand_over().1
     }
 
     /// Passes the job to the executor. Returns the result of `spawn`, and the seats that are to begin a
@@ -82,6 +94,7 @@ where
     fn run(&self) {
         let task = self.0.lock().task.take();
         let Some(task) = task else { return };
+        let job = InJob::begin();
         let seats = task.run();
         let mut state = self.0.lock();
         if state.is_spawning {
@@ -89,6 +102,7 @@ where
         }
         drop(state);
         seats.begin();
+        drop(job);
     }
 
     fn is_dropped(&self) {
@@ -99,5 +113,21 @@ where
         if let Some(task) = lost {
             task.end_unrun(Unrun::Dropped).begin();
         }
+    }
+}
+
+/// Marks the calling thread as one that runs a job.
+struct InJob(());
+
+impl InJob {
+    fn begin() -> Self {
+        this_thread(|me| me.set_jobs(me.jobs() + 1));
+        Self(())
+    }
+}
+
+impl Drop for InJob {
+    fn drop(&mut self) {
+        this_thread(|me| me.set_jobs(me.jobs().saturating_sub(1)));
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
+use crate::engine::observed::RunOf;
 use crate::engine::promise::Promise;
 use crate::engine::queued::{Begun, Queued};
 use crate::engine::slot::ShortHash;
 use crate::engine::slot::SlotRef;
 use crate::execute::{attempt, run_observed};
-use crate::observe::SlowReport;
+use crate::observe::{Origin, SlowReport};
 use crate::submit::function::Function;
 use crate::submit::seat::Seat;
-use crate::sync::this_thread;
 use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::contain;
@@ -27,6 +27,8 @@ pub(crate) struct Task<K, V, E> {
     /// `None` for a candidate, whose function stays in the seat.
     pub(crate) function: Option<Function<K, V, E>>,
     pub(crate) duty: Duty<K, V, E>,
+    /// The span that asked for the run.
+    pub(crate) origin: Origin,
     /// The promise that the ticket waits at.
     pub(crate) promise: Arc<Promise<V, E>>,
 }
@@ -58,16 +60,17 @@ where
 {
     /// Runs the job on this thread. Returns the seats that are to begin a flight after it.
     pub(crate) fn run(mut self) -> Seats {
-        let me = this_thread(|me| me.token());
-        let Some(function) = self.begin(me) else { return Seats::none() };
         let leading = deadlock::lead();
+        let me = leading.token();
+        let Some(function) = self.begin(me) else { return Seats::none() };
         let core = Arc::clone(&self.core);
         self.promise.gate.begin_job(me);
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let key = Arc::clone(&self.key);
-        let (completion, run) = run_observed(&core.table, self.duty.slot(), || {
-            attempt(core.share_if.as_deref(), start, || function.run(&key))
-        });
+        let gate = Some(&self.promise.gate);
+        let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
+        let (completion, run) =
+            run_observed(&core.table, run, || attempt(&core.sharing, start, || function.run(&key)));
         drop(leading);
         let (callers, seats) = self.end(&completion);
         // Destructors of the value and of a panic's payload are user code.
@@ -87,8 +90,8 @@ where
             Duty::Flight(queued) => self.begin_queued(queued, me),
             Duty::Candidate(seat) => {
                 let table = &self.core.table;
-                let execution =
-                    table.claim_as_candidate(&seat.follower, &seat.status, seat.numbers)?;
+                let Seat { follower, status, numbers, .. } = &*seat;
+                let execution = table.claim_as_candidate(follower, status, *numbers, me)?;
                 let flight = Arc::clone(&seat.follower.flight);
                 self.duty = Duty::Flight(Queued::claimed(execution, flight));
                 Some(seat.take_function().expect("nobody takes it from a call that has not left"))
@@ -121,7 +124,8 @@ where
                 let function = self.function.take().expect("a job runs once");
                 let (core, key) = (Arc::clone(&self.core), Arc::clone(&self.key));
                 let ticket = Some(Arc::clone(&self.promise));
-                Seat::new(core, key, follower, function, ticket).enter();
+                let origin = self.origin.clone();
+                Seat::new(core, key, follower, function, origin, ticket).enter();
                 return None;
             }
         }

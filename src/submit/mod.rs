@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::execute::answer_of;
 use crate::group::Group;
 use crate::key::ToKey;
+use crate::observe::Origin;
 use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task};
 use crate::submit::seat::Seat;
@@ -178,15 +179,17 @@ where
     };
     match table.admit(entry, &call, &mut new) {
         Admission::Lead(execution) => lead(any(), owned, execution, function),
-        Admission::Follow(follower) => {
+        Admission::Follow(waiter) => {
             // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);
+            let follower = waiter.into_seat();
             let (start, source) = (follower.start, Source::Flight(Arc::clone(&follower.flight)));
             let seated = Seat::take(any(), Arc::clone(&owned), follower, function);
             let seated = seated.map_err(|_| Error::Rejected)?;
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
-        Admission::Claim(_) | Admission::Bypass | Admission::Refused(_) | Admission::Vacant => {
+        Admission::Refused(_) => Err(Error::Overloaded),
+        Admission::Claim(_) | Admission::Bypass(_) | Admission::Vacant => {
             unreachable!("a call with a key of its own that waits for nothing follows or leads")
         }
     }
@@ -212,6 +215,7 @@ where
         key: Arc::clone(&key),
         function: Some(function),
         duty: Duty::Flight(queued),
+        origin: Origin::here(),
         promise: Arc::clone(&promise),
     };
     task.submit().map_err(|_| Error::Rejected)?;

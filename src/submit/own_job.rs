@@ -7,6 +7,7 @@ use crate::core::AnyCore;
 use crate::engine::call::Follower;
 use crate::engine::tally::Departure;
 use crate::executor::Rejected;
+use crate::observe::Origin;
 use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task};
 use crate::submit::seat::{Seat, Seated};
@@ -26,7 +27,7 @@ where
         follower: Follower<V, E>,
         function: Function<K, V, E>,
     ) -> Result<Seated<K, V, E>, Rejected> {
-        let seat = Self::new(core, key, follower, function, None);
+        let seat = Self::new(core, key, follower, function, Origin::here(), None);
         let seated = Seated { seat, departure: Departure::Dropped, stays: true };
         seated.seat.enter();
         if seated.seat.core.table.try_seat(&seated.seat.follower, &seated.seat.status) {
@@ -42,6 +43,7 @@ where
             key: Arc::clone(&self.key),
             function: None,
             duty: Duty::Candidate(Arc::clone(self)),
+            origin: self.origin.clone(),
             promise: self.job(),
         }
     }
@@ -66,10 +68,11 @@ where
                 key: Arc::clone(&self.key),
                 function: Some(function),
                 duty: Duty::Bypass(self.follower.slot.hash),
+                origin: self.origin.clone(),
                 promise: self.job(),
             };
             // The loss of a rejected job answers its ticket.
-            task.submit().ok();
+            task.pass_on().begin();
         } else if let Some(ticket) = &self.ticket {
             let callers = self.promise().gate.callers_if_closed().unwrap_or(1);
             ticket.close(completion.clone(), callers).run();
@@ -77,6 +80,6 @@ where
     }
 
     fn begin_flight(self: Arc<Self>) -> Seats {
-        self.candidate().hand_over().1
+        self.candidate().pass_on()
     }
 }

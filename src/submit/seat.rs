@@ -12,10 +12,12 @@ use crate::core::AnyCore;
 use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
+use crate::engine::waiter::GraphWait;
+use crate::observe::Origin;
 use crate::submit::function::Function;
 use crate::sync::Mutex;
 use crate::wait::callbacks::Callback;
-use crate::wait::deadlock;
+use crate::wait::deadlock::Cycle;
 use crate::wait::seats::{GateSeat, SeatNumbers, SeatStatus, Seats};
 
 pub(crate) struct Seat<K, V, E> {
@@ -25,6 +27,8 @@ pub(crate) struct Seat<K, V, E> {
     pub(crate) status: SeatStatus,
     pub(crate) numbers: SeatNumbers,
     function: Mutex<Option<Function<K, V, E>>>,
+    /// The span that submitted the call.
+    pub(crate) origin: Origin,
     /// The promise of its own job, once there is one.
     job: Mutex<Option<Arc<Promise<V, E>>>>,
     /// The promise of a leader's ticket, if the call led before and follows now.
@@ -39,6 +43,7 @@ impl<K, V, E> Seat<K, V, E> {
         key: Arc<K>,
         follower: Follower<V, E>,
         function: Function<K, V, E>,
+        origin: Origin,
         ticket: Option<Arc<Promise<V, E>>>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -48,6 +53,7 @@ impl<K, V, E> Seat<K, V, E> {
             status: SeatStatus::idle(),
             numbers: SeatNumbers::unique(),
             function: Mutex::new(Some(function)),
+            origin,
             job: Mutex::new(ticket.clone()),
             ticket,
         })
@@ -92,13 +98,11 @@ impl<K, V, E> Seat<K, V, E> {
 
     /// Enters this thread's wait into the wait-for graph, if this thread leads a flight and the
     /// outcome is not there yet (S42).
-    pub(crate) fn enter_wait(&self) -> Result<Option<deadlock::Wait>, deadlock::Cycle> {
-        let Some(me) = deadlock::leading_thread() else { return Ok(None) };
-        // A flight enters the graph under its shard's lock.
-        let shard = self.core.table.shard(self.follower.slot.hash).lock();
-        let entered = self.follower.flight.gate().enter_wait(me);
-        drop(shard);
-        entered
+    pub(crate) fn enter_wait(&self) -> Result<GraphWait, Cycle> {
+        let table = &self.core.table;
+        let mut graph = GraphWait::outside(table.leading_thread());
+        graph.enter(table, &self.follower)?;
+        Ok(graph)
     }
 }
 

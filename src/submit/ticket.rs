@@ -69,7 +69,7 @@ pub struct Ticket<K, V, E> {
     pub(super) core: Arc<AnyCore<K, V, E>>,
     pub(super) key: Arc<K>,
     start: Nanos,
-    source: Source<V, E>,
+    pub(super) source: Source<V, E>,
     /// How long the ticket has waited for executions of other calls.
     pub(super) waited: Nanos,
     pub(super) state: State<K, V, E>,

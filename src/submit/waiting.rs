@@ -18,19 +18,22 @@
 use std::sync::Arc;
 
 use crate::core::{AnyCore, Patience};
+use crate::engine::alone::Alone;
 use crate::engine::answer::Answer;
+use crate::engine::observed::RunOf;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
+use crate::engine::waiter::{Awaited, await_flight};
 use crate::error::Error;
-use crate::execute::{Awaited, answer_to_leader, attempt, await_flight, run_observed};
+use crate::execute::{answer_to_leader, attempt, run_observed};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
 use crate::settings::OnDeadlock;
 use crate::submit::state::State;
-use crate::submit::ticket::Ticket;
+use crate::submit::ticket::{Source, Ticket};
 use crate::sync::unique_number;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock;
+use crate::wait::deadlock::Cycle;
 use crate::wait::gate::{Gate, Woken};
 use crate::wait::seats::Standing;
 
@@ -50,7 +53,7 @@ where
             }
             match &self.state {
                 State::Seated(_) => self.wait_in_seat(&core, deadline)?,
-                State::Job(promise) => wait_for_job(promise, &core, deadline)?,
+                State::Job(promise) => self.wait_for_job(promise, &core, deadline)?,
                 State::Done(answer) => return answer.clone(),
             }
         }
@@ -64,12 +67,12 @@ where
         deadline: Nanos,
     ) -> Result<(), Error<E>> {
         let State::Seated(seated) = &mut self.state else { return Ok(()) };
-        let Ok(wait) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
+        let Ok(mut graph) = seated.seat.enter_wait() else { return self.refuse_to_wait() };
         let (table, follower) = (&core.table, &seated.seat.follower);
         let since = table.clock.now();
-        let observed = table.begin_wait(follower);
-        let awaited = await_flight(table, follower, deadline, Standing::Seat(&seated.seat.status));
-        drop(wait);
+        let observed = table.begin_wait(follower, &mut graph);
+        let standing = Standing::Seat(&seated.seat.status);
+        let awaited = await_flight(table, follower, &mut graph, deadline, standing);
         let waited = table.clock.now().saturating_sub(since);
         self.waited += waited;
         match awaited {
@@ -81,6 +84,10 @@ where
                 seated.departure = Departure::TimedOut;
                 table.record_wait(observed, WaitEnd::TimedOut, || waited);
                 Err(Error::TimedOut)
+            }
+            Awaited::WouldDeadlock => {
+                table.record_wait(observed, WaitEnd::Refused, || waited);
+                self.refuse_to_wait()
             }
             Awaited::Claimed(_) => unreachable!("a ticket claims when its job begins"),
             Awaited::MayTry => {
@@ -108,22 +115,24 @@ where
     /// this thread.
     fn refuse_to_wait(&mut self) -> Result<(), Error<E>> {
         let State::Seated(seated) = &mut self.state else { return Ok(()) };
-        if self.core.table.rules.on_deadlock == OnDeadlock::Refuse {
+        if self.core.table.rules.on_deadlock != OnDeadlock::Bypass {
             seated.departure = Departure::Refused;
             return Err(Error::WouldDeadlock);
         }
         if !seated.give_up(Departure::Bypassed) {
             return Ok(());
         }
-        let (function, hash) = (seated.seat.take_function(), seated.seat.follower.slot.hash);
+        let alone = Alone::new(&self.core.table, seated.seat.follower.slot.hash);
+        let (function, origin) = (seated.seat.take_function(), seated.seat.origin.clone());
         let function = function.expect("no other call takes it while the flight goes on");
         // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let (table, share_rule) = (&self.core.table, self.core.share_if.as_deref());
+        let (table, sharing) = (&self.core.table, &self.core.sharing);
         let start = table.clock.coarse_now();
+        let run = RunOf { slot: None, origin: Some(&origin), job: None };
         let (completion, run) =
-            run_observed(table, None, || attempt(share_rule, start, || function.run(&self.key)));
-        let callers = table.end_bypass(hash, &completion);
+            run_observed(table, run, || attempt(sharing, start, || function.run(&self.key)));
+        let callers = alone.end(&completion);
         table.record_run(run, callers);
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));
         Ok(())
@@ -170,6 +179,49 @@ impl<K, V, E> Ticket<K, V, E> {
         promise.answer(Role::Leader, self.waited).flatten()
     }
 
+    /// Waits for the ticket's own job. The job owns the function, so a wait that would never end is an
+    /// error even with `Bypass`.
+    fn wait_for_job(
+        &self,
+        promise: &Promise<V, E>,
+        core: &AnyCore<K, V, E>,
+        deadline: Nanos,
+    ) -> Result<(), Error<E>> {
+        let (table, gate) = (&core.table, &promise.gate);
+        let me = table.leading_thread();
+        let enter = || me.map_or(Ok(None), |me| gate.enter_wait(me));
+        let mut wait = enter().map_err(|_| Error::WouldDeadlock)?;
+        let since = table.clock.now();
+        let observed = table.begin_job_wait(gate, self.flight_gate(), &mut wait);
+        let mut await_job = || {
+            wait = wait.take().map_or_else(enter, |wait| Ok(Some(wait)))?;
+            let woken = gate.wait(&table.clock, deadline, Standing::Job);
+            drop(wait.take());
+            Ok::<_, Cycle>(woken)
+        };
+        let end = match await_job() {
+            Ok(Woken::Closed { .. } | Woken::MayStart | Woken::Left | Woken::Slow) => {
+                WaitEnd::Answered
+            }
+            Ok(Woken::TimedOut) => WaitEnd::TimedOut,
+            Err(Cycle) => WaitEnd::Refused,
+        };
+        table.record_job_wait(observed, end, || table.clock.now().saturating_sub(since));
+        match end {
+            WaitEnd::Answered | WaitEnd::Led => Ok(()),
+            WaitEnd::TimedOut => Err(Error::TimedOut),
+            WaitEnd::Refused => Err(Error::WouldDeadlock),
+        }
+    }
+
+    /// The gate of the flight, if the call met one.
+    fn flight_gate(&self) -> Option<&Arc<Gate>> {
+        match &self.source {
+            Source::Flight(flight) => Some(flight.gate()),
+            Source::Window { .. } => None,
+        }
+    }
+
     /// The gate at which a ticket without an answer waits.
     pub(super) fn gate(&self) -> (Arc<Gate>, u64) {
         match &self.state {
@@ -179,24 +231,5 @@ impl<K, V, E> Ticket<K, V, E> {
             State::Job(promise) => (Arc::clone(&promise.gate), unique_number()),
             State::Done(_) => unreachable!("there was no answer"),
         }
-    }
-}
-
-/// Waits for the ticket's own job. The job owns the function, so a wait that would never end is an
-/// error even with `Bypass`.
-fn wait_for_job<K, V, E>(
-    promise: &Promise<V, E>,
-    core: &AnyCore<K, V, E>,
-    deadline: Nanos,
-) -> Result<(), Error<E>> {
-    let wait = match deadlock::leading_thread() {
-        Some(me) => promise.gate.enter_wait(me).map_err(|_| Error::WouldDeadlock)?,
-        None => None,
-    };
-    let woken = promise.gate.wait(&core.table.clock, deadline, Standing::Job);
-    drop(wait);
-    match woken {
-        Woken::TimedOut => Err(Error::TimedOut),
-        Woken::Closed { .. } | Woken::MayStart | Woken::Left | Woken::Slow => Ok(()),
     }
 }

@@ -25,19 +25,28 @@
 
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 mod coarse_time;
+mod held;
 #[cfg(any(loom, shuttle))]
 mod model;
 mod monitor;
+#[cfg(not(any(loom, shuttle)))]
+mod mutex;
 #[cfg(not(any(loom, shuttle)))]
 mod ordinary;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
 mod plain_time;
 mod thread;
+#[cfg(feature = "tracing")]
+mod thread_end;
 
 use std::time::Instant;
 
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 pub(crate) use coarse_time::TimeSource;
+pub(crate) use held::assert_unlocked;
+#[cfg(feature = "metrics")]
+pub(crate) use held::below;
+pub use held::locks_held;
 #[cfg(any(loom, shuttle))]
 pub(crate) use model::*;
 pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
@@ -45,7 +54,11 @@ pub(crate) use monitor::{Condvar, GateGuard, GateMutex};
 pub(crate) use ordinary::*;
 #[cfg(not(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle)))))]
 pub(crate) use plain_time::TimeSource;
-pub(crate) use thread::{Thread, is_panicking, thread_of, unique_number};
+pub(crate) use thread::{
+    Thread, ThreadToken, is_panicking, registered_threads, thread_of, unique_number,
+};
+#[cfg(feature = "tracing")]
+pub(crate) use thread_end::{thread_ends, watch_thread_end};
 
 /// Returns the present instant. A manual clock counts from one, and a caller's deadline is compared
 /// with one.

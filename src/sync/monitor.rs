@@ -9,6 +9,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::held::Held;
+
 #[cfg(loom)]
 use loom as checker;
 #[cfg(shuttle)]
@@ -26,14 +28,15 @@ impl<T> GateMutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> GateGuard<'_, T> {
-        GateGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        GateGuard(Some((guard, Held::count())))
     }
 
     /// Locks unless another thread has the lock. In a model, this type is every mutex of the library,
     /// and tables call this.
     #[cfg(any(loom, shuttle))]
     pub(crate) fn try_lock(&self) -> Option<GateGuard<'_, T>> {
-        self.0.try_lock().ok().map(|guard| GateGuard(Some(guard)))
+        self.0.try_lock().ok().map(|guard| GateGuard(Some((guard, Held::count()))))
     }
 }
 
@@ -44,21 +47,21 @@ impl<T> fmt::Debug for GateMutex<T> {
 }
 
 /// Holds the lock. The inner guard is absent only while a condvar waits with it.
-pub(crate) struct GateGuard<'a, T>(Option<checker::sync::MutexGuard<'a, T>>);
+pub(crate) struct GateGuard<'a, T>(Option<(checker::sync::MutexGuard<'a, T>, Held)>);
 
 impl<T> Deref for GateGuard<'_, T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("the guard is here unless a condvar waits with it")
+        &self.0.as_ref().expect("the guard is here unless a condvar waits with it").0
     }
 }
 
 impl<T> DerefMut for GateGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("the guard is here unless a condvar waits with it")
+        &mut self.0.as_mut().expect("the guard is here unless a condvar waits with it").0
     }
 }
 
@@ -72,16 +75,19 @@ impl Condvar {
 
     /// Unlocks, parks until notified, and locks again. Wake-ups may be spurious.
     pub(crate) fn wait<T>(&self, guard: &mut GateGuard<'_, T>) {
-        let inner = guard.0.take().expect("one wait at a time holds the guard");
-        guard.0 = Some(self.0.wait(inner).unwrap_or_else(PoisonError::into_inner));
+        let (inner, held) = guard.0.take().expect("one wait at a time holds the guard");
+        drop(held);
+        let inner = self.0.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        guard.0 = Some((inner, Held::count()));
     }
 
     /// Does the same, for `timeout` at most.
     #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn wait_for<T>(&self, guard: &mut GateGuard<'_, T>, timeout: Duration) {
-        let inner = guard.0.take().expect("one wait at a time holds the guard");
+        let (inner, held) = guard.0.take().expect("one wait at a time holds the guard");
+        drop(held);
         let waited = self.0.wait_timeout(inner, timeout);
-        guard.0 = Some(waited.unwrap_or_else(PoisonError::into_inner).0);
+        guard.0 = Some((waited.unwrap_or_else(PoisonError::into_inner).0, Held::count()));
     }
 
     /// Panics: real time does not pass in a model, so a wait that it bounds would prove nothing.

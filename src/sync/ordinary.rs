@@ -4,8 +4,7 @@ pub(crate) use std::sync::Arc as Handle;
 pub(crate) use std::sync::OnceLock as OnceCell;
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) use parking_lot::{Mutex, MutexGuard};
-
+pub(crate) use super::mutex::{Mutex, MutexGuard};
 use super::thread::ThisThread;
 
 /// The least number of waiters that a thread notifies before it checks if others have notified some

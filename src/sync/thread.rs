@@ -1,50 +1,157 @@
 //! The state of a thread as the library sees it: its number, and the flights that it leads.
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::thread::Thread;
 
-pub(crate) use register::thread_of;
+pub(crate) use register::{registered_threads, thread_of};
+
+/// A thread, at one of the executions that it runs: the thread's number, and the execution's depth.
+///
+/// An execution that runs inside another one is deeper by one. Tokens of one thread
+/// [are of one thread](Self::is_of); only tokens of the same depth are equal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ThreadToken(u64);
+
+/// The bits of a token that are the depth. The rest are the thread's number.
+const DEPTH_BITS: u32 = 24;
+
+impl ThreadToken {
+    /// The token of no thread.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The thread's number: never zero, and never given to another thread.
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0 >> DEPTH_BITS
+    }
+
+    /// How many executions the thread runs, one nested in the other, up to this one.
+    #[inline]
+    pub(crate) fn depth(self) -> u64 {
+        self.0 & ((1 << DEPTH_BITS) - 1)
+    }
+
+    #[inline]
+    pub(crate) fn is_of(self, other: Self) -> bool {
+        self.number() == other.number()
+    }
+
+    /// Makes a token of a thread that does not exist.
+    #[cfg(test)]
+    pub(crate) fn made_up(number: u64, depth: u64) -> Self {
+        Self((number << DEPTH_BITS) + depth)
+    }
+}
+
+impl fmt::Debug for ThreadToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.number(), self.depth())
+    }
+}
 
 /// The calling thread's own state; [`this_thread`](super::this_thread) gives access to it.
 #[derive(Debug)]
 pub(crate) struct ThisThread {
-    /// Zero until somebody asks for it.
+    /// Where the thread is now, as a [`ThreadToken`]. Its number is zero until somebody asks for it.
     token: Cell<u64>,
-    leading: Cell<u64>,
+    /// How many leads of other threads it works for, one nested in the other.
+    helping: Cell<u64>,
+    /// How many jobs it runs, one nested in the other.
+    jobs: Cell<u64>,
 }
 
 impl ThisThread {
     pub(super) const fn new() -> Self {
-        Self { token: Cell::new(0), leading: Cell::new(0) }
+        Self { token: Cell::new(0), helping: Cell::new(0), jobs: Cell::new(0) }
     }
 
-    /// Returns this thread's number: never zero, and never given to another thread.
+    /// Returns where this thread is now.
     #[inline]
-    pub(crate) fn token(&self) -> u64 {
-        match self.token.get() {
-            0 => self.assign_token(),
-            token => token,
-        }
+    pub(crate) fn token(&self) -> ThreadToken {
+        let token = self.token.get();
+        if token >> DEPTH_BITS == 0 { self.assign_number() } else { ThreadToken(token) }
+    }
+
+    /// Returns the token of the next execution that this thread runs.
+    #[inline]
+    pub(crate) fn next_token(&self) -> ThreadToken {
+        ThreadToken(self.token().0 + 1)
     }
 
     #[cold]
-    fn assign_token(&self) -> u64 {
-        let token = unique_number();
+    #[inline(never)]
+    fn assign_number(&self) -> ThreadToken {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let token = (number << DEPTH_BITS) + self.token.get();
         self.token.set(token);
-        register::insert(token);
+        register::insert(number);
+        ThreadToken(token)
+    }
+
+    /// Marks that this thread runs one more execution. Returns where it is then.
+    #[inline]
+    pub(crate) fn descend(&self) -> ThreadToken {
+        let token = self.next_token();
+        self.token.set(token.0);
         token
     }
 
-    /// Returns how many executions this thread runs, one nested in the other.
+    /// Ends the execution that began with [`descend`](Self::descend). It is usually the innermost one
+    /// of this thread. If it began on another thread, that one gets its mark back when it looks.
     #[inline]
-    pub(crate) fn leading(&self) -> u64 {
-        self.leading.get()
+    pub(crate) fn ascend(&self, from: ThreadToken) {
+        match self.token.get() == from.0 {
+            true => self.token.set(self.token.get() - 1),
+            false => self.ascend_out_of_order(from),
+        }
     }
 
+    /// Ends an execution that is not the innermost one of this thread, or is none of it.
+    #[cold]
+    #[inline(never)]
+    fn ascend_out_of_order(&self, from: ThreadToken) {
+        match ThreadToken(self.token.get()).is_of(from) {
+            true => self.ascend_by(1),
+            false => register::ends_elsewhere(from.number()),
+        }
+    }
+
+    fn ascend_by(&self, executions: u64) {
+        let token = ThreadToken(self.token.get());
+        self.token.set(token.0 - executions.min(token.depth()));
+    }
+
+    /// Returns where this thread is, if it runs an execution.
     #[inline]
-    pub(crate) fn set_leading(&self, leading: u64) {
-        self.leading.set(leading);
+    pub(crate) fn leading(&self) -> Option<ThreadToken> {
+        let leads = || ThreadToken(self.token.get()).depth() > 0;
+        if !leads() {
+            return None;
+        }
+        self.ascend_by(register::ended_elsewhere(self.token().number()));
+        leads().then(|| self.token())
+    }
+
+    /// Returns how many jobs this thread runs, one nested in the other.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.jobs.get()
+    }
+
+    pub(crate) fn set_jobs(&self, jobs: u64) {
+        self.jobs.set(jobs);
+    }
+
+    /// Returns how many leads of other threads this thread works for.
+    #[inline]
+    pub(crate) fn helping(&self) -> u64 {
+        self.helping.get()
+    }
+
+    pub(crate) fn set_helping(&self, helping: u64) {
+        self.helping.set(helping);
     }
 }
 
@@ -61,21 +168,34 @@ pub(crate) fn unique_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The live threads by their tokens, for the list of flights that an operator reads.
+/// The live threads by their numbers, for the list of flights that an operator reads.
 #[cfg(not(any(loom, shuttle)))]
 mod register {
     use std::cell::Cell;
     use std::collections::HashMap;
+    use std::mem;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread::Thread;
 
     use fxhash::FxBuildHasher;
     use parking_lot::Mutex;
 
-    static THREADS: Mutex<HashMap<u64, Thread, FxBuildHasher>> =
+    use super::ThreadToken;
+
+    static THREADS: Mutex<HashMap<u64, Known, FxBuildHasher>> =
         Mutex::new(HashMap::with_hasher(FxBuildHasher));
+
+    /// How many executions of live threads have ended on another thread than theirs, of which the
+    /// threads do not know yet. It is zero but for runtimes that move calls between threads.
+    static ENDED_ELSEWHERE: AtomicU64 = AtomicU64::new(0);
 
     thread_local! {
         static ENTRY: Entry = const { Entry(Cell::new(0)) };
+    }
+
+    struct Known {
+        thread: Thread,
+        ended_elsewhere: u64,
     }
 
     /// Removes its thread from [`THREADS`] when the thread ends.
@@ -83,30 +203,89 @@ mod register {
 
     impl Drop for Entry {
         fn drop(&mut self) {
-            THREADS.lock().remove(&self.0.get());
+            let known = THREADS.lock().remove(&self.0.get());
+            let ended = known.map_or(0, |known| known.ended_elsewhere);
+            ENDED_ELSEWHERE.fetch_sub(ended, Ordering::Relaxed);
         }
     }
 
     /// Enters the calling thread. A thread that is destroying its thread-locals stays anonymous, as
     /// nothing would remove its entry again.
-    pub(super) fn insert(token: u64) {
-        let will_be_removed = ENTRY.try_with(|entry| entry.0.set(token)).is_ok();
+    pub(super) fn insert(number: u64) {
+        let will_be_removed = ENTRY.try_with(|entry| entry.0.set(number)).is_ok();
         if will_be_removed {
-            THREADS.lock().insert(token, std::thread::current());
+            let known = Known { thread: std::thread::current(), ended_elsewhere: 0 };
+            THREADS.lock().insert(number, known);
         }
     }
 
-    pub(crate) fn thread_of(token: u64) -> Option<Thread> {
-        THREADS.lock().get(&token).cloned()
+    pub(crate) fn thread_of(token: ThreadToken) -> Option<Thread> {
+        THREADS.lock().get(&token.number()).map(|known| known.thread.clone())
+    }
+
+    /// Notes that an execution that began on this thread has ended on another one.
+    pub(super) fn ends_elsewhere(number: u64) {
+        if let Some(known) = THREADS.lock().get_mut(&number) {
+            known.ended_elsewhere += 1;
+            ENDED_ELSEWHERE.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the number of executions of the calling thread that have ended elsewhere.
+    pub(super) fn ended_elsewhere(number: u64) -> u64 {
+        if ENDED_ELSEWHERE.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        let ended = match THREADS.lock().get_mut(&number) {
+            Some(known) => mem::take(&mut known.ended_elsewhere),
+            None => 0,
+        };
+        ENDED_ELSEWHERE.fetch_sub(ended, Ordering::Relaxed);
+        ended
+    }
+
+    pub(crate) fn registered_threads() -> usize {
+        THREADS.lock().len()
     }
 }
 
-/// Empty: the threads of a model share one thread of the system, which has no name to show.
+/// Empty: the threads of a model share one thread of the system, which has no name to show. An
+/// execution of a model ends where it began.
 #[cfg(any(loom, shuttle))]
 mod register {
+    use super::ThreadToken;
+
     pub(super) fn insert(_: u64) {}
 
-    pub(crate) fn thread_of(_: u64) -> Option<std::thread::Thread> {
+    pub(crate) fn thread_of(_: ThreadToken) -> Option<std::thread::Thread> {
         None
+    }
+
+    pub(super) fn ends_elsewhere(_: u64) {}
+
+    pub(super) fn ended_elsewhere(_: u64) -> u64 {
+        0
+    }
+
+    pub(crate) fn registered_threads() -> usize {
+        0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_in_the_register_as_long_as_it_lives() {
+        let (token, id) = std::thread::spawn(|| {
+            let token = ThisThread::new().token();
+            let found = thread_of(token).expect("it is alive");
+            assert_eq!(found.id(), std::thread::current().id());
+            (token, found.id())
+        })
+        .join()
+        .expect("it has looked for itself");
+        assert!(thread_of(token).is_none_or(|thread| thread.id() != id), "it stays for ever");
     }
 }

@@ -7,12 +7,13 @@
 //! ```
 //!
 //! A cycle passes through threads that wait and lead at the same time. So a thread enters its wait
-//! only while it leads a flight: a call of any other thread pays for one read of a thread-local and
-//! never takes this lock.
+//! only while it leads a flight, or works for a thread that does ([`help`]): a call of any other thread
+//! pays for one read of a thread-local and never takes this lock.
 //!
 //! A flight enters the graph before the first such wait for it, and leaves when it ends. So a flight
-//! in the graph has not ended, and its leaders have not finished. A wait leaves the graph when it
-//! returns, for whatever reason.
+//! in the graph has not ended, and its leaders have not finished. A wait stands in the graph only while
+//! its thread can sleep: it leaves before the thread runs a hook or a subscriber, and is entered again
+//! afterwards, when it may be refused. So a thread has one wait there at most.
 //!
 //! A flight can have several leaders, after a take-over. It has none while it waits for its
 //! predecessor (`execute_fresh`). A wait is refused if any of several leaders closes the cycle: the
@@ -20,91 +21,18 @@
 //!
 //! Lock order: shard, gate, graph. No other lock is taken, and no code is called, under this one.
 
-use std::collections::{HashMap, HashSet};
-
-use fxhash::FxBuildHasher;
-
-use crate::sync::{Mutex, global, is_panicking, this_thread};
-
-/// The number of a thread.
-pub(crate) type ThreadToken = u64;
-
-/// The number of a flight, which is its gate's. No number is given twice.
-pub(crate) type FlightId = u64;
-
-#[derive(Debug)]
-struct Graph {
-    /// The innermost wait of each thread.
-    waits: HashMap<ThreadToken, FlightId, FxBuildHasher>,
-    /// Waits around an inner wait, oldest first: a waiting thread runs a hook, and the hook calls the
-    /// library.
-    outer_waits: Vec<(ThreadToken, FlightId)>,
-    flights: HashMap<FlightId, Node, FxBuildHasher>,
-}
-
-#[derive(Debug)]
-struct Node {
-    leaders: Vec<ThreadToken>,
-    /// The flight that must end before this one starts. If it has ended, the graph has no node for
-    /// it, and no later flight gets its number.
-    predecessor: Option<FlightId>,
-}
-
-/// The number of flights that a search visits before it records which ones it has visited. Recording
-/// costs as much as the search itself.
-const UNRECORDED_VISITS: usize = 64;
+pub(crate) use super::graph::FlightId;
+use super::graph::{Graph, Helper, Node};
+pub(crate) use crate::sync::ThreadToken;
+use crate::sync::{Mutex, global, this_thread};
 
 global! {
     static GRAPH: Mutex<Graph> = Mutex::new(Graph::new());
 }
 
-impl Graph {
-    const fn new() -> Self {
-        Self {
-            waits: HashMap::with_hasher(FxBuildHasher),
-            outer_waits: Vec::new(),
-            flights: HashMap::with_hasher(FxBuildHasher),
-        }
-    }
-
-    /// Returns true if the end of `flight` depends on `thread`, over any number of waits.
-    ///
-    /// The graph has no cycle, so the search meets a flight twice only where two paths join that have
-    /// forked before. Most searches follow one short path, so visits are recorded only after a fork or
-    /// after [`UNRECORDED_VISITS`]. The search ends even if there is a cycle.
-    fn depends_on(&self, flight: FlightId, thread: ThreadToken) -> bool {
-        let mut to_visit = vec![flight];
-        let (mut has_forked, mut unrecorded) = (false, 0);
-        let mut visited: HashSet<FlightId, FxBuildHasher> = HashSet::default();
-        while let Some(flight) = to_visit.pop() {
-            // A flight without a node has ended: its waiters are about to return.
-            let Some(node) = self.flights.get(&flight) else { continue };
-            if !has_forked && unrecorded < UNRECORDED_VISITS {
-                unrecorded += 1;
-            } else if !visited.insert(flight) {
-                continue;
-            }
-            if node.leaders.contains(&thread) {
-                return true;
-            }
-            to_visit.extend(node.predecessor);
-            to_visit.extend(node.leaders.iter().filter_map(|leader| self.waits.get(leader)));
-            let outer = self.outer_waits.iter().filter(|(thread, _)| node.leaders.contains(thread));
-            to_visit.extend(outer.map(|(_, flight)| *flight));
-            has_forked |= to_visit.len() > 1;
-        }
-        false
-    }
-}
-
-/// Checks that everything has left the graph. A program never drops the graph; a model drops it when
-/// all calls have returned.
-impl Drop for Graph {
-    fn drop(&mut self) {
-        let has_waits = !self.waits.is_empty() || !self.outer_waits.is_empty();
-        let is_empty = self.flights.is_empty() && !has_waits;
-        debug_assert!(is_empty || is_panicking(), "left in the graph: {self:?}");
-    }
+/// The numbers of flights and of waits in the graph. A thread that works for another counts as a wait.
+pub(crate) fn size() -> (usize, usize) {
+    GRAPH.lock().size()
 }
 
 /// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
@@ -119,11 +47,10 @@ pub(crate) fn leave(flight: FlightId) {
     drop(node);
 }
 
-/// Adds `thread` to the leaders of a flight, if the flight is in the graph. Waits of the thread stay:
-/// in a hook, and so in the middle of a wait, it can begin a job or take over a flight.
-pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
+/// Adds an execution to the leaders of a flight, if the flight is in the graph.
+pub(crate) fn add_leader(flight: FlightId, leader: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
-        node.leaders.push(thread);
+        node.leaders.push(leader);
         node.predecessor = None;
     }
 }
@@ -132,10 +59,8 @@ pub(crate) fn add_leader(flight: FlightId, thread: ThreadToken) {
 /// for itself then.
 pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
     let mut graph = GRAPH.lock();
-    let waits =
-        graph.waits.iter().chain(graph.outer_waits.iter().map(|(thread, flight)| (thread, flight)));
-    let mut waiters = waits.filter(|(_, flight)| **flight == from).map(|(thread, _)| *thread);
-    if waiters.any(|thread| graph.depends_on(on, thread)) {
+    let mut waiters = graph.waits.iter().filter(|(_, flight)| **flight == from);
+    if waiters.any(|(thread, _)| graph.depends_on(on, *thread)) {
         return Err(Cycle);
     }
     if let Some(node) = graph.flights.get_mut(&from) {
@@ -144,19 +69,11 @@ pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
     Ok(())
 }
 
-/// Removes the wait of `thread` for `flight`, as it leads the flight now.
-pub(crate) fn end_wait(thread: ThreadToken, flight: FlightId) {
-    let mut graph = GRAPH.lock();
-    if graph.waits.get(&thread) == Some(&flight) {
-        graph.waits.remove(&thread);
-    }
-}
-
-/// Removes `thread` once from the leaders of a flight that has not ended. The thread stays a leader if
+/// Removes an execution from the leaders of a flight that has not ended. The thread stays a leader if
 /// it runs another execution of the same flight.
-pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
+pub(crate) fn remove_leader(flight: FlightId, leader: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
-        if let Some(index) = node.leaders.iter().position(|leader| *leader == thread) {
+        if let Some(index) = node.leaders.iter().position(|other| *other == leader) {
             node.leaders.remove(index);
         }
     }
@@ -165,12 +82,11 @@ pub(crate) fn remove_leader(flight: FlightId, thread: ThreadToken) {
 /// Enters a wait of `thread` for `flight`, or refuses it because it would never end.
 pub(crate) fn wait(thread: ThreadToken, flight: FlightId) -> Result<Wait, Cycle> {
     let mut graph = GRAPH.lock();
-    if graph.depends_on(flight, thread) {
+    if graph.depends_on(flight, thread.number()) {
         return Err(Cycle);
     }
-    if let Some(outer) = graph.waits.insert(thread, flight) {
-        graph.outer_waits.push((thread, outer));
-    }
+    let other = graph.waits.insert(thread.number(), flight);
+    debug_assert!(other.is_none(), "{thread:?} sleeps already");
     Ok(Wait { thread })
 }
 
@@ -187,46 +103,78 @@ pub(crate) struct Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut graph = GRAPH.lock();
-        graph.waits.remove(&self.thread);
-        let outer = graph.outer_waits.iter().rposition(|(thread, _)| *thread == self.thread);
-        if let Some(index) = outer {
-            let (thread, flight) = graph.outer_waits.remove(index);
-            graph.waits.insert(thread, flight);
-        }
+        GRAPH.lock().waits.remove(&self.thread.number());
     }
 }
 
-/// Counts its thread as the leader of one more flight until it is dropped.
+/// Counts an execution of its thread until it is dropped, on whatever thread.
 #[derive(Debug)]
-pub(crate) struct Leading(());
+pub(crate) struct Leading(ThreadToken);
 
-/// Marks the calling thread as the leader of one more flight.
+/// Marks that the calling thread runs one more execution.
 #[inline]
 pub(crate) fn lead() -> Leading {
-    this_thread(|me| me.set_leading(me.leading() + 1));
-    Leading(())
+    Leading(this_thread(|me| me.descend()))
+}
+
+impl Leading {
+    /// The execution as the leader of its flight.
+    pub(crate) fn token(&self) -> ThreadToken {
+        self.0
+    }
 }
 
 impl Drop for Leading {
     #[inline]
     fn drop(&mut self) {
-        this_thread(|me| me.set_leading(me.leading() - 1));
+        this_thread(|me| me.ascend(self.0));
     }
 }
 
-/// Returns the calling thread's number if it leads a flight, so that others may wait for it.
+/// Returns where the calling thread is if it leads a flight, so that others may wait for it.
 #[inline]
 pub(crate) fn leading_thread() -> Option<ThreadToken> {
-    this_thread(|me| (me.leading() > 0).then(|| me.token()))
+    this_thread(|me| me.leading())
+}
+
+/// A thread that works for an execution of another thread, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Helping {
+    helper: Helper,
+    _leading: Leading,
+}
+
+/// Lets the calling thread work for the execution `lead` of another thread, which waits for it. From
+/// here on what depends on that execution depends on this thread.
+pub(crate) fn help(lead: ThreadToken) -> Helping {
+    // It counts as a leader, since others depend on it: so its waits enter the graph.
+    let leading = self::lead();
+    let helper = Helper { lead, thread: leading.token() };
+    GRAPH.lock().add_helper(helper);
+    this_thread(|me| me.set_helping(me.helping() + 1));
+    Helping { helper, _leading: leading }
+}
+
+impl Drop for Helping {
+    fn drop(&mut self) {
+        this_thread(|me| me.set_helping(me.helping() - 1));
+        GRAPH.lock().remove_helper(self.helper);
+    }
+}
+
+/// Returns true if the calling thread `me` leads this flight, or works for a thread that leads it.
+pub(crate) fn stands_for(me: ThreadToken, leaders: &[ThreadToken]) -> bool {
+    leaders.iter().any(|leader| leader.is_of(me))
+        || this_thread(|me| me.helping() > 0) && GRAPH.lock().is_helper_of(leaders, me)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
+    use std::thread;
     use std::time::Duration;
 
-    use super::{FlightId, GRAPH, Graph, Node, ThreadToken, lead, leading_thread};
+    use super::{GRAPH, lead, leading_thread};
     use crate::Group;
 
     #[test]
@@ -240,6 +188,37 @@ mod tests {
     }
 
     #[test]
+    fn guards_that_end_out_of_order_end_their_own_executions() {
+        let (outer, inner) = (lead(), lead());
+        drop(outer);
+        assert!(leading_thread().is_some());
+        drop(inner);
+        assert!(leading_thread().is_none());
+    }
+
+    #[test]
+    fn a_guard_that_ends_on_another_thread_ends_the_execution_of_its_own() {
+        // Coroutines: a flight begins on one thread of the runtime and ends on another.
+        let moved = lead();
+        let other = || {
+            let own = lead();
+            drop(moved);
+            assert!(leading_thread().is_some(), "it still leads its own");
+            drop(own);
+            assert!(leading_thread().is_none());
+        };
+        thread::scope(|s| s.spawn(other).join().expect("nothing underflows"));
+        assert!(leading_thread().is_none(), "it would be taken for a leader ever after");
+    }
+
+    #[test]
+    fn a_guard_may_outlive_its_thread() {
+        let spawned = thread::scope(|s| s.spawn(lead).join().expect("nothing panics"));
+        drop(spawned);
+        assert!(leading_thread().is_none());
+    }
+
+    #[test]
     fn a_flight_that_nobody_begins_leaves_the_graph() {
         let wait = Duration::from_millis(1);
         let group: Group<u32, u32, ()> = Group::builder().max_wait(wait).build();
@@ -249,7 +228,7 @@ mod tests {
             given_up.wait();
             Ok(1)
         };
-        std::thread::scope(|s| {
+        thread::scope(|s| {
             s.spawn(|| group.execute(&1, slow));
             let outer = group.execute(&2, || {
                 started.wait();
@@ -261,48 +240,6 @@ mod tests {
             assert_eq!(*outer.expect("only the inner call gives up"), 1);
         });
         let graph = GRAPH.lock();
-        let has_waits = !graph.waits.is_empty() || !graph.outer_waits.is_empty();
-        assert!(!has_waits && graph.flights.is_empty(), "{graph:?}");
-    }
-
-    /// Makes a graph of flights with these leaders. Each leader waits for the flight whose number is
-    /// the same as its own.
-    fn graph(flights: impl Iterator<Item = (FlightId, Vec<ThreadToken>)>) -> Graph {
-        let mut graph = Graph::new();
-        for (flight, leaders) in flights {
-            graph.waits.extend(leaders.iter().map(|leader| (*leader, *leader)));
-            graph.flights.insert(flight, Node { leaders, predecessor: None });
-        }
-        graph
-    }
-
-    fn clear(mut graph: Graph) {
-        graph.waits.clear();
-        graph.flights.clear();
-    }
-
-    #[test]
-    fn a_long_chain_is_followed_to_its_end() {
-        let chain = graph((0..1000).map(|flight| (flight, vec![flight + 1])));
-        assert!(chain.depends_on(0, 1000));
-        assert!(!chain.depends_on(0, 2000));
-        clear(chain);
-    }
-
-    #[test]
-    fn a_flight_that_many_paths_reach_is_visited_once() {
-        // Each has two leaders, which wait for flights with the same two leaders: 2^60 paths.
-        let leaders = |flight: u64| vec![(flight / 2 + 1) * 2, (flight / 2 + 1) * 2 + 1];
-        let ladder = graph((0..120).map(|flight| (flight, leaders(flight))));
-        assert!(ladder.depends_on(0, 121));
-        assert!(!ladder.depends_on(0, 500));
-        clear(ladder);
-    }
-
-    #[test]
-    fn a_search_ends_even_in_a_cycle() {
-        let cycle = graph((0..200).map(|flight| (flight, vec![(flight + 1) % 200])));
-        assert!(!cycle.depends_on(0, 500));
-        clear(cycle);
+        assert!(graph.is_empty(), "{:?}", *graph);
     }
 }

@@ -187,7 +187,7 @@ impl Gate {
         state.leaders.push(me);
         state.starts.push(now);
         state.youngest = now;
-        state.next_start = FOREVER;
+        (state.due_at, state.next_start) = (FOREVER, FOREVER);
         state.next_candidate = 0;
         if state.in_graph {
             deadlock::add_leader(self.id, me);
@@ -201,6 +201,7 @@ impl Gate {
         let mut state = self.state.lock();
         match state.phase {
             Phase::Pending => {}
+            Phase::Running if state.due_at == AT_ONCE => {}
             Phase::Running => state.due_at = state.youngest.saturating_add(leader_timeout),
             Phase::Closed => return false,
         }
@@ -214,6 +215,11 @@ impl Gate {
             self.condvar.notify_all();
         }
         is_earlier && is_due
+    }
+
+    /// True if an execution is due at any time, as soon as there is room.
+    pub(crate) fn is_due_at_once(&self) -> bool {
+        self.state.lock().due_at == AT_ONCE
     }
 
     /// True if no execution of the flight has begun.
@@ -267,6 +273,23 @@ impl Gate {
         state.begun = 0;
         (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
         true
+    }
+
+    /// Makes a flight that has not begun due as soon as there is room for it. There is none now.
+    pub(crate) fn need_only_room(&self) {
+        let mut state = self.state.lock();
+        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
+    }
+
+    /// Closes a flight that has not begun and for which no call waits.
+    pub(crate) fn close_unwanted(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_unwanted = state.phase == Phase::Pending && state.waiting == 0;
+        if is_unwanted {
+            state.phase = Phase::Closed;
+            self.leave_graph(&state);
+        }
+        is_unwanted
     }
 
     /// Closes a flight that is due, if no call is left to begin it. Returns true to one caller only,

@@ -34,6 +34,16 @@ impl Gate {
         Ok(())
     }
 
+    /// Lets a flight that has not begun depend on one that has started before it meanwhile.
+    pub(crate) fn depend_on(&self, flight: &Self) {
+        if !self.lock().in_graph {
+            return;
+        }
+        flight.enter_graph(None);
+        // The thread that starts the flight waits for nothing in it yet, so this closes no cycle.
+        deadlock::follow(self.id, flight.id).ok();
+    }
+
     /// Enters that `me` waits here, unless the gate has closed.
     pub(crate) fn enter_wait(
         &self,
@@ -45,12 +55,5 @@ impl Gate {
         }
         self.enter_graph_locked(&mut state, None);
         deadlock::wait(me, self.id).map(Some)
-    }
-
-    /// Ends the wait of a follower that has claimed an execution, and leads now.
-    pub(crate) fn end_wait(&self, me: ThreadToken) {
-        if self.lock().in_graph {
-            deadlock::end_wait(me, self.id);
-        }
     }
 }

@@ -3,6 +3,8 @@
 use super::callbacks::Callbacks;
 use super::clock::{FOREVER, Nanos};
 use super::deadlock::{FlightId, ThreadToken};
+#[cfg(feature = "tracing")]
+use super::safe_span::SafeSpan;
 use super::seats::Standing;
 use crate::sync::WAKE_SHARE;
 
@@ -62,7 +64,7 @@ pub(crate) struct GateState {
     pub(crate) callbacks: Callbacks,
     /// The spans of its executions, for calls that wait for them.
     #[cfg(feature = "tracing")]
-    pub(crate) spans: Vec<tracing::Span>,
+    pub(crate) spans: Vec<SafeSpan>,
 }
 
 impl GateState {
@@ -152,6 +154,19 @@ impl GateState {
         self.phase == Phase::Running && (is_success || self.starts.iter().all(is_stuck))
     }
 
+    /// Lets one of the calls that wait begin the next execution at once, after an error that is its
+    /// leader's own. Another execution that is not stuck may have the outcome before that.
+    pub(crate) fn pass_on(&mut self, stuck: Option<Nanos>) {
+        if self.phase == Phase::Closed || !self.decides(false, stuck) {
+            return;
+        }
+        if !self.has_executions() {
+            self.phase = Phase::Pending;
+            self.begun = 0;
+        }
+        (self.due_at, self.next_start) = (AT_ONCE, FOREVER);
+    }
+
     /// True if an execution of the flight runs, or waits for the thread of its job.
     pub(crate) fn has_executions(&self) -> bool {
         self.running + self.queued > 0
@@ -174,9 +189,9 @@ impl GateState {
         }
     }
 
-    /// True if the flight has no execution, and a call may begin one at any time.
+    /// True if a call may begin an execution at any time: the flight has none, or stuck ones.
     pub(super) fn is_due(&self) -> bool {
-        self.phase == Phase::Pending && self.next_start == AT_ONCE
+        self.phase != Phase::Closed && self.next_start == AT_ONCE
     }
 
     /// Calls that still wait for the outcome.

@@ -205,6 +205,11 @@ impl ManualClock {
         drop(armed);
     }
 
+    /// How many alarms are armed.
+    pub(crate) fn alarms(&self) -> usize {
+        self.inner.alarms.lock().armed.len()
+    }
+
     fn due(&self, now: Nanos) -> Vec<Arc<dyn Alarm>> {
         let alarms = self.inner.alarms.lock();
         let due = alarms.armed.iter().filter(|armed| armed.due <= now);

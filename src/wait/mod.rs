@@ -5,7 +5,8 @@
 //! | [`gate`], [`gate_state`] | the place where the calls of one flight wait, and its executions |
 //! | [`wake`] | who notifies whom when a gate closes |
 //! | [`callbacks`] | functions to call when a gate closes, for calls that wait without a thread |
-//! | [`deadlock`] | the wait-for graph, which refuses a wait that would close a cycle |
+//! | [`deadlock`], [`graph`] | the wait-for graph, which refuses a wait that would close a cycle |
+//! | `safe_span` | a span whose subscriber cannot harm a call |
 //! | [`nanos`], [`clock`], [`manual_clock`] | the time, and bounds on a wait |
 //!
 //! **Invariant:** this layer knows no keys and no values.
@@ -18,7 +19,10 @@ pub(crate) mod gate;
 mod gate_graph;
 pub(crate) mod gate_seats;
 pub(crate) mod gate_state;
+mod graph;
 pub(crate) mod manual_clock;
 pub(crate) mod nanos;
+#[cfg(feature = "tracing")]
+pub(crate) mod safe_span;
 pub(crate) mod seats;
 mod wake;

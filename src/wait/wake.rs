@@ -85,15 +85,17 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::ThreadToken;
     use crate::wait::clock::FOREVER;
 
     #[test]
     fn a_gate_at_which_no_thread_is_parked_wakes_nobody() {
-        let gate = Gate::new_running(1, 0, FOREVER, FOREVER);
+        let leader = ThreadToken::made_up(1, 1);
+        let gate = Gate::new_running(leader, 0, FOREVER, FOREVER);
         let mut state = gate.lock();
         // Tickets, of which no thread waits with any.
         state.waiting = 1000;
-        let sleeping = gate.close_or_lose(&mut state, 1, true);
+        let sleeping = gate.close_or_lose(&mut state, leader, true);
         assert_eq!((sleeping, state.sleeping), (0, 0), "so many notifications would wake nobody");
     }
 }

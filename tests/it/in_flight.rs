@@ -1,5 +1,6 @@
 //! The list of what is under way.
 
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -112,5 +113,44 @@ fn it_is_read_as_json() {
         assert_eq!(json, format!("[{leading},{pending}]"));
         leader.returns(Ok(1)).unwrap();
         fresh.returns(Ok(2)).unwrap();
+    });
+}
+
+/// A key that calls the group whenever it is cloned.
+#[derive(PartialEq, Eq, Hash)]
+struct Key(u8);
+
+static REACHED: OnceLock<Group<Key, u32, ()>> = OnceLock::new();
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        if let Some(group) = REACHED.get() {
+            // Both take the lock of the only shard.
+            assert_eq!(group.stats().in_flight, 1);
+            assert!(!group.forget(&Self(self.0 + 1)));
+        }
+        Self(self.0)
+    }
+}
+
+#[test]
+fn it_holds_no_lock_while_it_clones_keys() {
+    // S2
+    watched(|| {
+        let group: Group<Key, u32, ()> = Group::builder().shards(1).build();
+        let started = Arc::new(Barrier::new(2));
+        let (g, s) = (group.clone(), Arc::clone(&started));
+        let runs = thread::spawn(move || {
+            g.execute(&Key(1), || {
+                s.wait();
+                s.wait();
+                Ok(1)
+            })
+        });
+        started.wait();
+        assert!(REACHED.set(group.clone()).is_ok());
+        assert_eq!(group.in_flight().len(), 1);
+        started.wait();
+        runs.join().unwrap().unwrap();
     });
 }

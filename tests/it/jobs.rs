@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
-use coalescer::{Executor, Group, Job, Ticket};
+use coalescer::{Executor, Group, Job, NeverBlocks, Ticket};
 
 use crate::support::Numbers;
 
@@ -15,7 +15,7 @@ impl Jobs {
     /// An executor that queues jobs, and the queue.
     pub(crate) fn new() -> (impl Executor + Send + Sync + 'static, Self) {
         let (queue, jobs) = channel();
-        (move |job: Job| queue.send(job), Self(jobs))
+        (NeverBlocks(move |job: Job| queue.send(job)), Self(jobs))
     }
 
     pub(crate) fn of(jobs: Receiver<Job>) -> Self {

@@ -95,7 +95,9 @@ fn a_job_that_never_ran_is_a_refused_call_and_no_execution() {
         assert!(group.submit("full", || Ok(2)).unwrap_err().is_rejected());
         drop(jobs.recv().unwrap());
         assert!(dropped.wait().unwrap_err().is_abandoned());
-        assert!(follower.wait().unwrap_err().is_abandoned());
+        // The follower's own job begins the flight instead (S71).
+        jobs.recv().unwrap().run();
+        assert_eq!(*follower.wait().unwrap(), 1);
         let ran = [group.submit("a", || Ok(1)).unwrap()];
         jobs.recv().unwrap().run();
         let failed = group.submit("b", || Err("down".into())).unwrap();
@@ -105,10 +107,10 @@ fn a_job_that_never_ran_is_a_refused_call_and_no_execution() {
         assert_has(
             &recorder,
             &[
-                (r#"coalescer_calls_total{name="n",role="leader"}"#, 2.0),
-                (r#"coalescer_calls_total{name="n",role="follower"}"#, 1.0),
+                (r#"coalescer_calls_total{name="n",role="leader"}"#, 3.0),
+                (r#"coalescer_calls_total{name="n",role="follower"}"#, 0.0),
                 (r#"coalescer_calls_total{name="n",role="refused"}"#, 2.0),
-                (r#"coalescer_executions_total{name="n",result="ok"}"#, 1.0),
+                (r#"coalescer_executions_total{name="n",result="ok"}"#, 2.0),
                 (r#"coalescer_executions_total{name="n",result="error"}"#, 1.0),
                 (r#"coalescer_executions_total{name="n",result="panic"}"#, 0.0),
                 (r#"coalescer_in_flight{name="n"}"#, 0.0),

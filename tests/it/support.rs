@@ -1,5 +1,7 @@
 //! Shared by the tests: a watchdog, and calls whose functions end when a test says so.
 
+#[path = "../support/unlocked.rs"]
+pub(crate) mod unlocked;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -41,6 +43,7 @@ where
     let (begin, begun) = channel();
     let (end, told_to_end) = channel::<Function<V, E>>();
     let function: Function<V, E> = Box::new(move || {
+        assert_eq!(coalescer::locks_held(), 0, "the function runs under a lock");
         begin.send(()).ok();
         told_to_end.recv().expect("the test says how this function ends")()
     });
@@ -97,6 +100,11 @@ impl<V: Send + 'static, E: Send + 'static, R> Call<V, E, R> {
         let result = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         assert!(begun.try_recv().is_err(), "its function ran");
         result
+    }
+
+    /// True if its function runs, or has run. True once.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.try_recv().is_ok()
     }
 
     pub(crate) fn has_returned(&self) -> bool {

@@ -12,6 +12,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::support::unlocked::{assert_no_offence, no_lock};
 
 /// The record of one span.
 #[derive(Clone, Debug)]
@@ -47,7 +50,14 @@ impl Visit for Recorded {
 
 /// The layer, and a handle to its records.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Mutex<Vec<Recorded>>>);
+pub(crate) struct Recorder(Arc<Mutex<Records>>);
+
+#[derive(Default)]
+struct Records {
+    spans: Vec<Recorded>,
+    /// What a subscriber must not be told. It is kept, as a panic in a subscriber ends there.
+    offences: Vec<String>,
+}
 
 impl Recorder {
     /// The layer of the process.
@@ -65,20 +75,33 @@ impl Recorder {
     /// The spans of a group, in the order in which they were made.
     pub(crate) fn spans(&self, group: &str) -> Vec<Recorded> {
         let all = self.0.lock().unwrap();
-        all.iter().filter(|span| span.field("name") == Some(group)).cloned().collect()
+        assert!(all.offences.is_empty(), "{:?}", all.offences);
+        assert_no_offence();
+        let of_group = |span: &&Recorded| span.field("name") == Some(group);
+        all.spans.iter().filter(of_group).cloned().collect()
     }
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut Recorded)) {
+        no_lock("the subscriber");
         let mut all = self.0.lock().unwrap();
         // The last of its number: a span that is closed gives it back.
-        let span = all.iter_mut().rev().find(|span| span.id == id.into_u64());
-        change(span.expect("a span is made before it is told of"));
+        match all.spans.iter_mut().rev().find(|span| span.id == id.into_u64()) {
+            Some(span) => change(span),
+            None => all.offences.push(format!("{id:?} is told of before it is made")),
+        }
+    }
+
+    fn demand(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.0.lock().unwrap().offences.push(what());
+        }
     }
 }
 
-impl<S: Subscriber> Layer<S> for Recorder {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let parent = context.current_span().id().map(Id::into_u64);
+        no_lock("the subscriber, for a new span,");
+        let parent = context.span(id).and_then(|span| Some(span.parent()?.id().into_u64()));
         let mut span = Recorded {
             id: id.into_u64(),
             name: attributes.metadata().name(),
@@ -89,7 +112,7 @@ impl<S: Subscriber> Layer<S> for Recorder {
             entered: 0,
         };
         attributes.record(&mut span);
-        self.0.lock().unwrap().push(span);
+        self.0.lock().unwrap().spans.push(span);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
@@ -98,7 +121,9 @@ impl<S: Subscriber> Layer<S> for Recorder {
 
     fn on_follows_from(&self, id: &Id, follows: &Id, _: Context<'_, S>) {
         // A link to what is gone would be none.
-        self.change(follows, |run| assert!(!run.is_closed, "linked to {run:?}"));
+        let mut is_closed = false;
+        self.change(follows, |run| is_closed = run.is_closed);
+        self.demand(!is_closed, || format!("{id:?} is linked to {follows:?}, which is closed"));
         self.change(id, |span| span.follows.push(follows.into_u64()));
     }
 

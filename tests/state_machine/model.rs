@@ -214,8 +214,7 @@ impl Model {
         self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
         self.held.entry(call.key).or_default().running = Some(serial);
         let answer = self.run(call, serial);
-        let unshared = self.settings.has_rule && matches!(call.end, End::Private);
-        self.publish(serial, &answer, self.is_kept(call.end), unshared);
+        self.publish(serial, &answer, self.is_kept(call.end));
         answer
     }
 
@@ -250,7 +249,7 @@ impl Model {
     }
 
     /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
-    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool, unshared: bool) {
+    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool) {
         let place = self.flights.iter().position(|flight| flight.serial == serial);
         let flight = self.flights.remove(place.expect("a flight ends once"));
         for younger in self.flights.iter_mut().filter(|younger| younger.before == Some(serial)) {
@@ -271,7 +270,7 @@ impl Model {
         // S70: a value replaces what is retained, and an error replaces an error.
         let old = held.retained.as_ref().filter(|_| is_live).map(|old| old.kind);
         let replaces = match (kind, old) {
-            (Some(Kind::Value), _) => !unshared,
+            (Some(Kind::Value), _) => is_kept,
             (Some(Kind::Error), old) => old != Some(Kind::Value),
             (None, _) => false,
         };
@@ -282,7 +281,7 @@ impl Model {
         {
             before.is_stale = true;
         }
-        let Some(kind) = kind.filter(|kind| replaces && (is_kept || *kind == Kind::Error)) else {
+        let Some(kind) = kind.filter(|_| replaces) else {
             return;
         };
         let key = flight.key;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey};
+use coalescer::{Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey, at_rest};
 use proptest_state_machine::StateMachineTest;
 
 use crate::model::{Answer, Model, Serial};
@@ -71,6 +71,11 @@ impl StateMachineTest for System {
         assert_eq!(state.group.forget_all(), model.live_results());
         assert_eq!(state.products(), 0, "values and errors leave with what is forgotten");
         assert_eq!(Arc::strong_count(&state.live_keys) - 1, 0, "and so do keys");
+        let held = at_rest::of_group(&state.group);
+        assert_eq!((held.slots, held.places, held.handles), (0, 0, 1), "something stayed behind");
+        let process = at_rest::of_process();
+        assert_eq!((process.flights, process.waits), (0, 0), "left in the wait-for graph");
+        assert_eq!(at_rest::alarms_of(&state.clock), 0, "an alarm is armed");
     }
 }
 

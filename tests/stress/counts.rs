@@ -77,8 +77,8 @@ impl Counts {
         }
     }
 
-    /// A run that never reached an ending has proved nothing about it.
-    pub(crate) fn check_coverage(&self) {
+    /// The endings that were not seen. A run that never reached one has proved nothing about it.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
         let endings = [
             ("a function that ran", self.ran),
             ("an error", self.failed),
@@ -93,8 +93,6 @@ impl Counts {
             ("a flight or result that was forgotten", self.forgotten),
             ("a take-over", self.takeovers),
         ];
-        for (what, seen) in endings {
-            assert!(seen > 0, "this run never saw {what}: {self:?}");
-        }
+        endings.into_iter().filter(|(_, seen)| *seen == 0).map(|(what, _)| what).collect()
     }
 }

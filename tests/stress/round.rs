@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalescer::{Group, Stats};
+use coalescer::{Group, Stats, at_rest};
 
 use crate::counts::Counts;
 use crate::plan::Plan;
@@ -125,6 +125,13 @@ impl Round {
         assert!(forgotten <= kept, "{forgotten} were forgotten, and {kept} were there");
         assert_eq!(alive(&self.live_products), 0, "results outlived forget_all");
         assert_eq!(alive(&self.live_keys), 0, "keys outlived forget_all");
+        self.check_places();
+    }
+
+    /// S91: the table is empty, and all its places are there.
+    fn check_places(&self) {
+        let held = at_rest::of_group(&self.group);
+        assert_eq!((held.slots, held.places, held.handles), (0, 0, 1), "something stayed behind");
     }
 
     pub(crate) fn is_over(&self) -> bool {

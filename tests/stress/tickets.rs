@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalescer::{Group, Job, Rejected, SlowFlight, Stats, Ticket};
+use coalescer::{Group, Job, Rejected, SlowFlight, Stats, Ticket, at_rest};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::plan::Plan;
@@ -66,20 +66,17 @@ fn get(counter: &AtomicU64) -> u64 {
 
 #[test]
 fn random_tickets_of_many_threads_keep_every_promise() {
+    let _turn = crate::turn();
     let seconds = crate::number("COALESCER_STRESS_SECONDS").unwrap_or(1);
-    let seed = crate::number("COALESCER_STRESS_SEED").unwrap_or_else(crate::random_seed);
-    let end = Instant::now() + Duration::from_secs(seconds);
     let (mut sum, mut callbacks) = (Stats::default(), 0);
-    for seed in (0..).map(|round| seed.wrapping_add(round)) {
-        if Instant::now() >= end {
-            break;
-        }
+    let seed = crate::draw(seconds, |seed| {
         let (told, is_told) = unbounded();
         watched(move || told.send(round(seed)).expect("the test waits for it"));
         let (stats, called_back) = is_told.recv().expect("the round has ended");
         sum += stats;
         callbacks += called_back;
-    }
+        callbacks > 0
+    });
     println!("seed {seed}: {sum}, {callbacks} called back");
     assert!(callbacks > 0, "no ticket was ever called back");
 }
@@ -111,6 +108,7 @@ fn round(seed: u64) -> (Stats, u64) {
     // The queue ends with the group, and with every ticket and job.
     pool.into_iter().for_each(|thread| thread.join().expect("a job unwinds into nothing"));
     assert_eq!(alive(&live), 0, "a value or a function has outlived the group");
+    crate::check_process();
     (stats, get(&seen.called_back))
 }
 
@@ -313,5 +311,10 @@ fn check_rest(stage: &Stage) -> Stats {
     assert_eq!(stats.panicked, get(&seen.panicked) + lost_leaders);
     let under_way = stage.group.in_flight();
     assert!(under_way.is_empty(), "under way after the end: {under_way:?}");
+    stage.group.forget_all();
+    // A job that has answered everybody may not have gone yet.
+    wait_until(|| at_rest::of_group(&stage.group).handles == 1);
+    let held = at_rest::of_group(&stage.group);
+    assert_eq!((held.slots, held.places), (0, 0), "something stayed in the table");
     stats
 }

@@ -6,8 +6,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Far longer than any test takes, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Far longer than any test takes, even on a busy machine. `COALESCER_WATCHDOG` is another number of
+/// seconds: fewer where a hang is expected, and more under an interpreter.
+fn limit() -> Duration {
+    let seconds = std::env::var("COALESCER_WATCHDOG").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
 
 /// Runs a test on a thread of its own. If it hangs, says so by name and ends the process.
 pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
@@ -20,7 +24,7 @@ pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
     };
     let running =
         thread::Builder::new().name(name.clone()).spawn(body).expect("a thread for the test");
-    if is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+    if is_done.recv_timeout(limit()) == Err(RecvTimeoutError::Timeout) {
         // Written past the capture of the test harness, which an abort would lose.
         let report =
             format!("{name} hangs; run it alone with --nocapture to see how far it gets\n");
@@ -35,9 +39,9 @@ pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
 /// Waits for what another thread is about to do.
 #[track_caller]
 pub(crate) fn wait_until(happened: impl Fn() -> bool) {
-    let begin = Instant::now();
+    let (begin, patience) = (Instant::now(), limit() / 2);
     while !happened() {
-        assert!(begin.elapsed() < LIMIT / 2, "what the test waits for does not happen");
+        assert!(begin.elapsed() < patience, "what the test waits for does not happen");
         thread::yield_now();
     }
 }

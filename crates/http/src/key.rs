@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use http::{HeaderName, Method, Version};
+use http::{Method, Version};
 
 use crate::extension_value::ExtensionValue;
+use crate::key_lines::KeyLines;
 
 /// The parts of a request that must be equal for two requests to share a response.
 ///
@@ -38,7 +39,7 @@ pub(crate) struct KeyParts {
     pub(crate) version: Version,
     pub(crate) target: Target,
     /// The fields in the order of their names, the lines of one field in their own order.
-    pub(crate) fields: Vec<(HeaderName, Box<[u8]>)>,
+    pub(crate) fields: KeyLines,
     /// What `Forwarded` says without addresses.
     pub(crate) forwarded: Option<Box<[u8]>>,
     /// The parts that the user added, in their order.
@@ -190,7 +191,7 @@ impl Key {
 
     /// Returns `true` if a field whose name fits is in the key.
     pub(crate) fn has_field(&self, fits: impl Fn(&str) -> bool) -> bool {
-        self.0.fields.iter().any(|(name, _)| fits(name.as_str()))
+        self.0.fields.names().any(fits)
     }
 
     /// A handle that does not keep the key alive.
@@ -214,7 +215,7 @@ impl fmt::Display for Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.fields.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> = self.0.fields.names().collect();
         write!(f, "Key({self}, by {names:?})")
     }
 }

@@ -39,7 +39,7 @@
 //! | **passed through** | yes | the handler's, as without a layer |
 //! | **leader** | yes | the handler's, unchanged |
 //! | **follower**: arrives while the leader runs | no, it waits | the leader's status, fields and body |
-//! | **follower** of a response that may not be shared | yes, when the leader returns | the handler's, for its own request |
+//! | **follower** of a response that may not be shared, an error or a panic | yes, when the leader returns | the handler's, for its own request |
 //! | **hit**: arrives within the window ([`Stats::late`](coalescer::Stats::late) counts it) | no | as a follower's, and an `Age` field |
 //!
 //! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
@@ -53,16 +53,27 @@
 //! | request | decision |
 //! |---|---|
 //! | not GET or HEAD, has a body, `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
-//! | `Authorization`, `Proxy-Authorization` or `Cookie`, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
-//! | two `Host` fields, or a `Host` that differs from the target's authority | passed through |
+//! | a field that is not visible ASCII or longer than 4 KiB, or more than 16 KiB of fields | passed through |
+//! | a credential, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
+//! | a field in place of the path, such as `X-Original-URL` | passed through |
+//! | two `Host` fields, a `Host` that differs from the target's authority, an authority in upper case or with the default port | passed through |
 //! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
-//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request |
+//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request, unless [`ignore_request_directives`](CoalesceLayer::ignore_request_directives) is set |
 //! | any other | shares with requests of an equal [`Key`] |
 //!
-//! The key has the method, the scheme, the authority (in lower case, without the default port), the
-//! path and query, and the fields `Accept`, `Accept-Encoding`, `Accept-Language`, `Origin`, `Range`,
-//! `If-*`, `X-Forwarded-Host` and `X-Forwarded-Proto`. All but the authority are compared byte for byte.
-//! [`key_header`](CoalesceLayer::key_header) and [`key_part`](CoalesceLayer::key_part) add more parts.
+//! The key has the method, the version, the scheme, the authority, the path and query, and the fields in the
+//! second row of this table, all compared byte for byte:
+//!
+//! | request fields | what becomes of them |
+//! |---|---|
+//! | credentials: `Authorization`, `Cookie`, `X-Api-Key`, tokens, sessions, client certificates, what authenticating proxies add, and names with such a word, as `X-Acme-Token` | passed through |
+//! | what may decide the page: `Accept-*`, `If-*`, `Sec-*`, `Range`, `Origin`, `Prefer`, `HX-*`, `X-Requested-With`, `Turbo-*`, `RSC`, `X-Forwarded-*` but `-For`, `Forwarded` without its addresses, and names with a word such as host, language, device or version | in the key |
+//! | `User-Agent`, `Referer`, addresses of clients as `X-Forwarded-For`, numbers of one request as `X-Request-Id`, `Via`, and all other names | outside the key |
+//!
+//! [`key_header`](CoalesceLayer::key_header), [`key_part`](CoalesceLayer::key_part) and
+//! [`key_extension`](CoalesceLayer::key_extension) add more parts.
+//! [`ignore_header`](CoalesceLayer::ignore_header) takes a field out, and
+//! [`strict`](CoalesceLayer::strict) puts all others in.
 //!
 //! # What is never shared
 //!
@@ -70,15 +81,30 @@
 //!
 //! | response | followers | the window |
 //! |---|---|---|
-//! | `no-store`, `Set-Cookie`, `Vary: *`, status 1xx, a body longer than [`max_body`](CoalesceLayer::max_body) or of unknown length, a field that cannot be parsed | run the handler, all at once | does not retain it |
-//! | `private`, status 401, 403, 407 or 429, unless the key has credentials | run the handler, all at once | does not retain it |
+//! | `no-store`, `Set-Cookie`, `Vary: *`, status 1xx, a body longer than [`max_body`](CoalesceLayer::max_body) or of unknown length, a transfer coding, a field that cannot be parsed | run the handler, all at once | does not retain it |
+//! | a field for one client: a token, a challenge, `Clear-Site-Data`, a nonce of `Content-Security-Policy` | run the handler, all at once | does not retain it |
+//! | `private`, status 401, 403, 407 or 429, unless [`key_principal`](CoalesceLayer::key_principal) names a person | run the handler, all at once | does not retain it |
+//! | a status about one request: 4xx but 404, 405 and 410; 2xx but 200, 203 and 204; 206, 226 or 304 without the request field that they answer; 305, 306, 505, 506, 510, 511 | run the handler, all at once | does not retain it |
 //! | `Vary` with a field that is not in the key | run the handler, all at once | does not retain it |
+//! | an error or a panic of the handler, unless [`layer_sharing_errors`](CoalesceLayer::layer_sharing_errors) shares the error | run the handler, all at once | does not retain it |
 //! | `no-cache`, `max-age` of 0 or below the window, `Expires` without `max-age` | get it | does not retain it |
-//! | status 5xx, or an error of the handler | get it | does not retain it |
+//! | status 5xx, unless [`own_server_errors`](CoalesceLayer::own_server_errors) is set | get it | does not retain it |
 //! | any other | get it | retains it |
 //!
-//! So `Set-Cookie` reaches only its own client. A response for one user's credentials reaches no other
+//! `CDN-Cache-Control`, `Surrogate-Control` and `X-Accel-Expires` are heard as `Cache-Control` is. So
+//! `Set-Cookie` reaches only its own client. A response for one user's credentials reaches no other
 //! user, even if the handler forgets `private`, because their requests have different keys.
+//!
+//! [`SharedResponse`] lists what a follower's response does not have: hop-by-hop fields, numbers of one
+//! request, extensions.
+//!
+//! # Writes
+//!
+//! When a POST, PUT, DELETE or any other unsafe request has returned with status 2xx or 3xx, the pages of its
+//! path are forgotten, with every query and in all variants, and so are those that `Location` and
+//! `Content-Location` name. A client that reads after its own write sees it. A write that fails forgets
+//! nothing. See [`Coalesced::call`], and for other pages
+//! [`forget_path`](Coalesced::forget_path) and [`forget_if`](Coalesced::forget_if).
 //!
 //! # Configuration
 //!
@@ -111,13 +137,16 @@
 //! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
 //! | fields and key of each | the handler, and the server's limit on a request |
 //! | flights under way | the number of the server's threads |
+//! | handles to find pages by path | twice the number of pages and flights, and 64 more |
 //!
 //! A body in memory is shared as [`Bytes`](bytes::Bytes), without a copy. `Bytes` that are a small part
 //! of a large buffer keep the whole buffer in memory.
 //!
-//! An error of the handler goes to the leader and its followers as the same `Arc`. If the handler
-//! panics, the leader unwinds and its followers get a response with status 500.
-//! [`error_response`](CoalesceLayer::error_response) replaces that response.
+//! An error of the handler goes to its own request. If the handler panics, its own request unwinds. In both
+//! cases the requests that waited run the handler themselves. A request waits for
+//! [`DEFAULT_MAX_WAIT`] at most if the settings have no `max_wait`. Then it gets a response with status 503,
+//! which [`error_response`](CoalesceLayer::error_response) replaces, or with
+//! [`run_own_after_max_wait`](CoalesceLayer::run_own_after_max_wait) it runs the handler itself.
 //!
 //! A server that has no handler function can use the two tables on their own: see [`Gates`].
 //!
@@ -144,10 +173,21 @@
 //! # assert_eq!(serve(Request::get("/").body(()).unwrap()).unwrap().status(), 200);
 //! ```
 //!
-//! **The layer does not see what a handler reads.** A handler may use a field outside the key (often
-//! an API key), the client's address or an extension. Add each of them with
-//! [`key_header`](CoalesceLayer::key_header) or [`key_part`](CoalesceLayer::key_part), or send `Vary` or
-//! `no-store` with the response.
+//! **The layer does not see what a handler reads.** A handler may use a field outside the key, such as
+//! `User-Agent`, the client's address or an extension. Add each of them with
+//! [`key_header`](CoalesceLayer::key_header), [`key_extension`](CoalesceLayer::key_extension) or
+//! [`key_part`](CoalesceLayer::key_part), or send `Vary` or `no-store` with the response. An extension is
+//! the usual place for the user that an outer layer has found out.
+//!
+//! **A page with a secret needs a field that says so.** The layer does not read bodies. A page with a CSRF
+//! token in a form must send `no-store` or `private`, or be excluded by
+//! [`should_share`](CoalesceLayer::should_share).
+//!
+//! **A response from the window says so.** Its `Age` tells a stranger that somebody has asked for the page.
+//!
+//! **One thread, one call.** A server that moves a request between threads, such as one of coroutines, must
+//! set `on_deadlock` to [`OnDeadlock::Bypass`](coalescer::OnDeadlock::Bypass), because a wait for its own
+//! thread is refused.
 //!
 //! **Do not take a resource before the layer.** A database connection that a server takes from its pool
 //! for each request, before it calls the layer, is held while a follower waits. Take it inside the
@@ -200,6 +240,7 @@ mod extension_value;
 mod flights;
 mod gates;
 mod key;
+mod key_lines;
 mod layer;
 mod location;
 mod page;

@@ -3,6 +3,8 @@
 //! These forms find pages that are to be forgotten, never pages that are to be served. So they may make
 //! equal what a handler tells apart: a page too many is made anew.
 
+use std::borrow::Cow;
+
 /// The resource that a `Location` or `Content-Location` names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Location {
@@ -29,16 +31,17 @@ impl Location {
         if let Some(rest) = rest.strip_prefix("//") {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             let authority = Some(normal_authority(authority));
-            return Some(Self { authority, path: normal_path(path) });
+            return Some(Self { authority, path: normal_path(path).into_owned() });
         }
         let path = match rest {
             "" => normal_path(base),
             rest if rest.starts_with('/') => normal_path(rest),
             rest => {
-                normal_path(&format!("{}/{rest}", base.rsplit_once('/').map_or("", |(up, _)| up)))
+                let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+                Cow::Owned(normal_path(&format!("{folder}/{rest}")).into_owned())
             }
         };
-        Some(Self { authority: None, path })
+        Some(Self { authority: None, path: path.into_owned() })
     }
 }
 
@@ -57,7 +60,10 @@ pub(crate) fn normal_authority(authority: &str) -> String {
 }
 
 /// The path without dot segments, and without escapes of what needs none (RFC 3986, 6.2.2).
-pub(crate) fn normal_path(path: &str) -> String {
+pub(crate) fn normal_path(path: &str) -> Cow<'_, str> {
+    if path.starts_with('/') && !path.contains('%') && !path.contains("/.") {
+        return Cow::Borrowed(path);
+    }
     let path = unescaped(path);
     let mut segments = Vec::new();
     for segment in path.split('/').skip(1) {
@@ -70,7 +76,7 @@ pub(crate) fn normal_path(path: &str) -> String {
     let is_folder = path.ends_with("/.") || path.ends_with("/..");
     let end =
         if is_folder && segments.last().is_some_and(|last| !last.is_empty()) { "/" } else { "" };
-    format!("/{}{end}", segments.join("/"))
+    Cow::Owned(format!("/{}{end}", segments.join("/")))
 }
 
 fn unescaped(path: &str) -> String {

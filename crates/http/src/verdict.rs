@@ -204,6 +204,8 @@ reasons! {
         ServerError = "5xx",
         /// `Vary` names a field that is not in the key.
         Vary = "vary",
+        /// A function given to `should_share` returned `false`.
+        Declined = "declined",
         /// The body failed or ended before its stated length.
         BrokenBody = "broken body",
         /// The handler returned an error that no rule shares.

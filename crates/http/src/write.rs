@@ -26,7 +26,7 @@ impl Write {
         if request.method.is_safe() && !request.headers.keys().any(is_method) {
             return None;
         }
-        let mut paths = vec![normal_path(request.uri.path())];
+        let mut paths = vec![normal_path(request.uri.path()).into_owned()];
         let stated = request.headers.iter().filter(|(name, _)| overrides(name));
         let stated = stated.filter_map(|(_, value)| value.to_str().ok());
         paths.extend(stated.filter_map(|path| Location::of(path, "/")).map(|place| place.path));

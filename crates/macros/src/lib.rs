@@ -70,6 +70,7 @@ mod settings;
 /// | `max_requests`, `max_retained` | `max_requests = 10_000` |
 /// | `max_wait`, `max_join_age` | `max_wait = "20s"` |
 /// | `leader_timeout`, `max_leaders` | `leader_timeout = "5s"` |
+/// | `max_followers` | `max_followers = 100` |
 /// | `on_slow`, a time and a function of a `&SlowFlight<'_, Key>` | `on_slow("5s", warn)` |
 /// | `share_if` | `share_if = \|user: &User\| user.is_public` |
 /// | `share_with`, instead of `share_if` | `share_with = \|user: &User\| user.audience()` |

@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, with an example of its use.
-const WORDS: [(&str, &str); 23] = [
+const WORDS: [(&str, &str); 24] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -20,6 +20,7 @@ const WORDS: [(&str, &str); 23] = [
     ("max_wait", "max_wait = \"10s\""),
     ("leader_timeout", "leader_timeout = \"2s\""),
     ("max_leaders", "max_leaders = 3"),
+    ("max_followers", "max_followers = 100"),
     ("on_slow", "on_slow(\"5s\", warn)"),
     ("max_retained", "max_retained = 100_000"),
     ("shards", "shards = 256"),
@@ -195,7 +196,8 @@ fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
     let is_duration =
         ["window", "error_window", "max_join_age", "max_wait", "leader_timeout", "on_slow"]
             .contains(&word);
-    let is_count = ["max_requests", "max_leaders", "max_retained", "shards"].contains(&word);
+    let is_count =
+        ["max_requests", "max_leaders", "max_followers", "max_retained", "shards"].contains(&word);
     match literal(&value) {
         Some(Lit::Str(text)) if is_duration => duration(word, text),
         Some(other) if is_duration => {
@@ -243,6 +245,8 @@ fn refuse_count(word: &str, count: u64) -> std::result::Result<(), &'static str>
              write 1 to share nothing, or leave `max_requests` out for no limit"),
         ("max_leaders", 0) => Err("a flight always has its first leader; \
              write 1, or leave `leader_timeout` out, to never take over"),
+        ("max_followers", 0) => Err("no call could wait for another; \
+             leave `max_followers` out for no limit"),
         ("shards", 0) => Err("a table has at least one part; write 1 for a single lock"),
         ("shards", 65_537..) => Err("more than 65536 locks only cost memory"),
         _ => Ok(()),

@@ -48,7 +48,7 @@ fn a_deadline_races_with_the_outcome() {
 #[test]
 fn a_deadline_does_not_affect_another_follower() {
     let endings = ["answered", "led", "timed out"];
-    Model::new("timeout, 2 followers", endings).explore(move |seen| {
+    Model::new("timeout, 2 followers", endings).needs(3).explore(move |seen| {
         let stage = Stage::new(|builder| builder);
         let deadline = stage.clock.now() + TICK;
         let call = |stage: &Stage| stage.group.execute(&1, || stage.run()).map(drop);

@@ -8,7 +8,7 @@ use super::tree::Tree;
 const ROWS: [&[&str]; 9] = [
     &["lib"],
     &["manager", "macro_support", "submit"],
-    &["build", "coalescer", "group", "inspect", "request", "builder", "core"],
+    &["at_rest", "build", "coalescer", "group", "inspect", "request", "builder", "core"],
     &["execute"],
     &["engine"],
     &["observe"],
@@ -23,6 +23,7 @@ const ROWS: [&[&str]; 9] = [
         "stats",
         "in_flight",
         "executor",
+        "leading",
         "settings",
     ],
     &["wait"],

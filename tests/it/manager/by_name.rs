@@ -66,6 +66,17 @@ fn a_name_of_another_type_or_function_is_refused() {
 }
 
 #[test]
+fn two_closures_of_one_function_are_two_functions_to_a_name() {
+    // S51: they are of different types, though a text may name both the same.
+    watched(|| {
+        let manager = endless();
+        manager.named("lengths", |word: &String| Ok::<usize, String>(word.len())).unwrap();
+        let other = manager.named("lengths", |word: &String| Ok::<usize, String>(word.len() + 1));
+        assert!(matches!(other, Err(NameError::OtherFunction { .. })), "{other:?}");
+    });
+}
+
+#[test]
 fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
     // S51: each different setting is an error, and equal settings are none.
     watched(|| {

@@ -50,17 +50,19 @@ fn it_lists_the_flights_of_all_its_coalescers_the_oldest_first() {
     watched(|| {
         let clock = ManualClock::new();
         let manager = Manager::with_defaults(Settings::new().clock(clock.clone()));
-        let (inner, passed) = (manager.clone(), clock.clone());
+        // A function that held its own manager would keep it alive for ever.
+        let (inner, passed) = (manager.downgrade(), clock.clone());
         let sums = move |n: &u64| {
             passed.advance(500 * MS);
-            Ok::<u64, ()>(inner.in_flight().len() as u64 + n)
+            let manager = inner.upgrade().expect("the test has it");
+            Ok::<u64, ()>(manager.in_flight().len() as u64 + n)
         };
         let sums = manager.named("sums", sums).unwrap();
-        let (outer, passed) = (manager.clone(), clock.clone());
+        let (outer, passed) = (manager.downgrade(), clock.clone());
         let pages = move |page: &String| {
             passed.advance(1000 * MS);
             assert_eq!(*sums.execute(&40).unwrap(), 42);
-            let flights = outer.in_flight();
+            let flights = outer.upgrade().expect("the test has it").in_flight();
             assert_eq!((flights.len(), flights[0].age), (1, 1500 * MS));
             Ok::<String, ()>(format!("{page}: {flights:?}"))
         };

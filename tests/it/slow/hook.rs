@@ -1,7 +1,7 @@
 //! What the hook may do: call the group, wait, panic. It changes no outcome.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -102,8 +102,29 @@ fn a_follower_that_tells_still_has_its_deadline() {
     });
 }
 
-/// Three flights of three groups: `a` is led by a thread that waits for `b`, which is slow; its hook
-/// waits for `c`. Hands out the threads that lead `b` and `c`.
+/// What a call returns if it was refused as a deadlock.
+const REFUSED: u32 = 100;
+/// The value of the hook's own execution.
+const HOOKS: u32 = 3;
+
+/// A group whose hook calls `c` of another group when the flight of `b` is slow. If the hook leads `c`,
+/// its function ends when the sender is dropped.
+fn calls_when_slow(clock: &ManualClock, third: &Numbers, end: Receiver<()>) -> Numbers {
+    let (called, end) = (third.clone(), Mutex::new(end));
+    let function = move || {
+        end.lock().unwrap().recv().unwrap_err();
+        Ok(HOOKS)
+    };
+    let hook = move |slow: &SlowFlight<'_, String>| {
+        if slow.key == "b" {
+            called.execute("c", &function).unwrap();
+        }
+    };
+    Group::builder().clock(clock.clone()).on_slow(SLOW, hook).build()
+}
+
+/// A flight of `a` is led by a thread that waits for `b`, which is slow. Hands out the thread that leads
+/// `b`, and the other one.
 fn waits_in_a_hook(
     outer: &Numbers,
     slow: &Numbers,
@@ -111,7 +132,13 @@ fn waits_in_a_hook(
     let leader = lead(slow, "b");
     let (outer, inner) = (outer.clone(), slow.clone());
     let led = thread::spawn(move || {
-        let value = outer.execute("a", || Ok(*inner.execute("b", || Ok(0)).unwrap() + 1));
+        let value = outer.execute("a", || match inner.execute("b", || Ok(0)) {
+            Ok(value) => Ok(*value + 1),
+            Err(error) => {
+                assert!(error.would_deadlock());
+                Ok(REFUSED)
+            }
+        });
         *value.unwrap()
     });
     wait_until(|| followers(slow) == 1);
@@ -119,41 +146,46 @@ fn waits_in_a_hook(
 }
 
 #[test]
-fn a_wait_within_a_hook_takes_no_wait_out_of_the_graph() {
-    // S42: the thread that leads `a` waits for `b`, and its hook for `c`. The thread that leads `b` would
-    // close a cycle by waiting for `a`, while the hook waits and afterwards.
+fn a_cycle_that_closes_while_a_hook_runs_is_found_when_the_hook_returns() {
+    // S42 S66: the thread that leads `a` waits for `b`, and its hook for `c`. Meanwhile it does not wait
+    // for `b`, so the leader of `b` may wait for `a`. The wait for `b` would then never end.
     watched(|| {
-        let clock = ManualClock::new();
         let (outer, third) = (Numbers::new(), Numbers::new());
-        let called = third.clone();
-        let slow: Numbers = Group::builder()
-            .clock(clock.clone())
-            .on_slow(SLOW, move |slow: &SlowFlight<'_, String>| {
-                if slow.key == "b" {
-                    called.execute("c", || Ok(0)).unwrap();
-                }
-            })
-            .build();
+        let clock = ManualClock::new();
+        let slow = calls_when_slow(&clock, &third, channel().1);
         let other = lead(&third, "c");
         let (leader, led) = waits_in_a_hook(&outer, &slow);
         clock.advance(SLOW);
         wait_until(|| followers(&third) == 1);
-        let (asked, answer): (Sender<bool>, Receiver<bool>) = channel();
-        let (handle, go) = (outer.clone(), Arc::new(Barrier::new(2)));
-        let again = Arc::clone(&go);
-        let leader = leader.ends(move || {
-            let ask = || handle.execute("a", || Ok(0)).unwrap_err().would_deadlock();
-            asked.send(ask()).unwrap();
-            again.wait();
-            asked.send(ask()).unwrap();
-            Ok(1)
-        });
-        assert!(answer.recv().unwrap(), "while the hook waits");
+        let handle = outer.clone();
+        let leader = leader.ends(move || Ok(*handle.execute("a", || Ok(0)).unwrap() + 10));
+        wait_until(|| followers(&outer) == 1);
         other.returns(Ok(3)).unwrap();
-        wait_until(|| third.stats().followers == 1);
-        go.wait();
-        assert!(answer.recv().unwrap(), "afterwards");
-        assert_eq!(*leader.join().unwrap().value, 1);
-        assert_eq!(led.join().unwrap(), 2);
+        assert_eq!(led.join().unwrap(), REFUSED);
+        assert_eq!(*leader.join().unwrap().value, REFUSED + 10);
+        let stats = slow.stats();
+        assert_eq!((stats.refused, stats.followers, stats.in_flight), (1, 0, 0));
+    });
+}
+
+#[test]
+fn a_leader_may_wait_for_what_a_hook_leads() {
+    // S43: the thread that leads `a` waits for `b`, and its hook leads `c`. The leader of `b` may wait
+    // for `c`, which ends by itself.
+    watched(|| {
+        let (outer, third) = (Numbers::new(), Numbers::new());
+        let clock = ManualClock::new();
+        let (end, told_to_end) = channel();
+        let slow = calls_when_slow(&clock, &third, told_to_end);
+        let (leader, led) = waits_in_a_hook(&outer, &slow);
+        clock.advance(SLOW);
+        wait_until(|| third.in_flight().len() == 1);
+        let inner = third.clone();
+        let leader = leader.ends(move || Ok(*inner.execute("c", || Ok(0)).unwrap() + 10));
+        wait_until(|| followers(&third) == 1);
+        drop(end);
+        assert_eq!(*leader.join().unwrap().value, HOOKS + 10);
+        assert_eq!(led.join().unwrap(), HOOKS + 11);
+        assert_eq!(third.stats().refused + slow.stats().refused, 0);
     });
 }

@@ -171,6 +171,7 @@ fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
         Error::TimedOut => Error::TimedOut,
         Error::WouldBlock => Error::WouldBlock,
         Error::WouldDeadlock => Error::WouldDeadlock,
+        Error::Overloaded => Error::Overloaded,
         Error::Rejected => Error::Rejected,
         // The caller has handled `Failed`. A variant of a later version answers like `Abandoned`.
         _ => Error::Abandoned,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The gates know no flights and no threads. They call no user code but the functions that the settings
-//! of a key and [`Gates::should_coalesce`] have.
+//! of a key, [`Gates::should_coalesce`] and [`Gates::should_share`] have.
 
 mod authority;
 pub(crate) mod cache_control;
@@ -30,9 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderName, request};
+use http::{HeaderName, request, response};
 
-use crate::key::Added;
+use crate::key::{Added, Key};
 
 /// The length of the longest body that is shared if [`Gates::max_body`] is not set: 1 MiB.
 ///
@@ -116,6 +116,7 @@ pub struct Gates {
     key_parts: Vec<KeyPart>,
     principals: Vec<Principal>,
     should_coalesce: Option<Predicate>,
+    should_share: Vec<ResponsePredicate>,
     pub(crate) scheme: Scheme,
     max_body: u64,
     window: Duration,
@@ -126,6 +127,7 @@ pub struct Gates {
 
 type KeyPart = Arc<dyn Fn(&request::Parts) -> Added + Send + Sync>;
 type Principal = Arc<dyn Fn(&request::Parts) -> Option<String> + Send + Sync>;
+type ResponsePredicate = Arc<dyn Fn(&Key, &response::Parts) -> bool + Send + Sync>;
 type Predicate = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
 
 impl Gates {
@@ -144,6 +146,7 @@ impl Gates {
             key_parts: Vec::new(),
             principals: Vec::new(),
             should_coalesce: None,
+            should_share: Vec::new(),
             scheme: Scheme::HTTP,
             max_body: DEFAULT_MAX_BODY,
             window: coalescer::DEFAULT_WINDOW,

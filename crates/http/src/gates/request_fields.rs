@@ -6,6 +6,7 @@
 //! [`strict`](crate::Gates::strict).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use http::HeaderName;
@@ -63,8 +64,9 @@ const OVERRIDES: &str = "
 
 /// Fields that may decide the page.
 const KEYED: &[&str] = &[
-    // Negotiation (RFC 9110, 12) and its extensions. `Accept-*` and `If-*` are in by their beginning.
-    "a-im accept alt-used content-encoding content-type depth negotiate origin prefer profile
+    // Negotiation (RFC 9110, 12) and its extensions. All other `Accept-*` and `If-*` are in by their
+    // beginning; to find a name here costs less.
+    "a-im accept accept-encoding accept-language if-modified-since if-none-match alt-used content-encoding content-type depth negotiate origin prefer profile
      range request-range soapaction tcn te trailer translate want-digest want-content-digest
      want-repr-digest x-wap-profile",
     // What the client is like. `Sec-*` is in by its beginning.
@@ -75,9 +77,9 @@ const KEYED: &[&str] = &[
     // in by their beginnings.
     "datastar-request rsc x-ajax x-alpine-request x-fragment x-fetch x-livewire x-nextjs-data
      x-requested-with x-sveltekit-invalidated",
-    // The host, scheme, port and prefix of the client's request. `X-Forwarded-*` is in by its beginning,
-    // and of `Forwarded` what `forwarded` takes from it.
-    "cf-visitor cloudfront-forwarded-proto front-end-https forwarded-host forwarded-proto
+    // The host, scheme, port and prefix of the client's request. Other `X-Forwarded-*` are in by their
+    // beginning, and of `Forwarded` what `forwarded` takes from it.
+    "x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-server cf-visitor cloudfront-forwarded-proto front-end-https forwarded-host forwarded-proto
      fastly-ssl script-name wl-proxy-ssl x-arr-ssl x-forwarded x-host x-http-host-override
      x-original-host x-original-proto x-port x-proto x-real-host x-scheme x-script-name
      x-url-scheme",
@@ -154,6 +156,9 @@ const CREDENTIAL_PARTS: &str = "
     device-id session-id sessionid ssl-client tls-client user-id userinfo
 ";
 
+/// Words that make a name the address of a client.
+const ADDRESS_WORDS: &str = "addr address clientip ip ips ipaddress ipv4 ipv6";
+
 /// Words that make a name replace the path or the method.
 const OVERRIDE_WORDS: &str = "
     method override path pathinfo rewrite uri url
@@ -166,20 +171,43 @@ const KEYED_WORDS: &str = "
     preview proto protocol pjax region scheme server site ssl theme timezone variant version
 ";
 
-static CLASSES: LazyLock<HashMap<&'static str, Class>> = LazyLock::new(|| {
-    let of = |lists: &[&'static str], class| {
-        let names = lists.iter().copied().flat_map(str::split_whitespace);
-        names.map(|name| (name, class)).collect::<Vec<_>>()
-    };
-    let classes = [
-        of(&[JUDGED], Class::Judged),
-        of(&[CREDENTIALS], Class::Credential),
-        of(&[OVERRIDES], Class::Override),
-        of(KEYED, Class::Keyed),
-        of(OUTSIDE, Class::Outside),
-    ];
-    classes.into_iter().flatten().collect()
-});
+/// The names are those of this file, so no client can choose them, and a plain hash suffices.
+static CLASSES: LazyLock<HashMap<&'static str, Class, BuildHasherDefault<Fnv>>> =
+    LazyLock::new(|| {
+        let of = |lists: &[&'static str], class| {
+            let names = lists.iter().copied().flat_map(str::split_whitespace);
+            names.map(|name| (name, class)).collect::<Vec<_>>()
+        };
+        let classes = [
+            of(&[JUDGED], Class::Judged),
+            of(&[CREDENTIALS], Class::Credential),
+            of(&[OVERRIDES], Class::Override),
+            of(KEYED, Class::Keyed),
+            of(OUTSIDE, Class::Outside),
+        ];
+        classes.into_iter().flatten().collect()
+    });
+
+/// FNV-1a.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Class {
     /// Returns the class of a name: by the lists, or else by its beginning and its words.
@@ -196,6 +224,9 @@ impl Class {
         let has = |words: &str| name.split(['-', '_', '.']).any(|word| is_one(word, words));
         if is_credential(name) || has(CREDENTIAL_WORDS) {
             return Self::Credential;
+        }
+        if has(ADDRESS_WORDS) {
+            return Self::Outside;
         }
         if LATE_BEGINNINGS.split_whitespace().any(|start| name.starts_with(start)) {
             return Self::Keyed;
@@ -284,6 +315,11 @@ mod tests {
         ];
         for name in keyed {
             assert_eq!(class(name), Class::Keyed, "{name}");
+        }
+        for name in
+            ["x-acme-ip", "x-forwarded-client-ip", "cloudfront-viewer-address", "remote-addr"]
+        {
+            assert_eq!(class(name), Class::Outside, "{name}");
         }
         assert_eq!(class("x-acme"), Class::Unknown);
     }

@@ -26,6 +26,7 @@ use crate::gates::fields::{Malformed, elements, trim};
 use crate::gates::forwarded::without_addresses;
 use crate::gates::request_fields::Class;
 use crate::key::{Key, KeyParts, Target};
+use crate::key_lines::KeyLines;
 use crate::verdict::{PassThrough, RequestVerdict};
 
 /// Fields by which a GET asks the server to treat it as another method.
@@ -78,7 +79,7 @@ impl Gates {
         if self.should_coalesce.as_ref().is_some_and(|should| !should(request)) {
             return Err(PassThrough::Declined);
         }
-        let key = self.key(request, target, lines)?;
+        let key = self.key(request, target, &lines)?;
         Ok(if wants_fresh { RequestVerdict::Fresh(key) } else { RequestVerdict::Shared(key) })
     }
 
@@ -135,31 +136,35 @@ impl Gates {
                 Class::Judged | Class::Outside | Class::Unknown => {}
             }
         }
-        lines.sort_by_key(|(name, _)| name.as_str());
+        // Stable: the lines of one field stay in their order.
+        lines.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         if is_overridden { Err(PassThrough::Override) } else { Ok(lines) }
     }
 
-    fn key(&self, request: &Parts, target: Target, lines: Lines<'_>) -> Result<Key, PassThrough> {
-        // A name or value may be a slice of the server's buffer. A copy does not keep it alive.
-        let copied = |(name, value): (&HeaderName, &HeaderValue)| {
-            let name = HeaderName::from_bytes(name.as_str().as_bytes());
-            (name.expect("a valid name of a field"), value.as_bytes().into())
-        };
-        let names_of = |name: &HeaderName| Class::of(name) == Class::Credential;
+    fn key(&self, request: &Parts, target: Target, lines: &Lines<'_>) -> Result<Key, PassThrough> {
         Ok(Key::new(KeyParts {
             method: request.method.clone(),
             version: request.version,
             target,
-            has_credentials: lines.iter().any(|(name, _)| names_of(name)),
-            fields: lines.into_iter().map(copied).collect(),
+            has_credentials: self.keys_credentials(lines),
+            fields: KeyLines::new(lines),
             forwarded: self.forwarded(&request.headers)?,
             added: self.key_parts.iter().map(|part| part(request)).collect(),
             principal: self.principals.iter().map(|principal| principal(request)).collect(),
         }))
     }
 
+    /// Returns `true` if a credential is among the lines. It is then one that the user has named.
+    fn keys_credentials(&self, lines: &Lines<'_>) -> bool {
+        let is_credential = |name| Class::of(name) == Class::Credential;
+        !self.key_headers.is_empty() && lines.iter().any(|(name, _)| is_credential(name))
+    }
+
     /// What `Forwarded` says without its addresses, if the whole field is not in the key.
     fn forwarded(&self, headers: &HeaderMap) -> Result<Option<Box<[u8]>>, Malformed> {
+        if !headers.contains_key(FORWARDED) {
+            return Ok(None);
+        }
         let is_ignored = self.ignored_headers.contains(&FORWARDED);
         if is_ignored || self.class_of(&FORWARDED) == Class::Keyed {
             return Ok(None);

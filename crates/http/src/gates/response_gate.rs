@@ -23,7 +23,8 @@ impl Gates {
     /// Decides who may get the response that a handler made for a request of this key.
     ///
     /// `body` is the length of the body in bytes, or `None` if the length is unknown. The result
-    /// depends on the settings and the arguments only. Does not block and calls no user code.
+    /// depends on the settings and the arguments only. Does not block. Calls the functions given to
+    /// [`should_share`](Self::should_share) on this thread.
     ///
     /// # Examples
     ///
@@ -82,7 +83,8 @@ impl Gates {
         ];
         match why_not.into_iter().find(|(holds, _)| *holds) {
             Some((_, reason)) => Err(reason),
-            None => Ok(control),
+            None if self.should_share.iter().all(|should| should(key, response)) => Ok(control),
+            None => Err(Unshared::Declined),
         }
     }
 

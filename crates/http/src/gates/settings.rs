@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request;
 use http::uri::Scheme;
+use http::{request, response};
 
 use crate::gates::Gates;
+use crate::key::Key;
 
 impl Gates {
     /// Passes through every request for which a function returns `false`.
@@ -40,6 +41,36 @@ impl Gates {
         self
     }
 
+    /// Gives a response to its own request only, if a function returns `false` for it.
+    ///
+    /// Use it for pages that are for one client and do not say so, such as a form with a CSRF token. The
+    /// gate calls the function only for responses that the table would share. So the function can exclude
+    /// responses but not include more. A second call of this method adds a function: a response is shared
+    /// only if all functions return `true`.
+    ///
+    /// A panic of the function unwinds through the call that asks the gate. In a layer it counts as a panic
+    /// of the handler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unshared};
+    ///
+    /// let gates = Gates::new().should_share(|key, _| !key.path().starts_with("/form"));
+    /// # let request = http::Request::get("/form/1").body(()).unwrap();
+    /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
+    /// let (page, body) = http::Response::new("a form").into_parts();
+    /// let verdict = gates.response(&key, &page, Some(body.len() as u64));
+    /// assert_eq!(verdict, ResponseVerdict::Unshared(Unshared::Declined));
+    /// ```
+    pub fn should_share(
+        mut self,
+        should: impl Fn(&Key, &response::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.should_share.push(Arc::new(should));
+        self
+    }
+
     /// Sets the scheme of requests that state none. Most requests of HTTP/1.1 state none.
     ///
     /// The default is `http`. The scheme is in the key. It also decides which port is the default port:
@@ -67,7 +98,7 @@ impl Gates {
 
     /// Sets the length in bytes of the longest body that is shared.
     ///
-    /// The default is [`DEFAULT_MAX_BODY`], 1 MiB.
+    /// The default is [`DEFAULT_MAX_BODY`](crate::DEFAULT_MAX_BODY), 1 MiB.
     ///
     /// # Examples
     ///

@@ -20,6 +20,7 @@ impl CoalesceLayer {
     /// | error | status |
     /// |---|---|
     /// | [`TimedOut`](Error::TimedOut): the request waited for `max_wait` | 503, with `Retry-After: 1` |
+    /// | [`Overloaded`](Error::Overloaded): too many requests wait for the page | 503, with `Retry-After: 1` |
     /// | [`WouldDeadlock`](Error::WouldDeadlock): the wait would never end | 500 |
     /// | any other | 500 |
     ///
@@ -165,7 +166,7 @@ impl CoalesceLayer {
 pub(super) fn error_response(error: &Error<Infallible>, _: &Key) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if error.is_timeout() {
+    if error.is_timeout() || error.is_overloaded() {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     } else {

@@ -7,7 +7,7 @@ use http::request;
 use crate::layer::CoalesceLayer;
 
 impl CoalesceLayer {
-    /// Adds a request field to the key. See [`Gates::key_header`].
+    /// Adds a request field to the key. See [`Gates::key_header`](crate::Gates::key_header).
     ///
     /// # Panics
     ///
@@ -25,7 +25,7 @@ impl CoalesceLayer {
         self
     }
 
-    /// Adds the result of a function to the key. See [`Gates::key_part`].
+    /// Adds the result of a function to the key. See [`Gates::key_part`](crate::Gates::key_part).
     ///
     /// # Examples
     ///
@@ -45,7 +45,7 @@ impl CoalesceLayer {
         self
     }
 
-    /// Adds an extension of the request to the key. See [`Gates::key_extension`].
+    /// Adds an extension of the request to the key. See [`Gates::key_extension`](crate::Gates::key_extension).
     ///
     /// # Examples
     ///
@@ -64,7 +64,7 @@ impl CoalesceLayer {
         self
     }
 
-    /// States the person for whom a request is. See [`Gates::key_principal`].
+    /// States the person for whom a request is. See [`Gates::key_principal`](crate::Gates::key_principal).
     ///
     /// # Examples
     ///
@@ -85,7 +85,7 @@ impl CoalesceLayer {
         self
     }
 
-    /// Puts every field into the key but a list. See [`Gates::strict`].
+    /// Puts every field into the key but a list. See [`Gates::strict`](crate::Gates::strict).
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl CoalesceLayer {
         self
     }
 
-    /// Takes a request field out of the key. See [`Gates::ignore_header`].
+    /// Takes a request field out of the key. See [`Gates::ignore_header`](crate::Gates::ignore_header).
     ///
     /// # Panics
     ///

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{Request, Response, request};
+use http::{Request, Response, request, response};
 
 use crate::Settings;
 use crate::body::Body;
 use crate::coalesced::{Coalesced, ErrorResponse, ErrorRule, Inner};
 use crate::flights::Flights;
 use crate::gates::Gates;
+use crate::key::Key;
 use crate::stats::Counters;
 
 /// The number of responses that a layer retains at most if its [`Settings`] do not set
@@ -46,6 +47,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`key_principal`](Self::key_principal) | the person for whom a request is | nobody |
 /// | [`strict`](Self::strict), [`ignore_header`](Self::ignore_header) | which other fields are in the key | those of the table |
 /// | [`should_coalesce`](Self::should_coalesce) | a function that excludes requests | none |
+/// | [`should_share`](Self::should_share) | a function that excludes responses | none |
 /// | [`ignore_request_directives`](Self::ignore_request_directives) | that `no-cache` of a request is ignored | it is heard |
 /// | [`own_server_errors`](Self::own_server_errors) | that a 5xx goes to its own request only | those who wait get it |
 /// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
@@ -178,6 +180,24 @@ impl CoalesceLayer {
         self
     }
 
+    /// Gives a response to its own request only, if a function returns `false` for it. See
+    /// [`Gates::should_share`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = coalescer_http::CoalesceLayer::new()
+    ///     .should_share(|_, response| !response.headers.contains_key("x-has-token"));
+    /// # let _ = layer;
+    /// ```
+    pub fn should_share(
+        mut self,
+        should: impl Fn(&Key, &response::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.gates = self.gates.should_share(should);
+        self
+    }
+
     /// Sets the scheme of requests that state none. See [`Gates::scheme`].
     ///
     /// # Examples
@@ -272,7 +292,7 @@ impl CoalesceLayer {
     /// Puts a handler inside the layer.
     ///
     /// The handler is a blocking function of a request. The body of its response can be any type
-    /// that converts to a [`Body`]. A handler that cannot fail has [`Infallible`] as its error.
+    /// that converts to a [`Body`]. A handler that cannot fail has [`Infallible`](std::convert::Infallible) as its error.
     ///
     /// # Examples
     ///

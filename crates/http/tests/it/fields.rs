@@ -328,7 +328,7 @@ fn fields_that_are_too_long_together_are_passed_through() {
     assert_eq!((with(16), with(17)), (None, Some(PassThrough::TooLong)));
 }
 
-/// H9: an extension counts if the user names its type.
+/// H20: an extension counts if the user names its type.
 #[test]
 fn an_extension_is_in_the_key_if_its_type_is_named() {
     #[derive(Clone, PartialEq, Eq, Hash)]

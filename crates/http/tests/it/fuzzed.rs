@@ -28,5 +28,5 @@ fn requests_with_equal_keys_look_equal() {
     result.unwrap();
     // Each kind is there, so the check has something to say.
     let counts = counts.map(|count| count.get());
-    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
 }

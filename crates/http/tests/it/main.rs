@@ -7,11 +7,13 @@
 mod authorities;
 mod bodies;
 mod fields;
+mod freshness;
 mod fuzzed;
 mod layer;
 mod requests;
 mod responses;
 mod secrets;
+mod slow_handlers;
 mod stage;
 mod statuses;
 #[path = "../../../../tests/it/support.rs"]

@@ -232,3 +232,21 @@ fn private_and_refusals_need_a_person() {
         }
     }
 }
+
+/// H12: the user's function can keep a response for its own request, and cannot share more.
+#[test]
+fn the_users_function_can_decline_a_response() {
+    let layer = with_window(Duration::MAX)
+        .should_share(|key, _| key.path() != "/form")
+        .should_share(|_, response| !response.headers.contains_key("x-own"));
+    let pages = pages(layer);
+    let own = || Response::builder().header("x-own", "1").body(Body::from("own")).unwrap();
+    call(&pages, get("/form"), page("own"));
+    call(&pages, get("/a"), own());
+    for path in ["/form", "/a"] {
+        assert_eq!(text(call(&pages, get(path), page("anew"))), "anew");
+    }
+    let eager = Gates::new().should_share(|_, _| true);
+    let verdict = judge(&eager, Request::get("/"), Response::builder().header("set-cookie", "a"));
+    assert_eq!(verdict, ResponseVerdict::Unshared(Unshared::SetCookie));
+}

@@ -1,0 +1,66 @@
+//! Handlers that take their time, and windows of every length.
+
+use std::time::Duration;
+
+use coalescer::ManualClock;
+use coalescer_http::{Body, CoalesceLayer, Gates, RequestVerdict, Settings};
+use http::{Request, Response};
+
+const WINDOWS: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(60)];
+const TAKES: Duration = Duration::from_secs(3);
+
+fn is_fresh(window: Duration, name: &str, value: &str) -> bool {
+    let request = Request::get("/").header(name, value).body(()).unwrap();
+    let gates = Gates::new().window(window);
+    matches!(gates.request(&request.into_parts().0), RequestVerdict::Fresh(_))
+}
+
+fn layer(window: Duration, clock: &ManualClock) -> CoalesceLayer {
+    CoalesceLayer::new().settings(Settings::new().window(window).clock(clock.clone()))
+}
+
+#[test]
+fn what_asks_for_a_fresh_answer_does_so_with_every_window() {
+    for window in WINDOWS {
+        for value in ["no-cache", "max-age=0", "max-age=\"0\"", "max-age=5, max-age=0"] {
+            assert!(is_fresh(window, "cache-control", value), "{value} with {window:?}");
+        }
+        assert!(is_fresh(window, "pragma", "no-cache"), "{window:?}");
+        let seconds = window.as_secs() + 1;
+        assert!(!is_fresh(window, "cache-control", &format!("max-age={seconds}")), "{window:?}");
+    }
+}
+
+#[test]
+fn an_age_counts_from_when_the_handler_was_called() {
+    // RFC 9111, 5.1; also the time that passes before the second request.
+    let clock = ManualClock::new();
+    let inside = clock.clone();
+    let pages = layer(Duration::from_secs(60), &clock).layer(move |_: Request<()>| {
+        inside.advance(TAKES);
+        Ok::<_, ()>(Response::new(Body::from("slow")))
+    });
+    let get = || Request::get("/").body(()).unwrap();
+    assert!(!pages.call(get()).unwrap().headers().contains_key("age"), "it comes from the handler");
+    assert_eq!(pages.call(get()).unwrap().headers()["age"], "3");
+    clock.advance(Duration::from_secs(4));
+    assert_eq!(pages.call(get()).unwrap().headers()["age"], "7");
+}
+
+#[test]
+fn a_page_is_kept_if_its_handler_was_quicker_than_the_window() {
+    for window in WINDOWS {
+        let clock = ManualClock::new();
+        let inside = clock.clone();
+        let pages = layer(window, &clock).layer(move |_: Request<()>| {
+            inside.advance(TAKES);
+            Ok::<_, ()>(Response::new(Body::from("slow")))
+        });
+        for _ in 0..2 {
+            pages.call(Request::get("/").body(()).unwrap()).unwrap();
+        }
+        let kept = window > TAKES;
+        assert_eq!(pages.stats().flights.late, u64::from(kept), "{window:?}");
+    }
+}
