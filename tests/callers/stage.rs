@@ -9,7 +9,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use coalescer::{Error, Group, Job, ManualClock, OnDeadlock, Role, ShareWith, Stats, Ticket};
+use coalescer::{
+    Error, Group, Job, ManualClock, NeverBlocks, OnDeadlock, Role, ShareWith, Stats, Ticket,
+};
 
 use crate::script::{End, KeyId, Millis, Settings, Verb, duration};
 
@@ -262,7 +264,7 @@ fn group(settings: &Settings, clock: &ManualClock) -> Numbers {
         .error_window(duration(settings.error_window))
         .max_leaders(settings.max_leaders)
         .shards(1)
-        .executor(|job: Job| drop(thread::spawn(|| job.run())))
+        .executor(NeverBlocks(|job: Job| drop(thread::spawn(|| job.run()))))
         .clock(clock.clone());
     if let Some(max) = settings.max_requests {
         builder = builder.max_requests(max);
