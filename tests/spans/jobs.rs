@@ -1,4 +1,4 @@
-//! The run of a job belongs to the span that submitted it (S66).
+//! The run of a job belongs to the span that submitted it (S65).
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
