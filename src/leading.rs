@@ -37,7 +37,7 @@ pub fn leading() -> Lead {
 /// ```
 /// use coalescer::Group;
 ///
-/// let group: Group<&str, u32, ()> = Group::new();
+/// let group: Group<String, u32, ()> = Group::new();
 /// let sum = group.execute("sum", || {
 ///     let lead = coalescer::leading();
 ///     let part = || lead.enter(|| group.execute("sum", || Ok(1)));

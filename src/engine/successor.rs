@@ -37,8 +37,8 @@ impl<K, V, E> Table<K, V, E> {
         let predecessor = self.flight_of(shard, running);
         let hash = call.hash;
         if let Some(id) = shard.successor_of(&predecessor) {
-            if let (WaitsFor::Room, Some(flight)) = (waits_for, shard.slot(id).flight()) {
-                flight.gate().need_only_room();
+            if waits_for == WaitsFor::Room {
+                self.need_only_room(shard, id);
             }
             return match shard.slot(id).accepts_a_call(self.rules.max_requests) {
                 true => self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on)),
@@ -59,6 +59,18 @@ impl<K, V, E> Table<K, V, E> {
         let mut deferred = Deferred::new();
         self.reschedule(shard, &flight, &mut deferred);
         self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on))
+    }
+
+    /// Lets a successor begin as soon as there is room. There is, if a submitted call comes here because
+    /// of queued jobs: then its calls are notified, and if only tickets wait, the new seat begins it.
+    fn need_only_room(&self, shard: &Locked<'_, K, V, E>, id: SlotId) {
+        let Some(flight) = shard.slot(id).flight() else { return };
+        flight.gate().need_only_room();
+        let mut deferred = Deferred::new();
+        self.reschedule(shard, flight, &mut deferred);
+        for due in &deferred.due {
+            due.gate().notify_all();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coalescer::{Error, Group, ManualClock};
 
+use crate::jobs::{Jobs, assert_at_rest, never};
 use crate::support::{MS, Numbers, begin, followers, lead, start, wait_until, watched};
 
 type Refused = Error<String>;
@@ -90,5 +91,36 @@ fn what_is_stuck_counts_for_the_flights_after_it() {
         assert_eq!(*third.returns(Ok(3)).unwrap().value, 3);
         assert_eq!(*fresh.returns(Ok(2)).unwrap(), 2);
         assert!(group.in_flight().is_empty());
+    });
+}
+
+#[test]
+fn a_waiting_flight_that_needs_only_room_begins_if_there_is_some() {
+    // S30 S39: a job in the queue is no execution. So of two there may be, one runs.
+    watched(|| {
+        let clock = ManualClock::new();
+        let (executor, jobs) = Jobs::new();
+        let group: Numbers = Group::builder()
+            .max_join_age(5 * MS)
+            .max_leaders(2)
+            .executor(executor)
+            .clock(clock.clone())
+            .build();
+        let first = lead(&group, "k");
+        let g = group.clone();
+        let fresh = start(move |function| g.execute_fresh("k", function));
+        wait_until(|| followers(&group) == 1);
+        clock.advance(5 * MS);
+        let queued = group.submit("k", || Ok(2)).unwrap();
+        clock.advance(5 * MS);
+        // It adds no job to the queue, and waits for the next flight, which needs not wait any more.
+        let waits = group.submit("k", never).unwrap();
+        wait_until(|| group.stats().in_flight == 3);
+        assert_eq!(*fresh.begun().returns(Ok(3)).unwrap(), 3);
+        assert_eq!(*waits.wait().unwrap(), 3);
+        first.returns(Ok(1)).unwrap();
+        jobs.next().run();
+        queued.wait().unwrap();
+        assert_at_rest(&group);
     });
 }

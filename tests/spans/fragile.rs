@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use coalescer::{Group, Job, OnDeadlock, Stats};
+use coalescer::{Group, Job, NeverBlocks, OnDeadlock, Stats};
 use tracing::dispatcher::{self, Dispatch};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -194,7 +194,8 @@ fn alone(threads: &Threads) -> Seen {
 /// A leader's ticket and a follower's, whose threads wait while the job runs.
 fn jobs(threads: &Threads) -> Seen {
     let (queue, jobs) = channel();
-    let group: Numbers = Group::builder().executor(move |job: Job| queue.send(job)).build();
+    let group: Numbers =
+        Group::builder().executor(NeverBlocks(move |job: Job| queue.send(job))).build();
     let results = thread::scope(|s| {
         let submit = || {
             let submitted = [1, 2, 3].map(|n| group.submit("k", move || Ok(n)).unwrap());

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Builder, ForGroup, Group, Job, ManualClock};
+use coalescer::{Builder, ForGroup, Group, Job, ManualClock, NeverBlocks};
 
 use crate::record::{Recorded, Recorder};
 use crate::support::{Numbers, lead, wait_until, watched};
@@ -15,7 +15,8 @@ fn stage(
     with: impl FnOnce(Builder<ForGroup, String, u32>) -> Builder<ForGroup, String, u32>,
 ) -> (Recorder, Numbers, Receiver<Job>) {
     let (queue, jobs) = channel();
-    let builder = Group::builder().name(name).executor(move |job: Job| queue.send(job));
+    let builder =
+        Group::builder().name(name).executor(NeverBlocks(move |job: Job| queue.send(job)));
     let builder: Builder<ForGroup, String, u32> = builder;
     (Recorder::installed(), with(builder).build(), jobs)
 }

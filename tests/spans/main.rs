@@ -15,7 +15,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Group, Job, ManualClock, OnDeadlock};
+use coalescer::{Group, Job, ManualClock, NeverBlocks, OnDeadlock};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -118,8 +118,10 @@ fn a_job_is_a_run_and_a_followers_ticket_waits_for_it() {
     watched(|| {
         let recorder = Recorder::installed();
         let (queue, jobs) = channel();
-        let group: Numbers =
-            Group::builder().name("jobs").executor(move |job: Job| queue.send(job)).build();
+        let group: Numbers = Group::builder()
+            .name("jobs")
+            .executor(NeverBlocks(move |job: Job| queue.send(job)))
+            .build();
         let leader = group.submit("k", || Ok(1)).unwrap();
         let follower = group.submit("k", || Ok(2)).unwrap();
         let waits = thread::spawn(move || *follower.wait().unwrap());
@@ -229,7 +231,7 @@ fn a_tickets_wait_is_linked_to_the_run_of_the_job() {
         let group: Numbers = Group::builder()
             .name("tickets")
             .clock(clock.clone())
-            .executor(move |job: Job| queue.send(job))
+            .executor(NeverBlocks(move |job: Job| queue.send(job)))
             .build();
         let (end, told_to_end) = channel();
         let function = move || told_to_end.recv().map_err(|error| error.to_string());
