@@ -206,6 +206,7 @@ mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
+mod memory;
 mod observe;
 mod outcome;
 mod request;
