@@ -99,7 +99,8 @@
 //! | there are more keys than memory | [`max_retained`](Builder::max_retained) bounds the kept results (S47) |
 //!
 //! The library holds no lock while your code runs: the function, `Clone` and `Drop` of keys and
-//! values, a hook, an executor. The only exception is `Eq` of keys, in a look-up (S2). The
+//! values, a hook, an executor. The only exception is `Eq` of keys, in a look-up (S2): it must
+//! not call a coalescer, and a build with debug assertions says so (S69). The
 //! [specification] numbers every promise, and the tests cite the numbers.
 //!
 //! [specification]: https://github.com/coalescer-rs/coalescer/blob/main/docs/SPEC.md
@@ -122,11 +123,12 @@
 //! | span | covers | fields |
 //! |---|---|---|
 //! | `coalescer.run` | the run of the function, on the thread that runs it | `name`, `flight`, `key`, `result` (`ok`, `error`, `panic`), `callers` (calls that it answered) |
-//! | `coalescer.wait` | the wait of a follower or of its ticket, on the thread that waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`) |
+//! | `coalescer.wait` | the wait of a follower or of a ticket, on the thread that waits | `name`, `flight`, `leader` (the thread), `waited_seconds`, `end` (`answered`, `timed out`, `led`, `refused`) |
 //!
 //! `tracing_subscriber::fmt()` prints spans only with `.with_span_events(FmtSpan::CLOSE)`. All
 //! spans of a flight have the same `flight`. A wait follows from (`follows_from`) the run that it
-//! waits for, and from the run that took over from that one. The library does not record keys,
+//! waits for, and from the run that took over from that one. The run of a job is a child of the span
+//! that submitted it. The library does not record keys,
 //! because they may contain secrets. The function can: `Span::current().record("key", ..)`. The
 //! span of a run closes when the last of its followers has returned.
 //!
@@ -139,7 +141,12 @@
 //! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
 //! - It does not see a deadlock that involves anything but flights: a mutex that a follower holds and the
 //!   leader's function locks, or a pool all of whose threads wait for a queued job.
-//!   [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`].
+//!   [`max_wait`](Builder::max_wait) turns such a hang into [`Error::TimedOut`]. It sees a thread that
+//!   works for a leader's function (a scoped thread, a half of `rayon::join`) only inside of
+//!   [`Lead::enter`].
+//! - One thread, one call: a call stays on its thread, and the thread runs nothing else meanwhile. Servers
+//!   of coroutines, which move calls between threads or interleave many on one, need
+//!   [`OnDeadlock::Ignore`] and `max_wait`; a waiting call blocks the thread of its coroutine.
 //! - It has no thread of its own. A receiver made from a ticket, or a callback of
 //!   [`when_done`](Ticket::when_done), has no deadline, does not take over, and is invisible to deadlock
 //!   detection. Slow flights are detected by calls that join, wait for or finish them.

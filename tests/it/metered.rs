@@ -1,16 +1,19 @@
 //! The feature `metrics`, where calls are submitted. `examples/metrics` looks at all other calls.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::panic::resume_unwind;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use coalescer::{Group, ManualClock, SlowFlight};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::jobs::{Jobs, assert_at_rest};
-use crate::support::{MS, Numbers, watched};
+use crate::support::unlocked::{assert_no_offence, no_lock};
+use crate::support::{MS, Numbers, followers, wait_until, watched};
 
 /// The samples of this test, by name and without the label of its group.
 fn samples(recorder: &PrometheusRecorder) -> HashMap<String, f64> {
@@ -117,5 +120,76 @@ fn a_job_that_never_ran_is_a_refused_call_and_no_execution() {
             ],
         );
         assert_at_rest(&group);
+    });
+}
+
+/// A recorder that panics whenever it is called, without the hook.
+struct Fragile;
+
+impl Fragile {
+    fn reach() -> ! {
+        no_lock("the recorder");
+        resume_unwind(Box::new("the recorder panics"))
+    }
+}
+
+impl Recorder for Fragile {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        Self::reach()
+    }
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        Self::reach()
+    }
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        Self::reach()
+    }
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Self::reach()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Self::reach()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Self::reach()
+    }
+}
+
+#[test]
+fn a_recorder_that_panics_harms_no_call() {
+    // S24 S48 S65: it takes no leader's value, and no follower's place.
+    watched(|| {
+        coalescer::metrics::enable();
+        let group: Numbers = Group::builder().name("n").build();
+        let fragile = |call: fn(&Numbers) -> u32| {
+            let group = group.clone();
+            move || metrics::with_local_recorder(&Fragile, || call(&group))
+        };
+        let (leader, told_to_end) = (group.clone(), Arc::new(Barrier::new(2)));
+        let ends = Arc::clone(&told_to_end);
+        let leader = thread::spawn(move || {
+            let run = || {
+                ends.wait();
+                Ok(1)
+            };
+            metrics::with_local_recorder(&Fragile, || *leader.execute("k", run).unwrap())
+        });
+        wait_until(|| group.in_flight().len() == 1);
+        let follower = thread::spawn(fragile(|group| *group.execute("k", || Ok(2)).unwrap()));
+        let fresh = thread::spawn(fragile(|group| *group.execute_fresh("k", || Ok(3)).unwrap()));
+        wait_until(|| followers(&group) == 2);
+        told_to_end.wait();
+        let values = [leader, follower, fresh].map(|call| call.join().unwrap());
+        assert_eq!(values, [1, 1, 3]);
+        metrics::with_local_recorder(&Fragile, || {
+            coalescer::metrics::enable();
+            group.publish_metrics();
+        });
+        assert_at_rest(&group);
+        assert_no_offence();
     });
 }

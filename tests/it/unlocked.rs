@@ -162,22 +162,24 @@ fn waiting(group: &Watching) -> usize {
 fn no_lock_is_held_while_results_are_kept_expire_are_evicted_and_forgotten() {
     // S2 S47
     watched(|| {
-        let stage = stage(|builder| builder);
-        let Stage { clock, group, .. } = &stage;
-        for round in 0..4 {
-            for key in 0..6 {
-                let result = if key % 2 == 0 { Ok(key) } else { Err(key) };
-                drop(group.execute(&Asked(key), function(result)));
-                drop(group.execute(&Asked(key), function(result)));
-                clock.advance(WINDOW / 4);
+        for window in [WINDOW, Duration::ZERO] {
+            let stage = stage(|builder| builder.window(window).error_window(window));
+            let Stage { clock, group, .. } = &stage;
+            for round in 0..4 {
+                for key in 0..6 {
+                    let result = if key % 2 == 0 { Ok(key) } else { Err(key) };
+                    drop(group.execute(&Asked(key), function(result)));
+                    drop(group.execute(&Asked(key), function(result)));
+                    clock.advance(WINDOW / 4);
+                }
+                drop(group.execute_fresh(&Asked(5), function(Ok(round))));
+                drop(group.call(&Asked(5)).max_age(Duration::ZERO).outcome(function(Ok(1))));
+                group.forget(&Asked(5));
+                drop(group.try_execute(&Asked(5), function(Ok(55))));
             }
-            drop(group.execute_fresh(&Asked(5), function(Ok(round))));
-            drop(group.call(&Asked(5)).max_age(Duration::ZERO).outcome(function(Ok(1))));
-            group.forget(&Asked(5));
-            drop(group.try_execute(&Asked(5), function(Ok(55))));
+            group.forget_all();
+            drop(stage);
         }
-        group.forget_all();
-        drop(stage);
         assert_no_offence();
     });
 }

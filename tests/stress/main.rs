@@ -21,6 +21,9 @@
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
+#[path = "../support/unlocked.rs"]
+mod unlocked;
+
 mod counts;
 mod plan;
 mod product;
@@ -64,6 +67,7 @@ fn random_calls_of_many_threads_keep_every_promise() {
     println!("seed {seed}: {sum:?}");
     let missing = sum.missing();
     assert!(seconds < COVERING || missing.is_empty(), "never seen: {missing:?}; {sum:?}");
+    unlocked::assert_no_offence();
 }
 
 /// Plays rounds for as long as asked for, and goes on until `play` has seen all that it must see:

@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use coalescer::{ShareWith, ToKey};
 
+use crate::unlocked::{at_most, no_lock};
+
 /// An object of which none may be alive at the end. Its handles are the count.
 pub(crate) type Live = Arc<()>;
 
@@ -58,6 +60,7 @@ pub(crate) enum Sharing {
 
 impl Sharing {
     pub(crate) fn of(product: &Product) -> ShareWith {
+        no_lock("the rule");
         match product.sharing {
             Self::Shared => ShareWith::Everyone,
             Self::Passing => ShareWith::Followers,
@@ -80,6 +83,18 @@ pub(crate) fn parse_panic(message: &str) -> Option<(usize, u64)> {
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
+impl Drop for Key {
+    fn drop(&mut self) {
+        no_lock("the destructor of a key");
+    }
+}
+
+impl Drop for Product {
+    fn drop(&mut self) {
+        no_lock("the destructor of a value");
+    }
+}
+
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Half the keys have the hash of another one (S2).
@@ -89,10 +104,12 @@ impl Hash for KeyRef<'_> {
 
 impl ToKey<Key> for KeyRef<'_> {
     fn is_key(&self, key: &Key) -> bool {
+        at_most(1, "is_key");
         self.id == key.id
     }
 
     fn to_key(&self) -> Key {
+        no_lock("to_key");
         Key { id: self.id, _live: Live::clone(self.live) }
     }
 }

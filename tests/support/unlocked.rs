@@ -25,6 +25,6 @@ pub(crate) fn no_lock(what: &str) {
 #[track_caller]
 pub(crate) fn assert_no_offence() {
     let offences = OFFENCES.lock().unwrap_or_else(PoisonError::into_inner);
-    let first = offences.first();
-    assert!(first.is_none(), "{} offences; {}", offences.len(), first.unwrap());
+    let first = offences.first().map_or("none", String::as_str);
+    assert!(offences.is_empty(), "{} offences; {first}", offences.len());
 }

@@ -4,7 +4,7 @@
 mod watchdog;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
 use coalescer::{Error, ManualClock, OnDeadlock};
@@ -127,6 +127,36 @@ fn a_parallel_iterator_over_few_keys_ends_and_each_answer_is_right_or_a_timeout(
             assert_eq!((stats.total_requests, stats.timed_out), (20_000, timed_out));
             assert_eq!(stats.executed_requests + stats.coalesced_requests + timed_out, 20_000);
             assert_eq!(reports.under_way(), (0, 0));
+        });
+    }
+}
+
+#[test]
+fn a_half_on_another_thread_that_asks_for_its_own_report_is_refused_or_computes_its_own() {
+    // S67: without `Lead::enter` the half would wait for the report, which waits for the half.
+    for on_deadlock in [OnDeadlock::Refuse, OnDeadlock::Bypass] {
+        watched(move || {
+            let own = Arc::new(OnceLock::<Reports>::new());
+            let (asks, apart) = (Arc::clone(&own), Barrier::new(2));
+            let asked = AtomicU64::new(0);
+            let records = move |year, half| {
+                if asked.fetch_add(1, Ordering::Relaxed) >= 2 {
+                    return Ok(7); // the report that a half computes for itself
+                }
+                apart.wait(); // opens when both halves run, each on its own thread
+                match half {
+                    Half::First => Ok(1),
+                    Half::Second => match asks.get().unwrap().get(year) {
+                        Ok(report) => Ok(report.total),
+                        Err(error) => Ok(u64::from(error.would_deadlock())),
+                    },
+                }
+            };
+            let settings = settings().on_deadlock(on_deadlock).clock(ManualClock::new());
+            let reports = Reports::new(settings, pool(2), records);
+            own.set(reports.clone()).ok();
+            let total = reports.get(2026).unwrap().total;
+            assert_eq!(total, if on_deadlock == OnDeadlock::Bypass { 15 } else { 2 });
         });
     }
 }

@@ -46,7 +46,7 @@ fn nested(stage: &Stage, call: impl FnOnce(&Stage)) -> bool {
     other.expect("the function ran").join().expect("no panic")
 }
 
-/// S43, S65: the main thread waits for the flight that the hook leads. That ends by itself.
+/// S43, S66: the main thread waits for the flight that the hook leads. That ends by itself.
 #[test]
 fn a_flight_that_a_hook_leads_waits_for_nobody() {
     let endings = ["it waited for the hook", "it led"];
@@ -60,7 +60,7 @@ fn a_flight_that_a_hook_leads_waits_for_nobody() {
     });
 }
 
-/// S42, S65: the main thread calls key 1, which closes a cycle as soon as the hook has returned.
+/// S42, S66: the main thread calls key 1, which closes a cycle as soon as the hook has returned.
 #[test]
 fn a_cycle_that_closes_during_a_hook_is_refused() {
     let endings = ["the late one refused", "the other refused", "no cycle"];
