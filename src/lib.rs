@@ -199,6 +199,7 @@ mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
+mod memory;
 mod observe;
 mod outcome;
 mod request;

@@ -1,12 +1,10 @@
 //! `forget`: no call that begins afterwards gets a result that was computed before.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use crate::engine::slot::{Kept, ShortHash, Slot};
 use crate::engine::table::{Removed, Table};
 use crate::key::ToKey;
 use crate::wait::clock::Nanos;
-use crate::wait::contain::contain;
+use crate::wait::contain::drop_each;
 
 impl<K, V, E> Table<K, V, E> {
     /// Removes the slot of a key from the map (S27). A flight goes on for the calls that it has, and
@@ -54,21 +52,5 @@ impl<K, V, E> Table<K, V, E> {
     /// True if a result is in its window.
     fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
         slot.kind().is_some_and(|kind| self.rules.is_within_window(kind, slot.start, now))
-    }
-}
-
-/// Drops all of them. Resumes the first panic of a destructor at the end.
-fn drop_each<T>(values: impl Iterator<Item = T>) {
-    let mut panic = None;
-    for value in values {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-            match panic {
-                None => panic = Some(payload),
-                Some(_) => contain(|| drop(payload)),
-            }
-        }
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
     }
 }

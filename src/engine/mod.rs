@@ -7,7 +7,7 @@
 //! | [`takeover`], [`successor`], [`chain`] | one more execution of a flight; the flight after it; all flights of a key |
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
-//! | [`forget`], [`depart`] | calls that take a result, or themselves, away |
+//! | [`forget`], [`depart`], [`purge`] | calls that take a result, themselves, or unused space away |
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
 //! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
@@ -34,6 +34,7 @@ pub(crate) mod lose;
 pub(crate) mod observed;
 pub(crate) mod promise;
 pub(crate) mod publish;
+pub(crate) mod purge;
 pub(crate) mod queued;
 pub(crate) mod rules;
 pub(crate) mod shard;

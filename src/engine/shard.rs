@@ -38,6 +38,9 @@ pub(crate) struct Shard<K, V, E> {
 /// enough to amortise a lock and cache lines that are cold.
 const LEADS_PER_NEIGHBOUR: usize = 2;
 
+/// An empty shard keeps the space of so many slots. It gives back what a burst took beyond that.
+const SPARE_CELLS: usize = 64;
+
 /// Spreads the bits that a slot keeps of a hash over the 64 that the map wants.
 #[inline]
 pub(crate) fn spread(hash: ShortHash) -> u64 {
@@ -183,7 +186,7 @@ impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn remove(&mut self, id: SlotId) -> Slot<K, V, E> {
         let Some(kept) = self.slots.get(id).kept() else {
             self.unlink(id);
-            return self.slots.remove(id);
+            return self.remove_slot(id);
         };
         self.slots.get(id).prefetch_value();
         match self.slots.get(id).kind() {
@@ -194,7 +197,52 @@ impl<K, V, E> Shard<K, V, E> {
             None => self.remove_from_map(id),
             Some(flight) => self.replace_in_map(id, flight),
         }
-        self.slots.remove(id)
+        self.remove_slot(id)
+    }
+
+    #[inline]
+    fn remove_slot(&mut self, id: SlotId) -> Slot<K, V, E> {
+        let slot = self.slots.remove(id);
+        if self.slots.is_vacant_beyond(SPARE_CELLS) {
+            self.shrink_to_fit();
+        }
+        slot
+    }
+
+    /// Gives back the space that no slot uses. Kept results move to lower cells for that. A flight stays
+    /// where it is, since its execution knows the number of its cell.
+    #[cold]
+    pub(crate) fn shrink_to_fit(&mut self) {
+        let mut lowest = 0;
+        while let (Some(to), Some(from)) = (self.slots.unused_from(lowest), self.slots.last_used())
+        {
+            if to > from || !self.relocate(from, to) {
+                break;
+            }
+            lowest = to;
+        }
+        self.slots.shrink_to_fit();
+        let slots = &self.slots;
+        self.map.shrink_to_fit(|id| spread(slots.get(*id).hash));
+    }
+
+    /// Moves a kept result to an unused cell. Returns false for a flight.
+    fn relocate(&mut self, from: SlotId, to: SlotId) -> bool {
+        let slot = self.slots.get(from);
+        let (Some(kept), Some(kind)) = (slot.kept(), slot.kind()) else { return false };
+        let hash = spread(slot.hash);
+        let queue = match kind {
+            Kind::Value => &mut self.values,
+            Kind::Error => &mut self.errors,
+        };
+        self.slots.relocate(queue, from, to);
+        if let Ok(mut entry) = self.map.find_entry(hash, |id| *id == from) {
+            *entry.get_mut() = to;
+        }
+        if let Some(flight) = kept.flight() {
+            self.running(flight).place = Place::beside(to);
+        }
+        true
     }
 
     /// Removes a slot that runs, has no flight, and stands beside no result. Its key is all that it
@@ -204,7 +252,7 @@ impl<K, V, E> Shard<K, V, E> {
         if self.slots.get(id).place().is_linked() {
             self.remove_from_map(id);
         }
-        self.slots.remove(id).key
+        self.remove_slot(id).key
     }
 
     /// The oldest kept slot of a kind, and its start.
@@ -250,6 +298,9 @@ impl<K, V, E> Shard<K, V, E> {
             results.push(result);
         }
         (self.values, self.errors) = (Queue::new(), Queue::new());
+        if self.slots.is_vacant_beyond(SPARE_CELLS) {
+            self.shrink_to_fit();
+        }
         (flights, results)
     }
 
@@ -258,5 +309,39 @@ impl<K, V, E> Shard<K, V, E> {
         let running = self.running(id);
         running.place = Place::DETACHED;
         !running.is_stale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::completion::{Completion, RunResult};
+    use crate::sync::Handle;
+    use crate::wait::deadlock::ThreadToken;
+
+    fn keep(shard: &mut Shard<u32, u32, ()>, key: u32) -> SlotId {
+        let id = shard.insert_with(|| Slot::led_by(ThreadToken::NONE, Key::Own(key), key, 0));
+        shard.link(id);
+        let completion = Completion::new(RunResult::Value(Handle::new(key)), u64::from(key));
+        shard.keep(id, completion.start, State::of(&completion, 1));
+        id
+    }
+
+    #[test]
+    fn shrinking_moves_results_and_no_flight() {
+        let mut shard = Shard::<u32, u32, ()>::new();
+        let flight = shard.insert_with(|| Slot::led_by(ThreadToken::NONE, Key::Own(99), 99, 0));
+        let kept: Vec<SlotId> = (0..100).map(|key| keep(&mut shard, key)).collect();
+        shard.link_beside(flight, kept[99]);
+        for id in &kept[..98] {
+            drop(shard.remove(*id));
+        }
+        shard.shrink_to_fit();
+        assert_eq!((shard.find(99, &99), shard.find(98, &98)), (Some(1), Some(2)));
+        assert_eq!(shard.slot(flight).place(), Place::beside(1));
+        assert_eq!(shard.oldest(Kind::Value), Some((2, 98)));
+        drop(shard.remove(1));
+        assert_eq!(shard.find(99, &99), Some(flight), "it takes the place of the result");
+        assert_eq!(keep(&mut shard, 3), 1, "the cell is used again");
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Slab<T> {
     cells: Vec<Cell<T>>,
     /// The first unused cell; `next` links the others.
     free: SlotId,
+    /// How many cells are in use.
+    used: usize,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,7 @@ impl Queue {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { cells: Vec::new(), free: NONE }
+        Self { cells: Vec::new(), free: NONE, used: 0 }
     }
 
     #[inline]
@@ -79,6 +81,7 @@ impl<T> Slab<T> {
         self.free = cell.next;
         (cell.previous, cell.next) = (NONE, NONE);
         cell.value = Some(make());
+        self.used += 1;
         id
     }
 
@@ -95,7 +98,55 @@ impl<T> Slab<T> {
         let cell = &mut self.cells[id as usize];
         cell.next = self.free;
         self.free = id;
+        self.used -= 1;
         cell.value.take().expect("a number is valid until its value is removed")
+    }
+
+    /// True if no cell is in use, and there are more than `cells` of them.
+    #[inline]
+    pub(crate) fn is_vacant_beyond(&self, cells: usize) -> bool {
+        self.used == 0 && self.cells.len() > cells
+    }
+
+    /// The number of a cell that is not in use, from `lowest` on.
+    pub(crate) fn unused_from(&self, lowest: SlotId) -> Option<SlotId> {
+        let unused = self.cells.iter().skip(lowest as usize).position(|cell| cell.value.is_none());
+        unused.and_then(|index| SlotId::try_from(index + lowest as usize).ok())
+    }
+
+    /// The last cell that is in use.
+    pub(crate) fn last_used(&self) -> Option<SlotId> {
+        let last = self.cells.iter().rposition(|cell| cell.value.is_some())?;
+        SlotId::try_from(last).ok()
+    }
+
+    /// Moves a member of a queue to a cell that is not in use.
+    pub(crate) fn relocate(&mut self, queue: &mut Queue, from: SlotId, to: SlotId) {
+        let cell = &mut self.cells[from as usize];
+        let (value, previous, next) = (cell.value.take(), cell.previous, cell.next);
+        self.cells[to as usize] = Cell { value, previous, next };
+        match previous {
+            NONE => queue.front = to,
+            previous => self.cells[previous as usize].next = to,
+        }
+        match next {
+            NONE => queue.back = to,
+            next => self.cells[next as usize].previous = to,
+        }
+    }
+
+    /// Gives back the unused cells at the end. Numbers of cells in use stay as they are.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        while self.cells.last().is_some_and(|cell| cell.value.is_none()) {
+            self.cells.pop();
+        }
+        self.cells.shrink_to_fit();
+        self.free = NONE;
+        for (id, cell) in self.cells.iter_mut().enumerate().filter(|(_, cell)| cell.value.is_none())
+        {
+            cell.next = self.free;
+            self.free = SlotId::try_from(id).expect("made from the number of a cell");
+        }
     }
 
     /// Inserts a value in order, searching back from the tail. Stops after [`MAX_STEPS`], so it is

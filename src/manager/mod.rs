@@ -10,6 +10,7 @@
 //! hasher and the function. If two threads make one for the same entry, one of the two is dropped.
 
 pub(crate) mod error;
+mod memory;
 mod named;
 mod names;
 mod report;
@@ -293,23 +294,6 @@ impl Manager {
         });
         flights.sort_by(|one, other| other.age.cmp(&one.age).then(one.name.cmp(&other.name)));
         flights
-    }
-
-    /// Forgets every key of every coalescer, and returns how many flights and results there were.
-    ///
-    /// See [`Coalescer::forget_all`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let manager = coalescer::Manager::new();
-    /// manager.execute(|n: &u64| Ok::<u64, ()>(n * n), &3).unwrap();
-    /// assert_eq!(manager.forget_all(), 1);
-    /// ```
-    pub fn forget_all(&self) -> usize {
-        let mut forgotten = 0;
-        self.for_each(|_, coalescer| forgotten += coalescer.forget_all());
-        forgotten
     }
 
     /// Adds the changes since the last call to the metrics, for all coalescers; see

@@ -18,6 +18,8 @@ pub(crate) trait Managed: Send + Sync {
     fn stats(&self) -> Stats;
     fn in_flight(&self) -> Vec<InFlight<()>>;
     fn forget_all(&self) -> usize;
+    fn purge_expired(&self) -> usize;
+    fn shrink_to_fit(&self);
     #[cfg(feature = "metrics")]
     fn publish_metrics(&self);
 }
@@ -47,6 +49,14 @@ where
 
     fn forget_all(&self) -> usize {
         self.forget_all()
+    }
+
+    fn purge_expired(&self) -> usize {
+        self.purge_expired()
+    }
+
+    fn shrink_to_fit(&self) {
+        self.shrink_to_fit();
     }
 
     #[cfg(feature = "metrics")]

@@ -8,7 +8,6 @@ use shuttle as checker;
 #[cfg(not(all(loom, coalescer_leaks)))]
 pub(crate) use std::sync::Arc as Handle;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 #[cfg(all(loom, coalescer_leaks))]
 pub(crate) use checker::sync::Arc as Handle;
@@ -21,10 +20,8 @@ use super::thread::ThisThread;
 /// One, so that the few threads of a model notify in several shares.
 pub(crate) const WAKE_SHARE: usize = 1;
 
-/// Looks once: another thread of the model may have run by now or not.
-pub(crate) fn watch_for(_: Duration, happened: impl Fn() -> bool) -> bool {
-    happened()
-}
+/// One, so that the others depend on the threads that leave.
+pub(crate) const WAKE_BEGINNINGS: usize = 1;
 
 /// A cell that is set once. The checker sees the flag, and the flag orders the accesses.
 #[derive(Debug)]

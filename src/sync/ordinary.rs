@@ -3,30 +3,17 @@
 pub(crate) use std::sync::Arc as Handle;
 pub(crate) use std::sync::OnceLock as OnceCell;
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 pub(crate) use super::mutex::{Mutex, MutexGuard};
-use super::now;
 use super::thread::ThisThread;
 
 /// The least number of waiters that a thread notifies before it checks if others have notified some
 /// too (`docs/performance.md`).
 pub(crate) const WAKE_SHARE: usize = 32;
 
-/// Looks if something has happened on another processor, again and again, at most for `limit`.
-pub(crate) fn watch_for(limit: Duration, happened: impl Fn() -> bool) -> bool {
-    let begin = now();
-    while !happened() {
-        if begin.elapsed() >= limit {
-            return false;
-        }
-        (0..LOOK).for_each(|_| std::hint::spin_loop());
-    }
-    true
-}
-
-/// The pauses between two looks, about a microsecond: they take a lock that the other thread wants.
-const LOOK: usize = 32;
+/// How many waiters of a large herd the thread that ends their wait notifies. Each further one makes it
+/// likelier that they take its processor before it has returned.
+pub(crate) const WAKE_BEGINNINGS: usize = 3;
 
 /// A number that is read and written under one lock only, which its owner names.
 ///

@@ -32,8 +32,10 @@ pub(crate) struct GateState {
     pub(crate) candidates: usize,
     /// Threads that are parked here, or on their way out of that.
     pub(super) parked: usize,
-    /// After closing: an upper bound of the threads that others still have to notify.
+    /// After closing: an upper bound of the threads that nobody has undertaken to notify.
     pub(super) sleeping: usize,
+    /// After closing: threads that others have undertaken to notify, and have not all notified.
+    pub(super) in_progress: usize,
     /// Executions that have begun, and those of them that have not ended.
     pub(crate) begun: usize,
     pub(crate) running: usize,
@@ -74,6 +76,7 @@ impl GateState {
             candidates: 0,
             parked: 0,
             sleeping: 0,
+            in_progress: 0,
             begun: 0,
             running: 0,
             queued: 0,

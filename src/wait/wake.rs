@@ -3,35 +3,26 @@
 //! ```text
 //! a small herd: closer ── notify_all ──▶ all of them
 //!
-//! a large herd: closer ── notify_one ──▶ 1st ─┬─ notifies a share ─▶ 32 more ─┬─ each notifies ─▶ ..
-//!                  └─ goes on if that does    └─ and another, until none      └─ a share
-//!                     not run at once            sleeps
+//! a large herd: closer ─┬─▶ 1st ─┬─ notifies a share ─▶ 32 more ─┬─ each notifies a share ─▶ ..
+//!                       ├─▶ 2nd  └─ and another, until none sleeps
+//!                       └─▶ 3rd
 //! ```
 //!
-//! **Waking is cooperative.** The thread that closes the gate of a large herd notifies one waiter. Each
-//! waiter that leaves the closed gate, whatever woke it, notifies the others in shares until none
-//! sleeps. So a leader of a thousand followers returns in microseconds, and as many processors take
-//! part in the waking as there are followers awake.
+//! **Waking is cooperative.** The thread that closes the gate of a large herd notifies three waiters and
+//! is free. Each waiter that leaves the closed gate, whatever woke it, notifies the others in shares
+//! until none sleeps. So a leader of a thousand followers returns in microseconds, and as many
+//! processors take part in the waking as there are followers awake.
 //!
 //! **No thread depends on one other.** A thread of low priority that was notified may not run for
-//! seconds. So the closer leaves the rest to others only when it has seen that another has notified
-//! some. If none does at once, it goes on itself. A thread counts those that it has notified, and not
-//! those that it is about to notify: if it loses its processor in between, the others notify them.
-
-use std::time::Duration;
+//! seconds, or may lose its processor in the middle of its share. So the closer begins at several, and
+//! a waiter that leaves while a share is under way notifies one more.
 
 use super::gate::{Gate, Woken};
 use super::gate_state::GateState;
-use crate::sync::{GateGuard, WAKE_SHARE, watch_for};
+use crate::sync::{GateGuard, WAKE_BEGINNINGS, WAKE_SHARE};
 
 /// A share of a large herd is this part of the threads that still sleep.
 const WAKE_PART: usize = 16;
-
-/// How long the closer of a large herd waits for the first thread to notify others.
-const WATCH: Duration = Duration::from_micros(100);
-
-/// The first share of a thread that leaves is this part of a share, so that the closer soon sees it.
-const FIRST_SHARE_PART: usize = 16;
 
 impl Gate {
     /// Notifies those that were parked at a gate which has closed: so many, as [`GateState::close`] has
@@ -40,23 +31,8 @@ impl Gate {
         match parked {
             0 => {}
             1..=WAKE_SHARE => self.notify_all(),
-            _ => self.notify_until_another_does(),
-        }
-    }
-
-    fn notify_until_another_does(&self) {
-        let asleep = self.notify_some(self.lock(), 1).sleeping;
-        // The first runs on another processor within that time, unless all of them are busy.
-        if watch_for(WATCH, || self.lock().sleeping < asleep) {
-            return;
-        }
-        let mut state = self.lock();
-        while state.sleeping > 0 {
-            let asleep = state.sleeping;
-            state = self.notify_some(state, WAKE_SHARE);
-            if state.sleeping < asleep.saturating_sub(WAKE_SHARE) {
-                return;
-            }
+            // `sleeping` still counts them. A notification that nobody gets is no harm.
+            _ => (0..WAKE_BEGINNINGS).for_each(|_| self.condvar().notify_one()),
         }
     }
 
@@ -68,35 +44,27 @@ impl Gate {
     /// sleeps.
     pub(super) fn leave_closed<'g>(&'g self, mut state: GateGuard<'g, GateState>) -> Woken {
         let callers = state.waiting + 1;
-        let mut least = (WAKE_SHARE / FIRST_SHARE_PART).max(1);
+        if state.sleeping == 0 && state.in_progress > 0 {
+            drop(state);
+            self.condvar().notify_one();
+            return Woken::Closed { callers };
+        }
         while state.sleeping > 0 {
-            let share = match least {
-                WAKE_SHARE.. => least.max(state.sleeping / WAKE_PART),
-                first => first,
-            };
-            state = self.notify_some(state, share);
-            least = WAKE_SHARE;
+            let share = WAKE_SHARE.max(state.sleeping / WAKE_PART).min(state.sleeping);
+            state.sleeping -= share;
+            state.in_progress += share;
+            let is_last = state.sleeping == 0;
+            // Released around each share, so that the notified threads can take it and help.
+            drop(state);
+            match is_last {
+                // One call to the kernel, however many are left.
+                true => self.notify_all(),
+                false => (0..share).for_each(|_| self.condvar().notify_one()),
+            }
+            state = self.lock();
+            state.in_progress -= share;
         }
         Woken::Closed { callers }
-    }
-
-    /// Notifies a share of those that sleep at a closed gate, and counts them afterwards. The lock is
-    /// released meanwhile, so that the notified threads can take it and help.
-    fn notify_some<'g>(
-        &'g self,
-        state: GateGuard<'g, GateState>,
-        share: usize,
-    ) -> GateGuard<'g, GateState> {
-        let is_last = state.sleeping <= share;
-        drop(state);
-        match is_last {
-            // One call to the kernel, however many are left.
-            true => self.notify_all(),
-            false => (0..share).for_each(|_| self.condvar().notify_one()),
-        }
-        let mut state = self.lock();
-        state.sleeping = if is_last { 0 } else { state.sleeping.saturating_sub(share) };
-        state
     }
 
     /// Notifies calls that an execution is due, and releases the lock. The first to run begins it, and

@@ -74,5 +74,6 @@ impl Model {
             self.stats.followers += 1;
             self.stats.coalesced_requests += 1;
         }
+        self.desert(flight);
     }
 }

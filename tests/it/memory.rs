@@ -317,3 +317,30 @@ fn the_results_go_with_the_last_handle() {
         assert!(tracker.left().is_empty());
     });
 }
+
+#[test]
+fn purge_expired_drops_what_is_out_of_its_window_and_nothing_else() {
+    // S47
+    watched(|| {
+        let clock = ManualClock::new();
+        let mut tracker = Tracker::default();
+        let group: TrackedGroup = Group::builder()
+            .window(WINDOW)
+            .error_window(2 * WINDOW)
+            .max_retained(2000)
+            .clock(clock.clone())
+            .build();
+        for key in 0..1000 {
+            group.execute(&key, || Ok(tracker.make())).unwrap();
+        }
+        group.execute(&1000, || Err(tracker.make())).unwrap_err();
+        assert_eq!(group.purge_expired(), 0);
+        clock.advance(WINDOW);
+        assert_eq!(group.purge_expired(), 1000);
+        assert_eq!(tracker.left(), [1000], "the error is in its window");
+        clock.advance(WINDOW);
+        assert_eq!(group.purge_expired(), 1);
+        group.shrink_to_fit();
+        assert!(tracker.left().is_empty());
+    });
+}

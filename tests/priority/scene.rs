@@ -67,7 +67,7 @@ pub(crate) fn broadcast(threads: usize, idle: usize, busy: &dyn Fn()) -> Duratio
         drop(happens.wait_while(now, |event| event.is_none()).expect("no thread panics"));
     };
     thread::scope(|s| {
-        let herd = gather(s, threads, idle, &wait);
+        let herd = gather(s, threads, idle, wait);
         busy();
         let now = Instant::now();
         *event.lock().expect("no thread panics") = Some(now);
