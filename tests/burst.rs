@@ -19,13 +19,13 @@ static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 // SAFETY: Each method passes its arguments on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size().cast_signed(), Ordering::Relaxed);
+        ALLOCATED.fetch_add(signed(layout.size()), Ordering::Relaxed);
         // SAFETY: The caller's layout.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size().cast_signed(), Ordering::Relaxed);
+        ALLOCATED.fetch_sub(signed(layout.size()), Ordering::Relaxed);
         // SAFETY: The caller's pointer and layout.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -33,6 +33,11 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// No allocation is half of the address space.
+fn signed(size: usize) -> isize {
+    isize::try_from(size).unwrap_or(isize::MAX)
+}
 
 const KEYS: u64 = 1_000_000;
 const MIB: isize = 1 << 20;

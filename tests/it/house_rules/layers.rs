@@ -8,7 +8,7 @@ use super::tree::Tree;
 const ROWS: [&[&str]; 9] = [
     &["lib"],
     &["manager", "macro_support", "submit"],
-    &["at_rest", "build", "coalescer", "group", "inspect", "request", "builder", "core"],
+    &["at_rest", "build", "coalescer", "group", "inspect", "request", "builder", "core", "memory"],
     &["execute"],
     &["engine"],
     &["observe"],
