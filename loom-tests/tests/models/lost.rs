@@ -48,8 +48,9 @@ fn a_dropped_job_leaves_its_flight_to_one_ticket() {
         job.run();
         let ending = match (second.is_finished(), jobs.is_empty()) {
             (true, true) => endings[0],
-            (false, false) => {
-                // The candidate's ticket was dropped, and its job found that out.
+            // The candidate's ticket was dropped, and its job finds that out. It may have come to the
+            // queue after the job of the other.
+            (_, false) => {
                 jobs.next().run();
                 endings[1]
             }
