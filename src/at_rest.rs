@@ -1,4 +1,5 @@
-//! What the library holds, as its own tests look at it: at rest it is nothing. This is no public API.
+//! The things that the library holds, as its own tests count them: at rest there are none. This is no
+//! public API.
 //!
 //! A promise about the rest is seldom seen from outside: a place of `max_retained` that is lost, an
 //! entry of the wait-for graph, a thread in the register. Each of these is one number here.
@@ -8,7 +9,7 @@ use crate::sync::registered_threads;
 use crate::wait::deadlock;
 use crate::wait::manual_clock::ManualClock;
 
-/// What a group holds.
+/// The things that a group holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfGroup {
     /// Flights and results in the table, whether calls find them or not.
@@ -19,7 +20,7 @@ pub struct OfGroup {
     pub handles: usize,
 }
 
-/// What the process holds for all groups.
+/// The things that the process holds for all groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfProcess {
     /// Flights in the wait-for graph.

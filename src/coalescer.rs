@@ -271,11 +271,13 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
 
     /// Returns a value whose computation starts after this call.
     ///
-    /// The call does not accept results of the window. If an execution is under way, the call waits until
+    /// The call does not accept results of the window. The result that is kept stays for other calls until
+    /// the new one has succeeded. If an execution is under way, the call waits until
     /// it has ended. Then one more execution starts, and every fresh call that arrived in between shares
     /// it. So any number of fresh calls cost a key one execution at a time, with two exceptions: the
     /// flight that they would share is full ([`max_requests`](Builder::max_requests)), or the one that they
     /// wait for is stuck for [`leader_timeout`](Builder::leader_timeout). Then they do not wait for its end.
+    /// [`max_leaders`](Builder::max_leaders) bounds the executions beside a stuck one.
     /// [`max_wait`](Builder::max_wait) bounds the whole wait of a call.
     ///
     /// # Errors

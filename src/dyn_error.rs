@@ -25,7 +25,7 @@ pub struct DynError<E>(pub Error<E>);
 impl<E> Error<E> {
     /// Converts this error for `?`, where `E` is `anyhow::Error`, `eyre::Report` or a boxed error.
     ///
-    /// Such an `E` does not implement `std::error::Error`, so `?` alone cannot convert `Error<E>`. If `E`
+    /// An `E` of this kind does not implement `std::error::Error`, so `?` alone cannot convert `Error<E>`. If `E`
     /// implements it, no conversion is needed.
     ///
     /// # Examples

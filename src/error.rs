@@ -16,7 +16,7 @@ use crate::sync::Handle;
 /// |---|---|---|---|
 /// | [`Failed`](Self::Failed) | every call of the flight: the function returned an error | depends on that error | your choice |
 /// | [`LeaderPanicked`](Self::LeaderPanicked) | followers and tickets: the function panicked on another thread | once; the next call runs it again | 500 |
-/// | [`Abandoned`](Self::Abandoned) | followers and tickets: the executor dropped the job | yes | 503 |
+/// | [`Abandoned`](Self::Abandoned) | a ticket: the executor dropped its job | yes | 503 |
 /// | [`TimedOut`](Self::TimedOut) | a follower: its deadline or `max_wait` came first | later | 503, or 504 for a gateway |
 /// | [`WouldBlock`](Self::WouldBlock) | `try_execute`, `no_wait`: an execution is under way | soon, or use another verb | 503 |
 /// | [`WouldDeadlock`](Self::WouldDeadlock) | a call that would wait for its own thread | no, it is a bug in the program | 500 |
@@ -112,7 +112,7 @@ pub enum Error<E> {
         /// The panic's message, if it was text.
         message: Option<Arc<str>>,
     },
-    /// The executor dropped the job before it had an outcome.
+    /// The executor dropped the job of this ticket's call before it ran.
     Abandoned,
     /// The deadline passed before the outcome was there. The execution continues for the other calls.
     TimedOut,

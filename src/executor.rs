@@ -31,7 +31,8 @@ use crate::wait::contain::contain;
 /// [never blocks](Executor::never_blocks). The executor may run the job at once. It belongs to the
 /// coalescer, and a job may hold the last reference to that: the executor can be dropped on one of its
 /// own threads, which must not join itself. It must not keep a job forever. To discard a job, drop it:
-/// everyone who waits for it gets [`Abandoned`](crate::Error::Abandoned).
+/// its ticket gets [`Abandoned`](crate::Error::Abandoned), and one of the calls that follow it runs its
+/// own function.
 ///
 /// # Examples
 ///
@@ -218,7 +219,8 @@ impl StdError for Rejected {}
 /// One execution of a submitted function, for an [`Executor`] to run.
 ///
 /// It owns everything that it needs, and can move to any thread. If a job is dropped before it has
-/// run, its ticket and its followers get [`Error::Abandoned`](crate::Error::Abandoned).
+/// run, its ticket gets [`Error::Abandoned`](crate::Error::Abandoned), and one of its followers runs its
+/// own function.
 ///
 /// # Examples
 ///
@@ -237,7 +239,7 @@ impl StdError for Rejected {}
 /// assert_eq!(*one.wait().unwrap(), 9);
 /// assert!(other.wait().unwrap_err().is_abandoned());
 /// ```
-#[must_use = "dropping a job abandons its execution: its callers get Error::Abandoned"]
+#[must_use = "dropping a job abandons its execution: its ticket gets Error::Abandoned"]
 pub struct Job(Option<Arc<dyn Run>>);
 
 /// The inside of a job, which the thread that hands it over shares.

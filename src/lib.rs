@@ -91,8 +91,8 @@
 //! | the function panics | the leader unwinds unchanged, followers get [`Error::LeaderPanicked`], the next call executes; a job's panic ends in the job (S21 to S23) |
 //! | the function never returns | followers wait until their deadline or [`max_wait`](Builder::max_wait); with [`leader_timeout`](Builder::leader_timeout), one call takes over (S33 to S39) |
 //! | a call would wait for its own thread, across threads, keys and coalescers | it gets [`Error::WouldDeadlock`] at once, or runs unshared with [`OnDeadlock::Bypass`] (S41 to S43) |
-//! | the executor drops a job | its ticket and its followers get [`Error::Abandoned`] (S25) |
-//! | the executor does not accept a job | `submit` returns [`Error::Rejected`], and followers get [`Error::Abandoned`] (S25) |
+//! | the executor drops a job | its ticket gets [`Error::Abandoned`], and one of its followers runs its own function (S25, S71) |
+//! | the executor does not accept a job | `submit` returns [`Error::Rejected`], and likewise for followers (S25, S71) |
 //! | a ticket is dropped | no other call is affected; a leader's job runs on (S48) |
 //! | `forget` runs during an execution | waiting calls get its outcome; no later call does, and it is not kept (S27 to S29) |
 //! | [`share_if`](Builder::share_if) refuses a value | the leader keeps it, and every follower runs its own function, in parallel (S40) |
@@ -151,6 +151,9 @@
 //!   [`when_done`](Ticket::when_done), has no deadline, does not take over, and is invisible to deadlock
 //!   detection. Slow flights are detected by calls that join, wait for or finish them.
 //! - With `panic = "abort"` a panic ends the process.
+//!
+//! [docs/limitations.md](https://docs.rs/crate/coalescer/latest/source/docs/limitations.md) has all of them,
+//! with remedies.
 //!
 //! # FAQ
 //!

@@ -1,4 +1,4 @@
-//! What gives memory back: `purge_expired` and `shrink_to_fit`.
+//! `purge_expired` and `shrink_to_fit`, which give memory back.
 
 use crate::coalescer::Coalescer;
 use crate::group::Group;

@@ -20,7 +20,6 @@ use crate::sync::{Handle, this_thread};
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::{self, ThreadToken};
 use crate::wait::gate::Gate;
-use crate::wait::gate_state::Phase;
 
 impl<K, V, E> Table<K, V, E> {
     /// A result that answers the call at once, or the entry to go on with in [`admit`](Self::admit).
@@ -102,7 +101,7 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// What a call does that meets the flight in this slot (S9, S13).
+    /// The way of a call that meets the flight in this slot (S9, S13).
     fn meeting(&self, slot: &Slot<K, V, E>, entry: Nanos) -> Meeting {
         let Some(running) = slot.running() else { return Meeting::StartBeside };
         if running.is_stale {
@@ -149,7 +148,7 @@ impl<K, V, E> Table<K, V, E> {
             return admission;
         };
         match call.mode {
-            Mode::Try => refuse(shard, Refusal::WouldBlock),
+            Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             Mode::Wait | Mode::Submit => {
                 let me = self.graph_thread(call.mode);
                 self.follow_successor(shard, (last, open.gate(), WaitsFor::Room), call, new, me)
@@ -185,10 +184,14 @@ impl<K, V, E> Table<K, V, E> {
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
         let is_young = self.clock.is_before(call.entry, oldest_accepted);
         match call.mode {
-            Mode::Try => refuse(shard, Refusal::WouldBlock),
+            Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             // The execution of a flight that has not begun is younger than this call.
             _ if is_young || shard.running(id).is_pending() => {
-                self.follow(shard, slot, call.mode, me, None)
+                let flight = self.flight_of(shard, id);
+                match self.is_crowded(shard, &flight) {
+                    true => Admission::refuse(shard, Refusal::Overloaded),
+                    false => self.follow(shard, slot, call.mode, me, None),
+                }
             }
             _ => {
                 let gate = Arc::clone(self.flight_of(shard, id).gate());
@@ -207,9 +210,6 @@ impl<K, V, E> Table<K, V, E> {
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
-        if self.is_crowded(shard, &flight) {
-            return self.turn_away(shard, &flight, slot.id);
-        }
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
         let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
@@ -226,23 +226,13 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// True if as many calls wait for the flights of this key as may wait (S73).
-    fn is_crowded(&self, shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
+    pub(super) fn is_crowded(
+        &self,
+        shard: &Locked<'_, K, V, E>,
+        flight: &Arc<Flight<V, E>>,
+    ) -> bool {
         let max = self.rules.max_followers;
         max != usize::MAX && shard.followers_of_chain(flight) >= max
-    }
-
-    /// Refuses a call that would be one follower too many. It may have created a successor for itself,
-    /// for which no call waits then.
-    fn turn_away<'t>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        flight: &Arc<Flight<V, E>>,
-        id: SlotId,
-    ) -> Admission<'t, K, V, E> {
-        if flight.gate().close_unwanted() {
-            self.remove_flight(shard, id, &mut Deferred::new());
-        }
-        refuse(shard, Refusal::Overloaded)
     }
 
     /// Decides a call whose wait would never end (S41, S42).
@@ -257,7 +247,9 @@ impl<K, V, E> Table<K, V, E> {
                 shard.tally.running += 1;
                 Admission::Bypass(Alone::new(self, hash))
             }
-            OnDeadlock::Refuse | OnDeadlock::Ignore => refuse(shard, Refusal::WouldDeadlock),
+            OnDeadlock::Refuse | OnDeadlock::Ignore => {
+                Admission::refuse(shard, Refusal::WouldDeadlock)
+            }
         }
     }
 
@@ -325,7 +317,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 }
 
-/// What a call does that meets a flight.
+/// The way of a call that meets a flight.
 enum Meeting {
     /// It follows the flight, or begins one more execution of it.
     Join,
@@ -333,14 +325,6 @@ enum Meeting {
     StartBeside,
     /// The flight is too old, or has ended: another starts, if there is room for one.
     StartAfter,
-}
-
-fn refuse<'t, K, V, E>(
-    shard: &mut Locked<'_, K, V, E>,
-    refusal: Refusal,
-) -> Admission<'t, K, V, E> {
-    shard.tally.count_refused();
-    Admission::Refused(refusal)
 }
 
 /// Enters a wait into the graph, and before it the flights that it goes through.
@@ -359,7 +343,7 @@ fn enter_graph(
 impl<V, E> Running<V, E> {
     /// True if no execution has begun: it is a successor that may be due.
     fn is_pending(&self) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.gate().lock().phase == Phase::Pending)
+        self.flight.as_ref().is_some_and(|flight| flight.gate().is_pending())
     }
 
     fn is_led_by(&self, me: ThreadToken) -> bool {

@@ -87,6 +87,14 @@ pub(crate) enum Admission<'t, K, V, E> {
     Vacant,
 }
 
+impl<K, V, E> Admission<'_, K, V, E> {
+    /// Refuses a call, and counts it.
+    pub(super) fn refuse(shard: &mut Locked<'_, K, V, E>, refusal: Refusal) -> Self {
+        shard.tally.count_refused();
+        Self::Refused(refusal)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     WouldBlock,

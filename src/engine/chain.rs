@@ -21,14 +21,12 @@ use crate::engine::shard::Shard;
 use crate::engine::slab::SlotId;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::{FOREVER, Nanos};
-use crate::wait::gate_state::Phase;
+use crate::wait::gate_state::{GateState, Phase};
 
 impl<K, V, E> Table<K, V, E> {
     /// True if `max_leaders` leaves no room for one more execution in the chain of this flight.
     pub(super) fn is_full(&self, shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
-        let mut running = 0;
-        shard.for_each_in_chain(flight, |flight| running += flight.gate().lock().running);
-        running >= self.rules.max_leaders
+        shard.sum_of_chain(flight, |state| state.running) >= self.rules.max_leaders
     }
 
     /// True if so many executions of the chain run or wait for the threads of their jobs. One more
@@ -38,12 +36,8 @@ impl<K, V, E> Table<K, V, E> {
         shard: &Locked<'_, K, V, E>,
         flight: &Arc<Flight<V, E>>,
     ) -> bool {
-        let mut executions = 0;
-        shard.for_each_in_chain(flight, |flight| {
-            let state = flight.gate().lock();
-            executions += state.running + state.queued;
-        });
-        executions >= self.rules.max_leaders
+        let executions = |state: &GateState| state.running + state.queued;
+        shard.sum_of_chain(flight, executions) >= self.rules.max_leaders
     }
 
     /// Sets when one more execution may begin in each flight of a chain, after one has begun, ended,
@@ -171,9 +165,18 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// How many calls wait for the flights of a chain.
     pub(super) fn followers_of_chain(&self, flight: &Arc<Flight<V, E>>) -> usize {
-        let mut followers = 0;
-        self.for_each_in_chain(flight, |flight| followers += flight.gate().lock().followers());
-        followers
+        self.sum_of_chain(flight, GateState::followers)
+    }
+
+    /// Adds up a number of each flight of a chain.
+    fn sum_of_chain(
+        &self,
+        flight: &Arc<Flight<V, E>>,
+        number: impl Fn(&GateState) -> usize,
+    ) -> usize {
+        let mut sum = 0;
+        self.for_each_in_chain(flight, |flight| sum += number(&flight.gate().lock()));
+        sum
     }
 
     /// The youngest flight of the chain up to this one that has not ended for its calls.

@@ -87,8 +87,6 @@ impl<K, V, E> Table<K, V, E> {
             deferred.due.push(follower.flight.clone());
         }
         drop(shard);
-        let seats = deferred.notify();
-        deferred.removed.clear();
-        seats
+        deferred.finish()
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::execution::Execution;
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::engine::slab::SlotId;
+use crate::engine::slot::Slot;
 use crate::engine::table::{Locked, Removed, Table};
 use crate::wait::clock::{FOREVER, Nanos};
 
@@ -107,10 +108,16 @@ impl<K, V, E> Table<K, V, E> {
         id: SlotId,
         removed: &mut Removed<K, V, E>,
     ) {
+        removed.push(self.take_result(shard, id));
+    }
+
+    /// Removes a kept result, for the caller to drop when it has released the lock.
+    #[inline]
+    pub(super) fn take_result(&self, shard: &mut Locked<'_, K, V, E>, id: SlotId) -> Slot<K, V, E> {
         let slot = shard.remove(id);
         let kind = slot.kind().expect("it is a kept result");
         self.capacity.removed(self.shard_index(slot.hash), kind, shard.oldest_start(kind));
-        removed.push(slot);
+        slot
     }
 
     /// Removes an expired result if there is one, and the oldest one if not (S47).

@@ -1,7 +1,7 @@
 //! `forget`: no call that begins afterwards gets a result that was computed before.
 
 use crate::engine::slot::{Kept, ShortHash, Slot};
-use crate::engine::table::{Removed, Table};
+use crate::engine::table::Table;
 use crate::key::ToKey;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_each;
@@ -14,7 +14,6 @@ impl<K, V, E> Table<K, V, E> {
         Q: ?Sized + ToKey<K>,
     {
         let now = self.clock.now();
-        let mut removed = Removed::new();
         let mut shard = self.shard(hash).lock();
         let Some(id) = shard.find(hash, key) else { return false };
         let flight = shard.slot(id).kept().map_or(Some(id), Kept::flight);
@@ -23,12 +22,10 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(flight) = flight {
             shard.unlink(flight);
         }
-        if flight != Some(id) {
-            self.remove_result(&mut shard, id, &mut removed);
-        }
+        let result = (flight != Some(id)).then(|| self.take_result(&mut shard, id));
         // Before the value is dropped: its destructor is the user's.
         drop(shard);
-        drop(removed.take_one());
+        drop(result);
         was_live
     }
 

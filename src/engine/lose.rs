@@ -12,6 +12,7 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::ShortHash;
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::wait::contain::drop_contained;
 use crate::wait::gate_state::Phase;
 use crate::wait::seats::Seats;
 
@@ -32,7 +33,8 @@ impl<K, V, E> Table<K, V, E> {
         let Some(flight) = shard.slot(id).flight().map(Arc::clone) else {
             let removed = shard.remove(id);
             drop(shard);
-            return drop(removed);
+            // While a thread unwinds, a second panic would abort the process.
+            return drop_contained(removed);
         };
         flight.gate().lose_execution(execution.leader, execution.start);
         self.go_on(shard, id, &flight).begin();
@@ -59,9 +61,7 @@ impl<K, V, E> Table<K, V, E> {
             self.reschedule(&shard, flight, &mut deferred);
         }
         drop(shard);
-        let seats = deferred.notify();
-        deferred.removed.clear();
-        seats
+        deferred.finish()
     }
 
     /// Removes a flight for which no call waits and that has no execution. Its successor takes its

@@ -18,7 +18,7 @@ use crate::engine::slot::{ShortHash, Slot, State};
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Removed, Table};
 use crate::wait::callbacks::Callbacks;
-use crate::wait::clock::Nanos;
+use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::contain::drop_contained;
 use crate::wait::seats::Seats;
 
@@ -204,6 +204,9 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Executions that began at this time or earlier are stuck. `None` if none is.
     fn stuck_since(&self) -> Option<Nanos> {
+        if self.rules.leader_timeout == FOREVER {
+            return None;
+        }
         self.clock.now().checked_sub(self.rules.leader_timeout)
     }
 

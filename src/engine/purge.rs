@@ -48,10 +48,7 @@ impl<K, V, E> Table<K, V, E> {
                 if self.rules.is_within_window(kind, start, now) {
                     break;
                 }
-                let slot = shard.remove(oldest);
-                let index = self.shard_index(slot.hash);
-                self.capacity.removed(index, kind, shard.oldest_start(kind));
-                batch.push(slot);
+                batch.push(self.take_result(shard, oldest));
             }
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Queued<V, E> {
     pub(crate) flight: Arc<Flight<V, E>>,
 }
 
-/// What a queued execution finds when its job begins.
+/// The way of a queued execution, when its job begins.
 pub(crate) enum Begun<V, E> {
     /// It runs the function.
     Runs,
@@ -53,7 +53,7 @@ impl<K, V, E> Execution<'_, K, V, E> {
         let mut deferred = Deferred::new();
         self.table.reschedule(&shard, &flight, &mut deferred);
         drop(shard);
-        deferred.notify().begin();
+        deferred.finish().begin();
         // It goes on as the value that is built here.
         let Self { slot, start, .. } = *ManuallyDrop::new(self);
         Queued { slot, start, leader: ThreadToken::NONE, flight }
@@ -90,7 +90,7 @@ impl<V, E> Queued<V, E> {
         let mut deferred = Deferred::new();
         table.reschedule(&shard, &self.flight, &mut deferred);
         drop(shard);
-        deferred.notify().begin();
+        deferred.finish().begin();
         Begun::Runs
     }
 
@@ -148,8 +148,7 @@ impl<V, E> Queued<V, E> {
             table.remove_flight(&mut shard, self.slot.id, &mut deferred);
         }
         drop(shard);
-        deferred.notify().begin();
-        deferred.removed.clear();
+        deferred.finish().begin();
         callers
     }
 

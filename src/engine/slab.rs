@@ -125,14 +125,8 @@ impl<T> Slab<T> {
         let cell = &mut self.cells[from as usize];
         let (value, previous, next) = (cell.value.take(), cell.previous, cell.next);
         self.cells[to as usize] = Cell { value, previous, next };
-        match previous {
-            NONE => queue.front = to,
-            previous => self.cells[previous as usize].next = to,
-        }
-        match next {
-            NONE => queue.back = to,
-            next => self.cells[next as usize].previous = to,
-        }
+        self.connect(queue, previous, to);
+        self.connect(queue, to, next);
     }
 
     /// Gives back the unused cells at the end. Numbers of cells in use stay as they are.
@@ -164,21 +158,19 @@ impl<T> Slab<T> {
             }
             (previous, next) = (self.cells[previous as usize].previous, previous);
         }
-        let cell = &mut self.cells[id as usize];
-        (cell.previous, cell.next) = (previous, next);
-        match previous {
-            NONE => queue.front = id,
-            previous => self.cells[previous as usize].next = id,
-        }
-        match next {
-            NONE => queue.back = id,
-            next => self.cells[next as usize].previous = id,
-        }
+        self.connect(queue, previous, id);
+        self.connect(queue, id, next);
     }
 
     pub(crate) fn dequeue(&mut self, queue: &mut Queue, id: SlotId) {
         let cell = &self.cells[id as usize];
         let (previous, next) = (cell.previous, cell.next);
+        self.connect(queue, previous, next);
+    }
+
+    /// Makes two cells neighbours in a queue. [`NONE`] stands for the queue's own end.
+    #[inline]
+    fn connect(&mut self, queue: &mut Queue, previous: SlotId, next: SlotId) {
         match previous {
             NONE => queue.front = next,
             previous => self.cells[previous as usize].next = next,

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::call::{Admission, Call, NewKey};
+use crate::engine::call::{Admission, Call, NewKey, Refusal};
 use crate::engine::flight::Flight;
 use crate::engine::shard::Shard;
 use crate::engine::slab::SlotId;
@@ -36,14 +36,18 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Admission<'t, K, V, E> {
         let predecessor = self.flight_of(shard, running);
         let hash = call.hash;
-        if let Some(id) = shard.successor_of(&predecessor) {
+        let successor = shard.successor_of(&predecessor);
+        if successor.is_some_and(|id| !shard.slot(id).accepts_a_call(self.rules.max_requests)) {
+            return self.start_flight(shard, Some(running), call, new);
+        }
+        if self.is_crowded(shard, &predecessor) {
+            return Admission::refuse(shard, Refusal::Overloaded);
+        }
+        if let Some(id) = successor {
             if waits_for == WaitsFor::Room {
                 self.need_only_room(shard, id);
             }
-            return match shard.slot(id).accepts_a_call(self.rules.max_requests) {
-                true => self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on)),
-                false => self.start_flight(shard, Some(running), call, new),
-            };
+            return self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on));
         }
         let Some(key) = new.key.take() else { return Admission::Vacant };
         let state = predecessor.gate().lock();
@@ -74,7 +78,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 }
 
-/// What a successor waits for.
+/// The event that a successor waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitsFor {
     /// The end of the flight before it, or the time when that is stuck.

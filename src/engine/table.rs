@@ -140,6 +140,12 @@ impl<K, V, E> Deferred<K, V, E> {
         Self { removed, closed: None, due: Vec::new() }
     }
 
+    /// Notifies the calls that wait for what has happened, and drops what was removed. Returns the seats
+    /// that are to begin flights. Called after all locks are released.
+    pub(super) fn finish(mut self) -> Seats {
+        self.notify()
+    }
+
     /// Notifies the calls that wait for what has happened, and returns the seats that are to begin
     /// flights. Called after all locks are released.
     pub(super) fn notify(&mut self) -> Seats {
@@ -180,12 +186,6 @@ impl<K, V, E> Removed<K, V, E> {
         }
     }
 
-    /// The one slot that a step has removed, if it has.
-    pub(super) fn take_one(&mut self) -> Option<Slot<K, V, E>> {
-        self.count = 0;
-        self.slots[0].take()
-    }
-
     #[inline]
     pub(super) fn clear(&mut self) {
         if self.count > 0 {
@@ -204,7 +204,7 @@ impl<K, V, E> Removed<K, V, E> {
     }
 }
 
-/// What was not cleared leaves without a panic, too.
+/// A step that leaves early clears them too.
 impl<K, V, E> Drop for Removed<K, V, E> {
     #[inline]
     fn drop(&mut self) {

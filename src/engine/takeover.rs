@@ -132,7 +132,7 @@ impl<K, V, E> Table<K, V, E> {
     pub(super) fn second_start(&self, start: Nanos) -> Nanos {
         match self.rules.max_leaders {
             0 | 1 => FOREVER,
-            _ => start.saturating_add(self.rules.leader_timeout),
+            _ => self.due_after(start),
         }
     }
 }

@@ -1,10 +1,8 @@
-//! What a manager forgets, and gives back, in all its coalescers.
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+//! Forgetting, and giving memory back, in all coalescers of a manager.
 
 use crate::manager::Manager;
 use crate::manager::report::Managed;
-use crate::wait::contain::contain;
+use crate::wait::contain::FirstPanic;
 
 impl Manager {
     /// Forgets every key of every coalescer, and returns how many flights and results there were.
@@ -59,17 +57,8 @@ impl Manager {
 
     /// Calls `act` for every coalescer, also if it panics for one. Resumes the first panic at the end.
     fn each_to_the_end(&self, mut act: impl FnMut(&dyn Managed)) {
-        let mut panic = None;
-        self.for_each(|_, coalescer| {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| act(coalescer))) {
-                match panic {
-                    None => panic = Some(payload),
-                    Some(_) => contain(|| drop(payload)),
-                }
-            }
-        });
-        if let Some(payload) = panic {
-            resume_unwind(payload);
-        }
+        let mut panic = FirstPanic::default();
+        self.for_each(|_, coalescer| panic.catch(|| act(coalescer)));
+        panic.resume();
     }
 }

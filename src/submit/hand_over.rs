@@ -94,7 +94,7 @@ where
     fn run(&self) {
         let task = self.0.lock().task.take();
         let Some(task) = task else { return };
-        let job = InJob::begin();
+        let _in_job = InJob::begin();
         let seats = task.run();
         let mut state = self.0.lock();
         if state.is_spawning {
@@ -102,7 +102,6 @@ where
         }
         drop(state);
         seats.begin();
-        drop(job);
     }
 
     fn is_dropped(&self) {

@@ -98,7 +98,7 @@ where
     /// |---|---|
     /// | [`Failed`](Error::Failed) | the function returned an error, which all callers share |
     /// | [`LeaderPanicked`](Error::LeaderPanicked) | the function panicked; a leader's own ticket gets this error too |
-    /// | [`Abandoned`](Error::Abandoned) | the executor dropped the job |
+    /// | [`Abandoned`](Error::Abandoned) | the executor dropped the job of this call |
     /// | [`Rejected`](Error::Rejected) | the executor did not accept the job with which this ticket took over |
     /// | [`WouldDeadlock`](Error::WouldDeadlock) | the wait would never end |
     /// | [`TimedOut`](Error::TimedOut) | `max_wait` is over |

@@ -1,4 +1,4 @@
-//! Whether a thread destroys its thread-locals.
+//! The end of a thread, when it destroys its thread-locals.
 //!
 //! A thread destroys them in the reverse order of their first use. So a thread-local that is first used
 //! *after* those of a subscriber is gone before them, and tells destructors that run later.

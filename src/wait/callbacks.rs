@@ -62,8 +62,8 @@ impl Callbacks {
         })
     }
 
-    /// Runs the callbacks, the oldest first. Each runs user code. A panic there concerns that callback alone, since the
-    /// outcome is published already (S24), and the panic hook has reported it.
+    /// Runs the callbacks, the oldest first. Each runs user code. A panic there concerns that callback
+    /// alone, since the outcome is published already (S24), and the panic hook has reported it.
     pub(crate) fn run(self) {
         for (_, callback) in self.0 {
             contain(|| callback.call());

@@ -1,5 +1,6 @@
 //! The containment of panics in user code.
 
+use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -19,18 +20,31 @@ pub(crate) fn drop_contained<T>(value: T) {
     }
 }
 
-/// Drops all of them. Resumes the first panic of a destructor at the end.
-pub(crate) fn drop_each<T>(values: impl Iterator<Item = T>) {
-    let mut panic = None;
-    for value in values {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-            match panic {
-                None => panic = Some(payload),
+/// The first panic of several pieces of user code, all of which run.
+#[derive(Default)]
+pub(crate) struct FirstPanic(Option<Box<dyn Any + Send>>);
+
+impl FirstPanic {
+    pub(crate) fn catch(&mut self, code: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+            match self.0 {
+                None => self.0 = Some(payload),
                 Some(_) => contain(|| drop(payload)),
             }
         }
     }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
+
+    /// Resumes the panic, if there was one.
+    pub(crate) fn resume(self) {
+        if let Some(payload) = self.0 {
+            resume_unwind(payload);
+        }
     }
+}
+
+/// Drops all of them. Resumes the first panic of a destructor at the end.
+pub(crate) fn drop_each<T>(values: impl Iterator<Item = T>) {
+    let mut panic = FirstPanic::default();
+    values.for_each(|value| panic.catch(|| drop(value)));
+    panic.resume();
 }

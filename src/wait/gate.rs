@@ -281,17 +281,6 @@ impl Gate {
         (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
     }
 
-    /// Closes a flight that has not begun and for which no call waits.
-    pub(crate) fn close_unwanted(&self) -> bool {
-        let mut state = self.state.lock();
-        let is_unwanted = state.phase == Phase::Pending && state.waiting == 0;
-        if is_unwanted {
-            state.phase = Phase::Closed;
-            self.leave_graph(&state);
-        }
-        is_unwanted
-    }
-
     /// Closes a flight that is due, if no call is left to begin it. Returns true to one caller only,
     /// which removes the flight.
     pub(crate) fn close_deserted(&self) -> bool {

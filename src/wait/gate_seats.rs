@@ -10,7 +10,7 @@ use super::gate_state::{GateState, Phase};
 use super::seats::{Candidacy, GateSeat, SeatNumbers, SeatStatus};
 use crate::sync::GateGuard;
 
-/// What a seat leaves behind. Its captures are the user's: dropped after the locks are released.
+/// The callbacks that a seat leaves behind. Their captures are the user's: dropped after the locks are released.
 #[must_use = "a receiver waits for the answer of the seat's own job now"]
 pub(crate) struct LeftSeat {
     _seat: Option<Callback>,
@@ -84,8 +84,7 @@ impl Gate {
         state.phase != Phase::Closed && !status.has_left()
     }
 
-    /// What the candidate of this seat finds now, when its job begins. If it waits on, other calls may
-    /// try.
+    /// The way of this seat's candidate, now that its job begins. If it waits on, other calls may try.
     pub(crate) fn begin_candidate(&self, status: &SeatStatus, now: Nanos) -> Candidacy {
         let state = self.lock();
         if !status.is_trying() || state.phase == Phase::Closed {

@@ -48,9 +48,9 @@ pub(super) struct Helper {
 /// A step of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
-    /// What must end before this flight ends?
+    /// To the flights and executions that end before this flight.
     Flight(FlightId),
-    /// What must end before this execution of a thread ends?
+    /// To the flight that ends before this execution of a thread.
     Thread(ThreadToken),
 }
 

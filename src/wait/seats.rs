@@ -102,7 +102,7 @@ impl SeatNumbers {
     }
 }
 
-/// What a candidate finds when its job begins.
+/// The way of a candidate, when its job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Candidacy {
     /// An execution is due: the candidate may claim it.

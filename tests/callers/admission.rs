@@ -1,4 +1,4 @@
-//! What becomes of a call in the reference: it is late, leads, follows, or is refused.
+//! The admission of a call in the reference: it is late, leads, follows, or is refused.
 
 use coalescer::Role;
 
@@ -8,7 +8,7 @@ use crate::model::{Admitted, Model, Place};
 use crate::script::{ENDLESS, KeyId, Verb};
 use crate::stage::Answer;
 
-/// What a call does that meets a flight.
+/// The way of a call that meets a flight.
 enum Meeting {
     Join,
     /// The flight has served its number of calls (S14).
@@ -161,7 +161,7 @@ impl Model {
         match after {
             Some(last) => {
                 self.link_after(last, id);
-                // What waits for the flight before waits for this one now.
+                // A flight that waits for the one before waits for this one now.
                 if let Some(next) = self.pending_after(id) {
                     self.flights[next].predecessor = Some(id);
                 }

@@ -38,7 +38,7 @@ impl Model {
         let has_space = self.makes_space(at, begun, result);
         let (now, timeout) = (self.now, self.leader_timeout());
         let flight = &mut self.flights[at];
-        // What is stuck is not waited for.
+        // No call waits for a stuck execution.
         let is_stuck = |(_, begun): &(CallId, Millis)| begun.saturating_add(timeout) <= now;
         let decides = flight.phase == Phase::Running
             && (result.is_success() || flight.runs.iter().all(is_stuck));
@@ -59,7 +59,7 @@ impl Model {
         waiting.len()
     }
 
-    /// What calls find by the key of a flight that has ended: its result or the one before it, and its
+    /// The entry that calls find by the key of a flight that has ended: its result or the one before it, and its
     /// successor, or the flight itself while executions of it run.
     fn settle_key(
         &mut self,
@@ -207,7 +207,7 @@ pub(crate) fn end_of(kept: &Kept, (window, error_window): (Millis, Millis)) -> M
     kept.start.saturating_add(if kept.is_error { error_window } else { window })
 }
 
-/// What the end of a function means to its flight.
+/// The meaning of a function's end to its flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Value,

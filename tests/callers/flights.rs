@@ -80,7 +80,7 @@ pub(crate) struct Kept {
     pub(crate) place: usize,
 }
 
-/// What a call finds by its key: a result, and a flight that may replace it (S70).
+/// The entry that a call finds by its key: a result, and a flight that may replace it (S70).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
     pub(crate) result: Option<Kept>,

@@ -244,7 +244,7 @@ impl Play {
         );
     }
 
-    /// What is left when all calls have returned (S47, S50, S91).
+    /// The rest that is left when all calls have returned (S47, S50, S91).
     fn check_rest(&self) {
         let kept = Arc::strong_count(&self.stage.live) - 1;
         let live = self.model.live_results();

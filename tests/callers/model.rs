@@ -55,7 +55,7 @@ pub(crate) enum Place {
     Left,
 }
 
-/// What becomes of a call.
+/// The state of a call.
 pub(crate) enum Admitted {
     Waits(FlightId),
     Runs(Option<FlightId>),

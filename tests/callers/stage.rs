@@ -33,7 +33,7 @@ type Numbers = Group<KeyId, Product, Product>;
 pub(crate) type Submitted = Ticket<KeyId, Product, Product>;
 type Outcome = Result<Product, Product>;
 
-/// What a call got.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Value { maker: CallId, role: Role, callers: usize, waited: Millis },
@@ -45,7 +45,7 @@ pub(crate) enum Answer {
     WouldDeadlock,
 }
 
-/// What a call does, as its thread says.
+/// The occupation of a call, as its thread says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Doing {
     /// It has been made, and its function has not run.
@@ -103,7 +103,7 @@ impl Stage {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What every call does, as far as its thread has said.
+    /// The occupation of every call, as far as its thread has said.
     pub(crate) fn doing(&self) -> BTreeMap<CallId, Doing> {
         self.shared().doing.clone()
     }

@@ -1,4 +1,4 @@
-//! What the end of a flight does first: the order of wake-ups, answers and callbacks.
+//! The steps at the end of a flight: the order of wake-ups, answers and callbacks.
 
 use std::sync::mpsc::channel;
 use std::thread;

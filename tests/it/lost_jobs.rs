@@ -1,4 +1,4 @@
-//! What a job that does not run is told as, and jobs that other jobs call for.
+//! The errors that a job which does not run is told as, and jobs that other jobs call for.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};

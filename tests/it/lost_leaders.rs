@@ -19,7 +19,7 @@ fn impatient(clock: &ManualClock) -> coalescer::Builder<ForGroup, String, u32> {
     Group::builder().leader_timeout(TIMEOUT).clock(clock.clone())
 }
 
-/// What becomes of the job of a ticket that tries to take over.
+/// The fate of the job of a ticket that tries to take over.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Rejected,
@@ -266,7 +266,7 @@ fn a_lost_leader_lets_a_ticket_begin_the_flight_if_no_call_has_a_thread() {
 fn if_no_call_can_begin_the_flight_of_a_lost_leader_all_are_told() {
     // S71 S25: an executor that runs out of room, with more tickets than a stack has frames.
     watched(|| {
-        const TICKETS: usize = 2_000;
+        const TICKETS: usize = 50_000;
         let (queue, jobs) = std::sync::mpsc::sync_channel(1);
         let group: Numbers = Group::builder().executor(move |job: Job| queue.try_send(job)).build();
         let lost = group.submit("k", never).unwrap();

@@ -175,3 +175,24 @@ fn calls_for_the_next_flight_count_as_followers_too() {
         assert!(group.in_flight().is_empty());
     });
 }
+
+#[test]
+fn a_submit_too_many_leaves_the_tickets_before_it_as_they_are() {
+    // S73 S9: it would wait for the next flight, which a ticket is to begin.
+    watched(|| {
+        let (executor, jobs) = crate::jobs::Jobs::new();
+        let group: Numbers = Group::builder()
+            .max_followers(1)
+            .max_join_age(Duration::ZERO)
+            .max_leaders(1)
+            .executor(executor)
+            .build();
+        let leader = group.submit("k", || Ok(1)).unwrap();
+        let follower = group.submit("k", || Ok(2)).unwrap();
+        assert!(matches!(group.submit("k", || Ok(3)), Err(Error::Overloaded)));
+        std::iter::from_fn(|| jobs.try_next()).for_each(Job::run);
+        assert_eq!((*leader.wait().unwrap(), *follower.wait().unwrap()), (1, 2));
+        assert_eq!((group.stats().refused, group.stats().executed_requests), (1, 2));
+        assert!(group.in_flight().is_empty());
+    });
+}

@@ -68,7 +68,7 @@ impl Drop for Watched {
     }
 }
 
-/// What a function captures.
+/// The captures of a function.
 struct Captured;
 
 impl Drop for Captured {

@@ -55,7 +55,7 @@ pub(crate) struct Recorder(Arc<Mutex<Records>>);
 #[derive(Default)]
 struct Records {
     spans: Vec<Recorded>,
-    /// What a subscriber must not be told. It is kept, as a panic in a subscriber ends there.
+    /// The things that a subscriber must not be told. They are kept, as a panic in a subscriber ends there.
     offences: Vec<String>,
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Answer {
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
 
-/// What a call finds by its key: a result, a flight that is to replace it, or both.
+/// The entry that a call finds by its key: a result, a flight that is to replace it, or both.
 #[derive(Clone, Debug, Default)]
 struct Held {
     retained: Option<Retained>,
@@ -62,7 +62,7 @@ struct Flight {
     is_stale: bool,
 }
 
-/// What a call does that no result answers.
+/// The way of a call that no result answers.
 enum Meets {
     OwnFlight,
     /// It starts a flight, beside this older one.

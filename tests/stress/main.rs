@@ -100,7 +100,7 @@ fn round(seed: u64) -> Counts {
     counts
 }
 
-/// What a round leaves in the process: no flight and no wait in the wait-for graph, and no thread in the
+/// The rest that a round leaves in the process: no flight and no wait in the wait-for graph, and no thread in the
 /// register that has ended. Threads end a moment after their scope.
 fn check_process() {
     let begin = Instant::now();

@@ -20,7 +20,7 @@ const OUTSIDE: &[&str] =
 /// The fields that the gates read themselves.
 const JUDGED: &[&str] = &["cache-control", "pragma", "content-length", "connection"];
 
-/// What has been seen, so that a test can tell that it has seen something.
+/// The outcome of a check, so that a test can tell that it has seen something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// One of the requests is none, or is passed through.
@@ -92,7 +92,7 @@ fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[
 
 type Looks = (String, BTreeMap<String, Vec<Vec<u8>>>);
 
-/// What a handler sees of a request, apart from the fields of a list.
+/// The view that a handler has of a request, apart from the fields of a list.
 fn looks(request: &Request<()>, outside: &[&str]) -> Looks {
     let start = format!("{} {} {:?}", request.method(), request.uri(), request.version());
     let mut fields = BTreeMap::<_, Vec<_>>::new();
@@ -104,7 +104,7 @@ fn looks(request: &Request<()>, outside: &[&str]) -> Looks {
     (start, fields)
 }
 
-/// What a handler takes from `Forwarded` that has no regard for quotes.
+/// The reading of `Forwarded` by a handler that has no regard for quotes.
 fn forwarded(headers: &HeaderMap) -> Vec<String> {
     let lines = headers.get_all("forwarded").iter().filter_map(|line| line.to_str().ok());
     let pairs =

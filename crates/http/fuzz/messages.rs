@@ -165,7 +165,7 @@ const TARGETS: &[&str] = &[
 const VERSIONS: &[Version] =
     &[Version::HTTP_11, Version::HTTP_11, Version::HTTP_10, Version::HTTP_2];
 
-/// What a request is made of.
+/// The parts that a request is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     method: &'static str,

@@ -40,7 +40,7 @@ pub(crate) struct KeyParts {
     pub(crate) target: Target,
     /// The fields in the order of their names, the lines of one field in their own order.
     pub(crate) fields: KeyLines,
-    /// What `Forwarded` says without addresses.
+    /// `Forwarded`, without its addresses.
     pub(crate) forwarded: Option<Box<[u8]>>,
     /// The parts that the user added, in their order.
     pub(crate) added: Vec<Added>,

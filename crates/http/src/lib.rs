@@ -45,7 +45,7 @@
 //! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
 //! and its extensions, because they belong to one connection or one request.
 //!
-//! # What is coalesced
+//! # Coalesced requests
 //!
 //! The layer passes a request through unless it has a reason to coalesce it. The first row that
 //! applies decides.
@@ -75,7 +75,7 @@
 //! [`ignore_header`](CoalesceLayer::ignore_header) takes a field out, and
 //! [`strict`](CoalesceLayer::strict) puts all others in.
 //!
-//! # What is never shared
+//! # Never shared
 //!
 //! The first row that applies decides who gets a response.
 //!

@@ -195,7 +195,7 @@ mod settings;
 /// functions are as public as the coalesced function. They belong to a type with the function's name,
 /// so the same scope can have no other type or module of that name.
 ///
-/// # What does not compile
+/// # Refused at compile time
 ///
 /// - `async` and `const` functions
 /// - `&mut self`, and `&mut` arguments that are not in `skip(..)`

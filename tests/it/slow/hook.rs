@@ -1,4 +1,4 @@
-//! What the hook may do: call the group, wait, panic. It changes no outcome.
+//! The freedom of the hook: it calls the group, waits, panics, and changes no outcome.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -102,7 +102,7 @@ fn a_follower_that_tells_still_has_its_deadline() {
     });
 }
 
-/// What a call returns if it was refused as a deadlock.
+/// The return of a call that was refused as a deadlock.
 const REFUSED: u32 = 100;
 /// The value of the hook's own execution.
 const HOOKS: u32 = 3;

@@ -1,4 +1,4 @@
-//! What an executor answers to `submit`: it refuses the job, panics, runs it at once, or is not there.
+//! The answers of an executor to `submit`: it refuses the job, panics, runs it at once, or is not there.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Tickets of submitted calls. Their functions run when a test says so; see [`crate::jobs`].
 //!
-//! What a receiver made of a ticket gets is in `receivers`, and common pools are in `executors`.
+//! Receivers that are made of tickets are in `receivers`, and common pools are in `executors`.
 
 mod executor_answers;
 mod own_jobs;

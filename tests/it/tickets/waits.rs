@@ -1,4 +1,4 @@
-//! What a ticket answers, and how long a thread waits with it.
+//! The answers of a ticket, and how long a thread waits with it.
 
 use std::sync::Arc;
 use std::thread;

@@ -22,7 +22,7 @@ pub(crate) type ErrorResponse =
 /// Decides if an error of the handler goes to those who wait for it.
 pub(crate) type ErrorRule<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
 
-/// What all handles of a [`Coalesced`](crate::Coalesced) share.
+/// The state that all handles of a [`Coalesced`](crate::Coalesced) share.
 pub(crate) struct Inner<H, E> {
     pub(crate) handler: H,
     pub(crate) gates: Gates,

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use http::HeaderName;
 
-/// What the request gate does with a field.
+/// The request gate's decision about a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// The gate reads the field itself, by a rule of its own. Its text is in no key, also if the gates are
@@ -69,7 +69,7 @@ const KEYED: &[&str] = &[
     "a-im accept accept-encoding accept-language if-modified-since if-none-match alt-used content-encoding content-type depth negotiate origin prefer profile
      range request-range soapaction tcn te trailer translate want-digest want-content-digest
      want-repr-digest x-wap-profile",
-    // What the client is like. `Sec-*` is in by its beginning.
+    // Properties of the client. `Sec-*` is in by its beginning.
     "device-memory dnt downlink dpr ect purpose rtt save-data service-worker
      service-worker-navigation-preload upgrade-insecure-requests viewport-width width x-moz
      x-purpose",

@@ -160,7 +160,7 @@ impl Gates {
         !self.key_headers.is_empty() && lines.iter().any(|(name, _)| is_credential(name))
     }
 
-    /// What `Forwarded` says without its addresses, if the whole field is not in the key.
+    /// `Forwarded` without its addresses, if the whole field is not in the key.
     fn forwarded(&self, headers: &HeaderMap) -> Result<Option<Box<[u8]>>, Malformed> {
         if !headers.contains_key(FORWARDED) {
             return Ok(None);

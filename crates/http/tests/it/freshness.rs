@@ -38,7 +38,7 @@ fn a_fresh_request_takes_the_kept_page_from_nobody() {
         }
         lead(&pages, fresh()).panics(|| panic!("on purpose"));
         assert_eq!(text(call(&pages, get("/news"), page("not run"))), "kept");
-        // What has succeeded replaces it.
+        // A page that has succeeded replaces it.
         assert_eq!(text(call(&pages, fresh(), page("newer"))), "newer");
         assert_eq!(text(call(&pages, get("/news"), page("not run"))), "newer");
     });
