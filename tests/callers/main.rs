@@ -22,6 +22,8 @@ mod flights;
 mod history;
 mod model;
 mod script;
+#[path = "../support/settings.rs"]
+mod settings;
 mod stage;
 mod tickets;
 #[path = "../support/watchdog.rs"]

@@ -4,19 +4,11 @@
 //! Where there is none, the step does nothing. So every part of a program is a program, and proptest
 //! can leave out any step.
 
-use std::time::Duration;
-
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-pub(crate) type KeyId = u8;
-
-/// Milliseconds on the manual clock.
-pub(crate) type Millis = u64;
-
-/// Longer than any program.
-pub(crate) const ENDLESS: Millis = Millis::MAX;
+pub(crate) use crate::settings::{ENDLESS, KeyId, Millis, Settings, duration};
 
 /// A choice among what there is when the step comes.
 pub(crate) type Pick = usize;
@@ -62,30 +54,9 @@ pub(crate) enum End {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) window: Millis,
-    pub(crate) error_window: Millis,
-    pub(crate) max_requests: Option<usize>,
-    pub(crate) max_join_age: Option<Millis>,
-    pub(crate) leader_timeout: Option<Millis>,
-    pub(crate) max_leaders: usize,
-    pub(crate) max_wait: Option<Millis>,
-    pub(crate) max_retained: Option<usize>,
-    pub(crate) has_rule: bool,
-    pub(crate) bypasses_deadlocks: bool,
-}
-
-#[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) settings: Settings,
     pub(crate) steps: Vec<Step>,
-}
-
-pub(crate) fn duration(millis: Millis) -> Duration {
-    match millis {
-        ENDLESS => Duration::MAX,
-        _ => Duration::from_millis(millis),
-    }
 }
 
 pub(crate) fn program() -> impl Strategy<Value = Program> {
@@ -109,6 +80,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             max_wait,
             has_rule,
             bypasses_deadlocks,
+            shards: 1,
         },
     )
 }

@@ -9,9 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use coalescer::{
-    Error, Group, Job, ManualClock, NeverBlocks, OnDeadlock, Role, ShareWith, Stats, Ticket,
-};
+use coalescer::{Error, Group, Job, ManualClock, NeverBlocks, Role, ShareWith, Stats, Ticket};
 
 use crate::script::{End, KeyId, Millis, Settings, Verb, duration};
 
@@ -259,31 +257,8 @@ impl Stage {
 }
 
 fn group(settings: &Settings, clock: &ManualClock) -> Numbers {
-    let mut builder = Group::builder()
-        .window(duration(settings.window))
-        .error_window(duration(settings.error_window))
-        .max_leaders(settings.max_leaders)
-        .shards(1)
-        .executor(NeverBlocks(|job: Job| drop(thread::spawn(|| job.run()))))
-        .clock(clock.clone());
-    if let Some(max) = settings.max_requests {
-        builder = builder.max_requests(max);
-    }
-    if let Some(age) = settings.max_join_age {
-        builder = builder.max_join_age(duration(age));
-    }
-    if let Some(timeout) = settings.leader_timeout {
-        builder = builder.leader_timeout(duration(timeout));
-    }
-    if let Some(wait) = settings.max_wait {
-        builder = builder.max_wait(duration(wait));
-    }
-    if let Some(max) = settings.max_retained {
-        builder = builder.max_retained(max);
-    }
-    if settings.bypasses_deadlocks {
-        builder = builder.on_deadlock(OnDeadlock::Bypass);
-    }
+    let executor = NeverBlocks(|job: Job| drop(thread::spawn(|| job.run())));
+    let builder = settings.builder(clock).executor(executor);
     match settings.has_rule {
         true => builder.share_with(share_with).build(),
         false => builder.build(),

@@ -16,6 +16,8 @@
 
 mod model;
 mod script;
+#[path = "../support/settings.rs"]
+mod settings;
 mod system;
 
 use std::io::{Write, stderr};

@@ -72,7 +72,7 @@ enum Meets {
 }
 
 /// The executions of a key that run at a time, after `max_join_age` (S39).
-const MAX_LEADERS: usize = 2;
+pub(crate) const MAX_LEADERS: usize = 2;
 
 #[derive(Clone, Debug)]
 struct Retained {

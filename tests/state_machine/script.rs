@@ -3,18 +3,11 @@
 //! Times are whole milliseconds and small, and keys are few, so that windows end on the very
 //! millisecond of a call and keys meet each other often.
 
-use std::time::Duration;
-
 use proptest::option;
 use proptest::prelude::*;
 
-pub(crate) type KeyId = u8;
-
-/// Milliseconds; on the manual clock nothing else passes.
-pub(crate) type Millis = u64;
-
-/// Longer than any program.
-const ENDLESS: Millis = Millis::MAX;
+use crate::settings::ENDLESS;
+pub(crate) use crate::settings::{KeyId, Millis, Settings, duration};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -58,27 +51,6 @@ pub(crate) enum End {
     HookPanic,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) window: Millis,
-    pub(crate) error_window: Millis,
-    pub(crate) max_requests: Option<usize>,
-    pub(crate) max_join_age: Option<Millis>,
-    pub(crate) leader_timeout: Option<Millis>,
-    pub(crate) max_wait: Option<Millis>,
-    pub(crate) max_retained: Option<usize>,
-    pub(crate) has_rule: bool,
-    pub(crate) bypasses_deadlocks: bool,
-    pub(crate) shards: usize,
-}
-
-pub(crate) fn duration(millis: Millis) -> Duration {
-    match millis {
-        ENDLESS => Duration::MAX,
-        _ => Duration::from_millis(millis),
-    }
-}
-
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let times = (windows(), windows(), option::of(0..4_u64));
     let bounds = (option::of(1..5_usize), option::of(0..4_usize));
@@ -91,6 +63,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
             max_requests: bounds.0,
             max_retained: bounds.1,
             leader_timeout: waits.0,
+            max_leaders: crate::model::MAX_LEADERS,
             max_wait: waits.1,
             has_rule,
             bypasses_deadlocks,

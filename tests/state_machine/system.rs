@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, OnDeadlock, Outcome, Role, ShareWith, ToKey, at_rest};
+use coalescer::{Error, Group, ManualClock, Outcome, Role, ShareWith, ToKey, at_rest};
 use proptest_state_machine::StateMachineTest;
 
 use crate::model::{Answer, Model, Serial};
@@ -188,29 +188,7 @@ fn this_thread() -> std::thread::ThreadId {
 }
 
 fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Product> {
-    let mut builder = Group::builder()
-        .window(duration(settings.window))
-        .error_window(duration(settings.error_window))
-        .shards(settings.shards)
-        .clock(clock.clone());
-    if let Some(max) = settings.max_requests {
-        builder = builder.max_requests(max);
-    }
-    if let Some(age) = settings.max_join_age {
-        builder = builder.max_join_age(duration(age));
-    }
-    if let Some(timeout) = settings.leader_timeout {
-        builder = builder.leader_timeout(duration(timeout));
-    }
-    if let Some(wait) = settings.max_wait {
-        builder = builder.max_wait(duration(wait));
-    }
-    if let Some(max) = settings.max_retained {
-        builder = builder.max_retained(max);
-    }
-    if settings.bypasses_deadlocks {
-        builder = builder.on_deadlock(OnDeadlock::Bypass);
-    }
+    let builder = settings.builder(clock);
     match settings.has_rule {
         true => builder.share_with(share_with).build(),
         false => builder.build(),
