@@ -105,7 +105,7 @@ impl<T> Slab<T> {
     /// True if no cell is in use, and there are more than `cells` of them.
     #[inline]
     pub(crate) fn is_vacant_beyond(&self, cells: usize) -> bool {
-        self.used == 0 && self.cells.len() > cells
+        self.cells.len() > cells && self.used == 0
     }
 
     /// The number of a cell that is not in use, from `lowest` on.
@@ -158,8 +158,16 @@ impl<T> Slab<T> {
             }
             (previous, next) = (self.cells[previous as usize].previous, previous);
         }
-        self.connect(queue, previous, id);
-        self.connect(queue, id, next);
+        let cell = &mut self.cells[id as usize];
+        (cell.previous, cell.next) = (previous, next);
+        match previous {
+            NONE => queue.front = id,
+            previous => self.cells[previous as usize].next = id,
+        }
+        match next {
+            NONE => queue.back = id,
+            next => self.cells[next as usize].previous = id,
+        }
     }
 
     pub(crate) fn dequeue(&mut self, queue: &mut Queue, id: SlotId) {
