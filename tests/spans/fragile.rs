@@ -177,8 +177,12 @@ fn alone(threads: &Threads) -> Seen {
         .build();
     let results = thread::scope(|s| {
         let (leader, calls) = while_led(threads, &group, || {
-            let call = || plain(group.execute("k", || plain(group.execute("k", || Ok(2)))));
-            let calls = [(); 2].map(|()| threads.spawn(s, call));
+            let nested = || plain(group.execute("k", || plain(group.execute("k", || Ok(2)))));
+            // Only one of them asks again: two could follow one another or not.
+            let calls = [
+                threads.spawn(s, nested),
+                threads.spawn(s, || plain(group.execute("k", || Ok(2)))),
+            ];
             wait_until(|| followers(&group) == 2);
             calls
         });
