@@ -182,3 +182,13 @@ impl BuildHasher for OneHash {
         Self
     }
 }
+
+/// Asks for this key from the thread that calls, until the wait-for graph refuses the wait. A wait may
+/// enter the graph a moment after its call counts as a follower, or after its hook has returned.
+pub(crate) fn until_refused(group: &Numbers, key: &str) {
+    wait_until(|| {
+        let told = group.execute_timeout(key, Duration::ZERO, || Ok(0)).unwrap_err();
+        assert!(told.would_deadlock() || told.is_timeout(), "{told:?}");
+        told.would_deadlock()
+    });
+}
