@@ -2,6 +2,9 @@
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::reach::{Audience, Reach};
 
 /// Decides which calls share a value, or an error.
 pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
@@ -20,6 +23,7 @@ pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 ///     .window(Duration::MAX)
 ///     .share_with(|price: &u32| match price {
 ///         0 => ShareWith::Followers, // not yet known: ask again
+///         1..10 => ShareWith::For(Duration::from_secs(60)), // it changes often
 ///         _ => ShareWith::Everyone,
 ///     })
 ///     .build(|id: &u32| Ok::<u32, ()>(id * 10));
@@ -34,12 +38,34 @@ pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 pub enum ShareWith {
     /// The result is shared with the calls that wait for it, and with late calls until its window ends.
     Everyone,
+    /// The result is shared with the calls that wait for it, and with late calls until this time after
+    /// its start, or until its window ends if that is earlier.
+    ///
+    /// Use it where a result knows how long it is good: a token that expires, a page with `max-age`, an
+    /// error that passes soon. Set the window to the longest such time. A late call that comes after the
+    /// time runs the function, as if the window were over. The result then takes memory, and a place of
+    /// [`max_retained`](crate::Builder::max_retained), until another one replaces it or its window ends.
+    ///
+    /// Zero is the same as [`Followers`](Self::Followers). A time of at most eight decimal digits is exact,
+    /// and any other is rounded down to as many.
+    For(Duration),
     /// The result is shared with the calls that wait for it. It is not kept, so the next call executes.
     Followers,
     /// Only the leader gets the result, and it is not kept. After a value, every follower is released at
     /// once and runs its own function. After an error, one follower leads next, and the others follow
     /// it.
     Nobody,
+}
+
+impl From<ShareWith> for Reach {
+    fn from(share_with: ShareWith) -> Self {
+        match share_with {
+            ShareWith::Everyone => Self::EVERYONE,
+            ShareWith::For(time) => Self::for_time(time),
+            ShareWith::Followers => Self::of_all(Audience::Followers),
+            ShareWith::Nobody => Self::of_all(Audience::Nobody),
+        }
+    }
 }
 
 /// The rules of a coalescer: with which calls a leader shares its result.
@@ -50,13 +76,13 @@ pub(crate) struct ShareRules<V, E> {
 
 impl<V, E> ShareRules<V, E> {
     #[inline]
-    pub(crate) fn of_value(&self, value: &V) -> ShareWith {
-        self.value.as_ref().map_or(ShareWith::Everyone, |rule| rule(value))
+    pub(crate) fn of_value(&self, value: &V) -> Reach {
+        self.value.as_ref().map_or(Reach::EVERYONE, |rule| Reach::from(rule(value)))
     }
 
     #[inline]
-    pub(crate) fn of_error(&self, error: &E) -> ShareWith {
-        self.error.as_ref().map_or(ShareWith::Everyone, |rule| rule(error))
+    pub(crate) fn of_error(&self, error: &E) -> Reach {
+        self.error.as_ref().map_or(Reach::EVERYONE, |rule| Reach::from(rule(error)))
     }
 }
 

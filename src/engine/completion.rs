@@ -13,17 +13,17 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
+use crate::engine::reach::{Audience, Reach};
 use crate::engine::rules::Kind;
 use crate::error::Error;
 use crate::outcome::Role;
-use crate::share::ShareWith;
 use crate::sync::{Handle, Mutex};
 use crate::wait::clock::Nanos;
 
 pub(crate) struct Completion<V, E> {
     pub(crate) result: RunResult<V, E>,
-    /// With whom the result is shared. A panic is for all who waited.
-    pub(crate) share_with: ShareWith,
+    /// The calls that the result is for. A panic is for all who waited.
+    pub(crate) reach: Reach,
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
     pub(crate) start: Nanos,
@@ -48,7 +48,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 impl<V, E> Completion<V, E> {
     pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
-        Self { result, share_with: ShareWith::Everyone, start }
+        Self { result, reach: Reach::EVERYONE, start }
     }
 
     /// True if the function returned a value, shareable or not. A value decides a flight at once.
@@ -59,13 +59,13 @@ impl<V, E> Completion<V, E> {
 
     /// True if followers must run their own function (S40).
     pub(crate) fn is_unshared(&self) -> bool {
-        matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
+        matches!(self.result, RunResult::Value(_)) && self.reach.audience == Audience::Nobody
     }
 
     /// True if the error is the leader's own. It decides nothing for calls that wait: one of them leads
     /// next (S72).
     pub(crate) fn is_own_error(&self) -> bool {
-        matches!(self.result, RunResult::Failed(_)) && self.share_with == ShareWith::Nobody
+        matches!(self.result, RunResult::Failed(_)) && self.reach.audience == Audience::Nobody
     }
 
     /// The result in one word, for logs and spans.
@@ -82,13 +82,17 @@ impl<V, E> Completion<V, E> {
     #[inline]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.result {
-            RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
-            RunResult::Failed(_) if self.share_with == ShareWith::Everyone => Some(Kind::Error),
+            RunResult::Value(_) if self.is_for_late_calls() => Some(Kind::Value),
+            RunResult::Failed(_) if self.is_for_late_calls() => Some(Kind::Error),
             RunResult::Value(_)
             | RunResult::Failed(_)
             | RunResult::Panicked(_)
             | RunResult::Abandoned => None,
         }
+    }
+
+    fn is_for_late_calls(&self) -> bool {
+        self.reach.audience == Audience::Everyone
     }
 
     /// The answer to one call. `None` for a follower that must run its own function.

@@ -1,9 +1,8 @@
 //! `forget`: no call that begins afterwards gets a result that was computed before.
 
-use crate::engine::slot::{Kept, ShortHash, Slot};
+use crate::engine::slot::{Kept, ShortHash};
 use crate::engine::table::Table;
 use crate::key::ToKey;
-use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_each;
 
 impl<K, V, E> Table<K, V, E> {
@@ -17,7 +16,7 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(hash).lock();
         let Some(id) = shard.find(hash, key) else { return false };
         let flight = shard.slot(id).kept().map_or(Some(id), Kept::flight);
-        let has_flight = flight.is_some_and(|flight| !shard.running(flight).is_stale);
+        let has_flight = flight.is_some_and(|flight| !shard.slot(flight).is_stale());
         let was_live = has_flight || self.is_live(shard.slot(id), now);
         if let Some(flight) = flight {
             shard.unlink(flight);
@@ -44,10 +43,5 @@ impl<K, V, E> Table<K, V, E> {
         }
         drop_each(all.into_iter().flatten());
         forgotten
-    }
-
-    /// True if a result is in its window.
-    fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
-        slot.kind().is_some_and(|kind| self.rules.is_within_window(kind, slot.start, now))
     }
 }

@@ -121,13 +121,13 @@ impl<K, V, E> Shard<K, V, E> {
         let hash = spread(self.slots.get(id).hash);
         let slots = &self.slots;
         self.map.insert_unique(hash, id, |id| spread(slots.get(*id).hash));
-        self.running(id).place = Place::LINKED;
+        self.slots.get_mut(id).set_place(Place::LINKED);
     }
 
     /// Lets calls find a flight by a result that is kept for its key.
     pub(crate) fn link_beside(&mut self, id: SlotId, result: SlotId) {
         self.slots.get_mut(result).set_kept_flight(Some(id));
-        self.running(id).place = Place::beside(result);
+        self.slots.get_mut(id).set_place(Place::beside(result));
     }
 
     /// Gives a flight the place that another flight of its key has left.
@@ -141,13 +141,13 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Hides a flight from further calls. It goes on for those that it has.
     pub(crate) fn unlink(&mut self, id: SlotId) {
-        let place = self.running(id).place;
+        let place = self.slots.get(id).place();
         match place.result() {
             Some(result) => self.slots.get_mut(result).set_kept_flight(None),
             None if place.is_linked() => self.remove_from_map(id),
             None => {}
         }
-        self.running(id).place = Place::DETACHED;
+        self.slots.get_mut(id).set_place(Place::DETACHED);
     }
 
     #[inline]
@@ -165,7 +165,7 @@ impl<K, V, E> Shard<K, V, E> {
         if let Ok(mut entry) = self.map.find_entry(hash, |other| *other == result) {
             *entry.get_mut() = flight;
         }
-        self.running(flight).place = Place::LINKED;
+        self.slots.get_mut(flight).set_place(Place::LINKED);
     }
 
     /// Lets a linked slot, whose flight has ended, keep its result for a window.
@@ -258,7 +258,7 @@ impl<K, V, E> Shard<K, V, E> {
             *entry.get_mut() = to;
         }
         if let Some(flight) = kept.flight() {
-            self.running(flight).place = Place::beside(to);
+            self.slots.get_mut(flight).set_place(Place::beside(to));
         }
         true
     }
@@ -326,9 +326,9 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Hides a flight whose key is not in the map any more. Returns true if it admitted calls.
     fn detach(&mut self, id: SlotId) -> bool {
-        let running = self.running(id);
-        running.place = Place::DETACHED;
-        !running.is_stale
+        let slot = self.slots.get_mut(id);
+        slot.set_place(Place::DETACHED);
+        !slot.is_stale()
     }
 }
 
