@@ -47,7 +47,11 @@ pub(crate) enum End {
     Private,
     /// A value for followers only.
     Passing,
+    /// A value that is for late calls for so long.
+    Brief(Millis),
     Error,
+    /// An error that is for late calls for so long.
+    BriefError(Millis),
     Panic,
     /// A value at which the rule panics.
     RulePanic,
@@ -125,7 +129,9 @@ fn end() -> impl Strategy<Value = End> {
         6 => Just(End::Value),
         1 => Just(End::Private),
         1 => Just(End::Passing),
+        2 => (0..4_u64).prop_map(End::Brief),
         3 => Just(End::Error),
+        1 => (0..4_u64).prop_map(End::BriefError),
         1 => Just(End::Panic),
         1 => Just(End::RulePanic),
     ]

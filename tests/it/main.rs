@@ -28,6 +28,7 @@ mod in_flight;
 mod jobs;
 mod keys;
 mod leads;
+mod lifetimes;
 mod lost_jobs;
 mod lost_leaders;
 mod manager;

@@ -45,7 +45,11 @@ pub(crate) enum End {
     Private,
     /// A value for followers only. On one thread there are none.
     Passing,
+    /// A value that is for late calls for so long.
+    Brief(Millis),
     Error,
+    /// An error that is for late calls for so long.
+    BriefError(Millis),
     Panic,
     /// A value at which the rule panics.
     HookPanic,
@@ -127,7 +131,9 @@ fn end() -> impl Strategy<Value = End> {
         6 => Just(End::Value),
         2 => Just(End::Private),
         2 => Just(End::Passing),
+        2 => (0..4_u64).prop_map(End::Brief),
         3 => Just(End::Error),
+        1 => (0..4_u64).prop_map(End::BriefError),
         1 => Just(End::Panic),
         1 => Just(End::HookPanic),
     ]

@@ -150,10 +150,12 @@ impl System {
         call.body.iter().for_each(|step| self.step(step));
         let product = Product { serial, end: call.end, _live: Live::clone(&self.live_products) };
         match call.end {
-            End::Error => Err(product),
+            End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
             End::Panic => resume_unwind(Box::new(serial)),
-            End::Value | End::Private | End::Passing | End::HookPanic => Ok(product),
+            End::Value | End::Private | End::Passing | End::Brief(_) | End::HookPanic => {
+                Ok(product)
+            }
         }
     }
 
@@ -190,7 +192,7 @@ fn this_thread() -> std::thread::ThreadId {
 fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Product> {
     let builder = settings.builder(clock);
     match settings.has_rule {
-        true => builder.share_with(share_with).build(),
+        true => builder.share_with(share_with).share_error_with(share_with).build(),
         false => builder.build(),
     }
 }
@@ -200,6 +202,7 @@ fn share_with(product: &Product) -> ShareWith {
         End::HookPanic => resume_unwind(Box::new(product.serial)),
         End::Private => ShareWith::Nobody,
         End::Passing => ShareWith::Followers,
+        End::Brief(time) | End::BriefError(time) => ShareWith::For(duration(time)),
         _ => ShareWith::Everyone,
     }
 }
