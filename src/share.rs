@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::reach::{Audience, Reach};
+use crate::engine::reach::Reach;
 
 /// Decides which calls share a value, or an error.
 pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
@@ -62,8 +62,8 @@ impl From<ShareWith> for Reach {
         match share_with {
             ShareWith::Everyone => Self::EVERYONE,
             ShareWith::For(time) => Self::for_time(time),
-            ShareWith::Followers => Self::of_all(Audience::Followers),
-            ShareWith::Nobody => Self::of_all(Audience::Nobody),
+            ShareWith::Followers => Self::FOLLOWERS,
+            ShareWith::Nobody => Self::NOBODY,
         }
     }
 }

@@ -307,11 +307,7 @@ impl<K, V, E> Table<K, V, E> {
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.descend());
-        let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
-        match place.result() {
-            None => shard.link(id),
-            Some(result) => shard.link_beside(id, result),
-        }
+        let id = shard.insert_at(place, || Slot::led_by(leader, key, hash, start));
         shard.tally.count_call();
         shard.tally.running += 1;
         Execution { table: self, slot: SlotRef { id, hash }, start, leader }

@@ -13,7 +13,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::reach::{Audience, Reach};
+use crate::engine::reach::{Life, Reach};
 use crate::engine::rules::Kind;
 use crate::error::Error;
 use crate::outcome::Role;
@@ -59,13 +59,13 @@ impl<V, E> Completion<V, E> {
 
     /// True if followers must run their own function (S40).
     pub(crate) fn is_unshared(&self) -> bool {
-        matches!(self.result, RunResult::Value(_)) && self.reach.audience == Audience::Nobody
+        matches!(self.result, RunResult::Value(_)) && self.reach == Reach::NOBODY
     }
 
     /// True if the error is the leader's own. It decides nothing for calls that wait: one of them leads
     /// next (S72).
     pub(crate) fn is_own_error(&self) -> bool {
-        matches!(self.result, RunResult::Failed(_)) && self.reach.audience == Audience::Nobody
+        matches!(self.result, RunResult::Failed(_)) && self.reach == Reach::NOBODY
     }
 
     /// The result in one word, for logs and spans.
@@ -82,8 +82,8 @@ impl<V, E> Completion<V, E> {
     #[inline]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.result {
-            RunResult::Value(_) if self.is_for_late_calls() => Some(Kind::Value),
-            RunResult::Failed(_) if self.is_for_late_calls() => Some(Kind::Error),
+            RunResult::Value(_) if self.reach.life().is_some() => Some(Kind::Value),
+            RunResult::Failed(_) if self.reach.life().is_some() => Some(Kind::Error),
             RunResult::Value(_)
             | RunResult::Failed(_)
             | RunResult::Panicked(_)
@@ -91,8 +91,10 @@ impl<V, E> Completion<V, E> {
         }
     }
 
-    fn is_for_late_calls(&self) -> bool {
-        self.reach.audience == Audience::Everyone
+    /// The kind, and how long late calls get this result, if they do.
+    #[inline]
+    pub(crate) fn kept_for(&self) -> Option<(Kind, Life)> {
+        self.kind().zip(self.reach.life())
     }
 
     /// The answer to one call. `None` for a follower that must run its own function.

@@ -81,12 +81,11 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
         evicted: &mut Removed<K, V, E>,
     ) -> Option<Reservation<'_>> {
-        let kind = completion.kind()?;
+        let (kind, life) = completion.kept_for()?;
         if self.rules.window_of(kind) == 0 {
             return None;
         }
         let coarse = self.clock.coarse_now();
-        let life = completion.reach.life;
         let in_time = self.serves((kind, life), completion.start, coarse, FOREVER);
         if !in_time {
             return None;

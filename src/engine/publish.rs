@@ -327,17 +327,12 @@ impl<K, V, E> Table<K, V, E> {
     /// True if a kept result goes when the flight beside it ends like this. A value that is for late calls
     /// replaces anything; an error that is, replaces an error, and what serves no call any more.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        let life = completion.reach.life;
-        let is_too_late = |kind| {
-            let is_brief = !life.is_whole();
-            is_brief && !self.is_within_life((kind, life), completion.start, self.clock.now())
-        };
-        match (completion.kind(), old.kind()) {
+        let Some((kind, life)) = completion.kept_for() else { return false };
+        let now = || self.clock.now();
+        if !life.is_whole() && !self.is_within_life((kind, life), completion.start, now()) {
             // No late call would get it (S74), so it is as one for followers.
-            (Some(kind), _) if is_too_late(kind) => false,
-            (Some(Kind::Value), _) | (Some(Kind::Error), Some(Kind::Error)) => true,
-            (Some(Kind::Error), Some(Kind::Value)) => !self.is_live(old, self.clock.now()),
-            _ => false,
+            return false;
         }
+        kind == Kind::Value || old.kind() == Some(Kind::Error) || !self.is_live(old, now())
     }
 }

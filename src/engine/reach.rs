@@ -7,44 +7,47 @@ use std::time::Duration;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 
 /// A leader's [`ShareWith`](crate::ShareWith), in the form that the engine decides with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
-    pub(crate) audience: Audience,
-    /// How long late calls get the result, within its window.
-    pub(crate) life: Life,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    Everyone,
-    Followers,
-    Nobody,
-}
+pub(crate) struct Reach(Life);
 
-/// A lifetime from the start of a computation: as long as the window, or a time.
+/// How long late calls get a result, from its start: as long as the window lasts, or a time.
 ///
 /// A time is `significand * 10^exponent` nanoseconds, with 28 and 4 bits. So a time of eight decimal digits
-/// is exact, and any other is rounded down.
+/// is exact, and any other is rounded down. No exponent is 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life(u32);
 
 const EXPONENT_BITS: u32 = 4;
 const LARGEST_SIGNIFICAND: Nanos = (1 << (u32::BITS - EXPONENT_BITS)) - 1;
 
-impl Reach {
-    /// A result without a rule is for everyone, as long as its window.
-    pub(crate) const EVERYONE: Self = Self::of_all(Audience::Everyone);
+/// The powers of ten.
+static POWERS: [Nanos; 1 << EXPONENT_BITS] = {
+    let mut powers = [1; 1 << EXPONENT_BITS];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = 10 * powers[exponent - 1];
+        exponent += 1;
+    }
+    powers
+};
 
-    pub(crate) const fn of_all(audience: Audience) -> Self {
-        Self { audience, life: Life::WHOLE }
+impl Reach {
+    /// All calls. A result without a rule is for them.
+    pub(crate) const EVERYONE: Self = Self(Life::WHOLE);
+    /// The calls that wait, and no late ones.
+    pub(crate) const FOLLOWERS: Self = Self(Life(u32::MAX));
+    /// The leader alone.
+    pub(crate) const NOBODY: Self = Self(Life(u32::MAX - (1 << EXPONENT_BITS)));
+
+    /// The calls that wait, and late ones for this time.
+    pub(crate) fn for_time(time: Duration) -> Self {
+        if time.is_zero() { Self::FOLLOWERS } else { Self(Life::of(time)) }
     }
 
-    /// A result for late calls of this time. With none it is for followers.
-    pub(crate) fn for_time(time: Duration) -> Self {
-        match time {
-            Duration::ZERO => Self::of_all(Audience::Followers),
-            time => Self { audience: Audience::Everyone, life: Life::of(time) },
-        }
+    /// How long late calls get the result, if they do.
+    #[inline]
+    pub(crate) fn life(self) -> Option<Life> {
+        (self != Self::FOLLOWERS && self != Self::NOBODY).then_some(self.0)
     }
 }
 
@@ -72,10 +75,11 @@ impl Life {
     }
 
     /// The time of a lifetime that is not as long as the window.
-    #[cold]
+    // A call here would cost every hit the registers that it saves.
+    #[inline(always)]
     pub(crate) fn time(self) -> Nanos {
-        let exponent = self.0 & ((1 << EXPONENT_BITS) - 1);
-        Nanos::from(self.0 >> EXPONENT_BITS) * Nanos::pow(10, exponent)
+        let exponent = self.0 as usize % POWERS.len();
+        Nanos::from(self.0 >> EXPONENT_BITS) * POWERS[exponent]
     }
 }
 
@@ -84,9 +88,9 @@ mod tests {
     use super::*;
 
     fn rounded(time: Duration) -> Duration {
-        match Reach::for_time(time).life {
-            Life::WHOLE => Duration::MAX,
-            life => Duration::from_nanos(life.time()),
+        match Reach::for_time(time).life() {
+            Some(Life::WHOLE) => Duration::MAX,
+            life => Duration::from_nanos(life.expect("it is for late calls").time()),
         }
     }
 
@@ -115,6 +119,6 @@ mod tests {
 
     #[test]
     fn no_time_at_all_is_for_followers() {
-        assert_eq!(Reach::for_time(Duration::ZERO).audience, Audience::Followers);
+        assert_eq!(Reach::for_time(Duration::ZERO), Reach::FOLLOWERS);
     }
 }

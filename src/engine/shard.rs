@@ -118,10 +118,30 @@ impl<K, V, E> Shard<K, V, E> {
     /// Makes this the slot of its key. The caller has unlinked or removed any other.
     #[inline]
     pub(crate) fn link(&mut self, id: SlotId) {
+        self.add_to_map(id);
+        self.slots.get_mut(id).set_place(Place::LINKED);
+    }
+
+    #[inline]
+    fn add_to_map(&mut self, id: SlotId) {
         let hash = spread(self.slots.get(id).hash);
         let slots = &self.slots;
         self.map.insert_unique(hash, id, |id| spread(slots.get(*id).hash));
-        self.slots.get_mut(id).set_place(Place::LINKED);
+    }
+
+    /// Inserts the slot of a new flight, which calls find at this place.
+    #[inline]
+    pub(crate) fn insert_at(
+        &mut self,
+        place: Place,
+        slot: impl FnOnce() -> Slot<K, V, E>,
+    ) -> SlotId {
+        let id = self.slots.insert_with(|| slot().at(place));
+        match place.result() {
+            None => self.add_to_map(id),
+            Some(result) => self.slots.get_mut(result).set_kept_flight(Some(id)),
+        }
+        id
     }
 
     /// Lets calls find a flight by a result that is kept for its key.
@@ -208,7 +228,7 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.remove_from(queue, id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove_slot(&mut self, id: SlotId) -> Slot<K, V, E> {
         let slot = self.slots.remove(id);
         self.shrink_if_vacant();

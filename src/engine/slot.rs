@@ -125,7 +125,8 @@ impl<V, E> State<V, E> {
     /// The state of a slot that keeps this result, which `callers` calls have shared so far.
     pub(crate) fn of(completion: &Completion<V, E>, callers: usize) -> Self {
         let callers = u32::try_from(callers).unwrap_or(u32::MAX);
-        let kept = Kept { callers, life: completion.reach.life, flight: NONE };
+        let life = completion.reach.life().expect("it is for late calls");
+        let kept = Kept { callers, life, flight: NONE };
         match &completion.result {
             RunResult::Value(value) => Self::Value(Handle::clone(value), kept),
             RunResult::Failed(error) => Self::Error(Handle::clone(error), kept),
@@ -163,6 +164,13 @@ impl<K, V, E> Slot<K, V, E> {
     #[inline]
     pub(crate) fn led_by(leader: ThreadToken, key: Key<K>, hash: ShortHash, start: Nanos) -> Self {
         Self { admitted: 1, ..Self::new(key, hash, start, leader, None) }
+    }
+
+    /// The slot of a new flight, at this place.
+    #[inline]
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.set_place(place);
+        self
     }
 
     /// A slot of a successor, which no thread leads and which has admitted no call.
