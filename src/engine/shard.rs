@@ -208,7 +208,7 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.remove_from(queue, id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove_slot(&mut self, id: SlotId) -> Slot<K, V, E> {
         let slot = self.slots.remove(id);
         self.shrink_if_vacant();
