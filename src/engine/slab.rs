@@ -82,10 +82,10 @@ impl<T> Slab<T> {
         self.free = cell.next;
         (cell.previous, cell.next) = (NONE, self.loose);
         cell.value = Some(make());
-        if self.loose != NONE {
-            self.cells[self.loose as usize].previous = id;
+        let next = std::mem::replace(&mut self.loose, id);
+        if next != NONE {
+            self.connect_others(id, next);
         }
-        self.loose = id;
         id
     }
 
@@ -97,9 +97,10 @@ impl<T> Slab<T> {
     }
 
     /// Removes a value that stands in no queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, id: SlotId) -> T {
-        self.leave_loose(id);
+        let cell = &self.cells[id as usize];
+        self.connect_loose(cell.previous, cell.next);
         self.vacate(id)
     }
 
@@ -112,7 +113,7 @@ impl<T> Slab<T> {
         self.vacate(id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn vacate(&mut self, id: SlotId) -> T {
         let cell = &mut self.cells[id as usize];
         cell.next = self.free;
@@ -120,11 +121,20 @@ impl<T> Slab<T> {
         cell.value.take().expect("a number is valid until its value is removed")
     }
 
-    /// Takes a value out of the list of those that stand in no queue.
+    /// Makes two cells neighbours in the list of values that stand in no queue. Most often there is no
+    /// such value but the one that leaves.
     #[inline]
-    fn leave_loose(&mut self, id: SlotId) {
-        let cell = &self.cells[id as usize];
-        let (previous, next) = (cell.previous, cell.next);
+    fn connect_loose(&mut self, previous: SlotId, next: SlotId) {
+        if previous == NONE && next == NONE {
+            self.loose = NONE;
+            return;
+        }
+        self.connect_others(previous, next);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn connect_others(&mut self, previous: SlotId, next: SlotId) {
         match previous {
             NONE => self.loose = next,
             previous => self.cells[previous as usize].next = next,
@@ -200,7 +210,8 @@ impl<T> Slab<T> {
         id: SlotId,
         goes_before: impl Fn(&T, &T) -> bool,
     ) {
-        self.leave_loose(id);
+        let cell = &self.cells[id as usize];
+        self.connect_loose(cell.previous, cell.next);
         let (mut previous, mut next) = (queue.back, NONE);
         for _ in 0..MAX_STEPS {
             if previous == NONE || !goes_before(self.get(id), self.get(previous)) {
@@ -297,7 +308,8 @@ mod tests {
             steps in proptest::collection::vec((0..5, 0_usize..12), 0..200),
         ) {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
-            let (mut model, mut loose): (Vec<(SlotId, u32)>, Vec<(SlotId, u32)>) = Default::default();
+            let mut model: Vec<(SlotId, u32)> = Vec::new();
+            let mut loose: Vec<(SlotId, u32)> = Vec::new();
             for (n, (step, which)) in (0_u32..).zip(steps) {
                 match step {
                     0 | 1 => loose.push((slab.insert_with(|| n), n)),
