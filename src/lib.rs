@@ -200,6 +200,7 @@ mod engine;
 mod error;
 mod execute;
 mod executor;
+mod forget_if;
 mod group;
 mod hasher;
 mod in_flight;

@@ -9,7 +9,6 @@
 //! A shard is data: it decides nothing and locks nothing. It returns whatever it removes, so that
 //! the caller drops that after it has released the lock (S47).
 
-use crate::key::ToKey;
 use hashbrown::HashTable;
 
 use crate::engine::rules::Kind;
@@ -26,7 +25,7 @@ use crate::wait::clock::Nanos;
 pub(crate) struct Shard<K, V, E> {
     hits: u64,
     slots: Slab<Slot<K, V, E>>,
-    map: HashTable<SlotId>,
+    pub(super) map: HashTable<SlotId>,
     values: Queue,
     errors: Queue,
     /// Counts the leads that may keep a result, to expire results of other shards in turn.
@@ -83,13 +82,10 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// The slot of this key.
     #[inline]
-    pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<SlotId>
-    where
-        Q: ?Sized + ToKey<K>,
-    {
+    pub(crate) fn find(&self, hash: ShortHash, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
         let is_it = |id: &SlotId| {
             let slot = self.slots.get(*id);
-            slot.hash == hash && key.is_key(slot.key.get())
+            slot.hash == hash && is_key(slot.key.get())
         };
         self.map.find(spread(hash), is_it).copied()
     }
@@ -220,7 +216,7 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Removes a kept result that no call finds any more.
     #[inline]
-    fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
+    pub(super) fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
         let queue = match self.slots.get(id).kind() {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) | None => &mut self.errors,
@@ -237,7 +233,7 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Gives back what a burst took, when no slot is left.
     #[inline]
-    fn shrink_if_vacant(&mut self) {
+    pub(super) fn shrink_if_vacant(&mut self) {
         let is_vacant = self.slots.is_larger_than(SPARE_CELLS)
             && self.slots.has_no_loose()
             && self.values.front().is_none()
@@ -321,35 +317,6 @@ impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn running_slots(&self) -> impl Iterator<Item = SlotId> {
         self.slots.loose()
     }
-
-    /// Unlinks every flight and removes every result. Returns the results, and the number of keys that
-    /// have a flight and no result that `is_live`.
-    pub(crate) fn clear(
-        &mut self,
-        is_live: impl Fn(&Slot<K, V, E>) -> bool,
-    ) -> (usize, Vec<Slot<K, V, E>>) {
-        let linked: Vec<SlotId> = self.map.drain().collect();
-        let (mut flights, mut results) = (0, Vec::new());
-        for id in linked {
-            let Some(kept) = self.slots.get(id).kept() else {
-                flights += usize::from(self.detach(id));
-                continue;
-            };
-            let has_flight = kept.flight().is_some_and(|flight| self.detach(flight));
-            let result = self.remove_result(id);
-            flights += usize::from(has_flight && !is_live(&result));
-            results.push(result);
-        }
-        self.shrink_if_vacant();
-        (flights, results)
-    }
-
-    /// Hides a flight whose key is not in the map any more. Returns true if it admitted calls.
-    fn detach(&mut self, id: SlotId) -> bool {
-        let slot = self.slots.get_mut(id);
-        slot.set_place(Place::DETACHED);
-        !slot.is_stale()
-    }
 }
 
 #[cfg(test)]
@@ -392,11 +359,18 @@ mod tests {
             drop(shard.remove(*id));
         }
         shard.shrink_to_fit();
-        assert_eq!((shard.find(99, &99), shard.find(98, &98)), (Some(1), Some(2)));
+        assert_eq!(
+            (shard.find(99, |key| *key == 99), shard.find(98, |key| *key == 98)),
+            (Some(1), Some(2))
+        );
         assert_eq!(shard.slot(flight).place(), Place::beside(1));
         assert_eq!(shard.oldest(Kind::Value), Some((2, 98)));
         drop(shard.remove(1));
-        assert_eq!(shard.find(99, &99), Some(flight), "it takes the place of the result");
+        assert_eq!(
+            shard.find(99, |key| *key == 99),
+            Some(flight),
+            "it takes the place of the result"
+        );
         assert_eq!(keep(&mut shard, 3), 1, "the cell is used again");
     }
 }

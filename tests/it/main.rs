@@ -22,6 +22,7 @@ mod ends;
 mod errors;
 mod executors;
 mod forget;
+mod forget_if;
 mod fresh;
 mod house_rules;
 mod in_flight;
