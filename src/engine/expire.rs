@@ -59,17 +59,8 @@ impl<K, V, E> Table<K, V, E> {
     /// True if a slot keeps a result that serves calls at this precise time.
     pub(super) fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
         let kept = slot.kind().zip(slot.kept());
-        kept.is_some_and(|(kind, kept)| self.is_within_life((kind, kept.life), slot.start, now))
-    }
-
-    /// True if a result is within its lifetime at this precise time.
-    pub(super) fn is_within_life(
-        &self,
-        (kind, life): (Kind, Life),
-        start: Nanos,
-        now: Nanos,
-    ) -> bool {
-        now < start.saturating_add(self.rules.lifetime(kind, life))
+        let lifetime = kept.map(|(kind, kept)| self.rules.lifetime(kind, kept.life));
+        lifetime.is_some_and(|lifetime| now < slot.start.saturating_add(lifetime))
     }
 
     /// Decides if a window keeps this result, if its flight is still the one of its key (S8, S18).

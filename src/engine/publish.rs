@@ -329,7 +329,7 @@ impl<K, V, E> Table<K, V, E> {
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
         let Some((kind, life)) = completion.kept_for() else { return false };
         let now = || self.clock.now();
-        if !life.is_whole() && !self.is_within_life((kind, life), completion.start, now()) {
+        if !life.is_whole() && now() >= completion.start.saturating_add(life.time()) {
             // No late call would get it (S74), so it is as one for followers.
             return false;
         }

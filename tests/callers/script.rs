@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Advance(Millis),
     Forget(KeyId),
     ForgetAll,
+    /// Forgets the keys whose bits are set.
+    ForgetIf(u8),
     /// A call whose job starts on a thread of its own at once.
     Submit(KeyId),
     /// A new thread waits with a ticket.
@@ -101,6 +103,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
+        1 => (0..16_u8).prop_map(Step::ForgetIf),
         4 => key().prop_map(Step::Submit),
         3 => (pick(), option::of(0..4_u64)).prop_map(|(pick, wait)| Step::Wait(pick, wait)),
         1 => pick().prop_map(Step::Drop),

@@ -132,7 +132,8 @@ impl Model {
         let answer = match step {
             Step::Call(call) => self.call(call),
             Step::Forget(key) => Answer::Forgot(self.forget(*key)),
-            Step::ForgetAll => Answer::ForgotAll(self.forget_all()),
+            Step::ForgetAll => Answer::ForgotAll(self.forget_if(u8::MAX)),
+            Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
             Step::Look => self.look(),
             Step::Advance(by) => {
                 self.now += by;
@@ -355,8 +356,10 @@ impl Model {
         is_retained || running.is_some_and(|serial| !self.flight(serial).is_stale)
     }
 
-    fn forget_all(&mut self) -> usize {
-        let keys: Vec<KeyId> = self.held.keys().copied().collect();
+    /// S75.
+    fn forget_if(&mut self, keys: u8) -> usize {
+        let fits = |key: &KeyId| keys >> key & 1 == 1;
+        let keys: Vec<KeyId> = self.held.keys().copied().filter(fits).collect();
         keys.into_iter().filter(|key| self.forget(*key)).count()
     }
 

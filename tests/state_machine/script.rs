@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Call(Call),
     Forget(KeyId),
     ForgetAll,
+    /// Forgets the keys whose bits are set.
+    ForgetIf(u8),
     Advance(Millis),
     /// Reads `in_flight` and `stats`, also in the middle of a function.
     Look,
@@ -88,6 +90,7 @@ pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
+        1 => (0..16_u8).prop_map(Step::ForgetIf),
         1 => Just(Step::Look),
     ]
     .boxed()

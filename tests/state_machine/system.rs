@@ -31,6 +31,14 @@ struct Key {
     _live: Live,
 }
 
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Key {}
+
 struct KeyRef<'a> {
     id: KeyId,
     live: &'a Live,
@@ -101,6 +109,9 @@ impl System {
             Step::Call(call) => self.call(call),
             Step::Forget(key) => Answer::Forgot(self.group.forget(&self.key(*key))),
             Step::ForgetAll => Answer::ForgotAll(self.group.forget_all()),
+            Step::ForgetIf(keys) => {
+                Answer::ForgotAll(self.group.forget_if(|key| keys >> key.id & 1 == 1))
+            }
             Step::Look => self.look(),
             Step::Advance(by) => return self.clock.advance(duration(*by)),
         };
