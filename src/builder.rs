@@ -248,10 +248,7 @@ impl<T, K, V, S> Builder<T, K, V, S> {
     where
         F: Fn(&V) -> bool + Send + Sync + 'static,
     {
-        self.sharing = Some(Sharing::of::<F>(move |value| match may_share(value) {
-            true => ShareWith::Everyone,
-            false => ShareWith::Nobody,
-        }));
+        self.sharing = Some(Sharing::of::<F>(move |value| may_share(value).into()));
         self
     }
 

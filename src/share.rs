@@ -57,6 +57,22 @@ pub enum ShareWith {
     Nobody,
 }
 
+/// The answer of a rule in one word: true is [`Everyone`](ShareWith::Everyone), false is
+/// [`Nobody`](ShareWith::Nobody).
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::ShareWith;
+///
+/// assert_eq!([true, false].map(ShareWith::from), [ShareWith::Everyone, ShareWith::Nobody]);
+/// ```
+impl From<bool> for ShareWith {
+    fn from(may_share: bool) -> Self {
+        if may_share { Self::Everyone } else { Self::Nobody }
+    }
+}
+
 impl From<ShareWith> for Reach {
     fn from(share_with: ShareWith) -> Self {
         match share_with {
