@@ -280,11 +280,11 @@ pub(crate) fn attempt<V, E>(
 ) -> Completion<V, E> {
     let run = || match function() {
         Ok(value) => {
-            let reach = sharing.of_value(&value);
+            let reach = Reach::from(sharing.of_value(&value));
             (RunResult::Value(Handle::new(value)), reach)
         }
         Err(error) => {
-            let reach = sharing.of_error(&error);
+            let reach = Reach::from(sharing.of_error(&error));
             (RunResult::Failed(Handle::new(error)), reach)
         }
     };

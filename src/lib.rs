@@ -221,7 +221,7 @@ mod submit;
 mod sync;
 mod wait;
 
-pub use build::WithErrorRule;
+pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]

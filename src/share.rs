@@ -4,8 +4,6 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::reach::Reach;
-
 /// Decides which calls share a value, or an error.
 pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 
@@ -73,17 +71,6 @@ impl From<bool> for ShareWith {
     }
 }
 
-impl From<ShareWith> for Reach {
-    fn from(share_with: ShareWith) -> Self {
-        match share_with {
-            ShareWith::Everyone => Self::EVERYONE,
-            ShareWith::For(time) => Self::for_time(time),
-            ShareWith::Followers => Self::FOLLOWERS,
-            ShareWith::Nobody => Self::NOBODY,
-        }
-    }
-}
-
 /// The rules of a coalescer: with which calls a leader shares its result.
 pub(crate) struct ShareRules<V, E> {
     pub(crate) value: Option<Arc<ShareRule<V>>>,
@@ -92,19 +79,23 @@ pub(crate) struct ShareRules<V, E> {
 
 impl<V, E> ShareRules<V, E> {
     #[inline]
-    pub(crate) fn of_value(&self, value: &V) -> Reach {
-        self.value.as_ref().map_or(Reach::EVERYONE, |rule| Reach::from(rule(value)))
+    pub(crate) fn of_value(&self, value: &V) -> ShareWith {
+        self.value.as_ref().map_or(ShareWith::Everyone, |rule| rule(value))
     }
 
     #[inline]
-    pub(crate) fn of_error(&self, error: &E) -> Reach {
-        self.error.as_ref().map_or(Reach::EVERYONE, |rule| Reach::from(rule(error)))
+    pub(crate) fn of_error(&self, error: &E) -> ShareWith {
+        self.error.as_ref().map_or(ShareWith::Everyone, |rule| rule(error))
     }
 }
 
-/// The rule of a builder over errors, of a type that the builder's own type names: an
-/// `Arc<ShareRule<E>>`.
-pub(crate) struct ErrorSharing(Box<dyn Any + Send + Sync>);
+/// The rule of a builder over errors, of a type that the builder's own type names, and the type of its
+/// function.
+pub(crate) struct ErrorSharing {
+    /// An `Arc<ShareRule<E>>`.
+    rule: Box<dyn Any + Send + Sync>,
+    pub(crate) function: TypeId,
+}
 
 impl ErrorSharing {
     pub(crate) fn of<E: 'static, F>(rule: F) -> Self
@@ -112,12 +103,12 @@ impl ErrorSharing {
         F: Fn(&E) -> ShareWith + Send + Sync + 'static,
     {
         let rule: Arc<ShareRule<E>> = Arc::new(rule);
-        Self(Box::new(rule))
+        Self { rule: Box::new(rule), function: TypeId::of::<F>() }
     }
 
     /// The rule over errors of this type.
     pub(crate) fn rule<E: 'static>(&self) -> Option<Arc<ShareRule<E>>> {
-        self.0.downcast_ref::<Arc<ShareRule<E>>>().cloned()
+        self.rule.downcast_ref::<Arc<ShareRule<E>>>().cloned()
     }
 }
 

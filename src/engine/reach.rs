@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::share::ShareWith;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 
 /// A leader's [`ShareWith`](crate::ShareWith), in the form that the engine decides with.
@@ -48,6 +49,18 @@ impl Reach {
     #[inline]
     pub(crate) fn life(self) -> Option<Life> {
         (self != Self::FOLLOWERS && self != Self::NOBODY).then_some(self.0)
+    }
+}
+
+impl From<ShareWith> for Reach {
+    #[inline]
+    fn from(share_with: ShareWith) -> Self {
+        match share_with {
+            ShareWith::Everyone => Self::EVERYONE,
+            ShareWith::For(time) => Self::for_time(time),
+            ShareWith::Followers => Self::FOLLOWERS,
+            ShareWith::Nobody => Self::NOBODY,
+        }
     }
 }
 

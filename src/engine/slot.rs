@@ -307,7 +307,7 @@ impl<K, V, E> Slot<K, V, E> {
     }
 }
 
-#[cfg(all(test, target_pointer_width = "64", not(any(loom, shuttle))))]
+#[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
     use super::*;
 
