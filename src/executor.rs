@@ -30,9 +30,14 @@ use crate::wait::contain::contain;
 /// blocks. A thread that runs a job runs such further jobs itself, unless the executor
 /// [never blocks](Executor::never_blocks). The executor may run the job at once. It belongs to the
 /// coalescer, and a job may hold the last reference to that: the executor can be dropped on one of its
-/// own threads, which must not join itself. It must not keep a job forever. To discard a job, drop it:
-/// its ticket gets [`Abandoned`](crate::Error::Abandoned), and one of the calls that follow it runs its
-/// own function.
+/// own threads, which must not join itself. It must not keep a job forever.
+///
+/// To discard a job, drop it: its ticket gets [`Abandoned`](crate::Error::Abandoned), and one of the calls
+/// that follow it runs its own function. If all of these are tickets, the thread that drops the job runs
+/// one of their functions in the drop, unless the executor [never blocks](Executor::never_blocks) or the
+/// thread has submitted; then it passes a job to [`spawn`](Executor::spawn). A job that is dropped within
+/// `spawn` calls for no other: the tickets that follow it are abandoned too. A thread that submits should
+/// drop no job while it holds a lock that `spawn` takes.
 ///
 /// # Examples
 ///

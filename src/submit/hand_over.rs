@@ -11,6 +11,12 @@
 //! decides what a lost job is told as, and not the state of the thread on which the job was dropped: that
 //! thread may unwind for a reason of its own.
 //!
+//! A job is dropped in the executor's own code, perhaps by the thread that would make room in its queue. If
+//! a ticket is to begin the flight then, a thread of the pool runs that ticket's job in the drop, as it does
+//! at the end of a job, unless the executor [never waits](crate::NeverBlocks). A thread that has submitted
+//! is none of the pool, and hands the job over. A thread in `spawn` does neither, as it may hold the
+//! executor's locks: the tickets are told that their jobs are lost. So does one that unwinds.
+//!
 //! A lost job, or one that ran, can call for another: the next seat begins the flight. The cell passes
 //! such seats on to the thread that hands the job over, so that an executor which runs or drops each job
 //! at once needs no more stack for a thousand jobs than for one.
@@ -22,7 +28,7 @@ use std::sync::Arc;
 use crate::engine::completion::Payload;
 use crate::executor::{Job, Rejected, Run};
 use crate::submit::job::{Task, Unrun};
-use crate::sync::{Mutex, this_thread};
+use crate::sync::{Mutex, is_panicking, this_thread};
 use crate::wait::seats::Seats;
 
 struct Cell<K, V, E>(Mutex<State<K, V, E>>);
@@ -62,6 +68,26 @@ where
         self.hand_over().1
     }
 
+    /// Ends a job that was dropped after `spawn` had returned.
+    fn is_dropped(self) {
+        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        let may_wait = !executor.never_blocks();
+        let after = this_thread(|me| match me.jobs() > 0 {
+            _ if me.spawning() > 0 => AfterDrop::Lose,
+            true => AfterDrop::Run,
+            false if me.submits() => AfterDrop::HandOver,
+            false if is_panicking() && may_wait => AfterDrop::Lose,
+            false => AfterDrop::Run,
+        });
+        // A callback of a ticket may submit here, which says nothing of a thread of the pool.
+        let _in_job = (after != AfterDrop::HandOver).then(InJob::begin);
+        let seats = self.end_unrun(Unrun::Dropped);
+        match after {
+            AfterDrop::Lose => seats.lose(),
+            AfterDrop::Run | AfterDrop::HandOver => seats.begin(),
+        }
+    }
+
     /// Passes the job to the executor. Returns the result of `spawn`, and the seats that are to begin a
     /// flight now.
     pub(crate) fn hand_over(self) -> (Result<Result<(), Rejected>, Payload>, Seats) {
@@ -71,7 +97,10 @@ where
             State { task: Some(self), is_spawning: true, was_dropped: false, seats: Seats::none() };
         let cell = Arc::new(Cell(Mutex::new(state)));
         let job = Job::new(Arc::clone(&cell) as Arc<dyn Run>);
-        let spawned = catch_unwind(AssertUnwindSafe(|| executor.spawn(job)));
+        let spawned = {
+            let _in_spawn = InSpawn::begin();
+            catch_unwind(AssertUnwindSafe(|| executor.spawn(job)))
+        };
         let mut state = cell.0.lock();
         state.is_spawning = false;
         let mut seats = mem::take(&mut state.seats);
@@ -110,23 +139,60 @@ where
         let lost = if state.is_spawning { None } else { state.task.take() };
         drop(state);
         if let Some(task) = lost {
-            task.end_unrun(Unrun::Dropped).begin();
+            task.is_dropped();
         }
     }
 }
 
+/// What becomes of the jobs that a dropped job calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AfterDrop {
+    /// The thread runs them, as after a job, unless the executor never waits.
+    Run,
+    /// They go to the executor, as in `submit`.
+    HandOver,
+    /// They are lost too.
+    Lose,
+}
+
 /// Marks the calling thread as one that runs a job.
-struct InJob(());
+struct InJob {
+    /// The jobs that it was handing over outside of this one.
+    spawning: u64,
+}
 
 impl InJob {
     fn begin() -> Self {
-        this_thread(|me| me.set_jobs(me.jobs() + 1));
-        Self(())
+        this_thread(|me| {
+            me.set_jobs(me.jobs() + 1);
+            let spawning = me.spawning();
+            me.set_spawning(0);
+            Self { spawning }
+        })
     }
 }
 
 impl Drop for InJob {
     fn drop(&mut self) {
-        this_thread(|me| me.set_jobs(me.jobs().saturating_sub(1)));
+        this_thread(|me| {
+            me.set_spawning(self.spawning);
+            me.set_jobs(me.jobs().saturating_sub(1));
+        });
+    }
+}
+
+/// Marks the calling thread as one that is in the executor's `spawn`.
+struct InSpawn(());
+
+impl InSpawn {
+    fn begin() -> Self {
+        this_thread(|me| me.set_spawning(me.spawning() + 1));
+        Self(())
+    }
+}
+
+impl Drop for InSpawn {
+    fn drop(&mut self) {
+        this_thread(|me| me.set_spawning(me.spawning().saturating_sub(1)));
     }
 }

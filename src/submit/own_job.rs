@@ -9,7 +9,7 @@ use crate::engine::tally::Departure;
 use crate::executor::Rejected;
 use crate::observe::Origin;
 use crate::submit::function::Function;
-use crate::submit::job::{Duty, Task};
+use crate::submit::job::{Duty, Task, Unrun};
 use crate::submit::seat::{Seat, Seated};
 use crate::wait::seats::{GateSeat, SeatStatus, Seats};
 
@@ -81,5 +81,9 @@ where
 
     fn begin_flight(self: Arc<Self>) -> Seats {
         self.candidate().pass_on()
+    }
+
+    fn lose_flight(self: Arc<Self>) -> Seats {
+        self.candidate().end_unrun(Unrun::Dropped)
     }
 }

@@ -60,11 +60,21 @@ pub(crate) struct ThisThread {
     helping: Cell<u64>,
     /// How many jobs it runs, one nested in the other.
     jobs: Cell<u64>,
+    /// How many jobs it is handing over now, one within the other, in the innermost job that it runs.
+    spawning: Cell<u64>,
+    /// True if it has handed a job over while it ran none.
+    submits: Cell<bool>,
 }
 
 impl ThisThread {
     pub(super) const fn new() -> Self {
-        Self { token: Cell::new(0), helping: Cell::new(0), jobs: Cell::new(0) }
+        Self {
+            token: Cell::new(0),
+            helping: Cell::new(0),
+            jobs: Cell::new(0),
+            spawning: Cell::new(0),
+            submits: Cell::new(false),
+        }
     }
 
     /// Returns where this thread is now.
@@ -142,6 +152,23 @@ impl ThisThread {
 
     pub(crate) fn set_jobs(&self, jobs: u64) {
         self.jobs.set(jobs);
+    }
+
+    /// Returns how many jobs this thread is handing over now, in the innermost job that it runs.
+    pub(crate) fn spawning(&self) -> u64 {
+        self.spawning.get()
+    }
+
+    pub(crate) fn set_spawning(&self, spawning: u64) {
+        if spawning > 0 && self.jobs.get() == 0 {
+            self.submits.set(true);
+        }
+        self.spawning.set(spawning);
+    }
+
+    /// Returns true if this thread has handed a job over while it ran none.
+    pub(crate) fn submits(&self) -> bool {
+        self.submits.get()
     }
 
     /// Returns how many leads of other threads this thread works for.

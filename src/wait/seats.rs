@@ -29,6 +29,10 @@ pub(crate) trait GateSeat: Send + Sync {
     /// Hands the seat's job over, which begins the flight. Called for a candidate, under no lock.
     /// Returns the seats that are to begin a flight after that: the job may have run or been lost.
     fn begin_flight(self: Arc<Self>) -> Seats;
+
+    /// Tells the call of a candidate that its job is lost, as if the executor had dropped it. Called under
+    /// no lock. Returns the seats that are to begin a flight after that.
+    fn lose_flight(self: Arc<Self>) -> Seats;
 }
 
 /// Seats that are to begin a flight each.
@@ -54,6 +58,13 @@ impl Seats {
     pub(crate) fn begin(mut self) {
         while let Some(seat) = self.0.pop() {
             contain(|| self.0.extend(seat.begin_flight().0));
+        }
+    }
+
+    /// Loses the job of each seat, where none can be handed over. The caller holds no lock.
+    pub(crate) fn lose(mut self) {
+        while let Some(seat) = self.0.pop() {
+            contain(|| self.0.extend(seat.lose_flight().0));
         }
     }
 }

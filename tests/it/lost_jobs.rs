@@ -1,7 +1,8 @@
 //! The errors that a job which does not run is told as, and jobs that other jobs call for.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use coalescer::{Coalescer, Group, Job};
@@ -104,5 +105,150 @@ fn a_pool_whose_queue_is_full_does_not_wait_for_itself() {
             drop(group);
             pool.join().unwrap();
         }
+    });
+}
+
+/// A bounded queue whose `push` waits for room, and which drops its jobs under its own lock.
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<VecDeque<Job>>,
+    has_room: Condvar,
+}
+
+impl Queue {
+    const ROOM: usize = 1;
+
+    fn push(&self, job: Job) {
+        let jobs = self.jobs.lock().unwrap();
+        let is_full = |jobs: &mut VecDeque<Job>| jobs.len() >= Self::ROOM;
+        self.has_room.wait_while(jobs, is_full).unwrap().push_back(job);
+    }
+
+    /// Makes room by dropping the oldest job.
+    fn push_and_drop(&self, job: Job) {
+        let mut jobs = self.jobs.lock().unwrap();
+        if jobs.len() >= Self::ROOM {
+            drop(jobs.pop_front());
+        }
+        jobs.push_back(job);
+    }
+
+    fn pop(&self) -> Option<Job> {
+        let job = self.jobs.lock().unwrap().pop_front();
+        self.has_room.notify_all();
+        job
+    }
+
+    fn clear(&self) {
+        self.jobs.lock().unwrap().clear();
+        self.has_room.notify_all();
+    }
+}
+
+/// A group whose jobs go into the queue in this way.
+fn queueing(push: fn(&Queue, Job)) -> (Arc<Queue>, Numbers) {
+    let queue = Arc::new(Queue::default());
+    let of_group = Arc::clone(&queue);
+    (queue, Group::builder().executor(move |job: Job| push(&of_group, job)).build())
+}
+
+#[test]
+fn a_pool_that_drops_a_job_while_its_queue_is_full_does_not_wait_for_itself() {
+    // S71: the thread that drops the job is the one that would make room.
+    watched(|| {
+        let (queue, group) = queueing(Queue::push);
+        let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+        let dropped = queue.pop().unwrap();
+        let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+        let other = group.submit("other", || Ok(7)).unwrap();
+        let pool = thread::spawn(move || {
+            drop(dropped);
+            std::iter::from_fn(|| queue.pop()).for_each(Job::run);
+        });
+        pool.join().unwrap();
+        assert!(lost.wait().unwrap_err().is_abandoned());
+        assert!(tickets.into_iter().all(|ticket| *ticket.wait().unwrap() == 5));
+        assert_eq!(*other.wait().unwrap(), 7);
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_pool_may_drop_its_jobs_under_its_own_lock() {
+    // S71 S2: `spawn` would wait for the lock that the thread holds.
+    watched(|| {
+        let (queue, group) = queueing(Queue::push);
+        let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+        let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+        thread::spawn(move || queue.clear()).join().unwrap();
+        assert!(lost.wait().unwrap_err().is_abandoned());
+        assert!(tickets.into_iter().all(|ticket| *ticket.wait().unwrap() == 5));
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn an_executor_may_drop_an_older_job_within_spawn() {
+    // S71 S25: no job is handed over within `spawn`, so the calls with tickets are told.
+    watched(|| {
+        for has_thread in [false, true] {
+            let (queue, group) = queueing(Queue::push_and_drop);
+            let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+            let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+            let calls = crate::support::follow(&group, "k", usize::from(has_thread));
+            let other = group.submit("other", || Ok(7)).unwrap();
+            assert!(lost.wait().unwrap_err().is_abandoned());
+            for call in calls {
+                assert_eq!(*call.begun().returns(Ok(5)).unwrap().value, 5);
+            }
+            for ticket in tickets {
+                let answer = ticket.wait();
+                assert!(if has_thread {
+                    answer.is_ok()
+                } else {
+                    answer.unwrap_err().is_abandoned()
+                });
+            }
+            queue.pop().unwrap().run();
+            assert_eq!(*other.wait().unwrap(), 7);
+            assert_at_rest(&group);
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_submits_hands_over_what_a_dropped_job_calls_for() {
+    // S71: it is no thread of the pool, and runs no function of another call.
+    watched(|| {
+        let (queue, group) = queueing(Queue::push);
+        let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+        let dropped = queue.pop().unwrap();
+        let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+        drop(dropped);
+        assert!(lost.wait().unwrap_err().is_abandoned());
+        assert_eq!(group.stats().executed_requests, 0);
+        queue.pop().unwrap().run();
+        assert!(tickets.into_iter().all(|ticket| *ticket.wait().unwrap() == 5));
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_pool_that_unwinds_runs_no_more_functions() {
+    // S71 S25
+    watched(|| {
+        let (queue, jobs) = channel::<Job>();
+        let group: Numbers = Group::builder().executor(move |job: Job| queue.send(job)).build();
+        let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+        let never = || unreachable!("its thread unwinds");
+        let tickets: Vec<_> = (0..3).map(|_| group.submit("k", never).unwrap()).collect();
+        let pool = thread::spawn(move || {
+            let _jobs = jobs;
+            panic!("the pool has a bug");
+        });
+        assert!(pool.join().is_err());
+        assert!(lost.wait().unwrap_err().is_abandoned());
+        assert!(tickets.into_iter().all(|ticket| ticket.wait().unwrap_err().is_abandoned()));
+        assert_at_rest(&group);
     });
 }
