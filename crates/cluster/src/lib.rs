@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod codec;
 pub mod engine;
 mod memory;
 mod random;
 mod sync;
+pub mod wire;
 
 pub use memory::Memory;
