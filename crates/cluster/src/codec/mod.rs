@@ -150,6 +150,7 @@ fn drop_quietly(payload: Box<dyn Any + Send>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
     use super::*;
 

@@ -19,9 +19,9 @@ use crate::codec::{contained, postcard_read, postcard_write};
 /// use coalescer_cluster::wire::KeyWriter;
 ///
 /// let mut one = KeyWriter::new();
-/// one.text("ab").text("c").number(7);
+/// one.text("ab").text("c").number(7_u8);
 /// let mut other = KeyWriter::new();
-/// other.text("a").text("bc").number(7);
+/// other.text("a").text("bc").number(7_u8);
 /// assert_ne!(one.bytes(), other.bytes());
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
