@@ -99,6 +99,10 @@ pub struct Claim<'a> {
     /// The key.
     pub key: Key<'a>,
     /// The name of this claim. A claim that is repeated with its token gets the same lead again.
+    ///
+    /// A call that waits asks again with its token. Once the token was told to lead, no claim has it any more:
+    /// it may be the name of the flight. After an answer that was lost it is repeated within a lease, or
+    /// [released](super::Engine::release).
     pub token: &'a Token,
     /// The lead ends so long after the claim unless it is renewed. Engines without leases ignore it.
     pub lease: Duration,

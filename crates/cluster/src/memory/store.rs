@@ -83,9 +83,9 @@ impl Store {
             let mark = name.mark(partition, now).saturating_add(1).max(now);
             name.marks.entry(partition).and_modify(|(old, _)| *old = mark);
         }
-        let is_told =
-            |inbox: &&Inbox| inbox.namespace() == forget.namespace && *inbox != forget.from;
-        let listeners: Vec<_> = self.listeners.keys().filter(is_told).cloned().collect();
+        let is_told = |inbox: &Inbox| inbox.namespace() == forget.namespace && inbox != forget.from;
+        let open = self.listeners.iter().filter(|(inbox, queue)| is_told(inbox) && queue.is_open());
+        let listeners: Vec<_> = open.map(|(inbox, _)| inbox.clone()).collect();
         let noted = u32::try_from(listeners.len()).unwrap_or(u32::MAX);
         let (name, from, id) = (forget.name.into(), forget.from.clone(), forget.id);
         let word = Message::ForgetAll { name, from, id };

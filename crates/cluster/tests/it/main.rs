@@ -7,3 +7,10 @@
 mod codecs;
 mod envelopes;
 mod keys;
+#[cfg(feature = "conformance")]
+mod ledger;
+#[cfg(feature = "conformance")]
+mod steps;
+#[path = "../../../../tests/support/watchdog.rs"]
+#[expect(dead_code, reason = "the tests of the core use the rest of it")]
+mod support;
