@@ -15,6 +15,7 @@ pub mod codec;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 pub mod engine;
+pub mod health;
 mod memory;
 mod random;
 mod sync;
