@@ -15,10 +15,15 @@ pub mod codec;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 pub mod engine;
+#[cfg(feature = "files")]
+mod files;
 pub mod health;
 mod memory;
 mod random;
 mod sync;
 pub mod wire;
 
+#[cfg(feature = "files")]
+#[cfg_attr(docsrs, doc(cfg(feature = "files")))]
+pub use files::Files;
 pub use memory::Memory;
