@@ -250,9 +250,10 @@ impl Engine for Files {
     }
 
     fn claim(&self, claim: &Claim<'_>, within: Duration) -> Result<Claimed, EngineError> {
-        self.step(claim.key, within, |state, key, now| {
-            let led = self.execution(claim.token, key);
-            if let Some((flight, age)) = led.and_then(|execution| state.led(execution, now)) {
+        let led_before = self.execution(claim.token, Name::of(claim.key));
+        let claimed = self.step(claim.key, within, |state, key, now| {
+            let led = led_before.and_then(|execution| state.led(execution, now));
+            if let Some((flight, age)) = led {
                 return Ok(Claimed::Lead { flight: id(flight), age });
             }
             let runs = |execution| self.inner.locks.runs(key, execution);
@@ -264,7 +265,12 @@ impl Engine for Files {
             state.remove_result();
             let found = state.claim(claim, now, &runs);
             Ok(self.found(found, claim, key)?.unwrap_or(Claimed::Full))
-        })
+        });
+        // A lead that no file knows of would keep its lock for ever.
+        if claimed.is_err() && led_before.is_none() {
+            drop(self.inner.leads.lock().remove(claim.token));
+        }
+        claimed
     }
 
     fn publish(
