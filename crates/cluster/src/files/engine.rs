@@ -112,6 +112,12 @@ impl Files {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// The number of executions that this process leads.
+    #[cfg(test)]
+    pub(super) fn leads(&self) -> usize {
+        self.inner.leads.lock().len()
+    }
+
     /// Carries a step out on the state of a key. What it returns as an error leaves the state as it was.
     fn step<T>(
         &self,
@@ -131,7 +137,11 @@ impl Files {
         state.settle(mark, now);
         let answer = step(&mut state, name, now)?;
         if state != before {
-            folder.write_state(name, &state)?;
+            if state.says_nothing(now) {
+                folder.remove_state(name)?;
+            } else {
+                folder.write_state(name, &state)?;
+            }
             for flight in before.outcomes().difference(&state.outcomes()) {
                 folder.remove_outcome(name, *flight)?;
             }

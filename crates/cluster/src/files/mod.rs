@@ -42,24 +42,5 @@ mod nowhere {
     }
 }
 
-#[cfg(all(test, feature = "conformance", target_os = "linux", target_pointer_width = "64"))]
-#[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-mod tests {
-    use coalescer::ManualClock;
-
-    use crate::conformance::Conformance;
-
-    use super::Files;
-
-    /// Two hundred sequences of steps, compared with the reference. The clock is the test's, so no step of it
-    /// waits.
-    #[test]
-    fn the_engine_of_one_host_conforms() {
-        let name = format!("coalescer-conforms-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let clock = ManualClock::new();
-        let engine = Files::open_with(&dir, Some(clock.clone())).unwrap();
-        Conformance::new().sequences(200).check(&engine, &|time| clock.advance(time));
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-}
+#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
+mod tests;

@@ -228,9 +228,17 @@ impl State {
         ended.map(|ended| ended.flight).chain(self.result()).collect()
     }
 
+    /// True if a new state would say the same: nothing is known, and the next number is larger in any case.
+    pub(super) fn says_nothing(&self, now: Nanos) -> bool {
+        let knows_nothing =
+            self.flights.is_empty() && self.result.is_none() && self.ended.is_empty();
+        knows_nothing && self.last < now
+    }
+
     /// True if nothing would be missing without the file.
     pub(super) fn is_over(&self, now: Nanos, runs: &dyn Fn(u64) -> bool) -> bool {
-        self.result.as_ref().is_none_or(|result| result.until <= now)
+        self.last < now
+            && self.result.as_ref().is_none_or(|result| result.until <= now)
             && self.ended.iter().all(|ended| ended.until <= now)
             && !self.flights.iter().any(|flight| runs(flight.execution))
     }
@@ -258,7 +266,7 @@ impl State {
         Found::Lead { flight: flight.number, age: age(flight.begin, now), execution }
     }
 
-    /// Numbers are times, so they do not begin anew with a new file.
+    /// Numbers are times, so with a new file they go on.
     fn next(&mut self, now: Nanos) -> u64 {
         self.last = now.max(self.last.saturating_add(1));
         self.last

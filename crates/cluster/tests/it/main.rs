@@ -7,6 +7,8 @@
 mod breaker;
 mod codecs;
 mod envelopes;
+#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
+mod files;
 mod keys;
 #[cfg(feature = "conformance")]
 mod ledger;
