@@ -9,6 +9,7 @@ mod codecs;
 mod envelopes;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 mod files;
+mod house_rules;
 mod keys;
 #[cfg(feature = "conformance")]
 mod ledger;
