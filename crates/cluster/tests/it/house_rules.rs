@@ -5,7 +5,7 @@ use std::path::Path;
 
 const ONLY_IN_SYNC: [&str; 11] = [
     "parking_lot",
-    "nix::",
+    "use nix",
     "std::thread",
     "std::sync::atomic",
     "std::sync::Mutex",

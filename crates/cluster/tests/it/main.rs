@@ -13,6 +13,7 @@ mod house_rules;
 mod keys;
 #[cfg(feature = "conformance")]
 mod ledger;
+mod memory;
 #[cfg(feature = "conformance")]
 mod steps;
 #[path = "../../../../tests/support/watchdog.rs"]
