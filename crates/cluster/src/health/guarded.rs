@@ -216,3 +216,19 @@ impl fmt::Debug for Guarded {
         f.debug_struct("Guarded").field("breaker", &self.breaker).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+
+    /// C27. A test cannot fork without `unsafe`, so the number is that of another process.
+    #[test]
+    fn a_forked_child_does_not_ask() {
+        let mut guarded = Guarded::new(Arc::new(Memory::new()));
+        guarded.process = std::process::id().wrapping_add(1);
+        let asked = guarded.ask(|_| -> Result<(), EngineError> { panic!("it asks") });
+        assert_eq!(asked, Err(Unasked::Forked));
+        assert_eq!(guarded.stats().not_asked, 1);
+    }
+}

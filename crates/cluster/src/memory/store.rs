@@ -141,3 +141,32 @@ impl Store {
 fn is_open(listeners: &BTreeMap<Inbox, Arc<Queue>>, inbox: &Inbox) -> bool {
     listeners.get(inbox).is_some_and(|queue| queue.is_open())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::Token;
+
+    /// C25: a key of which nothing is left to know goes as work goes on.
+    #[test]
+    fn keys_that_are_over_are_swept() {
+        let mut store = Store::default();
+        let inbox = Inbox::draw("shop");
+        let lease = Duration::from_secs(3);
+        let claim = |store: &mut Store, number: u16, now: Nanos| {
+            let token = Token::new(inbox.clone(), number.into());
+            let [low, high] = number.to_le_bytes();
+            let mut digest = [0; 16];
+            (digest[0], digest[1]) = (low, high);
+            let key = Key { namespace: "shop", name: "users", digest: Digest::new(digest) };
+            store.claim(&Claim::new(key, &token, lease), now);
+        };
+        (0..1000).for_each(|number| claim(&mut store, number, 0));
+        let later = nanos(2 * lease);
+        (0..100).for_each(|number| claim(&mut store, 5000 + number, later));
+        let kept: usize = store.names.values().map(|name| name.records.len()).sum();
+        assert_eq!(kept, 100);
+    }
+}
