@@ -289,7 +289,7 @@ pub(crate) fn attempt<V, E>(
     };
     let (result, share_with) = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), ShareWith::Everyone));
-    Completion { result, share_with, start }
+    Completion { result, share_with, start, is_late: false }
 }
 
 /// The answer to the call that ran the function, whatever its followers get (S26). Resumes a panic of

@@ -59,6 +59,9 @@ pub struct Stats {
     pub followers: u64,
     /// Calls that got a kept result, without waiting.
     pub late: u64,
+    /// Calls that asked other processes and got a result from there; see
+    /// [`shared`](crate::shared). Zero without a tier.
+    pub shared: u64,
     /// Executions that returned an error.
     pub failed: u64,
     /// Executions that panicked.
@@ -133,6 +136,7 @@ impl AddAssign for Stats {
         self.coalesced_requests += other.coalesced_requests;
         self.followers += other.followers;
         self.late += other.late;
+        self.shared += other.shared;
         self.failed += other.failed;
         self.panicked += other.panicked;
         self.timed_out += other.timed_out;

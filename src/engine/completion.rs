@@ -27,6 +27,9 @@ pub(crate) struct Completion<V, E> {
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
     pub(crate) start: Nanos,
+    /// True for a result from elsewhere that is too old for a call of the flight. The leader has it
+    /// alone, and one of the calls that wait leads next.
+    pub(crate) is_late: bool,
 }
 
 pub(crate) enum RunResult<V, E> {
@@ -48,7 +51,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 impl<V, E> Completion<V, E> {
     pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
-        Self { result, share_with: ShareWith::Everyone, start }
+        Self { result, share_with: ShareWith::Everyone, start, is_late: false }
     }
 
     /// True if the function returned a value, shareable or not. A value decides a flight at once.
@@ -62,10 +65,11 @@ impl<V, E> Completion<V, E> {
         matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
     }
 
-    /// True if the error is the leader's own. It decides nothing for calls that wait: one of them leads
-    /// next (S72).
-    pub(crate) fn is_own_error(&self) -> bool {
-        matches!(self.result, RunResult::Failed(_)) && self.share_with == ShareWith::Nobody
+    /// True if the result is the leader's own: an error that is, or a result that is too old for others.
+    /// It decides nothing for calls that wait: one of them leads next (S72, S78).
+    pub(crate) fn is_leaders_own(&self) -> bool {
+        let is_own_error = matches!(self.result, RunResult::Failed(_));
+        self.is_late || is_own_error && self.share_with == ShareWith::Nobody
     }
 
     /// The result in one word, for logs and spans.

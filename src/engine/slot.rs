@@ -114,6 +114,8 @@ pub(crate) struct Running<V, E> {
     /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
     /// that still run. They count for `max_leaders`.
     pub(crate) is_stale: bool,
+    /// True if further calls wait for the next flight: this one's result will not be for them.
+    pub(crate) is_closed: bool,
 }
 
 impl<V, E> State<V, E> {
@@ -126,6 +128,17 @@ impl<V, E> State<V, E> {
             RunResult::Panicked(_) | RunResult::Abandoned => {
                 unreachable!("no window keeps a call without a result")
             }
+        }
+    }
+}
+
+impl<V, E> State<V, E> {
+    /// True if this keeps the result of this very completion.
+    pub(crate) fn keeps(&self, completion: &Completion<V, E>) -> bool {
+        match (self, &completion.result) {
+            (Self::Value(kept, _), RunResult::Value(value)) => Handle::ptr_eq(value, kept),
+            (Self::Error(kept, _), RunResult::Failed(error)) => Handle::ptr_eq(error, kept),
+            _ => false,
         }
     }
 }
@@ -184,7 +197,7 @@ impl<K, V, E> Slot<K, V, E> {
         leader: ThreadToken,
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
-        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false };
+        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false, is_closed: false };
         let state = State::Running(running);
         Self { key, hash, admitted: 0, start, state }
     }
