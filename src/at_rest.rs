@@ -36,7 +36,7 @@ pub struct OfProcess {
 pub fn of_group<K, V, E, S>(group: &Group<K, V, E, S>) -> OfGroup {
     let table = &group.core.table;
     OfGroup {
-        slots: table.shards().map(|shard| shard.lock().slots_mut().count()).sum(),
+        slots: table.shards().map(|shard| shard.lock().number_of_slots()).sum(),
         places: table.capacity.count(),
         handles: std::sync::Arc::strong_count(&group.core),
     }

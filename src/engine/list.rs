@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::slab::SlotId;
 use crate::engine::slot::Slot;
 use crate::engine::table::Table;
 use crate::in_flight::InFlight;
@@ -25,7 +26,11 @@ impl<K, V, E> Table<K, V, E> {
     pub(crate) fn in_flight<T>(&self, show: impl Fn(&K) -> T) -> Vec<InFlight<T>> {
         let mut seen = Vec::new();
         for shard in self.shards() {
-            seen.extend(shard.lock().slots_mut().filter_map(Seen::of));
+            let mut shard = shard.lock();
+            let running: Vec<SlotId> = shard.running_slots().collect();
+            // Of two that began at the same reading of the clock, the older one was inserted first.
+            let oldest_first = running.into_iter().rev();
+            seen.extend(oldest_first.filter_map(|id| Seen::of(shard.slot_mut(id))));
         }
         seen.sort_by_key(|flight| flight.start);
         let now = self.clock.now();

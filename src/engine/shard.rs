@@ -189,24 +189,42 @@ impl<K, V, E> Shard<K, V, E> {
             return self.remove_slot(id);
         };
         self.slots.get(id).prefetch_value();
-        match self.slots.get(id).kind() {
-            Some(Kind::Value) => self.slots.dequeue(&mut self.values, id),
-            Some(Kind::Error) | None => self.slots.dequeue(&mut self.errors, id),
-        }
         match kept.flight() {
             None => self.remove_from_map(id),
             Some(flight) => self.replace_in_map(id, flight),
         }
-        self.remove_slot(id)
+        let slot = self.remove_result(id);
+        self.shrink_if_vacant();
+        slot
     }
 
+    /// Removes a kept result that no call finds any more.
     #[inline]
+    fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
+        let queue = match self.slots.get(id).kind() {
+            Some(Kind::Value) => &mut self.values,
+            Some(Kind::Error) | None => &mut self.errors,
+        };
+        self.slots.remove_from(queue, id)
+    }
+
+    #[inline(always)]
     fn remove_slot(&mut self, id: SlotId) -> Slot<K, V, E> {
         let slot = self.slots.remove(id);
-        if self.slots.is_vacant_beyond(SPARE_CELLS) {
+        self.shrink_if_vacant();
+        slot
+    }
+
+    /// Gives back what a burst took, when no slot is left.
+    #[inline]
+    fn shrink_if_vacant(&mut self) {
+        let is_vacant = self.slots.is_larger_than(SPARE_CELLS)
+            && self.slots.has_no_loose()
+            && self.values.front().is_none()
+            && self.errors.front().is_none();
+        if is_vacant {
             self.shrink_to_fit();
         }
-        slot
     }
 
     /// Gives back the space that no slot uses. Kept results move to lower cells for that. A flight stays
@@ -275,8 +293,13 @@ impl<K, V, E> Shard<K, V, E> {
         self.slots.insert_with(|| twin)
     }
 
-    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot<K, V, E>> {
-        self.slots.iter_mut()
+    pub(crate) fn number_of_slots(&self) -> usize {
+        self.slots.count()
+    }
+
+    /// The slots that run. Each step costs the same, however many results are kept beside them.
+    pub(crate) fn running_slots(&self) -> impl Iterator<Item = SlotId> {
+        self.slots.loose()
     }
 
     /// Unlinks every flight and removes every result. Returns the results, and the number of keys that
@@ -293,14 +316,11 @@ impl<K, V, E> Shard<K, V, E> {
                 continue;
             };
             let has_flight = kept.flight().is_some_and(|flight| self.detach(flight));
-            let result = self.slots.remove(id);
+            let result = self.remove_result(id);
             flights += usize::from(has_flight && !is_live(&result));
             results.push(result);
         }
-        (self.values, self.errors) = (Queue::new(), Queue::new());
-        if self.slots.is_vacant_beyond(SPARE_CELLS) {
-            self.shrink_to_fit();
-        }
+        self.shrink_if_vacant();
         (flights, results)
     }
 
@@ -325,6 +345,21 @@ mod tests {
         let completion = Completion::new(RunResult::Value(Handle::new(key)), u64::from(key));
         shard.keep(id, completion.start, State::of(&completion, 1));
         id
+    }
+
+    #[test]
+    fn the_flights_are_found_without_a_look_at_the_results() {
+        let mut shard = Shard::<u32, u32, ()>::new();
+        let flight = |key| move || Slot::led_by(ThreadToken::NONE, Key::Own(key), key, 0);
+        let first = shard.insert_with(flight(5000));
+        let kept: Vec<SlotId> = (0..1000).map(|key| keep(&mut shard, key)).collect();
+        let second = shard.insert_with(flight(5001));
+        assert_eq!(shard.running_slots().collect::<Vec<_>>(), [second, first]);
+        drop(shard.remove(kept[500]));
+        drop(shard.remove(second));
+        assert_eq!(shard.running_slots().collect::<Vec<_>>(), [first]);
+        drop(shard.remove(first));
+        assert_eq!((shard.running_slots().count(), shard.number_of_slots()), (0, 999));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A shard keeps its slots here and finds them by number. A result that the window keeps also stands
 //! in a [`Queue`], oldest first: expiry and eviction remove the front, `forget` and replacement remove
 //! a member from the middle. Each is O(1), and no sweep is needed: the queue is a doubly linked list
-//! whose links are numbers of cells.
+//! whose links are numbers of cells. The same links connect the values that stand in no queue, which are
+//! the flights: an operator's list costs what runs, however many results there are or were.
 
 /// No cell.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -19,8 +20,8 @@ pub(crate) struct Slab<T> {
     cells: Vec<Cell<T>>,
     /// The first unused cell; `next` links the others.
     free: SlotId,
-    /// How many cells are in use.
-    used: usize,
+    /// The value that stands in no queue and came last; `next` leads to the one before it.
+    loose: SlotId,
 }
 
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Queue {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { cells: Vec::new(), free: NONE, used: 0 }
+        Self { cells: Vec::new(), free: NONE, loose: NONE }
     }
 
     #[inline]
@@ -79,9 +80,12 @@ impl<T> Slab<T> {
         let cell = &mut self.cells[id as usize];
         assert!(cell.value.is_none(), "an unused cell is empty");
         self.free = cell.next;
-        (cell.previous, cell.next) = (NONE, NONE);
+        (cell.previous, cell.next) = (NONE, self.loose);
         cell.value = Some(make());
-        self.used += 1;
+        let next = std::mem::replace(&mut self.loose, id);
+        if next != NONE {
+            self.connect_others(id, next);
+        }
         id
     }
 
@@ -93,19 +97,74 @@ impl<T> Slab<T> {
     }
 
     /// Removes a value that stands in no queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, id: SlotId) -> T {
+        let cell = &self.cells[id as usize];
+        self.connect_loose(cell.previous, cell.next);
+        self.vacate(id)
+    }
+
+    /// Removes a value that stands in this queue.
+    #[inline]
+    pub(crate) fn remove_from(&mut self, queue: &mut Queue, id: SlotId) -> T {
+        let cell = &self.cells[id as usize];
+        let (previous, next) = (cell.previous, cell.next);
+        self.connect(queue, previous, next);
+        self.vacate(id)
+    }
+
+    #[inline(always)]
+    fn vacate(&mut self, id: SlotId) -> T {
         let cell = &mut self.cells[id as usize];
         cell.next = self.free;
         self.free = id;
-        self.used -= 1;
         cell.value.take().expect("a number is valid until its value is removed")
     }
 
-    /// True if no cell is in use, and there are more than `cells` of them.
+    /// Makes two cells neighbours in the list of values that stand in no queue. Most often there is no
+    /// such value but the one that leaves.
     #[inline]
-    pub(crate) fn is_vacant_beyond(&self, cells: usize) -> bool {
-        self.cells.len() > cells && self.used == 0
+    fn connect_loose(&mut self, previous: SlotId, next: SlotId) {
+        if previous == NONE && next == NONE {
+            self.loose = NONE;
+            return;
+        }
+        self.connect_others(previous, next);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn connect_others(&mut self, previous: SlotId, next: SlotId) {
+        match previous {
+            NONE => self.loose = next,
+            previous => self.cells[previous as usize].next = next,
+        }
+        if next != NONE {
+            self.cells[next as usize].previous = previous;
+        }
+    }
+
+    /// The values that stand in no queue, the last one first.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = SlotId> {
+        let known = |id: SlotId| (id != NONE).then_some(id);
+        std::iter::successors(known(self.loose), move |id| known(self.cells[*id as usize].next))
+    }
+
+    /// How many values there are. Looks at every cell.
+    pub(crate) fn count(&self) -> usize {
+        self.cells.iter().filter(|cell| cell.value.is_some()).count()
+    }
+
+    /// True if every value stands in a queue.
+    #[inline]
+    pub(crate) fn has_no_loose(&self) -> bool {
+        self.loose == NONE
+    }
+
+    /// True if there are more cells than this, used or not.
+    #[inline]
+    pub(crate) fn is_larger_than(&self, cells: usize) -> bool {
+        self.cells.len() > cells
     }
 
     /// The number of a cell that is not in use, from `lowest` on.
@@ -143,7 +202,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Inserts a value in order, searching back from the tail. Stops after [`MAX_STEPS`], so it is
+    /// Puts a value that stands in no queue in order into this one, searching back from the tail. Stops after [`MAX_STEPS`], so it is
     /// O(1) and the order is approximate.
     pub(crate) fn enqueue(
         &mut self,
@@ -151,6 +210,8 @@ impl<T> Slab<T> {
         id: SlotId,
         goes_before: impl Fn(&T, &T) -> bool,
     ) {
+        let cell = &self.cells[id as usize];
+        self.connect_loose(cell.previous, cell.next);
         let (mut previous, mut next) = (queue.back, NONE);
         for _ in 0..MAX_STEPS {
             if previous == NONE || !goes_before(self.get(id), self.get(previous)) {
@@ -170,12 +231,6 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(crate) fn dequeue(&mut self, queue: &mut Queue, id: SlotId) {
-        let cell = &self.cells[id as usize];
-        let (previous, next) = (cell.previous, cell.next);
-        self.connect(queue, previous, next);
-    }
-
     /// Makes two cells neighbours in a queue. [`NONE`] stands for the queue's own end.
     #[inline]
     fn connect(&mut self, queue: &mut Queue, previous: SlotId, next: SlotId) {
@@ -188,10 +243,6 @@ impl<T> Slab<T> {
             next => self.cells[next as usize].previous = previous,
         }
     }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.cells.iter_mut().filter_map(|cell| cell.value.as_mut())
-    }
 }
 
 #[cfg(test)]
@@ -202,8 +253,7 @@ mod tests {
     fn drain(slab: &mut Slab<u32>, queue: &mut Queue) -> Vec<u32> {
         let mut drained = Vec::new();
         while let Some(id) = queue.front() {
-            slab.dequeue(queue, id);
-            drained.push(slab.remove(id));
+            drained.push(slab.remove_from(queue, id));
         }
         drained
     }
@@ -216,8 +266,7 @@ mod tests {
                 let id = slab.insert_with(|| n);
                 slab.enqueue(&mut queue, id, |_, _| false);
             }
-            slab.dequeue(&mut queue, gone);
-            assert_eq!(slab.remove(gone), gone);
+            assert_eq!(slab.remove_from(&mut queue, gone), gone);
             let left: Vec<u32> = (0..3).filter(|n| *n != gone).collect();
             assert_eq!(drain(&mut slab, &mut queue), left);
         }
@@ -255,23 +304,33 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_queue_behaves_as_a_vector_does(
-            steps in proptest::collection::vec(0_usize..12, 0..200),
+        fn the_queue_and_the_rest_behave_as_two_vectors_do(
+            steps in proptest::collection::vec((0..5, 0_usize..12), 0..200),
         ) {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
-            let mut model: Vec<(SlotId, u32)> = Vec::new();
-            for (n, step) in (0_u32..).zip(steps) {
-                if step < 6 || model.is_empty() {
-                    let id = slab.insert_with(|| n);
-                    slab.enqueue(&mut queue, id, |_, _| false);
-                    model.push((id, n));
-                } else {
-                    let (id, value) = model.remove(step % model.len());
-                    slab.dequeue(&mut queue, id);
-                    assert_eq!(slab.remove(id), value);
+            let (mut model, mut loose): (Vec<(SlotId, u32)>, Vec<(SlotId, u32)>) = Default::default();
+            for (n, (step, which)) in (0_u32..).zip(steps) {
+                match step {
+                    0 | 1 => loose.push((slab.insert_with(|| n), n)),
+                    2 if !loose.is_empty() => {
+                        let (id, value) = loose.remove(which % loose.len());
+                        slab.enqueue(&mut queue, id, |_, _| false);
+                        model.push((id, value));
+                    }
+                    3 if !loose.is_empty() => {
+                        let (id, value) = loose.remove(which % loose.len());
+                        assert_eq!(slab.remove(id), value);
+                    }
+                    _ if !model.is_empty() => {
+                        let (id, value) = model.remove(which % model.len());
+                        assert_eq!(slab.remove_from(&mut queue, id), value);
+                    }
+                    _ => {}
                 }
                 assert_eq!(queue.front(), model.first().map(|(id, _)| *id));
-                assert_eq!(slab.iter_mut().count(), model.len());
+                let expected: Vec<SlotId> = loose.iter().rev().map(|(id, _)| *id).collect();
+                assert_eq!(slab.loose().collect::<Vec<_>>(), expected);
+                assert_eq!(slab.has_no_loose(), loose.is_empty());
             }
             let expected: Vec<u32> = model.into_iter().map(|(_, value)| value).collect();
             assert_eq!(drain(&mut slab, &mut queue), expected);

@@ -46,6 +46,34 @@ fn it_tells_key_age_followers_and_leader_the_oldest_first() {
 }
 
 #[test]
+fn flights_that_end_in_any_order_leave_the_others_on_the_list() {
+    // S50: some leave a result, which is no flight.
+    watched(|| {
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+            let clock = ManualClock::new();
+            let group: Numbers = Group::builder()
+                .window(Duration::MAX)
+                .share_if(|value| value % 2 == 0)
+                .clock(clock.clone())
+                .shards(1)
+                .build();
+            let lead = |key| {
+                clock.advance(MS);
+                Some((key, lead(&group, key)))
+            };
+            let mut leaders = ["0", "1", "2", "3"].map(lead);
+            for ends in order {
+                let (key, leader) = leaders[ends].take().unwrap();
+                leader.returns(Ok(key.parse().unwrap())).unwrap();
+                let left: Vec<_> = leaders.iter().flatten().map(|(key, _)| *key).collect();
+                let flights = group.in_flight().into_iter();
+                assert_eq!(flights.map(|flight| flight.key).collect::<Vec<_>>(), left, "{order:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn it_is_empty_after_panics_failures_timeouts_and_forgets() {
     // S50
     watched(|| {
