@@ -65,10 +65,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::core::Core;
+use crate::key::ToKey;
 use crate::settings::Settings;
-use crate::share::ShareWith;
-use crate::sync::Handle;
-use crate::wait::clock::{FOREVER, Nanos, nanos};
+pub use crate::tier::{
+    Ask, Asked, Claim, Ended, Finished, ForgetEverywhere, Lease, Moment, Served, Tier, Unreached,
+    Wait,
+};
 
 /// Something that makes the [`Tier`] of a table: the argument of
 /// [`Builder::shared`](crate::Builder::shared).
@@ -107,281 +109,6 @@ impl<K, V, E, S, R: SharedBy<K, V, E, S>> SharedBy<K, V, E, S> for Option<R> {
         self?.attach(table)
     }
 }
-
-/// What stands behind a table and knows the other processes.
-///
-/// The library calls each method on the thread of a call, under no lock. A panic goes on to that call;
-/// one of the calls that wait leads next.
-pub trait Tier<K, V, E>: Send + Sync {
-    /// True if this process may keep copies of shared results, because the tier takes them back when
-    /// another process forgets their key. Otherwise no result is kept, and an answer is only for calls
-    /// that entered before the question was asked.
-    fn keeps_copies(&self) -> bool;
-
-    /// Asks for the result of a key. May wait for another process, until the question's deadline.
-    fn ask<'a>(&'a self, ask: Ask<'a, K>) -> Asked<'a, V, E>;
-
-    /// Makes every other process forget the key. Returns true if something was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Unreached`] if somebody may go on with what it has.
-    fn forget(&self, key: &K) -> ForgetEverywhere<bool>;
-
-    /// Makes every other process forget every key.
-    ///
-    /// # Errors
-    ///
-    /// [`Unreached`] if somebody may go on with what it has.
-    fn forget_all(&self) -> ForgetEverywhere<()>;
-}
-
-/// The result of forgetting in all processes.
-pub type ForgetEverywhere<T> = Result<T, Unreached>;
-
-/// One question to a [`Tier`]: what it is about, and what the call accepts.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a, K> {
-    pub(crate) key: &'a K,
-    pub(crate) asked: Moment,
-    pub(crate) not_before: Option<Moment>,
-    pub(crate) wait: Wait,
-    pub(crate) leads_others: bool,
-}
-
-/// How long a question may wait for another process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Not at all: the call never waits for an execution.
-    Never,
-    /// Until this time.
-    Until(Moment),
-    /// As long as the other process takes.
-    Endless,
-}
-
-impl<'a, K> Ask<'a, K> {
-    /// The key.
-    #[must_use]
-    pub fn key(&self) -> &'a K {
-        self.key
-    }
-
-    /// When the call asked, by the clock of the table. Windows count from here if the call leads.
-    #[must_use]
-    pub fn asked(&self) -> Moment {
-        self.asked
-    }
-
-    /// A result that began before this time is too old for the call, or for one that waits with it.
-    /// `None` if every result in its window will do.
-    #[must_use]
-    pub fn not_before(&self) -> Option<Moment> {
-        self.not_before
-    }
-
-    /// How long the question may wait for another process.
-    #[must_use]
-    pub fn wait(&self) -> Wait {
-        self.wait
-    }
-
-    /// True if the thread leads a further flight. Then a wait without an end could be part of a cycle over
-    /// several processes, which no process sees.
-    #[must_use]
-    pub fn leads_others(&self) -> bool {
-        self.leads_others
-    }
-}
-
-/// The answer of a [`Tier`].
-pub enum Asked<'a, V, E> {
-    /// The call runs its function, and then ends the lease.
-    Lead(Lead<'a, V, E>),
-    /// A result of another process.
-    Served(Served<V, E>),
-    /// The call runs its function, for this process only.
-    Alone,
-    /// The deadline came first.
-    TimedOut,
-    /// Another process runs the function, and the call does not wait.
-    WouldBlock,
-}
-
-impl<V, E> fmt::Debug for Asked<'_, V, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lead(_) => "Lead",
-            Self::Served(_) => "Served",
-            Self::Alone => "Alone",
-            Self::TimedOut => "TimedOut",
-            Self::WouldBlock => "WouldBlock",
-        })
-    }
-}
-
-/// The right of a call to run the function for all processes.
-pub struct Lead<'a, V, E> {
-    pub(crate) lease: Box<dyn Lease<V, E> + 'a>,
-    pub(crate) began: Moment,
-}
-
-impl<'a, V, E> Lead<'a, V, E> {
-    /// A lead that counts from `began`: a time before the tier claimed it.
-    pub fn new(lease: impl Lease<V, E> + 'a, began: Moment) -> Self {
-        Self { lease: Box::new(lease), began }
-    }
-}
-
-impl<V, E> fmt::Debug for Lead<'_, V, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lead").field("began", &self.began).finish_non_exhaustive()
-    }
-}
-
-/// The duty of a leader towards the other processes. Dropped without [`end`](Self::end), because the
-/// function never ran, it tells them to ask again.
-pub trait Lease<V, E> {
-    /// True if this process may keep a copy of the result from now on: whatever forgets the key until the
-    /// result is published will find the copy.
-    fn may_keep(&self) -> bool;
-
-    /// Publishes the result. Returns true if that is certain; if not, this process keeps no copy.
-    ///
-    /// With a tier that [keeps copies](Tier::keeps_copies), the followers of this process have the result
-    /// before.
-    fn end(self: Box<Self>, result: Finished<'_, V, E>) -> bool;
-}
-
-/// The result of a leader's function, as its process has it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Finished<'a, V, E> {
-    /// The function returned this value. It is shared with these calls.
-    Value(&'a V, ShareWith),
-    /// The function returned this error. It is shared with these calls.
-    Failed(&'a E, ShareWith),
-    /// The function panicked, with this text.
-    Panicked(Option<&'a str>),
-}
-
-/// A result of another process.
-#[derive(Debug)]
-pub struct Served<V, E> {
-    pub(crate) outcome: Ended<V, E>,
-    pub(crate) began: Moment,
-    pub(crate) good_until: Option<Moment>,
-    pub(crate) keep: bool,
-}
-
-/// The outcome of an execution in another process.
-#[derive(Debug)]
-pub enum Ended<V, E> {
-    /// It returned this value.
-    Value(Handle<V>),
-    /// It returned this error.
-    Failed(Handle<E>),
-    /// It panicked, with this text.
-    Panicked(Option<Arc<str>>),
-}
-
-impl<V, E> Served<V, E> {
-    /// A result that counts from `began`, and is for all calls that wait. This process keeps no copy.
-    #[must_use]
-    pub fn new(outcome: Ended<V, E>, began: Moment) -> Self {
-        Self { outcome, began, good_until: None, keep: false }
-    }
-
-    /// Lets this process keep a copy until its window ends. Only a tier that
-    /// [takes copies back](Tier::keeps_copies) may say so.
-    #[must_use]
-    pub fn keep(mut self, keep: bool) -> Self {
-        self.keep = keep;
-        self
-    }
-
-    /// The result is only for calls that entered before this time. One of the others asks next.
-    #[must_use]
-    pub fn good_until(mut self, end: Moment) -> Self {
-        self.good_until = Some(end);
-        self
-    }
-}
-
-/// A time by the clock of one table. Two tables, or two processes, have nothing to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(pub(crate) Nanos);
-
-impl Moment {
-    /// The time from an earlier moment to this one; zero if that one is not earlier.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// The moment so much earlier, or the beginning of the clock.
-    #[must_use]
-    pub fn before(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(by)))
-    }
-
-    /// The moment so much later.
-    #[must_use]
-    pub fn after(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(by)))
-    }
-
-    pub(crate) fn in_time(time: Nanos) -> Option<Self> {
-        (time != FOREVER).then_some(Self(time))
-    }
-}
-
-/// Not everybody has forgotten: an old result may be served elsewhere for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreached {
-    engine: bool,
-    processes: usize,
-    at_most: Duration,
-}
-
-impl Unreached {
-    /// `engine` tells if the engine itself was not reached, `processes` how many processes did not
-    /// answer, and `at_most` how long an old result can still be served.
-    #[must_use]
-    pub fn new(engine: bool, processes: usize, at_most: Duration) -> Self {
-        Self { engine, processes, at_most }
-    }
-
-    /// True if the engine was not reached.
-    #[must_use]
-    pub fn engine(&self) -> bool {
-        self.engine
-    }
-
-    /// How many processes did not answer.
-    #[must_use]
-    pub fn processes(&self) -> usize {
-        self.processes
-    }
-
-    /// How long an old result can still be served elsewhere, at most.
-    #[must_use]
-    pub fn at_most(&self) -> Duration {
-        self.at_most
-    }
-}
-
-impl fmt::Display for Unreached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (processes, at_most) = (self.processes, self.at_most);
-        match self.engine {
-            true => write!(f, "the engine was not reached; old results go within {at_most:?}"),
-            false => write!(f, "{processes} processes did not answer; old results go within {at_most:?}"),
-        }
-    }
-}
-
-impl std::error::Error for Unreached {}
 
 /// A table whose tier is being made.
 pub struct Attachment<'a, K, V, E, S> {
@@ -451,7 +178,7 @@ impl<'a, K, V, E, S> Attachment<'a, K, V, E, S> {
     #[must_use]
     pub fn local(&self) -> Local<K>
     where
-        K: Send + Sync + 'static,
+        K: ToKey<K> + Send + Sync + 'static,
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
         S: BuildHasher + Send + Sync + 'static,
@@ -506,4 +233,24 @@ trait Forgets<K>: Send + Sync {
     fn forget_here(&self, key: &K) -> bool;
     fn forget_all_here(&self) -> usize;
     fn moment(&self) -> Moment;
+}
+
+impl<K, V, E, S> Forgets<K> for Core<K, V, E, S>
+where
+    K: ToKey<K> + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    fn forget_here(&self, key: &K) -> bool {
+        Core::forget_here(self, key)
+    }
+
+    fn forget_all_here(&self) -> usize {
+        self.table.forget_all()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(self.table.clock.now())
+    }
 }

@@ -17,7 +17,8 @@ use std::ops::AddAssign;
 /// | `executed_requests` | calls whose function ran, on their own thread or as a job: as leader, after a take-over, or unshared because the call could neither share the outcome nor wait for it |
 /// | `followers` | calls that waited and got the outcome of their flight, also an error, a panic or an abandonment; and tickets of followers that were dropped earlier |
 /// | `late` | calls that got a kept result |
-/// | `coalesced_requests` | always `followers + late` |
+/// | `shared` | calls that led, asked other processes, and got a result from there; see [`shared`](crate::shared) |
+/// | `coalesced_requests` | always `followers + late + shared` |
 /// | `timed_out` | followers whose deadline passed; and tickets that were dropped after a wait had timed out |
 /// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; jobs that were dropped before they ran; and tickets that were dropped after a wait had been refused |
 /// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |

@@ -182,8 +182,8 @@ impl<K, V, E> Table<K, V, E> {
             };
         }
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
-        let is_young = self.clock.is_before(call.entry, oldest_accepted)
-            && !shard.running(id).is_closed;
+        let is_young =
+            self.clock.is_before(call.entry, oldest_accepted) && !shard.running(id).is_closed;
         match call.mode {
             Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             // The execution of a flight that has not begun is younger than this call.
@@ -219,7 +219,7 @@ impl<K, V, E> Table<K, V, E> {
         state.seats += usize::from(call.mode == Mode::Submit);
         drop(state);
         if call.max_age != FOREVER {
-            flight.accept_not_before(self.clock.now().saturating_sub(call.max_age));
+            flight.accept_not_before(call.not_before(self.clock.now()));
         }
         let admitted = shard.slot_mut(slot.id);
         admitted.admit_a_call(self.rules.max_requests);

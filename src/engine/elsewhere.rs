@@ -13,13 +13,12 @@
 
 use std::mem::ManuallyDrop;
 
-use crate::engine::completion::Completion;
+use crate::engine::completion::{Completion, Made};
 use crate::engine::execution::Execution;
 use crate::engine::queued::Queued;
 use crate::engine::slot::{ShortHash, SlotRef};
 use crate::engine::table::{Deferred, Table};
 use crate::engine::tally::Departure;
-use crate::key::ToKey;
 use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::contain::drop_contained;
 use crate::wait::seats::Seats;
@@ -50,7 +49,7 @@ impl<K, V, E> Execution<'_, K, V, E> {
         let execution = ManuallyDrop::new(self);
         execution.leave_thread();
         let mut callers = 1;
-        execution.table.serve(&execution, served, |followers| callers = followers + 1).begin();
+        execution.table.serve(&execution, served, |_, followers| callers = followers + 1).begin();
         callers
     }
 
@@ -74,17 +73,17 @@ impl<V, E> Queued<V, E> {
         self.start = start;
     }
 
-    /// Ends the flight with a result from elsewhere, then calls `published(callers)`; no user code runs
+    /// Ends the flight with a result from elsewhere, then calls `published(result, callers)`; no user code runs
     /// before that. Returns the seats that are to begin the next flight.
     pub(crate) fn end_served<K>(
         self,
         table: &Table<K, V, E>,
         served: &mut Served<V, E>,
-        published: impl FnOnce(usize),
+        published: impl FnOnce(&Completion<V, E>, usize),
     ) -> Seats {
         let Self { slot, start, leader, .. } = self;
         let execution = ManuallyDrop::new(Execution { table, slot, start, leader });
-        table.serve(&execution, served, |followers| published(followers + 1))
+        table.serve(&execution, served, |result, followers| published(result, followers + 1))
     }
 }
 
@@ -117,7 +116,7 @@ impl<K, V, E> Table<K, V, E> {
         &self,
         execution: &Execution<'_, K, V, E>,
         served: &mut Served<V, E>,
-        published: impl FnOnce(usize),
+        published: impl FnOnce(&Completion<V, E>, usize),
     ) -> Seats {
         let Served { completion, good_until } = served;
         let mut deferred = Deferred::new();
@@ -129,17 +128,17 @@ impl<K, V, E> Table<K, V, E> {
         let mut shard = self.shard(execution.slot.hash).lock();
         shard.tally.count_shared();
         let flight = self.flight_of(&mut shard, execution.slot.id);
-        completion.is_late = now >= *good_until || completion.start < flight.not_before();
+        let is_late = now >= *good_until || completion.start < flight.not_before();
+        completion.made = Made::Elsewhere { is_late };
+        let completion = &*completion;
+        let published = |followers| published(completion, followers);
         self.end_flight(shard, execution, &flight, completion, (kept, deferred), published)
     }
 
-    /// Removes the result that is kept for this key, if it is the one of this completion.
-    pub(crate) fn remove_kept<Q>(&self, hash: ShortHash, key: &Q, completion: &Completion<V, E>)
-    where
-        Q: ?Sized + ToKey<K>,
-    {
+    /// Removes the kept result of this completion, if a key of this hash still has it.
+    pub(crate) fn remove_kept(&self, hash: ShortHash, completion: &Completion<V, E>) {
         let mut shard = self.shard(hash).lock();
-        let kept = shard.find(hash, key).filter(|id| shard.slot(*id).state.keeps(completion));
+        let kept = shard.find_slot(hash, |slot| slot.state.keeps(completion));
         let removed = kept.map(|id| self.take_result(&mut shard, id));
         drop(shard);
         drop_contained(removed);

@@ -308,7 +308,8 @@ mod tests {
             steps in proptest::collection::vec((0..5, 0_usize..12), 0..200),
         ) {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
-            let (mut model, mut loose): (Vec<(SlotId, u32)>, Vec<(SlotId, u32)>) = Default::default();
+            let mut model: Vec<(SlotId, u32)> = Vec::new();
+            let mut loose: Vec<(SlotId, u32)> = Vec::new();
             for (n, (step, which)) in (0_u32..).zip(steps) {
                 match step {
                     0 | 1 => loose.push((slab.insert_with(|| n), n)),

@@ -197,7 +197,8 @@ impl<K, V, E> Slot<K, V, E> {
         leader: ThreadToken,
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
-        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false, is_closed: false };
+        let running =
+            Running { leader, flight, place: Place::DETACHED, is_stale: false, is_closed: false };
         let state = State::Running(running);
         Self { key, hash, admitted: 0, start, state }
     }

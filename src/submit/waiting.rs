@@ -176,7 +176,7 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 
     fn answer_of_job(&self, promise: &Promise<V, E>) -> Option<Answer<V, E>> {
-        promise.answer(Role::Leader, self.waited).flatten()
+        promise.answer_to_leader(self.waited)
     }
 
     /// Waits for the ticket's own job. The job owns the function, so a wait that would never end is an
