@@ -15,6 +15,7 @@ use crate::observe::{Observer, OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
 use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith, Sharing};
 use crate::shared::{Alone, Attachment, SharedBy};
+use crate::tier::Shares;
 use crate::wait::manual_clock::ManualClock;
 
 /// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
@@ -356,10 +357,12 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
         let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
         let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
         let table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
-        let sharing = ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
+        let share_rules =
+            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
         Arc::new_cyclic(|core| {
             let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
-            Core { table, sharing, name, executor: settings.executor, tier, hasher }
+            let sharing = Shares { rules: share_rules, tier };
+            Core { table, sharing, name, executor: settings.executor, hasher }
         })
     }
 }

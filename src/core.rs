@@ -9,17 +9,14 @@ use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::executor::Chosen;
 use crate::key::ToKey;
-use crate::share::ShareRules;
-use crate::tier::Behind;
+use crate::tier::Shares;
 use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 
 pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) table: Table<K, V, E>,
-    pub(crate) sharing: ShareRules<V, E>,
+    pub(crate) sharing: Shares<K, V, E>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) executor: Option<Chosen>,
-    /// The other processes, if the table shares with any.
-    pub(crate) tier: Behind<K, V, E>,
     /// The last field, so that it can be unsized: see [`AnyCore`].
     pub(crate) hasher: S,
 }

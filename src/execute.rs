@@ -35,7 +35,7 @@ use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
 use crate::share::{ShareRules, ShareWith};
 use crate::sync::Handle;
-use crate::tier::{Ask, Behind, Tier, Wait};
+use crate::tier::{Ask, Shares, Tier, Wait};
 use crate::wait::clock::{FOREVER, Nanos};
 
 /// The function that a call brings.
@@ -73,8 +73,7 @@ impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
 /// One call on its way through a table.
 pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
-    pub(crate) sharing: &'a ShareRules<V, E>,
-    pub(crate) tier: &'a Behind<K, V, E>,
+    pub(crate) sharing: &'a Shares<K, V, E>,
     pub(crate) call: Call<'a, Q>,
     /// The end of its wait for other calls.
     pub(crate) deadline: Nanos,
@@ -167,7 +166,7 @@ where
         key: Option<Arc<K>>,
         waited: Nanos,
     ) -> Answer<V, E> {
-        if let Some(tier) = self.tier {
+        if let Some(tier) = &self.sharing.tier {
             return self.lead_shared(&**tier, execution, work, key, waited);
         }
         let slot = Some(execution.slot);
@@ -179,6 +178,7 @@ where
     }
 
     /// Leads a flight of a table that shares with other processes: asks them before it runs.
+    #[cold]
     #[inline(never)]
     fn lead_shared<W: Work<K, V, E>>(
         &self,
@@ -279,7 +279,7 @@ where
         key: Option<Arc<K>>,
         start: Nanos,
     ) -> Completion<V, E> {
-        attempt(self.sharing, start, || match (W::TAKES_KEY, &key) {
+        attempt(&self.sharing.rules, start, || match (W::TAKES_KEY, &key) {
             (true, None) => work.run(Some(&self.call.key.to_key())),
             (_, key) => work.run(key.as_deref()),
         })

@@ -122,7 +122,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        match &self.core.tier {
+        match &self.core.sharing.tier {
             None => self.core.forget_here(key),
             Some(_) => {
                 let (here, elsewhere) = self.forget_in_all(key);
@@ -148,7 +148,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     #[doc(alias = "clear")]
     pub fn forget_all(&self) -> usize {
         // Here last: until the others have forgotten, a call may get a result from them.
-        let _unreached = self.core.tier.as_ref().map(|tier| tier.forget_all());
+        let _unreached = self.core.sharing.tier.as_ref().map(|tier| tier.forget_all());
         self.core.table.forget_all()
     }
 
@@ -192,7 +192,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(group.forget_all_everywhere(), Ok(0));
     /// ```
     pub fn forget_all_everywhere(&self) -> Result<usize, Unreached> {
-        let elsewhere = self.core.tier.as_ref().map_or(Ok(()), |tier| tier.forget_all());
+        let elsewhere = self.core.sharing.tier.as_ref().map_or(Ok(()), |tier| tier.forget_all());
         let here = self.core.table.forget_all();
         elsewhere.map(|()| here)
     }
@@ -202,7 +202,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        let tier = self.core.tier.as_ref();
+        let tier = self.core.sharing.tier.as_ref();
         let elsewhere = tier.map_or(Ok(false), |tier| tier.forget(&key.to_key()));
         (self.core.forget_here(key), elsewhere)
     }

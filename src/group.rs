@@ -103,7 +103,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     }
 
     /// The common entry of every call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call_with<Q>(&self, key: &Q, want: Want, work: impl Work<K, V, E>) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
@@ -114,8 +114,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let deadline = want.patience.deadline(clock, entry, core.table.rules.max_wait);
         let hash = core.hash(key);
         let call = Call { key, hash, entry, max_age: want.max_age, mode: want.mode };
-        let Core { table, sharing, tier, .. } = core;
-        Caller { table, sharing, tier, call, deadline }.answer(work)
+        Caller { table: &core.table, sharing: &core.sharing, call, deadline }.answer(work)
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::share::ShareWith;
+use crate::share::{ShareRules, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 use crate::wait::deadlock::ThreadToken;
@@ -303,5 +303,8 @@ impl fmt::Display for Unreached {
 
 impl std::error::Error for Unreached {}
 
-/// What stands behind a table, if it shares with other processes.
-pub(crate) type Behind<K, V, E> = Option<Arc<dyn Tier<K, V, E>>>;
+/// With whom a table shares: the rules for the calls of this process, and the other processes.
+pub(crate) struct Shares<K, V, E> {
+    pub(crate) rules: ShareRules<V, E>,
+    pub(crate) tier: Option<Arc<dyn Tier<K, V, E>>>,
+}

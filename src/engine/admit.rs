@@ -182,8 +182,7 @@ impl<K, V, E> Table<K, V, E> {
             };
         }
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
-        let is_young =
-            self.clock.is_before(call.entry, oldest_accepted) && !shard.running(id).is_closed;
+        let is_young = self.clock.is_before(call.entry, oldest_accepted) && !shard.is_closed(id);
         match call.mode {
             Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             // The execution of a flight that has not begun is younger than this call.

@@ -16,6 +16,8 @@ use std::mem::ManuallyDrop;
 use crate::engine::completion::{Completion, Made};
 use crate::engine::execution::Execution;
 use crate::engine::queued::Queued;
+use crate::engine::shard::Shard;
+use crate::engine::slab::SlotId;
 use crate::engine::slot::{ShortHash, SlotRef};
 use crate::engine::table::{Deferred, Table};
 use crate::engine::tally::Departure;
@@ -87,6 +89,13 @@ impl<V, E> Queued<V, E> {
     }
 }
 
+impl<K, V, E> Shard<K, V, E> {
+    /// True if the result of the flight in this slot will not be for a call that comes now.
+    pub(super) fn is_closed(&self, id: SlotId) -> bool {
+        self.slot(id).flight().is_some_and(|flight| flight.is_closed())
+    }
+}
+
 impl<K, V, E> Table<K, V, E> {
     /// Begins to ask elsewhere for the flight in this slot. No call takes over meanwhile. With `closes`,
     /// the answer is not for calls that come from now on: they wait for the next flight. Returns the
@@ -94,7 +103,9 @@ impl<K, V, E> Table<K, V, E> {
     fn begin_to_ask(&self, slot: SlotRef, closes: bool) -> Nanos {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
-        shard.running(slot.id).is_closed |= closes;
+        if closes {
+            flight.close();
+        }
         flight.gate().suspend();
         flight.not_before()
     }

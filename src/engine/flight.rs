@@ -20,6 +20,8 @@ pub(crate) struct Flight<V, E> {
     /// The time from which on a result must have begun for all calls of the flight to accept it. Under
     /// the shard's lock.
     not_before: LockedCell,
+    /// One if further calls wait for the next flight. Under the shard's lock.
+    closed: LockedCell,
 }
 
 impl<V, E> Flight<V, E> {
@@ -29,6 +31,7 @@ impl<V, E> Flight<V, E> {
             predecessor: LockedCell::new(u64::from(NONE)),
             successor: LockedCell::new(u64::from(NONE)),
             not_before: LockedCell::new(0),
+            closed: LockedCell::new(0),
         })
     }
 
@@ -52,6 +55,15 @@ impl<V, E> Flight<V, E> {
     /// Counts a call that accepts no result that began before this time.
     pub(super) fn accept_not_before(&self, time: Nanos) {
         self.not_before.set(time.max(self.not_before.get()));
+    }
+
+    /// True if further calls wait for the next flight: this one's result will not be for them.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get() > 0
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.set(1);
     }
 
     pub(super) fn set_predecessor(&self, id: Option<SlotId>) {

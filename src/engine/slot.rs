@@ -114,8 +114,6 @@ pub(crate) struct Running<V, E> {
     /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
     /// that still run. They count for `max_leaders`.
     pub(crate) is_stale: bool,
-    /// True if further calls wait for the next flight: this one's result will not be for them.
-    pub(crate) is_closed: bool,
 }
 
 impl<V, E> State<V, E> {
@@ -197,8 +195,7 @@ impl<K, V, E> Slot<K, V, E> {
         leader: ThreadToken,
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
-        let running =
-            Running { leader, flight, place: Place::DETACHED, is_stale: false, is_closed: false };
+        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false };
         let state = State::Running(running);
         Self { key, hash, admitted: 0, start, state }
     }

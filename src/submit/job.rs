@@ -69,7 +69,7 @@ where
         let core = Arc::clone(&self.core);
         self.promise.gate.begin_job(me);
         let key = Arc::clone(&self.key);
-        let mut lead = match (&core.tier, &mut self.duty) {
+        let mut lead = match (&core.sharing.tier, &mut self.duty) {
             (Some(tier), Duty::Flight(queued)) => match ask(&core, &**tier, queued, &key) {
                 Asking::Runs(lead) => {
                     queued.begin_here(&core.table, lead.began_or(|| core.table.clock.now()));
@@ -86,10 +86,11 @@ where
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let gate = Some(&self.promise.gate);
         let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
-        let (mut completion, run) =
-            run_observed(&core.table, run, || attempt(&core.sharing, start, || function.run(&key)));
+        let (mut completion, run) = run_observed(&core.table, run, || {
+            attempt(&core.sharing.rules, start, || function.run(&key))
+        });
         drop(leading);
-        if let Some(tier) = &core.tier {
+        if let Some(tier) = &core.sharing.tier {
             lead.before_end(&**tier, &mut completion);
         }
         let slot = self.duty.slot();

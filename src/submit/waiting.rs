@@ -127,7 +127,7 @@ where
         let function = function.expect("no other call takes it while the flight goes on");
         // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let (table, sharing) = (&self.core.table, &self.core.sharing);
+        let (table, sharing) = (&self.core.table, &self.core.sharing.rules);
         let start = table.clock.coarse_now();
         let run = RunOf { slot: None, origin: Some(&origin), job: None };
         let (completion, run) =

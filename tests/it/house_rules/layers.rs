@@ -19,6 +19,7 @@ const ROWS: [&[&str]; 9] = [
         "core",
         "memory",
         "shared",
+        "forget",
     ],
     &["execute", "asking"],
     &["engine"],
