@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use coalescer::Role;
 
-use super::desk::{FIRM, Reply, desk, unreached};
+use super::desk::{FIRM, Reply, Terms, desk, unreached};
 use crate::support::{begin, watched};
 
 #[test]
@@ -57,7 +57,8 @@ fn the_tier_takes_copies_and_running_flights_out_of_the_table() {
     watched(|| {
         let (group, desk) = desk(true, |group| group.window(Duration::MAX));
         let leader = begin(&group, "k");
-        desk.next().answer(Reply::Lead(FIRM));
+        // Its publication is not certain, which must not cost a younger copy.
+        desk.next().answer(Reply::Lead(Terms { confirms: false, ..FIRM }));
         let leader = leader.begun();
         assert!(desk.local.forget(&"k".to_owned()));
         assert!(!desk.local.forget(&"other".to_owned()));
