@@ -153,7 +153,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     }
 
     /// Forgets the key in all processes, and says if somebody was not reached. Without
-    /// [`shared`](Builder::shared) it does the same as [`forget`](Self::forget) and never fails.
+    /// [`shared`](crate::Builder::shared) it does the same as [`forget`](Self::forget) and never fails.
     ///
     /// When it returns `Ok`, every process that runs the function, waits for it, or may have a copy has
     /// forgotten the key. It blocks as long as the tier waits for their answers. In any case this
