@@ -19,6 +19,7 @@ mod limits;
 mod lost;
 mod manager;
 mod seats;
+mod shared;
 mod sharing;
 mod slow;
 mod successors;
