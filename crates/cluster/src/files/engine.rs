@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use coalescer::ManualClock;
 
 use crate::engine::{
-    Can, Claim, Claimed, End, Engine, EngineError, Forget, ForgetAll, Forgotten, Inbox, Key,
-    Publication, Published, Release, Released, Token, Wait, Waited,
+    Can, Claim, Claimed, End, Engine, EngineError, ErrorKind, Forget, ForgetAll, Forgotten, Inbox,
+    Key, Publication, Published, Release, Released, Token, Wait, Waited,
 };
 use crate::sync::host::boot_time;
 use crate::sync::{AtomicU64, Mutex, Ordering, now};
@@ -368,7 +368,13 @@ impl Engine for Files {
         let Some(flight) = number(wait.flight) else { return Ok(gone) };
         let key = Name::of(wait.key);
         loop {
-            let look = self.step(wait.key, within, |state, _, _| Ok(state.look(flight)))?;
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
+            let look = match self.step(wait.key, left, |state, _, _| Ok(state.look(flight))) {
+                // The time of the wait is over, and that says nothing about the engine.
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Waited::StillRuns),
+                Err(error) => return Err(error),
+                Ok(look) => look,
+            };
             let execution = match look {
                 Look::Ended(ended) => return self.learned(key, ended),
                 Look::Runs { execution } if self.inner.locks.runs(key, execution) => execution,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use coalescer::ManualClock;
 
-use crate::engine::{Claim, Digest, Engine, ErrorKind, Inbox, Key, Publication, Token};
+use crate::engine::{
+    Claim, Digest, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait, Waited,
+};
 
 use super::engine::Files;
 use super::folder::{Folder, Name};
@@ -89,6 +91,11 @@ fn a_step_behind_a_process_that_stands_still_fails_in_time() {
     let claim = Claim::new(key(1), &token, WITHIN);
     let late = engine.claim(&claim, Duration::from_millis(5)).unwrap_err();
     assert_eq!(late.kind(), ErrorKind::TimedOut);
+    // A wait has no more time than it was given, which is no failure of the engine.
+    let flight = FlightId::new("1");
+    let wait = Wait { key: key(1), token: &token, flight: &flight, leads: None };
+    let waited = engine.wait(&wait, Duration::from_millis(5)).unwrap();
+    assert_eq!(waited, Waited::StillRuns);
     drop(stopped);
     assert!(engine.claim(&claim, WITHIN).is_ok());
 }
