@@ -202,8 +202,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Puts a value that stands in no queue in order into this one, searching back from the tail. Stops after [`MAX_STEPS`], so it is
-    /// O(1) and the order is approximate.
+    /// Puts a value that stands in no queue in order into this one, searching back from the tail. Stops
+    /// after [`MAX_STEPS`], so it is O(1) and the order is approximate.
     pub(crate) fn enqueue(
         &mut self,
         queue: &mut Queue,
@@ -308,7 +308,8 @@ mod tests {
             steps in proptest::collection::vec((0..5, 0_usize..12), 0..200),
         ) {
             let (mut slab, mut queue) = (Slab::new(), Queue::new());
-            let (mut model, mut loose): (Vec<(SlotId, u32)>, Vec<(SlotId, u32)>) = Default::default();
+            let mut model: Vec<(SlotId, u32)> = Vec::new();
+            let mut loose: Vec<(SlotId, u32)> = Vec::new();
             for (n, (step, which)) in (0_u32..).zip(steps) {
                 match step {
                     0 | 1 => loose.push((slab.insert_with(|| n), n)),
