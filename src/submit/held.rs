@@ -24,13 +24,12 @@ use crate::error::Error;
 use crate::submit::ticket::Ticket;
 use crate::sync::{Handle, Mutex};
 use crate::wait::callbacks::Callback;
-use crate::wait::gate::Gate;
 
 pub(super) struct Held<K, V, E>(Mutex<Place<K, V, E>>);
 
 enum Place<K, V, E> {
-    /// The callback with this number stands at the gate.
-    Waits { call: Call<K, V, E>, gate: Arc<Gate>, number: u64 },
+    /// A callback stands at the gate of the ticket, and goes with the ticket's seat.
+    Waits(Call<K, V, E>),
     /// A thread looks for the ticket's outcome.
     Moves,
     /// The outcome was sent, or the receiver is gone.
@@ -93,7 +92,7 @@ where
         if gate.call_on_close(number, callback).is_some() {
             return Some(call);
         }
-        *place = Place::Waits { call, gate, number };
+        *place = Place::Waits(call);
         None
     }
 
@@ -104,7 +103,7 @@ where
         }
         let waits = mem::replace(&mut *place, Place::Moves);
         drop(place);
-        if let Place::Waits { call, .. } = waits {
+        if let Place::Waits(call) = waits {
             self.go_on(call);
         }
     }
@@ -118,9 +117,36 @@ where
 {
     fn give_up(&self) {
         let place = mem::replace(&mut *self.0.lock(), Place::Gone);
-        if let Place::Waits { call, gate, number } = place {
-            drop(gate.cancel_call(number));
-            drop(call);
-        }
+        // Its destructors are the user's, and run under no lock.
+        drop(place);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::executor::Job;
+    use crate::group::Group;
+    use crate::submit::ticket::Source;
+
+    #[test]
+    fn a_dropped_receiver_leaves_no_callback_at_the_gate() {
+        let (queue, _jobs) = channel();
+        let group: Group<u8, u8, ()> =
+            Group::builder().executor(move |job: Job| queue.send(job)).build();
+        let leader = group.submit(&1, || Ok(1)).expect("the queue takes it");
+        let Source::Flight(flight) = &leader.source else { unreachable!("there is no window") };
+        let callbacks = || format!("{:?}", flight.gate().lock().callbacks);
+        let receive = |_| group.submit(&1, || Ok(2)).expect("it follows").into_receiver();
+        let receivers: Vec<_> = (0..10).map(receive).collect();
+        assert_eq!(
+            callbacks(),
+            "Callbacks(20)",
+            "each has one for its seat and one for its answer"
+        );
+        drop(receivers);
+        assert_eq!(callbacks(), "Callbacks(0)", "a callback is kept");
     }
 }

@@ -360,13 +360,6 @@ impl Gate {
         state.callbacks.push(number, callback);
         None
     }
-
-    /// Takes a callback back that is not to be called, unless the gate has closed.
-    #[cfg(feature = "channel")]
-    #[must_use = "its captures are the user's: drop it under no lock"]
-    pub(crate) fn cancel_call(&self, number: u64) -> Option<Callback> {
-        self.state.lock().callbacks.remove(number)
-    }
 }
 
 impl Alarm for Gate {

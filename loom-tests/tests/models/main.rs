@@ -18,6 +18,7 @@ mod leads;
 mod limits;
 mod lost;
 mod manager;
+mod receivers;
 mod seats;
 mod sharing;
 mod slow;
