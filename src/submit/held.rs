@@ -122,18 +122,15 @@ where
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
-
-    use super::*;
     use crate::executor::Job;
     use crate::group::Group;
     use crate::submit::ticket::Source;
 
     #[test]
     fn a_dropped_receiver_leaves_no_callback_at_the_gate() {
-        let (queue, _jobs) = channel();
+        let (queue, _jobs) = crossbeam_channel::unbounded();
         let group: Group<u8, u8, ()> =
             Group::builder().executor(move |job: Job| queue.send(job)).build();
         let leader = group.submit(&1, || Ok(1)).expect("the queue takes it");

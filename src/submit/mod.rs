@@ -11,6 +11,7 @@ pub(crate) mod job;
 mod own_job;
 #[cfg(feature = "channel")]
 pub(crate) mod receiver;
+mod relay;
 pub(crate) mod seat;
 mod state;
 pub(crate) mod ticket;

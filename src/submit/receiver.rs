@@ -128,8 +128,8 @@ where
     /// Turns the ticket into a channel that receives the outcome as its only message, to wait for
     /// with crossbeam-channel's `select!`.
     ///
-    /// The thread that ends the flight, or the ticket's own job, sends the message; see
-    /// [`when_done`](Self::when_done). No other thread is involved, and nothing polls. Dropping the
+    /// The thread that ends the flight or the ticket's own job sends the message, or, if many tickets
+    /// wait, a job of the [executor](crate::Executor). Nothing polls. Dropping the
     /// receiver gives the call up, and affects no other call. If
     /// [`share_if`](crate::Builder::share_if) refuses the value, the ticket's own job runs, and its
     /// outcome is sent. This method blocks for a few steps only.

@@ -5,6 +5,7 @@
 
 #![cfg(all(any(loom, shuttle), not(coalescer_leaks)))]
 
+mod callbacks;
 mod clock;
 #[cfg(shuttle)]
 mod crowd;
