@@ -246,6 +246,8 @@ pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
+#[cfg(feature = "channel")]
+pub use submit::receiver::Receiver;
 pub use submit::ticket::Ticket;
 #[doc(hidden)]
 pub use sync::locks_held;

@@ -31,6 +31,7 @@ mod leads;
 mod lost_jobs;
 mod lost_leaders;
 mod manager;
+mod many_callbacks;
 mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
