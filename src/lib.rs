@@ -202,6 +202,7 @@ mod error;
 mod execute;
 mod executor;
 mod forget;
+mod forget_if;
 mod group;
 mod hasher;
 mod in_flight;
@@ -224,7 +225,7 @@ mod sync;
 mod tier;
 mod wait;
 
-pub use build::WithErrorRule;
+pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]

@@ -34,7 +34,7 @@ impl<K, V, E> Table<K, V, E> {
     {
         // The user's `Eq` runs under this lock, and nothing else of the user's.
         let mut shard = self.shard(call.hash).lock();
-        let Some(id) = shard.find(call.hash, call.key) else {
+        let Some(id) = shard.find(call.hash, |key| call.key.is_key(key)) else {
             return Err(Entry { shard, id: None });
         };
         if let Some(hit) = self.hit(shard.slot_mut(id), call) {
@@ -48,12 +48,13 @@ impl<K, V, E> Table<K, V, E> {
     #[inline(always)]
     fn hit<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Hit<V, E>> {
         let start = slot.start;
-        let (result, callers, kind) = match &slot.state {
-            State::Value(value, kept) => (Ok(value), kept.callers, Kind::Value),
-            State::Error(error, kept) => (Err(error), kept.callers, Kind::Error),
-            State::Running(_) => return None,
+        let (result, kept, kind) = match &slot.state {
+            State::Value(value, kept) => (Ok(value), kept, Kind::Value),
+            State::Error(error, kept) => (Err(error), kept, Kind::Error),
+            State::Running { .. } => return None,
         };
-        let serves = self.serves(kind, start, call.entry, call.max_age)
+        let callers = kept.callers;
+        let serves = self.serves((kind, kept.life), start, call.entry, call.max_age)
             && slot.accepts_a_call(self.rules.max_requests);
         if !serves {
             return None;
@@ -104,7 +105,7 @@ impl<K, V, E> Table<K, V, E> {
     /// The way of a call that meets the flight in this slot (S9, S13).
     fn meeting(&self, slot: &Slot<K, V, E>, entry: Nanos) -> Meeting {
         let Some(running) = slot.running() else { return Meeting::StartBeside };
-        if running.is_stale {
+        if slot.is_stale() {
             return Meeting::StartAfter;
         }
         if !slot.accepts_a_call(self.rules.max_requests) {
@@ -289,7 +290,7 @@ impl<K, V, E> Table<K, V, E> {
             None => Place::LINKED,
             Some(old) if shard.slot(old).running().is_none() => Place::beside(old),
             Some(old) => {
-                let place = shard.running(old).place;
+                let place = shard.slot(old).place();
                 shard.unlink(old);
                 place
             }
@@ -309,11 +310,7 @@ impl<K, V, E> Table<K, V, E> {
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.descend());
-        let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
-        match place.result() {
-            None => shard.link(id),
-            Some(result) => shard.link_beside(id, result),
-        }
+        let id = shard.insert_at(place, || Slot::led_by(leader, key, hash, start));
         shard.tally.count_call();
         shard.tally.running += 1;
         Execution { table: self, slot: SlotRef { id, hash }, start, leader }

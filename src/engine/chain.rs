@@ -79,11 +79,11 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(flight) = &flight {
             shard.leave_chain(flight);
         }
-        let place = shard.running(id).place;
+        let place = shard.slot(id).place();
         if let (Some(predecessor), false) = (predecessor, place.is_detached()) {
             shard.unlink(id);
             shard.take_place(predecessor, place);
-            shard.running(predecessor).is_stale = true;
+            shard.slot_mut(predecessor).set_stale();
         }
         deferred.removed.push(shard.remove(id));
         if let Some(rest) = neighbour.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
@@ -106,7 +106,7 @@ impl<K, V, E> Table<K, V, E> {
         shard.leave_chain(flight);
         let Some(predecessor) = predecessor else { return };
         shard.link_beside(predecessor, id);
-        shard.running(predecessor).is_stale = true;
+        shard.slot_mut(predecessor).set_stale();
         if let Some(rest) = shard.slot(predecessor).flight().map(Arc::clone) {
             self.reschedule(shard, &rest, deferred);
         }

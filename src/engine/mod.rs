@@ -12,7 +12,7 @@
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
 //! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
-//! | [`promise`], [`completion`], [`answer`] | a result, from its run to each call |
+//! | [`promise`], [`completion`], [`reach`], [`answer`] | a result, from its run to each call |
 //! | [`call`], [`queued`], [`rules`] | the words of calls, jobs and settings |
 //!
 //! **Invariant:** it runs no user code but the `Eq` of keys. It knows no function, no executor and no
@@ -38,6 +38,7 @@ pub(crate) mod promise;
 pub(crate) mod publish;
 pub(crate) mod purge;
 pub(crate) mod queued;
+pub(crate) mod reach;
 pub(crate) mod rules;
 pub(crate) mod shard;
 pub(crate) mod slab;

@@ -116,7 +116,7 @@ impl<K, V, E> Shard<K, V, E> {
     /// younger, and its predecessor seems to be stuck.
     pub(super) fn overtake(&mut self, id: SlotId) {
         let Some(predecessor) = self.predecessor_of(id) else { return };
-        let place = self.running(predecessor).place;
+        let place = self.slot(predecessor).place();
         if !place.is_detached() {
             self.unlink(predecessor);
             self.take_place(id, place);
@@ -148,7 +148,7 @@ mod tests {
         let (successor, next) = insert(&mut shard, 1);
         shard.insert_into_chain((stuck, &flight), (successor, &next));
         shard.overtake(successor);
-        assert_eq!(shard.find(7, &1), Some(successor));
+        assert_eq!(shard.find(7, |key| *key == 1), Some(successor));
         assert!(shard.slot(stuck).place().is_detached());
     }
 
