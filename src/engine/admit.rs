@@ -34,7 +34,7 @@ impl<K, V, E> Table<K, V, E> {
     {
         // The user's `Eq` runs under this lock, and nothing else of the user's.
         let mut shard = self.shard(call.hash).lock();
-        let Some(id) = shard.find(call.hash, |key| call.key.is_key(key)) else {
+        let Some(id) = shard.find(call.hash, call.key) else {
             return Err(Entry { shard, id: None });
         };
         if let Some(hit) = self.hit(shard.slot_mut(id), call) {

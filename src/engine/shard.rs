@@ -15,6 +15,7 @@ use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
 use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
 use crate::engine::tally::Tally;
+use crate::key::ToKey;
 use crate::stats::Stats;
 use crate::wait::clock::Nanos;
 
@@ -82,7 +83,19 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// The slot of this key.
     #[inline]
-    pub(crate) fn find(&self, hash: ShortHash, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
+    pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<SlotId>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let is_it = |id: &SlotId| {
+            let slot = self.slots.get(*id);
+            slot.hash == hash && key.is_key(slot.key.get())
+        };
+        self.map.find(spread(hash), is_it).copied()
+    }
+
+    /// The slot of the key for which this is true.
+    pub(crate) fn find_by(&self, hash: ShortHash, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
         let is_it = |id: &SlotId| {
             let slot = self.slots.get(*id);
             slot.hash == hash && is_key(slot.key.get())
@@ -372,18 +385,11 @@ mod tests {
             drop(shard.remove(*id));
         }
         shard.shrink_to_fit();
-        assert_eq!(
-            (shard.find(99, |key| *key == 99), shard.find(98, |key| *key == 98)),
-            (Some(1), Some(2))
-        );
+        assert_eq!((shard.find(99, &99), shard.find(98, &98)), (Some(1), Some(2)));
         assert_eq!(shard.slot(flight).place(), Place::beside(1));
         assert_eq!(shard.oldest(Kind::Value), Some((2, 98)));
         drop(shard.remove(1));
-        assert_eq!(
-            shard.find(99, |key| *key == 99),
-            Some(flight),
-            "it takes the place of the result"
-        );
+        assert_eq!(shard.find(99, &99), Some(flight), "it takes the place of the result");
         assert_eq!(keep(&mut shard, 3), 1, "the cell is used again");
     }
 }

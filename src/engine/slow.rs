@@ -79,7 +79,7 @@ impl<K, V, E> Table<K, V, E> {
     {
         let now = self.clock.now();
         let mut shard = self.shard(call.hash).lock();
-        let id = shard.find(call.hash, |key| call.key.is_key(key))?;
+        let id = shard.find(call.hash, call.key)?;
         self.notice(&mut shard, id, now)
     }
 

@@ -148,7 +148,7 @@ mod tests {
         let (successor, next) = insert(&mut shard, 1);
         shard.insert_into_chain((stuck, &flight), (successor, &next));
         shard.overtake(successor);
-        assert_eq!(shard.find(7, |key| *key == 1), Some(successor));
+        assert_eq!(shard.find(7, &1), Some(successor));
         assert!(shard.slot(stuck).place().is_detached());
     }
 
