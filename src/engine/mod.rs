@@ -5,6 +5,7 @@
 //! | [`table`] | the shards, and the lock order |
 //! | [`admit`] | how a call is decided |
 //! | [`takeover`], [`successor`], [`chain`] | one more execution of a flight; the flight after it; all flights of a key |
+//! | [`depend`] | the dependency of a flight that has not begun |
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
 //! | [`forget`], [`depart`], [`purge`] | calls that take a result, themselves, or unused space away |
@@ -25,6 +26,7 @@ pub(crate) mod capacity;
 pub(crate) mod chain;
 pub(crate) mod completion;
 pub(crate) mod depart;
+pub(crate) mod depend;
 pub(crate) mod execution;
 pub(crate) mod expire;
 pub(crate) mod flight;

@@ -187,7 +187,9 @@ impl GraphWait {
         let (Some(me), None) = (self.me, &self.wait) else { return Ok(()) };
         // A flight enters the graph under its shard's lock.
         let shard = table.shard(follower.slot.hash).lock();
-        let entered = follower.flight.gate().enter_wait(me);
+        let entered = table
+            .enter_dependency(&shard, &follower.flight, me)
+            .and_then(|()| follower.flight.gate().enter_wait(me));
         drop(shard);
         self.wait = entered?;
         Ok(())

@@ -3,7 +3,8 @@
 //! ```text
 //!   flight ── is led by ──▶ thread ── waits for ──▶ flight
 //!      │                       └───── is helped by ──▶ thread      (Lead::enter)
-//!      └───── starts after ──▶ flight                              (execute_fresh)
+//!      ├───── starts after ──▶ flight                              (execute_fresh)
+//!      └───── has room after ──▶ thread                            (max_leaders)
 //! ```
 //!
 //! An arrow goes to what must end before. A helper hangs on the executions that its [`Lead`] was taken
@@ -35,6 +36,8 @@ pub(super) struct Node {
     /// The flight that must end before this one starts. If it has ended, the graph has no node for
     /// it, and no later flight gets its number.
     pub(super) predecessor: Option<FlightId>,
+    /// The execution whose end makes room for the first one of this flight.
+    pub(super) room: Option<ThreadToken>,
 }
 
 /// A thread that works for an execution of another thread, and for those around it.
@@ -54,6 +57,12 @@ enum Step {
     Thread(ThreadToken),
 }
 
+impl Step {
+    fn is_of(self, thread: u64) -> bool {
+        matches!(self, Self::Thread(leader) if leader.number() == thread)
+    }
+}
+
 /// The number of steps that a search takes before it records them. Recording costs as much as the
 /// search itself.
 const UNRECORDED_STEPS: usize = 128;
@@ -70,7 +79,25 @@ impl Graph {
     /// Returns true if the end of `flight` depends on the thread of this number, over any number of
     /// waits.
     pub(super) fn depends_on(&self, flight: FlightId, thread: u64) -> bool {
-        self.leads_to(vec![Step::Flight(flight)], thread)
+        self.leads_to(vec![Step::Flight(flight)], |step| step.is_of(thread))
+    }
+
+    /// Returns true if this flight starts after another one that has not ended.
+    pub(super) fn starts_after_another(&self, flight: FlightId) -> bool {
+        let before = self.flights.get(&flight).and_then(|node| node.predecessor);
+        before.is_some_and(|before| self.flights.contains_key(&before))
+    }
+
+    /// Returns true if the end of this execution depends on the flight, or on the thread `me`.
+    pub(super) fn is_stopped_by(
+        &self,
+        leader: ThreadToken,
+        flight: FlightId,
+        me: Option<ThreadToken>,
+    ) -> bool {
+        self.leads_to(vec![Step::Thread(leader)], |step| {
+            step == Step::Flight(flight) || me.is_some_and(|me| step.is_of(me.number()))
+        })
     }
 
     /// Returns true if `thread` works for one of these leaders, or for a thread that does. The waits
@@ -89,12 +116,12 @@ impl Graph {
         false
     }
 
-    /// Follows the arrows from `to_visit` until one reaches `thread`.
+    /// Follows the arrows from `to_visit` until one reaches a step that `is_end`.
     ///
     /// The graph has no cycle, so the search takes a step twice only where two paths join that have
     /// forked before. Most searches follow one short path, so steps are recorded only after a fork or
     /// after [`UNRECORDED_STEPS`]. The search ends even if there is a cycle.
-    fn leads_to(&self, mut to_visit: Vec<Step>, thread: u64) -> bool {
+    fn leads_to(&self, mut to_visit: Vec<Step>, is_end: impl Fn(Step) -> bool) -> bool {
         let (mut has_forked, mut unrecorded) = (false, 0);
         let mut visited: HashSet<Step, FxBuildHasher> = HashSet::default();
         while let Some(step) = to_visit.pop() {
@@ -103,14 +130,17 @@ impl Graph {
             } else if !visited.insert(step) {
                 continue;
             }
+            if is_end(step) {
+                return true;
+            }
             match step {
                 Step::Flight(flight) => {
                     // A flight without a node has ended: its waiters are about to return.
                     let Some(node) = self.flights.get(&flight) else { continue };
                     to_visit.extend(node.predecessor.map(Step::Flight));
+                    to_visit.extend(node.room.map(Step::Thread));
                     to_visit.extend(node.leaders.iter().copied().map(Step::Thread));
                 }
-                Step::Thread(leader) if leader.number() == thread => return true,
                 Step::Thread(leader) => {
                     let flight = self.waits.get(&leader.number());
                     to_visit.extend(flight.copied().map(Step::Flight));
@@ -176,7 +206,7 @@ mod tests {
         for (flight, leaders) in flights {
             graph.waits.extend(leaders.iter().map(|leader| (*leader, *leader)));
             let leaders = leaders.iter().map(|leader| token(*leader, 1)).collect();
-            graph.flights.insert(flight, Node { leaders, predecessor: None });
+            graph.flights.insert(flight, Node { leaders, predecessor: None, room: None });
         }
         graph
     }
@@ -215,7 +245,7 @@ mod tests {
             helpers.add_helper(Helper { lead: token(lead, 1), thread: token(thread, 1) });
         }
         assert!(!helpers.is_helper_of(&[token(1, 1)], token(3, 1)));
-        assert!(!helpers.leads_to(vec![Step::Thread(token(1, 1))], 3));
+        assert!(!helpers.leads_to(vec![Step::Thread(token(1, 1))], |step| step.is_of(3)));
         clear(helpers);
     }
 
@@ -224,7 +254,7 @@ mod tests {
         let mut graph = Graph::new();
         // Thread 1 leads flights 10, 20 and 30, each in the function of the one before.
         for depth in 1..=3 {
-            let node = Node { leaders: vec![token(1, depth)], predecessor: None };
+            let node = Node { leaders: vec![token(1, depth)], predecessor: None, room: None };
             graph.flights.insert(depth * 10, node);
         }
         // Thread 2 works for the second, and thread 3 for what thread 2 does there.
