@@ -238,7 +238,7 @@ impl<K, V, E> Table<K, V, E> {
         }
         let gate = flight.gate();
         gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
-        self.enter_dependency(shard, flight, me)?;
+        self.enter_dependency(shard, flight);
         deadlock::wait(me, gate.id)
     }
 

@@ -3,43 +3,38 @@
 //! ```text
 //! waits for the end of the flight before it ──▶ that flight
 //! has no room (S39) ──▶ the flight before it, while that goes on
-//!                  └──▶ else one execution of the chain: whichever ends first gives the room
+//!                  └──▶ else the executions of the chain: whichever ends first gives the room
 //! has room ──▶ nothing: a call that waits here begins it
 //! ```
 //!
-//! An execution can take the room after the flight before has ended, so the dependency is looked for
-//! again when a wait enters the graph, and when an execution of the chain begins or ends.
+//! An execution can take the room after the flight before has ended. So the dependency is looked for
+//! again when a wait enters the graph, and when an execution of the chain begins or ends. If each of the
+//! executions waits for the flight then, the flight begins beyond the bound.
 
 use std::sync::Arc;
 
 use crate::engine::flight::Flight;
 use crate::engine::table::{Locked, Table};
-use crate::wait::deadlock::{self, Cycle, ThreadToken};
+use crate::wait::deadlock;
 
 impl<K, V, E> Table<K, V, E> {
-    /// Enters the dependency of a flight at which `me` is about to wait. Refuses the wait if each
-    /// execution that could give room waits for `me`.
-    pub(super) fn enter_dependency(
-        &self,
-        shard: &Locked<'_, K, V, E>,
-        flight: &Arc<Flight<V, E>>,
-        me: ThreadToken,
-    ) -> Result<(), Cycle> {
+    /// Enters the dependency of a flight at which a thread is about to wait that leads another.
+    pub(super) fn enter_dependency(&self, shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) {
         let gate = flight.gate();
         if !gate.is_pending() {
-            return Ok(());
+            return;
         }
         if !gate.is_due_at_once() {
             // It has not ended, or this flight would be due.
-            let Some(before) = shard.flight_before(flight) else { return Ok(()) };
+            let Some(before) = shard.flight_before(flight) else { return };
             before.gate().enter_graph(None);
             gate.enter_graph(Some(before.gate().id));
-            return Ok(());
-        }
-        if !self.is_full(shard, flight) {
-            return Ok(());
+            return;
         }
         gate.enter_graph(None);
-        deadlock::need_room(gate.id, &shard.leaders_of_chain(flight), Some(me))
+        if self.is_full(shard, flight) {
+            // The wait that comes next is refused if each of them waits for this flight.
+            deadlock::need_room(gate.id, &shard.leaders_of_chain(flight)).ok();
+        }
     }
 }

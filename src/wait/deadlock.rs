@@ -37,7 +37,7 @@ pub(crate) fn size() -> (usize, usize) {
 
 /// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
 pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], predecessor: Option<FlightId>) {
-    let node = Node { leaders: leaders.to_vec(), predecessor, room: None };
+    let node = Node { leaders: leaders.to_vec(), predecessor, room: Vec::new() };
     GRAPH.lock().flights.insert(flight, node);
 }
 
@@ -51,7 +51,8 @@ pub(crate) fn leave(flight: FlightId) {
 pub(crate) fn add_leader(flight: FlightId, leader: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.leaders.push(leader);
-        (node.predecessor, node.room) = (None, None);
+        node.predecessor = None;
+        node.room.clear();
     }
 }
 
@@ -69,30 +70,22 @@ pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
     Ok(())
 }
 
-/// Lets a flight that has no room to begin depend on one of the executions whose ends make room, unless
-/// it depends on a flight that goes on. `me` is about to wait for it. Refuses if each of these executions
-/// waits for the flight or for `me`.
-pub(crate) fn need_room(
-    flight: FlightId,
-    leaders: &[ThreadToken],
-    me: Option<ThreadToken>,
-) -> Result<(), Cycle> {
+/// Lets a flight that has no room to begin depend on the executions whose ends make room, unless it
+/// depends on a flight that goes on. Refuses if each of these executions waits for this flight.
+pub(crate) fn need_room(flight: FlightId, leaders: &[ThreadToken]) -> Result<(), Cycle> {
     let mut graph = GRAPH.lock();
     if graph.starts_after_another(flight) {
         return Ok(());
     }
-    let is_free = |leader: &&ThreadToken| !graph.is_stopped_by(**leader, flight, me);
-    let Some(free) = leaders.iter().find(is_free).copied() else { return Err(Cycle) };
-    if let Some(node) = graph.flights.get_mut(&flight) {
-        node.room = Some(free);
-    }
-    Ok(())
+    let Some(node) = graph.flights.get_mut(&flight) else { return Ok(()) };
+    node.room = leaders.to_vec();
+    if graph.depends_on_itself(flight) { Err(Cycle) } else { Ok(()) }
 }
 
 /// Lets a flight that has not begun wait for no execution any more, as it has room.
 pub(crate) fn have_room(flight: FlightId) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
-        node.room = None;
+        node.room.clear();
     }
 }
 

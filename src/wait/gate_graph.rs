@@ -55,7 +55,7 @@ impl Gate {
             deadlock::have_room(self.id);
             return true;
         }
-        state.due_at == AT_ONCE && deadlock::need_room(self.id, leaders, None).is_err()
+        state.due_at == AT_ONCE && deadlock::need_room(self.id, leaders).is_err()
     }
 
     /// Enters that `me` waits here, unless the gate has closed.
