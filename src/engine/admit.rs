@@ -212,7 +212,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
-        let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
+        let entered = me.map(|me| self.enter_graph(shard, me, &flight, predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         let mut state = flight.gate().lock();
         state.waiting += 1;
@@ -227,6 +227,23 @@ impl<K, V, E> Table<K, V, E> {
         shard.tally.count_call();
         let follower = Follower { slot, flight, start };
         Admission::Follow(Waiter::new(self, follower, GraphWait::entered(me, wait)))
+    }
+
+    /// Enters a wait into the graph, and before it the flights that it goes through.
+    fn enter_graph(
+        &self,
+        shard: &Locked<'_, K, V, E>,
+        me: ThreadToken,
+        flight: &Arc<Flight<V, E>>,
+        predecessor: Option<&Gate>,
+    ) -> Result<deadlock::Wait, deadlock::Cycle> {
+        if let Some(predecessor) = predecessor {
+            predecessor.enter_graph(None);
+        }
+        let gate = flight.gate();
+        gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
+        self.enter_dependency(shard, flight);
+        deadlock::wait(me, gate.id)
     }
 
     /// True if as many calls wait for the flights of this key as may wait (S73).
@@ -325,19 +342,6 @@ enum Meeting {
     StartBeside,
     /// The flight is too old, or has ended: another starts, if there is room for one.
     StartAfter,
-}
-
-/// Enters a wait into the graph, and before it the flights that it goes through.
-fn enter_graph(
-    me: ThreadToken,
-    gate: &Gate,
-    predecessor: Option<&Gate>,
-) -> Result<deadlock::Wait, deadlock::Cycle> {
-    if let Some(predecessor) = predecessor {
-        predecessor.enter_graph(None);
-    }
-    gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
-    deadlock::wait(me, gate.id)
 }
 
 impl<V, E> Running<V, E> {

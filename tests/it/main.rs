@@ -58,6 +58,7 @@ mod tickets;
 mod unlocked;
 mod unshareable;
 mod waiting;
+mod waits_for_room;
 mod window;
 mod worked_examples;
 mod younger_results;
