@@ -190,6 +190,7 @@
 //! | `full` | no | all of these |
 
 #[doc(hidden)]
+mod asking;
 pub mod at_rest;
 mod build;
 mod builder;
@@ -200,6 +201,7 @@ mod engine;
 mod error;
 mod execute;
 mod executor;
+mod forget;
 mod group;
 mod hasher;
 mod in_flight;
@@ -215,9 +217,11 @@ mod outcome;
 mod request;
 mod settings;
 mod share;
+pub mod shared;
 mod stats;
 mod submit;
 mod sync;
+mod tier;
 mod wait;
 
 pub use build::WithErrorRule;

@@ -46,6 +46,7 @@ mod public_types;
 mod receivers;
 mod refreshes;
 mod requests;
+mod shared;
 mod sharing;
 mod slow;
 mod support;

@@ -21,6 +21,7 @@ mod lost;
 mod manager;
 mod receivers;
 mod seats;
+mod shared;
 mod sharing;
 mod slow;
 mod successors;
