@@ -96,7 +96,7 @@ fn lead_beside(count: u64) -> (f64, f64) {
     let value = group.execute(&KEY, || {
         for _ in 0..count {
             let called = called.clone();
-            follow(&group).when_done(move |value| drop(called.send(value.is_ok())));
+            follow(&group).when_done(move |value| _ = called.send(value.is_ok()));
         }
         begin = Instant::now();
         Ok(KEY)
