@@ -3,6 +3,7 @@
 
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
+use crate::engine::reach::Reach;
 use crate::share::ShareWith;
 use crate::tier::{Asked, Claim, Ended, Finished, Lease, Served, Tier};
 use crate::wait::clock::{FOREVER, Nanos};
@@ -49,9 +50,9 @@ fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
         Ended::Failed(error) => RunResult::Failed(error),
         Ended::Panicked(message) => RunResult::Panicked(Panic::told(message)),
     };
-    let share_with = if keep { ShareWith::Everyone } else { ShareWith::Followers };
+    let reach = if keep { Reach::EVERYONE } else { Reach::FOLLOWERS };
     let made = Made::Elsewhere { is_late: false };
-    let completion = Completion { result, share_with, start: began.0, made };
+    let completion = Completion { result, reach, start: began.0, made };
     let good_until = good_until.map_or(FOREVER, |end| end.0);
     elsewhere::Served { completion, good_until }
 }
@@ -79,7 +80,7 @@ impl<V, E> LeadHere<'_, V, E> {
         tier: &dyn Tier<K, V, E>,
         completion: &mut Completion<V, E>,
     ) {
-        self.share_with = completion.share_with;
+        self.share_with = completion.reach.share_with();
         let keeps = match &self.lease {
             None => self.keeps,
             Some(lease) => tier.keeps_copies() && lease.may_keep(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::builder::{Builder, ForCoalescer, ForGroup};
 use crate::coalescer::Coalescer;
 use crate::group::Group;
-use crate::share::{ErrorSharing, ShareRule, ShareWith};
+use crate::share::{ErrorSharing, ShareWith};
 use crate::shared::SharedBy;
 
 /// The builder has a rule over errors of type `E`, from
@@ -33,6 +33,42 @@ use crate::shared::SharedBy;
 /// ```
 #[derive(Debug)]
 pub struct WithErrorRule<T, E>(PhantomData<fn() -> (T, E)>);
+
+/// A builder's `T` that makes coalescers whose errors can be of type `E`: [`ForCoalescer`], or
+/// [`WithErrorRule`] around it.
+///
+/// [`Manager::named_with`](crate::Manager::named_with) takes a builder with or without a rule over errors.
+/// It is implemented for these two only.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::{Builder, Coalescer, ForCoalescer, MakesCoalescer};
+///
+/// fn bounded<T: MakesCoalescer<String>>(builder: Builder<T, u32, u32>) -> Builder<T, u32, u32> {
+///     builder.max_requests(1_000)
+/// }
+///
+/// let halves = bounded(Coalescer::builder()).build(|n: &u32| match n % 2 {
+///     0 => Ok(n / 2),
+///     _ => Err(format!("{n} is odd")),
+/// });
+/// assert_eq!(*halves.execute(&8).unwrap(), 4);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a coalescer with errors of type `{E}` cannot be made by a builder for `{Self}`",
+    note = "the rule given to `share_error_with` takes a reference to the function's own type of errors"
+)]
+pub trait MakesCoalescer<E>: sealed::Sealed {}
+
+impl<E> MakesCoalescer<E> for ForCoalescer {}
+impl<E> MakesCoalescer<E> for WithErrorRule<ForCoalescer, E> {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::ForCoalescer {}
+    impl<E> Sealed for super::WithErrorRule<super::ForCoalescer, E> {}
+}
 
 impl<K, V, S: BuildHasher, R> Builder<ForGroup, K, V, S, R> {
     /// Makes the group.
@@ -71,7 +107,7 @@ where
     /// ```
     #[must_use]
     pub fn build(self) -> Group<K, V, E, S> {
-        let rule = self.error_rule();
+        let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
         Group::from_core(self.into_core(rule))
     }
 }
@@ -118,7 +154,20 @@ where
     where
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
-        let rule = self.error_rule();
+        self.build_coalescer(load)
+    }
+}
+
+impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
+    /// Makes the coalescer of `load`, with the rule over errors if there is one.
+    pub(crate) fn build_coalescer<E, F>(self, load: F) -> Coalescer<K, V, E, S>
+    where
+        T: MakesCoalescer<E>,
+        E: 'static,
+        R: SharedBy<K, V, E, S>,
+        F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+    {
+        let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
         Coalescer::from_parts(Group::from_core(self.into_core(rule)), Arc::new(load))
     }
 }
@@ -153,6 +202,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     ///
     /// - [`ShareWith::Followers`] is for errors that pass soon, such as "no connection in the pool":
     ///   the calls that wait get it, and the next call runs the function, whatever `error_window` says.
+    /// - [`ShareWith::For`] keeps an error for a time of its own, within `error_window`.
     /// - [`ShareWith::Nobody`] is for errors that are the leader's own, such as its cancelled token or
     ///   its own deadline: only the leader gets it. If calls wait, exactly one of them leads next, with
     ///   its own function, and the others follow it. So each of them gets an answer after at most as
@@ -192,11 +242,5 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
         F: Fn(&E) -> ShareWith + Send + Sync + 'static,
     {
         self.with_error_rule(ErrorSharing::of::<E, F>(rule))
-    }
-}
-
-impl<T, K, V, E: 'static, S, R> Builder<WithErrorRule<T, E>, K, V, S, R> {
-    fn error_rule(&self) -> Option<Arc<ShareRule<E>>> {
-        self.error_sharing.as_ref().and_then(ErrorSharing::rule)
     }
 }

@@ -26,7 +26,8 @@ use crate::wait::manual_clock::ManualClock;
 /// | **who shares** | | |
 /// | [`max_requests`](Self::max_requests) | any number | how many calls one flight serves |
 /// | [`max_join_age`](Self::max_join_age) | any age | the age from which a flight is no longer joined |
-/// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, and with whom |
+/// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, with whom, and how long |
+/// | [`share_error_with`](Self::share_error_with) | all errors | the same of errors |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
@@ -252,19 +253,17 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     where
         F: Fn(&V) -> bool + Send + Sync + 'static,
     {
-        self.sharing = Some(Sharing::of::<F>(move |value| match may_share(value) {
-            true => ShareWith::Everyone,
-            false => ShareWith::Nobody,
-        }));
+        self.sharing = Some(Sharing::of::<F>(move |value| may_share(value).into()));
         self
     }
 
     /// Sets which calls share a value. The library calls the function once for each value, on the
     /// thread that computed it.
     ///
-    /// Like [`share_if`](Self::share_if), with one more answer: [`ShareWith::Followers`] shares a value
-    /// with the calls that waited for it, and with no later call. The last one set of `share_if` and
-    /// `share_with` holds.
+    /// Like [`share_if`](Self::share_if), with two more answers. [`ShareWith::Followers`] shares a value
+    /// with the calls that waited for it, and with no later call. [`ShareWith::For`] shares it with later
+    /// calls too, for a time of its own within the window. The last one set of `share_if` and `share_with`
+    /// holds.
     ///
     /// # Examples
     ///
@@ -367,7 +366,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     }
 }
 
-impl<K, V, S, R> Builder<ForCoalescer, K, V, S, R> {
+impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// Panics if the builder has a name: a manager names its coalescers itself.
     #[track_caller]
     pub(crate) fn without_name(self) -> Self {

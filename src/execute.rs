@@ -25,6 +25,7 @@ use crate::engine::call::{Admission, Call, Entry, Hit, Mode, NewKey, Refusal};
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::execution::Execution;
 use crate::engine::observed::RunOf;
+use crate::engine::reach::Reach;
 use crate::engine::slot::Key;
 use crate::engine::table::Table;
 use crate::engine::tally::Departure;
@@ -33,7 +34,7 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::share::{ShareRules, ShareWith};
+use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::tier::{Ask, Shares, Tier, Wait};
 use crate::wait::clock::{FOREVER, Nanos};
@@ -346,17 +347,17 @@ pub(crate) fn attempt<V, E>(
 ) -> Completion<V, E> {
     let run = || match function() {
         Ok(value) => {
-            let share_with = sharing.of_value(&value);
-            (RunResult::Value(Handle::new(value)), share_with)
+            let reach = Reach::from(sharing.of_value(&value));
+            (RunResult::Value(Handle::new(value)), reach)
         }
         Err(error) => {
-            let share_with = sharing.of_error(&error);
-            (RunResult::Failed(Handle::new(error)), share_with)
+            let reach = Reach::from(sharing.of_error(&error));
+            (RunResult::Failed(Handle::new(error)), reach)
         }
     };
-    let (result, share_with) = catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), ShareWith::Everyone));
-    Completion { result, share_with, start, made: Made::Here }
+    let (result, reach) = catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), Reach::EVERYONE));
+    Completion { result, reach, start, made: Made::Here }
 }
 
 /// The answer to the call that ran the function, whatever its followers get (S26). Resumes a panic of

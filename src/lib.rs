@@ -202,6 +202,7 @@ mod error;
 mod execute;
 mod executor;
 mod forget;
+mod forget_if;
 mod group;
 mod hasher;
 mod in_flight;
@@ -224,7 +225,7 @@ mod sync;
 mod tier;
 mod wait;
 
-pub use build::WithErrorRule;
+pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
 #[cfg(feature = "macros")]
@@ -246,6 +247,8 @@ pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
+#[cfg(feature = "channel")]
+pub use submit::receiver::Receiver;
 pub use submit::ticket::Ticket;
 #[doc(hidden)]
 pub use sync::locks_held;

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Decides which calls share a value, or an error.
 pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
@@ -20,6 +21,7 @@ pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 ///     .window(Duration::MAX)
 ///     .share_with(|price: &u32| match price {
 ///         0 => ShareWith::Followers, // not yet known: ask again
+///         1..10 => ShareWith::For(Duration::from_secs(60)), // it changes often
 ///         _ => ShareWith::Everyone,
 ///     })
 ///     .build(|id: &u32| Ok::<u32, ()>(id * 10));
@@ -34,12 +36,39 @@ pub(crate) type ShareRule<R> = dyn Fn(&R) -> ShareWith + Send + Sync;
 pub enum ShareWith {
     /// The result is shared with the calls that wait for it, and with late calls until its window ends.
     Everyone,
+    /// The result is shared with the calls that wait for it, and with late calls until this time after
+    /// its start, or until its window ends if that is earlier.
+    ///
+    /// Use it where a result knows how long it is good: a token that expires, a page with `max-age`, an
+    /// error that passes soon. Set the window to the longest such time. A late call that comes after the
+    /// time runs the function, as if the window were over. The result then takes memory, and a place of
+    /// [`max_retained`](crate::Builder::max_retained), until another one replaces it or its window ends.
+    ///
+    /// Zero is the same as [`Followers`](Self::Followers). A time of at most eight decimal digits is exact,
+    /// and any other is rounded down to as many.
+    For(Duration),
     /// The result is shared with the calls that wait for it. It is not kept, so the next call executes.
     Followers,
     /// Only the leader gets the result, and it is not kept. After a value, every follower is released at
     /// once and runs its own function. After an error, one follower leads next, and the others follow
     /// it.
     Nobody,
+}
+
+/// The answer of a rule in one word: true is [`Everyone`](ShareWith::Everyone), false is
+/// [`Nobody`](ShareWith::Nobody).
+///
+/// # Examples
+///
+/// ```
+/// use coalescer::ShareWith;
+///
+/// assert_eq!([true, false].map(ShareWith::from), [ShareWith::Everyone, ShareWith::Nobody]);
+/// ```
+impl From<bool> for ShareWith {
+    fn from(may_share: bool) -> Self {
+        if may_share { Self::Everyone } else { Self::Nobody }
+    }
 }
 
 /// The rules of a coalescer: with which calls a leader shares its result.
@@ -60,9 +89,13 @@ impl<V, E> ShareRules<V, E> {
     }
 }
 
-/// The rule of a builder over errors, of a type that the builder's own type names: an
-/// `Arc<ShareRule<E>>`.
-pub(crate) struct ErrorSharing(Box<dyn Any + Send + Sync>);
+/// The rule of a builder over errors, of a type that the builder's own type names, and the type of its
+/// function.
+pub(crate) struct ErrorSharing {
+    /// An `Arc<ShareRule<E>>`.
+    rule: Box<dyn Any + Send + Sync>,
+    pub(crate) function: TypeId,
+}
 
 impl ErrorSharing {
     pub(crate) fn of<E: 'static, F>(rule: F) -> Self
@@ -70,12 +103,12 @@ impl ErrorSharing {
         F: Fn(&E) -> ShareWith + Send + Sync + 'static,
     {
         let rule: Arc<ShareRule<E>> = Arc::new(rule);
-        Self(Box::new(rule))
+        Self { rule: Box::new(rule), function: TypeId::of::<F>() }
     }
 
     /// The rule over errors of this type.
     pub(crate) fn rule<E: 'static>(&self) -> Option<Arc<ShareRule<E>>> {
-        self.0.downcast_ref::<Arc<ShareRule<E>>>().cloned()
+        self.rule.downcast_ref::<Arc<ShareRule<E>>>().cloned()
     }
 }
 

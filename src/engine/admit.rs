@@ -48,12 +48,13 @@ impl<K, V, E> Table<K, V, E> {
     #[inline(always)]
     fn hit<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Hit<V, E>> {
         let start = slot.start;
-        let (result, callers, kind) = match &slot.state {
-            State::Value(value, kept) => (Ok(value), kept.callers, Kind::Value),
-            State::Error(error, kept) => (Err(error), kept.callers, Kind::Error),
-            State::Running(_) => return None,
+        let (result, kept, kind) = match &slot.state {
+            State::Value(value, kept) => (Ok(value), kept, Kind::Value),
+            State::Error(error, kept) => (Err(error), kept, Kind::Error),
+            State::Running { .. } => return None,
         };
-        let serves = self.serves(kind, start, call.entry, call.max_age)
+        let callers = kept.callers;
+        let serves = self.serves((kind, kept.life), start, call.entry, call.max_age)
             && slot.accepts_a_call(self.rules.max_requests);
         if !serves {
             return None;
@@ -104,7 +105,7 @@ impl<K, V, E> Table<K, V, E> {
     /// The way of a call that meets the flight in this slot (S9, S13).
     fn meeting(&self, slot: &Slot<K, V, E>, entry: Nanos) -> Meeting {
         let Some(running) = slot.running() else { return Meeting::StartBeside };
-        if running.is_stale {
+        if slot.is_stale() {
             return Meeting::StartAfter;
         }
         if !slot.accepts_a_call(self.rules.max_requests) {
@@ -211,7 +212,7 @@ impl<K, V, E> Table<K, V, E> {
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
-        let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
+        let entered = me.map(|me| self.enter_graph(shard, me, &flight, predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         let mut state = flight.gate().lock();
         state.waiting += 1;
@@ -226,6 +227,23 @@ impl<K, V, E> Table<K, V, E> {
         shard.tally.count_call();
         let follower = Follower { slot, flight, start };
         Admission::Follow(Waiter::new(self, follower, GraphWait::entered(me, wait)))
+    }
+
+    /// Enters a wait into the graph, and before it the flights that it goes through.
+    fn enter_graph(
+        &self,
+        shard: &Locked<'_, K, V, E>,
+        me: ThreadToken,
+        flight: &Arc<Flight<V, E>>,
+        predecessor: Option<&Gate>,
+    ) -> Result<deadlock::Wait, deadlock::Cycle> {
+        if let Some(predecessor) = predecessor {
+            predecessor.enter_graph(None);
+        }
+        let gate = flight.gate();
+        gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
+        self.enter_dependency(shard, flight);
+        deadlock::wait(me, gate.id)
     }
 
     /// True if as many calls wait for the flights of this key as may wait (S73).
@@ -289,7 +307,7 @@ impl<K, V, E> Table<K, V, E> {
             None => Place::LINKED,
             Some(old) if shard.slot(old).running().is_none() => Place::beside(old),
             Some(old) => {
-                let place = shard.running(old).place;
+                let place = shard.slot(old).place();
                 shard.unlink(old);
                 place
             }
@@ -309,11 +327,7 @@ impl<K, V, E> Table<K, V, E> {
         start: Nanos,
     ) -> Execution<'t, K, V, E> {
         let leader = this_thread(|me| me.descend());
-        let id = shard.insert_with(|| Slot::led_by(leader, key, hash, start));
-        match place.result() {
-            None => shard.link(id),
-            Some(result) => shard.link_beside(id, result),
-        }
+        let id = shard.insert_at(place, || Slot::led_by(leader, key, hash, start));
         shard.tally.count_call();
         shard.tally.running += 1;
         Execution { table: self, slot: SlotRef { id, hash }, start, leader }
@@ -328,19 +342,6 @@ enum Meeting {
     StartBeside,
     /// The flight is too old, or has ended: another starts, if there is room for one.
     StartAfter,
-}
-
-/// Enters a wait into the graph, and before it the flights that it goes through.
-fn enter_graph(
-    me: ThreadToken,
-    gate: &Gate,
-    predecessor: Option<&Gate>,
-) -> Result<deadlock::Wait, deadlock::Cycle> {
-    if let Some(predecessor) = predecessor {
-        predecessor.enter_graph(None);
-    }
-    gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
-    deadlock::wait(me, gate.id)
 }
 
 impl<V, E> Running<V, E> {

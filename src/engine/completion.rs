@@ -13,17 +13,17 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::engine::answer::{Answer, Answered};
+use crate::engine::reach::{Life, Reach};
 use crate::engine::rules::Kind;
 use crate::error::Error;
 use crate::outcome::Role;
-use crate::share::ShareWith;
 use crate::sync::{Handle, Mutex};
 use crate::wait::clock::Nanos;
 
 pub(crate) struct Completion<V, E> {
     pub(crate) result: RunResult<V, E>,
-    /// With whom the result is shared. A panic is for all who waited.
-    pub(crate) share_with: ShareWith,
+    /// The calls that the result is for. A panic is for all who waited.
+    pub(crate) reach: Reach,
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
     pub(crate) start: Nanos,
@@ -61,7 +61,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 impl<V, E> Completion<V, E> {
     pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
-        Self { result, share_with: ShareWith::Everyone, start, made: Made::Here }
+        Self { result, reach: Reach::EVERYONE, start, made: Made::Here }
     }
 
     /// True if the function returned a value, shareable or not. A value decides a flight at once.
@@ -72,7 +72,7 @@ impl<V, E> Completion<V, E> {
 
     /// True if followers must run their own function (S40).
     pub(crate) fn is_unshared(&self) -> bool {
-        matches!(self.result, RunResult::Value(_)) && self.share_with == ShareWith::Nobody
+        matches!(self.result, RunResult::Value(_)) && self.reach == Reach::NOBODY
     }
 
     /// True if the result is the leader's own: an error that is, or a result that is too old for others.
@@ -80,7 +80,7 @@ impl<V, E> Completion<V, E> {
     pub(crate) fn is_leaders_own(&self) -> bool {
         let is_own_error = matches!(self.result, RunResult::Failed(_));
         let is_late = self.made == Made::Elsewhere { is_late: true };
-        is_late || is_own_error && self.share_with == ShareWith::Nobody
+        is_late || is_own_error && self.reach == Reach::NOBODY
     }
 
     /// The role of the call that led.
@@ -93,8 +93,8 @@ impl<V, E> Completion<V, E> {
 
     /// Lets no window keep the result.
     pub(crate) fn keep_nothing(&mut self) {
-        if self.share_with == ShareWith::Everyone {
-            self.share_with = ShareWith::Followers;
+        if self.reach.life().is_some() {
+            self.reach = Reach::FOLLOWERS;
         }
     }
 
@@ -112,13 +112,19 @@ impl<V, E> Completion<V, E> {
     #[inline]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.result {
-            RunResult::Value(_) if self.share_with == ShareWith::Everyone => Some(Kind::Value),
-            RunResult::Failed(_) if self.share_with == ShareWith::Everyone => Some(Kind::Error),
+            RunResult::Value(_) if self.reach.life().is_some() => Some(Kind::Value),
+            RunResult::Failed(_) if self.reach.life().is_some() => Some(Kind::Error),
             RunResult::Value(_)
             | RunResult::Failed(_)
             | RunResult::Panicked(_)
             | RunResult::Abandoned => None,
         }
+    }
+
+    /// The kind, and how long late calls get this result, if they do.
+    #[inline]
+    pub(crate) fn kept_for(&self) -> Option<(Kind, Life)> {
+        self.kind().zip(self.reach.life())
     }
 
     /// The answer to one call. `None` for a follower that must run its own function.

@@ -1,8 +1,9 @@
 //! The window: how long a result is kept, and how it goes.
 //!
-//! A result is within its window from the start of its computation until [`Rules::window_end`]. That
-//! end is compared here alone: by [`Rules::is_within_window`] with a precise reading of the clock, and
-//! by [`Table::serves`] with a coarse one.
+//! A result is within its window from the start of its computation until [`Rules::window_end`]. It serves
+//! calls until then, or for a shorter time of its own (S74). Both ends are compared here alone: by
+//! [`Rules::is_within_window`] and [`Table::is_live`] with a precise reading of the clock, and by
+//! [`Table::serves`] with a coarse one.
 //!
 //! No thread sweeps. Each execution, when it ends, removes a few results whose window is over, of its
 //! own shard and in turn of the others (S47). Their destructors are a stranger's code: they run after
@@ -11,6 +12,7 @@
 use crate::engine::capacity::Reservation;
 use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
+use crate::engine::reach::Life;
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::engine::slab::SlotId;
@@ -30,15 +32,35 @@ impl Rules {
     pub(crate) fn is_within_window(&self, kind: Kind, start: Nanos, now: Nanos) -> bool {
         now < self.window_end(kind, start)
     }
+
+    /// How long a result serves calls, from its start.
+    #[inline(always)]
+    fn lifetime(&self, kind: Kind, life: Life) -> Nanos {
+        let window = self.window_of(kind);
+        if life.is_whole() { window } else { window.min(life.time()) }
+    }
 }
 
 impl<K, V, E> Table<K, V, E> {
-    /// True if a result may serve a call at this coarse time: it is within its window, and not older
+    /// True if a result may serve a call at this coarse time: it is within its lifetime, and not older
     /// than the call accepts.
     #[inline(always)]
-    pub(super) fn serves(&self, kind: Kind, start: Nanos, coarse: Nanos, max_age: Nanos) -> bool {
-        let end = self.rules.window_end(kind, start).min(start.saturating_add(max_age));
+    pub(super) fn serves(
+        &self,
+        (kind, life): (Kind, Life),
+        start: Nanos,
+        coarse: Nanos,
+        max_age: Nanos,
+    ) -> bool {
+        let end = start.saturating_add(self.rules.lifetime(kind, life).min(max_age));
         self.clock.is_before(coarse, end)
+    }
+
+    /// True if a slot keeps a result that serves calls at this precise time.
+    pub(super) fn is_live(&self, slot: &Slot<K, V, E>, now: Nanos) -> bool {
+        let kept = slot.kind().zip(slot.kept());
+        let lifetime = kept.map(|(kind, kept)| self.rules.lifetime(kind, kept.life));
+        lifetime.is_some_and(|lifetime| now < slot.start.saturating_add(lifetime))
     }
 
     /// Decides if a window keeps this result, if its flight is still the one of its key (S8, S18).
@@ -50,12 +72,12 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
         evicted: &mut Removed<K, V, E>,
     ) -> Option<Reservation<'_>> {
-        let kind = completion.kind()?;
+        let (kind, life) = completion.kept_for()?;
         if self.rules.window_of(kind) == 0 {
             return None;
         }
         let coarse = self.clock.coarse_now();
-        let in_time = self.serves(kind, completion.start, coarse, FOREVER);
+        let in_time = self.serves((kind, life), completion.start, coarse, FOREVER);
         if !in_time {
             return None;
         }
@@ -78,8 +100,7 @@ impl<K, V, E> Table<K, V, E> {
         loop {
             let mut shard = self.shard(execution.slot.hash).lock();
             let slot = shard.slot(execution.slot.id);
-            let (place, is_stale) =
-                (slot.place(), slot.running().is_some_and(|running| running.is_stale));
+            let (place, is_stale) = (slot.place(), slot.is_stale());
             match place.result() {
                 Some(old) if is_stale || !self.replaces(completion, shard.slot(old)) => {
                     return None;

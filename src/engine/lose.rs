@@ -76,7 +76,7 @@ impl<K, V, E> Table<K, V, E> {
     ) {
         let successor = take_successor(shard, flight, deferred);
         if let Some(next) = successor {
-            let place = shard.running(id).place;
+            let place = shard.slot(id).place();
             shard.unlink(id);
             shard.take_place(next, place);
         }

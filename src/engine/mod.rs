@@ -5,6 +5,7 @@
 //! | [`table`] | the shards, and the lock order |
 //! | [`admit`] | how a call is decided |
 //! | [`takeover`], [`successor`], [`chain`] | one more execution of a flight; the flight after it; all flights of a key |
+//! | [`depend`] | the dependency of a flight that has not begun |
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`elsewhere`] | a leader that asks another process before it runs |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
@@ -12,7 +13,7 @@
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
 //! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
-//! | [`promise`], [`completion`], [`answer`] | a result, from its run to each call |
+//! | [`promise`], [`completion`], [`reach`], [`answer`] | a result, from its run to each call |
 //! | [`call`], [`queued`], [`rules`] | the words of calls, jobs and settings |
 //!
 //! **Invariant:** it runs no user code but the `Eq` of keys. It knows no function, no executor and no
@@ -26,6 +27,7 @@ pub(crate) mod capacity;
 pub(crate) mod chain;
 pub(crate) mod completion;
 pub(crate) mod depart;
+pub(crate) mod depend;
 pub(crate) mod elsewhere;
 pub(crate) mod execution;
 pub(crate) mod expire;
@@ -38,6 +40,7 @@ pub(crate) mod promise;
 pub(crate) mod publish;
 pub(crate) mod purge;
 pub(crate) mod queued;
+pub(crate) mod reach;
 pub(crate) mod rules;
 pub(crate) mod shard;
 pub(crate) mod slab;

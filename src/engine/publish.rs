@@ -233,7 +233,7 @@ impl<K, V, E> Table<K, V, E> {
         };
         self.retain_with(shard, ended, beside, kept, &mut deferred.removed);
         if others {
-            shard.running(id).is_stale = true;
+            shard.slot_mut(id).set_stale();
             self.reschedule(shard, flight, deferred);
         } else {
             self.remove_flight(shard, id, deferred);
@@ -273,7 +273,7 @@ impl<K, V, E> Table<K, V, E> {
     ) {
         let id = ended.id;
         let replaces = self.replace_result(shard, ended, removed);
-        let place = shard.running(id).place;
+        let place = shard.slot(id).place();
         if place.is_detached() {
             return;
         }
@@ -294,12 +294,12 @@ impl<K, V, E> Table<K, V, E> {
         ended: &Ended<'_, V, E>,
         removed: &mut Removed<K, V, E>,
     ) -> bool {
-        let running = shard.running(ended.id);
-        if running.is_stale {
+        let slot = shard.slot(ended.id);
+        if slot.is_stale() {
             // A younger flight has ended.
             return false;
         }
-        let place = running.place;
+        let place = slot.place();
         let Some(old) = place.result() else { return place.is_linked() };
         if !self.replaces(ended.completion, shard.slot(old)) {
             return false;
@@ -324,15 +324,15 @@ impl<K, V, E> Table<K, V, E> {
         self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }
 
-    /// True if a kept result goes when the flight beside it ends like this. A value that is for everyone
-    /// replaces anything; an error that is, replaces an error, and what is out of its window.
+    /// True if a kept result goes when the flight beside it ends like this. A value that is for late calls
+    /// replaces anything; an error that is, replaces an error, and what serves no call any more.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        match (completion.kind(), old.kind()) {
-            (Some(Kind::Value), _) | (Some(Kind::Error), Some(Kind::Error)) => true,
-            (Some(Kind::Error), Some(Kind::Value)) => {
-                !self.rules.is_within_window(Kind::Value, old.start, self.clock.now())
-            }
-            _ => false,
+        let Some((kind, life)) = completion.kept_for() else { return false };
+        let now = || self.clock.now();
+        if !life.is_whole() && now() >= completion.start.saturating_add(life.time()) {
+            // No late call would get it (S74), so it is as one for followers.
+            return false;
         }
+        kind == Kind::Value || old.kind() == Some(Kind::Error) || !self.is_live(old, now())
     }
 }

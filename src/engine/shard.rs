@@ -9,13 +9,13 @@
 //! A shard is data: it decides nothing and locks nothing. It returns whatever it removes, so that
 //! the caller drops that after it has released the lock (S47).
 
-use crate::key::ToKey;
 use hashbrown::HashTable;
 
 use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
 use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
 use crate::engine::tally::Tally;
+use crate::key::ToKey;
 use crate::stats::Stats;
 use crate::wait::clock::Nanos;
 
@@ -26,7 +26,7 @@ use crate::wait::clock::Nanos;
 pub(crate) struct Shard<K, V, E> {
     hits: u64,
     slots: Slab<Slot<K, V, E>>,
-    map: HashTable<SlotId>,
+    pub(super) map: HashTable<SlotId>,
     values: Queue,
     errors: Queue,
     /// Counts the leads that may keep a result, to expire results of other shards in turn.
@@ -94,6 +94,15 @@ impl<K, V, E> Shard<K, V, E> {
         self.map.find(spread(hash), is_it).copied()
     }
 
+    /// The slot of the key for which this is true.
+    pub(crate) fn find_by(&self, hash: ShortHash, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
+        let is_it = |id: &SlotId| {
+            let slot = self.slots.get(*id);
+            slot.hash == hash && is_key(slot.key.get())
+        };
+        self.map.find(spread(hash), is_it).copied()
+    }
+
     /// The slot that calls on a key of this hash find, if it is one that `is_it`.
     pub(crate) fn find_slot(
         &self,
@@ -131,16 +140,36 @@ impl<K, V, E> Shard<K, V, E> {
     /// Makes this the slot of its key. The caller has unlinked or removed any other.
     #[inline]
     pub(crate) fn link(&mut self, id: SlotId) {
+        self.add_to_map(id);
+        self.slots.get_mut(id).set_place(Place::LINKED);
+    }
+
+    #[inline]
+    fn add_to_map(&mut self, id: SlotId) {
         let hash = spread(self.slots.get(id).hash);
         let slots = &self.slots;
         self.map.insert_unique(hash, id, |id| spread(slots.get(*id).hash));
-        self.running(id).place = Place::LINKED;
+    }
+
+    /// Inserts the slot of a new flight, which calls find at this place.
+    #[inline]
+    pub(crate) fn insert_at(
+        &mut self,
+        place: Place,
+        slot: impl FnOnce() -> Slot<K, V, E>,
+    ) -> SlotId {
+        let id = self.slots.insert_with(|| slot().at(place));
+        match place.result() {
+            None => self.add_to_map(id),
+            Some(result) => self.slots.get_mut(result).set_kept_flight(Some(id)),
+        }
+        id
     }
 
     /// Lets calls find a flight by a result that is kept for its key.
     pub(crate) fn link_beside(&mut self, id: SlotId, result: SlotId) {
         self.slots.get_mut(result).set_kept_flight(Some(id));
-        self.running(id).place = Place::beside(result);
+        self.slots.get_mut(id).set_place(Place::beside(result));
     }
 
     /// Gives a flight the place that another flight of its key has left.
@@ -154,13 +183,13 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Hides a flight from further calls. It goes on for those that it has.
     pub(crate) fn unlink(&mut self, id: SlotId) {
-        let place = self.running(id).place;
+        let place = self.slots.get(id).place();
         match place.result() {
             Some(result) => self.slots.get_mut(result).set_kept_flight(None),
             None if place.is_linked() => self.remove_from_map(id),
             None => {}
         }
-        self.running(id).place = Place::DETACHED;
+        self.slots.get_mut(id).set_place(Place::DETACHED);
     }
 
     #[inline]
@@ -178,7 +207,7 @@ impl<K, V, E> Shard<K, V, E> {
         if let Ok(mut entry) = self.map.find_entry(hash, |other| *other == result) {
             *entry.get_mut() = flight;
         }
-        self.running(flight).place = Place::LINKED;
+        self.slots.get_mut(flight).set_place(Place::LINKED);
     }
 
     /// Lets a linked slot, whose flight has ended, keep its result for a window.
@@ -213,7 +242,7 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Removes a kept result that no call finds any more.
     #[inline]
-    fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
+    pub(super) fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
         let queue = match self.slots.get(id).kind() {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) | None => &mut self.errors,
@@ -230,7 +259,7 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Gives back what a burst took, when no slot is left.
     #[inline]
-    fn shrink_if_vacant(&mut self) {
+    pub(super) fn shrink_if_vacant(&mut self) {
         let is_vacant = self.slots.is_larger_than(SPARE_CELLS)
             && self.slots.has_no_loose()
             && self.values.front().is_none()
@@ -271,7 +300,7 @@ impl<K, V, E> Shard<K, V, E> {
             *entry.get_mut() = to;
         }
         if let Some(flight) = kept.flight() {
-            self.running(flight).place = Place::beside(to);
+            self.slots.get_mut(flight).set_place(Place::beside(to));
         }
         true
     }
@@ -313,35 +342,6 @@ impl<K, V, E> Shard<K, V, E> {
     /// The slots that run. Each step costs the same, however many results are kept beside them.
     pub(crate) fn running_slots(&self) -> impl Iterator<Item = SlotId> {
         self.slots.loose()
-    }
-
-    /// Unlinks every flight and removes every result. Returns the results, and the number of keys that
-    /// have a flight and no result that `is_live`.
-    pub(crate) fn clear(
-        &mut self,
-        is_live: impl Fn(&Slot<K, V, E>) -> bool,
-    ) -> (usize, Vec<Slot<K, V, E>>) {
-        let linked: Vec<SlotId> = self.map.drain().collect();
-        let (mut flights, mut results) = (0, Vec::new());
-        for id in linked {
-            let Some(kept) = self.slots.get(id).kept() else {
-                flights += usize::from(self.detach(id));
-                continue;
-            };
-            let has_flight = kept.flight().is_some_and(|flight| self.detach(flight));
-            let result = self.remove_result(id);
-            flights += usize::from(has_flight && !is_live(&result));
-            results.push(result);
-        }
-        self.shrink_if_vacant();
-        (flights, results)
-    }
-
-    /// Hides a flight whose key is not in the map any more. Returns true if it admitted calls.
-    fn detach(&mut self, id: SlotId) -> bool {
-        let running = self.running(id);
-        running.place = Place::DETACHED;
-        !running.is_stale
     }
 }
 

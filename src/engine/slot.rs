@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::engine::completion::{Completion, RunResult};
 use crate::engine::flight::Flight;
+use crate::engine::reach::Life;
 use crate::engine::rules::Kind;
 use crate::engine::slab::{NONE, SlotId};
 use crate::sync::Handle;
@@ -54,8 +55,14 @@ pub(crate) enum Key<K> {
 }
 
 pub(crate) enum State<V, E> {
-    Running(Running<V, E>),
-    /// With the number of calls that the execution answered when it ended.
+    // The small fields stand here, and not in `Running`: beside the tag they take no space.
+    Running {
+        run: Running<V, E>,
+        place: Place,
+        /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
+        /// that still run. They count for `max_leaders`.
+        is_stale: bool,
+    },
     Value(Handle<V>, Kept),
     Error(Handle<E>, Kept),
 }
@@ -65,6 +72,8 @@ pub(crate) enum State<V, E> {
 pub(crate) struct Kept {
     /// The calls that the execution answered when it ended.
     pub(crate) callers: u32,
+    /// How long it serves calls, within its window.
+    pub(crate) life: Life,
     /// The slot of the flight that is to replace the result, or [`NONE`].
     flight: SlotId,
 }
@@ -110,16 +119,14 @@ pub(crate) struct Running<V, E> {
     /// The thread of the first execution. Once there is a flight, its gate knows all of them.
     pub(crate) leader: ThreadToken,
     pub(crate) flight: Option<Arc<Flight<V, E>>>,
-    pub(crate) place: Place,
-    /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
-    /// that still run. They count for `max_leaders`.
-    pub(crate) is_stale: bool,
 }
 
 impl<V, E> State<V, E> {
     /// The state of a slot that keeps this result, which `callers` calls have shared so far.
     pub(crate) fn of(completion: &Completion<V, E>, callers: usize) -> Self {
-        let kept = Kept { callers: u32::try_from(callers).unwrap_or(u32::MAX), flight: NONE };
+        let callers = u32::try_from(callers).unwrap_or(u32::MAX);
+        let life = completion.reach.life().expect("it is for late calls");
+        let kept = Kept { callers, life, flight: NONE };
         match &completion.result {
             RunResult::Value(value) => Self::Value(Handle::clone(value), kept),
             RunResult::Failed(error) => Self::Error(Handle::clone(error), kept),
@@ -170,6 +177,13 @@ impl<K, V, E> Slot<K, V, E> {
         Self { admitted: 1, ..Self::new(key, hash, start, leader, None) }
     }
 
+    /// The slot of a new flight, at this place.
+    #[inline]
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.set_place(place);
+        self
+    }
+
     /// A slot of a successor, which no thread leads and which has admitted no call.
     pub(crate) fn pending(
         flight: Arc<Flight<V, E>>,
@@ -195,8 +209,8 @@ impl<K, V, E> Slot<K, V, E> {
         leader: ThreadToken,
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
-        let running = Running { leader, flight, place: Place::DETACHED, is_stale: false };
-        let state = State::Running(running);
+        let run = Running { leader, flight };
+        let state = State::Running { run, place: Place::DETACHED, is_stale: false };
         Self { key, hash, admitted: 0, start, state }
     }
 
@@ -217,7 +231,7 @@ impl<K, V, E> Slot<K, V, E> {
     #[inline]
     pub(crate) fn running(&self) -> Option<&Running<V, E>> {
         match &self.state {
-            State::Running(running) => Some(running),
+            State::Running { run, .. } => Some(run),
             State::Value(..) | State::Error(..) => None,
         }
     }
@@ -232,7 +246,7 @@ impl<K, V, E> Slot<K, V, E> {
     #[inline]
     pub(crate) fn expect_running(&mut self) -> &mut Running<V, E> {
         match &mut self.state {
-            State::Running(running) => running,
+            State::Running { run, .. } => run,
             State::Value(..) | State::Error(..) => unreachable!("its execution has not returned"),
         }
     }
@@ -240,14 +254,40 @@ impl<K, V, E> Slot<K, V, E> {
     /// How calls find the slot. Every result is found by its key.
     #[inline]
     pub(crate) fn place(&self) -> Place {
-        self.running().map_or(Place::LINKED, |running| running.place)
+        match &self.state {
+            State::Running { place, .. } => *place,
+            State::Value(..) | State::Error(..) => Place::LINKED,
+        }
+    }
+
+    /// Sets how calls find the slot of a flight.
+    #[inline]
+    pub(crate) fn set_place(&mut self, new: Place) {
+        match &mut self.state {
+            State::Running { place, .. } => *place = new,
+            State::Value(..) | State::Error(..) => unreachable!("a result is linked"),
+        }
+    }
+
+    /// True if it is a flight that admits no call.
+    #[inline]
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self.state, State::Running { is_stale: true, .. })
+    }
+
+    /// Lets a flight admit no more calls.
+    pub(crate) fn set_stale(&mut self) {
+        match &mut self.state {
+            State::Running { is_stale, .. } => *is_stale = true,
+            State::Value(..) | State::Error(..) => unreachable!("its executions still run"),
+        }
     }
 
     /// The kept result's own data, if it is one.
     pub(crate) fn kept(&self) -> Option<Kept> {
         match &self.state {
             State::Value(_, kept) | State::Error(_, kept) => Some(*kept),
-            State::Running(_) => None,
+            State::Running { .. } => None,
         }
     }
 
@@ -255,7 +295,7 @@ impl<K, V, E> Slot<K, V, E> {
     pub(crate) fn set_kept_flight(&mut self, flight: Option<SlotId>) {
         match &mut self.state {
             State::Value(_, kept) | State::Error(_, kept) => kept.flight = flight.unwrap_or(NONE),
-            State::Running(_) => unreachable!("it is a kept result"),
+            State::Running { .. } => unreachable!("it is a kept result"),
         }
     }
 
@@ -273,7 +313,19 @@ impl<K, V, E> Slot<K, V, E> {
         match &self.state {
             State::Value(..) => Some(Kind::Value),
             State::Error(..) => Some(Kind::Error),
-            State::Running(_) => None,
+            State::Running { .. } => None,
         }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// A slot of a number and its cell's three numbers are one cache line.
+    #[test]
+    fn a_slot_of_a_small_key_has_56_bytes() {
+        assert_eq!(size_of::<State<u64, u64>>(), 24);
+        assert_eq!(size_of::<Option<Slot<u64, u64, u64>>>(), 56);
     }
 }

@@ -116,7 +116,7 @@ impl<K, V, E> Shard<K, V, E> {
     /// younger, and its predecessor seems to be stuck.
     pub(super) fn overtake(&mut self, id: SlotId) {
         let Some(predecessor) = self.predecessor_of(id) else { return };
-        let place = self.running(predecessor).place;
+        let place = self.slot(predecessor).place();
         if !place.is_detached() {
             self.unlink(predecessor);
             self.take_place(id, place);

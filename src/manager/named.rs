@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use crate::build::MakesCoalescer;
 use crate::builder::{Builder, ForCoalescer};
 use crate::coalescer::Coalescer;
 use crate::manager::names::{Compared, Made, Named, TypeOf};
@@ -49,8 +50,9 @@ impl Manager {
     /// Like [`named`](Self::named), with settings for this coalescer.
     ///
     /// `settings` gets a builder with the manager's settings. The manager compares
-    /// [`share_if`](Builder::share_if), [`on_slow`](Builder::on_slow), [`hasher`](Builder::hasher) and
-    /// [`executor`](Builder::executor) by their types only.
+    /// [`share_if`](Builder::share_if), [`share_error_with`](Builder::share_error_with),
+    /// [`on_slow`](Builder::on_slow), [`hasher`](Builder::hasher) and [`executor`](Builder::executor) by
+    /// their types only.
     ///
     /// # Errors
     ///
@@ -75,13 +77,33 @@ impl Manager {
     /// assert!(matches!(other, Err(NameError::OtherSettings { setting: "window", .. })));
     /// # Ok::<(), NameError>(())
     /// ```
-    pub fn named_with<K, V, E, S, F>(
+    ///
+    /// A rule over errors:
+    ///
+    /// ```
+    /// use std::io::{Error, ErrorKind};
+    /// use coalescer::{Manager, NameError, ShareWith};
+    ///
+    /// fn rule(error: &Error) -> ShareWith {
+    ///     match error.kind() {
+    ///         ErrorKind::TimedOut => ShareWith::Nobody,
+    ///         _ => ShareWith::Everyone,
+    ///     }
+    /// }
+    ///
+    /// let manager = Manager::new();
+    /// let read = |path: &String| std::fs::read(path);
+    /// manager.named_with("files", |settings| settings.share_error_with(rule), read)?;
+    /// # Ok::<(), NameError>(())
+    /// ```
+    pub fn named_with<K, V, E, S, T, F>(
         &self,
         name: &str,
-        settings: impl FnOnce(Builder<ForCoalescer, K, V>) -> Builder<ForCoalescer, K, V, S>,
+        settings: impl FnOnce(Builder<ForCoalescer, K, V>) -> Builder<T, K, V, S>,
         load: F,
     ) -> Result<Coalescer<K, V, E, S>, NameError>
     where
+        T: MakesCoalescer<E>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
@@ -91,7 +113,7 @@ impl Manager {
         let builder = settings(self.builder()).without_name();
         let made = Made { function: TypeOf::of::<F>(), settings: Compared::of(&builder) };
         let named = self.shared.names.get(name).unwrap_or_else(|| {
-            let coalescer = builder.name(name).build(load);
+            let coalescer = builder.name(name).build_coalescer(load);
             let named = Named::new(name, coalescer, Some(made.clone()));
             self.shared.names.get_or_add(name, Arc::new(named))
         });

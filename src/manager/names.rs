@@ -31,6 +31,7 @@ impl TypeOf {
 pub(crate) struct Compared {
     settings: Settings,
     sharing: Option<TypeId>,
+    error_sharing: Option<TypeId>,
     on_slow: Option<(Duration, TypeId)>,
 }
 
@@ -39,6 +40,7 @@ impl Compared {
         Self {
             settings: builder.settings.clone(),
             sharing: builder.sharing.as_ref().map(|sharing| sharing.function),
+            error_sharing: builder.error_sharing.as_ref().map(|sharing| sharing.function),
             on_slow: builder.on_slow.as_ref().map(|slow| (slow.after, slow.function)),
         }
     }
@@ -47,6 +49,7 @@ impl Compared {
     pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
         let functions = [
             ("share_if", self.sharing == other.sharing),
+            ("share_error_with", self.error_sharing == other.error_sharing),
             ("on_slow", self.on_slow == other.on_slow),
         ];
         let differing = functions.into_iter().find(|(_, is_same)| !is_same);

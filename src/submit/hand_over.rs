@@ -116,10 +116,10 @@ where
 }
 
 /// Marks the calling thread as one that runs a job.
-struct InJob(());
+pub(super) struct InJob(());
 
 impl InJob {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         this_thread(|me| me.set_jobs(me.jobs() + 1));
         Self(())
     }

@@ -4,7 +4,7 @@ use coalescer::Role;
 
 use crate::flights::{FlightId, Kept, Phase};
 use crate::model::{Model, Place};
-use crate::script::{End, KeyId, Millis};
+use crate::script::{ENDLESS, End, KeyId, Millis};
 use crate::stage::{Answer, CallId};
 
 impl Model {
@@ -13,7 +13,7 @@ impl Model {
         let result = Outcome::of(end, self.settings.has_rule);
         self.stats.in_flight -= 1;
         self.stats.executed_requests += 1;
-        self.stats.failed += u64::from(result == Outcome::Failed);
+        self.stats.failed += u64::from(matches!(result, Outcome::Failed(_)));
         self.stats.panicked += u64::from(result == Outcome::Panicked);
         let callers = match self.calls[&id].place {
             Place::Runs(Some(flight)) => 1 + self.publish(id, flight, result),
@@ -23,7 +23,7 @@ impl Model {
         self.done(
             id,
             match result {
-                Outcome::Failed => Answer::Failed(id),
+                Outcome::Failed(_) => Answer::Failed(id),
                 // A ticket is told as a follower is (S21).
                 Outcome::Panicked if self.calls[&id].is_submitted => Answer::LeaderPanicked(id),
                 Outcome::Panicked => Answer::Panicked,
@@ -74,7 +74,7 @@ impl Model {
         let successor = self.take_successor(at);
         let others = !self.flights[at].runs.is_empty();
         let replaces =
-            self.holds(key, at) && !self.flights[at].is_stale && self.replaces(key, result);
+            self.holds(key, at) && !self.flights[at].is_stale && self.replaces(key, begun, result);
         if replaces {
             self.held.entry(key).or_default().result = None;
         }
@@ -100,15 +100,21 @@ impl Model {
 
     /// S70: a value that is for everyone replaces what is kept; an error replaces an error, and what is
     /// over.
-    fn replaces(&self, key: KeyId, result: Outcome) -> bool {
+    fn replaces(&self, key: KeyId, begun: Millis, result: Outcome) -> bool {
         let windows = (self.settings.window, self.settings.error_window);
         let Some(kept) = self.held.get(&key).and_then(|held| held.result.as_ref()) else {
             return true;
         };
         match result {
-            Outcome::Value => true,
-            Outcome::Failed => kept.is_error || self.now >= end_of(kept, windows),
-            Outcome::Passing | Outcome::Private | Outcome::Panicked => false,
+            // S74: no late call would get it.
+            Outcome::Value(life) | Outcome::Failed(life)
+                if self.now >= begun.saturating_add(life) =>
+            {
+                false
+            }
+            Outcome::Value(_) => true,
+            Outcome::Failed(_) => kept.is_error || self.now >= end_of(kept, windows),
+            Outcome::Private | Outcome::Panicked => false,
         }
     }
 
@@ -140,7 +146,7 @@ impl Model {
         self.stats.followers += 1;
         self.stats.coalesced_requests += 1;
         let answer = match result {
-            Outcome::Failed => Answer::Failed(maker),
+            Outcome::Failed(_) => Answer::Failed(maker),
             Outcome::Panicked => Answer::LeaderPanicked(maker),
             _ => Answer::Value { maker, role: Role::Follower, callers, waited },
         };
@@ -150,9 +156,9 @@ impl Model {
     /// S8, S18, S40, S47: true if the table has space for this result, for which others may have to go.
     fn makes_space(&mut self, at: FlightId, begun: Millis, result: Outcome) -> bool {
         let window = match result {
-            Outcome::Value => self.settings.window,
-            Outcome::Failed => self.settings.error_window,
-            Outcome::Private | Outcome::Passing | Outcome::Panicked => return false,
+            Outcome::Value(life) => self.settings.window.min(life),
+            Outcome::Failed(life) => self.settings.error_window.min(life),
+            Outcome::Private | Outcome::Panicked => return false,
         };
         if self.now >= begun.saturating_add(window) {
             return false;
@@ -160,7 +166,7 @@ impl Model {
         let key = self.flights[at].key;
         let may_keep = self.holds(key, at) && !self.flights[at].is_stale;
         while self.kept().count() >= self.settings.max_retained.unwrap_or(usize::MAX) {
-            if !may_keep || !self.replaces(key, result) || !self.evict(key) {
+            if !may_keep || !self.replaces(key, begun, result) || !self.evict(key) {
                 return false;
             }
         }
@@ -172,8 +178,8 @@ impl Model {
         let windows = (self.settings.window, self.settings.error_window);
         let now = self.now;
         let age = |(key, kept): &(KeyId, Kept)| {
-            let is_live = now < end_of(kept, windows);
-            (*key != own, is_live, kept.start, kept.is_error, kept.place)
+            let is_in_window = now < end_of_window(kept, windows);
+            (*key != own, is_in_window, kept.start, kept.is_error, kept.place)
         };
         let Some((key, _)) = self.kept().min_by_key(age) else { return false };
         self.held.entry(key).or_default().result = None;
@@ -194,42 +200,57 @@ impl Model {
         result: Outcome,
         callers: usize,
     ) {
-        let is_error = result == Outcome::Failed;
+        let is_error = matches!(result, Outcome::Failed(_));
+        let life = result.life();
         let (served, place) = (self.flights[at].served, self.retentions);
         self.retentions += 1;
-        let kept = Kept { maker, is_error, start, served, callers, place };
+        let kept = Kept { maker, is_error, start, life, served, callers, place };
         self.held.entry(self.flights[at].key).or_default().result = Some(kept);
     }
 }
 
-/// When the window of a result is over.
-pub(crate) fn end_of(kept: &Kept, (window, error_window): (Millis, Millis)) -> Millis {
+/// When a result serves no call any more.
+pub(crate) fn end_of(kept: &Kept, windows: (Millis, Millis)) -> Millis {
+    end_of_window(kept, windows).min(kept.start.saturating_add(kept.life))
+}
+
+fn end_of_window(kept: &Kept, (window, error_window): (Millis, Millis)) -> Millis {
     kept.start.saturating_add(if kept.is_error { error_window } else { window })
 }
 
 /// The meaning of a function's end to its flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Value,
+    /// A value for all who wait, and for late calls for so long. It is none for followers alone.
+    Value(Millis),
     Private,
-    Passing,
-    Failed,
+    /// An error, for as long.
+    Failed(Millis),
     Panicked,
 }
 
 impl Outcome {
     fn of(end: End, has_rule: bool) -> Self {
         match end {
-            End::Error => Self::Failed,
+            End::BriefError(life) if has_rule => Self::Failed(life),
+            End::Error | End::BriefError(_) => Self::Failed(ENDLESS),
             End::Panic => Self::Panicked,
             End::RulePanic if has_rule => Self::Panicked,
             End::Private if has_rule => Self::Private,
-            End::Passing if has_rule => Self::Passing,
-            _ => Self::Value,
+            End::Passing if has_rule => Self::Value(0),
+            End::Brief(life) if has_rule => Self::Value(life),
+            _ => Self::Value(ENDLESS),
         }
     }
 
     fn is_success(self) -> bool {
-        matches!(self, Self::Value | Self::Private | Self::Passing)
+        matches!(self, Self::Value(_) | Self::Private)
+    }
+
+    fn life(self) -> Millis {
+        match self {
+            Self::Value(life) | Self::Failed(life) => life,
+            Self::Private | Self::Panicked => 0,
+        }
     }
 }

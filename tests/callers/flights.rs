@@ -74,6 +74,8 @@ pub(crate) struct Kept {
     pub(crate) maker: CallId,
     pub(crate) is_error: bool,
     pub(crate) start: Millis,
+    /// How long it serves calls at most, within its window (S74).
+    pub(crate) life: Millis,
     pub(crate) served: usize,
     pub(crate) callers: usize,
     /// Numbers the results in the order in which they were kept.

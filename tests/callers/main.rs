@@ -157,6 +157,10 @@ impl Play {
             Step::ForgetAll => {
                 assert_eq!(self.stage.group.forget_all(), self.model.forget_all());
             }
+            Step::ForgetIf(keys) => {
+                let fits = |key: &script::KeyId| keys >> key & 1 == 1;
+                assert_eq!(self.stage.group.forget_if(fits), self.model.forget_if(fits));
+            }
             Step::Submit(_) | Step::Wait(..) | Step::Drop(_) => self.step_of_ticket(step),
         }
     }

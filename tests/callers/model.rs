@@ -158,7 +158,11 @@ impl Model {
     }
 
     pub(crate) fn forget_all(&mut self) -> usize {
-        let keys: Vec<KeyId> = self.held.keys().copied().collect();
+        self.forget_if(|_| true)
+    }
+
+    pub(crate) fn forget_if(&mut self, fits: impl Fn(&KeyId) -> bool) -> usize {
+        let keys: Vec<KeyId> = self.held.keys().copied().filter(fits).collect();
         keys.into_iter().filter(|key| self.forget(*key)).count()
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Advance(Millis),
     Forget(KeyId),
     ForgetAll,
+    /// Forgets the keys whose bits are set.
+    ForgetIf(u8),
     /// A call whose job starts on a thread of its own at once.
     Submit(KeyId),
     /// A new thread waits with a ticket.
@@ -47,7 +49,11 @@ pub(crate) enum End {
     Private,
     /// A value for followers only.
     Passing,
+    /// A value that is for late calls for so long.
+    Brief(Millis),
     Error,
+    /// An error that is for late calls for so long.
+    BriefError(Millis),
     Panic,
     /// A value at which the rule panics.
     RulePanic,
@@ -97,6 +103,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
+        1 => (0..16_u8).prop_map(Step::ForgetIf),
         4 => key().prop_map(Step::Submit),
         3 => (pick(), option::of(0..4_u64)).prop_map(|(pick, wait)| Step::Wait(pick, wait)),
         1 => pick().prop_map(Step::Drop),
@@ -125,7 +132,9 @@ fn end() -> impl Strategy<Value = End> {
         6 => Just(End::Value),
         1 => Just(End::Private),
         1 => Just(End::Passing),
+        2 => (0..4_u64).prop_map(End::Brief),
         3 => Just(End::Error),
+        1 => (0..4_u64).prop_map(End::BriefError),
         1 => Just(End::Panic),
         1 => Just(End::RulePanic),
     ]

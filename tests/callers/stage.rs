@@ -227,10 +227,12 @@ impl Stage {
         self.set(id, Doing::Ran);
         let product = Product { maker: id, end, _live: Live::clone(&self.live) };
         match end {
-            End::Error => Err(product),
+            End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
             End::Panic => resume_unwind(Box::new(id.to_string())),
-            End::Value | End::Private | End::Passing | End::RulePanic => Ok(product),
+            End::Value | End::Private | End::Passing | End::Brief(_) | End::RulePanic => {
+                Ok(product)
+            }
         }
     }
 
@@ -260,7 +262,7 @@ fn group(settings: &Settings, clock: &ManualClock) -> Numbers {
     let executor = NeverBlocks(|job: Job| drop(thread::spawn(|| job.run())));
     let builder = settings.builder(clock).executor(executor);
     match settings.has_rule {
-        true => builder.share_with(share_with).build(),
+        true => builder.share_with(share_with).share_error_with(share_with).build(),
         false => builder.build(),
     }
 }
@@ -270,6 +272,7 @@ fn share_with(product: &Product) -> ShareWith {
         End::RulePanic => resume_unwind(Box::new(product.maker.to_string())),
         End::Private => ShareWith::Nobody,
         End::Passing => ShareWith::Followers,
+        End::Brief(time) | End::BriefError(time) => ShareWith::For(duration(time)),
         _ => ShareWith::Everyone,
     }
 }

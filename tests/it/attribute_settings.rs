@@ -172,6 +172,38 @@ fn a_value_can_be_for_those_who_wait_only() {
 }
 
 #[test]
+fn an_error_can_have_a_rule() {
+    // S72 S74 S52: a closure, and a function by its path. An alias of `Result` has errors too.
+    fn rule(error: &io::Error) -> ShareWith {
+        match error.kind() {
+            io::ErrorKind::TimedOut => ShareWith::Followers,
+            _ => ShareWith::Everyone,
+        }
+    }
+    #[coalesce(error_window = "1h", share_error_with = rule)]
+    fn reads(kind: io::ErrorKind) -> io::Result<u64> {
+        Err(kind.into())
+    }
+    #[coalesce(error_window = "1h", share_error_with = |id| match id {
+        0 => ShareWith::Nobody,
+        _ => ShareWith::For(Duration::from_secs(3_600)),
+    }, share_if = |_| true)]
+    fn fails(id: u64) -> Result<(), u64> {
+        Err(id)
+    }
+    watched(|| {
+        for id in [0, 0, 1, 1] {
+            assert!(fails(id).unwrap_err().is_failed());
+        }
+        assert_eq!(fails::coalescer().stats().executed_requests, 3, "0 twice, and 1 once");
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::NotFound] {
+            assert!(reads(kind).is_err() && reads(kind).is_err());
+        }
+        assert_eq!(reads::coalescer().stats().executed_requests, 3);
+    });
+}
+
+#[test]
 fn a_group_has_the_path_of_its_function_for_a_name() {
     // S52: the default name is the function's path.
     #[coalesce]

@@ -52,6 +52,15 @@ impl ToKey<Key> for Asked {
     }
 }
 
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        at_most(1, "Eq");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key {}
+
 impl Drop for Key {
     fn drop(&mut self) {
         no_lock("the destructor of a key");
@@ -177,6 +186,10 @@ fn no_lock_is_held_while_results_are_kept_expire_are_evicted_and_forgotten() {
                 group.forget(&Asked(5));
                 drop(group.try_execute(&Asked(5), function(Ok(55))));
             }
+            group.forget_if(|key| {
+                no_lock("the function that chooses");
+                key.0 % 2 == 0
+            });
             group.forget_all();
             drop(stage);
         }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
 use crate::script::{Call, End, KeyId, Millis, Settings, Step, Verb, settings, step};
+use crate::settings::ENDLESS;
 
 /// Which execution: the first is 0.
 pub(crate) type Serial = u64;
@@ -78,6 +79,8 @@ pub(crate) const MAX_LEADERS: usize = 2;
 struct Retained {
     flight: Flight,
     kind: Kind,
+    /// How long it serves calls at most, within its window.
+    life: Millis,
     place: u64,
 }
 
@@ -129,7 +132,8 @@ impl Model {
         let answer = match step {
             Step::Call(call) => self.call(call),
             Step::Forget(key) => Answer::Forgot(self.forget(*key)),
-            Step::ForgetAll => Answer::ForgotAll(self.forget_all()),
+            Step::ForgetAll => Answer::ForgotAll(self.forget_if(u8::MAX)),
+            Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
             Step::Look => self.look(),
             Step::Advance(by) => {
                 self.now += by;
@@ -214,7 +218,7 @@ impl Model {
         self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
         self.held.entry(call.key).or_default().running = Some(serial);
         let answer = self.run(call, serial);
-        self.publish(serial, &answer, self.is_kept(call.end));
+        self.publish(serial, &answer, self.life(call.end));
         answer
     }
 
@@ -231,7 +235,7 @@ impl Model {
         self.stats.in_flight -= 1;
         self.stats.executed_requests += 1;
         match call.end {
-            End::Error => {
+            End::Error | End::BriefError(_) => {
                 self.stats.failed += 1;
                 Answer::Failed(serial, Role::Leader)
             }
@@ -240,16 +244,24 @@ impl Model {
                 self.stats.panicked += 1;
                 Answer::Panicked(serial)
             }
-            End::Value | End::Private | End::Passing => Answer::Value(serial, Role::Leader),
+            End::Value | End::Private | End::Passing | End::Brief(_) => {
+                Answer::Value(serial, Role::Leader)
+            }
         }
     }
 
-    fn is_kept(&self, end: End) -> bool {
-        !matches!(end, End::Private | End::Passing) || !self.settings.has_rule
+    /// S40, S72, S74: how long late calls get the result at most.
+    fn life(&self, end: End) -> Millis {
+        match end {
+            _ if !self.settings.has_rule => ENDLESS,
+            End::Private | End::Passing => 0,
+            End::Brief(time) | End::BriefError(time) => time,
+            _ => ENDLESS,
+        }
     }
 
     /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
-    fn publish(&mut self, serial: Serial, answer: &Answer, is_kept: bool) {
+    fn publish(&mut self, serial: Serial, answer: &Answer, life: Millis) {
         let place = self.flights.iter().position(|flight| flight.serial == serial);
         let flight = self.flights.remove(place.expect("a flight ends once"));
         for younger in self.flights.iter_mut().filter(|younger| younger.before == Some(serial)) {
@@ -269,8 +281,10 @@ impl Model {
         };
         // S70: a value replaces what is retained, and an error replaces an error.
         let old = held.retained.as_ref().filter(|_| is_live).map(|old| old.kind);
+        let is_too_late = self.now >= flight.start.saturating_add(life);
         let replaces = match (kind, old) {
-            (Some(Kind::Value), _) => is_kept,
+            _ if is_too_late => false,
+            (Some(Kind::Value), _) => true,
             (Some(Kind::Error), old) => old != Some(Kind::Value),
             (None, _) => false,
         };
@@ -285,7 +299,7 @@ impl Model {
             return;
         };
         let key = flight.key;
-        let result = Retained { flight, kind, place: self.retentions };
+        let result = Retained { flight, kind, life, place: self.retentions };
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;
             self.held.entry(key).or_default().retained = Some(result);
@@ -298,7 +312,7 @@ impl Model {
         while self.retained().count() >= limit {
             let age = |result: &&Retained| {
                 (
-                    self.is_live(result),
+                    self.is_in_window(result),
                     result.flight.start,
                     result.kind == Kind::Error,
                     result.place,
@@ -322,6 +336,12 @@ impl Model {
     }
 
     fn is_live(&self, result: &Retained) -> bool {
+        let end = result.flight.start.saturating_add(result.life);
+        self.is_in_window(result) && self.now < end
+    }
+
+    /// A result takes its place until its window ends (S74).
+    fn is_in_window(&self, result: &Retained) -> bool {
         let window = match result.kind {
             Kind::Value => self.settings.window,
             Kind::Error => self.settings.error_window,
@@ -336,8 +356,10 @@ impl Model {
         is_retained || running.is_some_and(|serial| !self.flight(serial).is_stale)
     }
 
-    fn forget_all(&mut self) -> usize {
-        let keys: Vec<KeyId> = self.held.keys().copied().collect();
+    /// S75.
+    fn forget_if(&mut self, keys: u8) -> usize {
+        let fits = |key: &KeyId| keys >> key & 1 == 1;
+        let keys: Vec<KeyId> = self.held.keys().copied().filter(fits).collect();
         keys.into_iter().filter(|key| self.forget(*key)).count()
     }
 

@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Call(Call),
     Forget(KeyId),
     ForgetAll,
+    /// Forgets the keys whose bits are set.
+    ForgetIf(u8),
     Advance(Millis),
     /// Reads `in_flight` and `stats`, also in the middle of a function.
     Look,
@@ -45,7 +47,11 @@ pub(crate) enum End {
     Private,
     /// A value for followers only. On one thread there are none.
     Passing,
+    /// A value that is for late calls for so long.
+    Brief(Millis),
     Error,
+    /// An error that is for late calls for so long.
+    BriefError(Millis),
     Panic,
     /// A value at which the rule panics.
     HookPanic,
@@ -84,6 +90,7 @@ pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
+        1 => (0..16_u8).prop_map(Step::ForgetIf),
         1 => Just(Step::Look),
     ]
     .boxed()
@@ -127,7 +134,9 @@ fn end() -> impl Strategy<Value = End> {
         6 => Just(End::Value),
         2 => Just(End::Private),
         2 => Just(End::Passing),
+        2 => (0..4_u64).prop_map(End::Brief),
         3 => Just(End::Error),
+        1 => (0..4_u64).prop_map(End::BriefError),
         1 => Just(End::Panic),
         1 => Just(End::HookPanic),
     ]

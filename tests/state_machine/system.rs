@@ -31,6 +31,14 @@ struct Key {
     _live: Live,
 }
 
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Key {}
+
 struct KeyRef<'a> {
     id: KeyId,
     live: &'a Live,
@@ -101,6 +109,9 @@ impl System {
             Step::Call(call) => self.call(call),
             Step::Forget(key) => Answer::Forgot(self.group.forget(&self.key(*key))),
             Step::ForgetAll => Answer::ForgotAll(self.group.forget_all()),
+            Step::ForgetIf(keys) => {
+                Answer::ForgotAll(self.group.forget_if(|key| keys >> key.id & 1 == 1))
+            }
             Step::Look => self.look(),
             Step::Advance(by) => return self.clock.advance(duration(*by)),
         };
@@ -150,10 +161,12 @@ impl System {
         call.body.iter().for_each(|step| self.step(step));
         let product = Product { serial, end: call.end, _live: Live::clone(&self.live_products) };
         match call.end {
-            End::Error => Err(product),
+            End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
             End::Panic => resume_unwind(Box::new(serial)),
-            End::Value | End::Private | End::Passing | End::HookPanic => Ok(product),
+            End::Value | End::Private | End::Passing | End::Brief(_) | End::HookPanic => {
+                Ok(product)
+            }
         }
     }
 
@@ -190,7 +203,7 @@ fn this_thread() -> std::thread::ThreadId {
 fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Product> {
     let builder = settings.builder(clock);
     match settings.has_rule {
-        true => builder.share_with(share_with).build(),
+        true => builder.share_with(share_with).share_error_with(share_with).build(),
         false => builder.build(),
     }
 }
@@ -200,6 +213,7 @@ fn share_with(product: &Product) -> ShareWith {
         End::HookPanic => resume_unwind(Box::new(product.serial)),
         End::Private => ShareWith::Nobody,
         End::Passing => ShareWith::Followers,
+        End::Brief(time) | End::BriefError(time) => ShareWith::For(duration(time)),
         _ => ShareWith::Everyone,
     }
 }

@@ -1,18 +1,21 @@
 //! [`Flights`]: the group behind a layer, and how a request asks it for a page.
 
 use std::hash::RandomState;
+use std::sync::Arc;
 
-use coalescer::{Error, Group, InFlight, Outcome, Settings, Stats};
+use coalescer::{Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, Stats};
 
 use crate::key::Key;
+use crate::location::normal_path;
 use crate::page::Page;
-use crate::targets::Targets;
+
+/// Decides which requests get an error of the handler.
+pub(crate) type ErrorRule<E> = Arc<dyn Fn(&E) -> ShareWith + Send + Sync>;
 
 /// The pages that handlers make now, and the pages that the window retains.
 pub(crate) struct Flights<E> {
     /// Clients choose the keys, so the hasher is keyed.
     group: Group<Key, Page, E, RandomState>,
-    targets: Targets,
 }
 
 /// The executions that may answer a request.
@@ -26,11 +29,20 @@ pub(crate) enum Freshness {
 
 impl<E> Flights<E> {
     pub(crate) fn new(settings: Settings, name: Option<String>) -> Self {
-        let mut builder = Group::builder().settings(settings).hasher(RandomState::new());
-        if let Some(name) = name {
-            builder = builder.name(name);
-        }
-        Self { group: builder.share_with(Page::share_with).build(), targets: Targets::new() }
+        Self { group: builder(settings, name).build() }
+    }
+
+    /// The group asks the rule about each error that a run returns to it.
+    pub(crate) fn with_error_rule(
+        settings: Settings,
+        name: Option<String>,
+        rule: ErrorRule<E>,
+    ) -> Self
+    where
+        E: 'static,
+    {
+        let builder = builder(settings, name).share_error_with(move |error: &E| rule(error));
+        Self { group: builder.build() }
     }
 
     /// Runs `lead` and returns its page, or returns the page of another request's `lead`.
@@ -45,11 +57,7 @@ impl<E> Flights<E> {
             Freshness::Any => request,
             Freshness::Fresh => request.fresh(),
         };
-        request.outcome(|| {
-            // Before the handler reads anything. A write that ends from now on finds the key.
-            self.targets.add(key);
-            lead()
-        })
+        request.outcome(lead)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -70,20 +78,24 @@ impl<E> Flights<E> {
 
     /// Forgets the pages of a path, in its normal form, that also fit.
     pub(crate) fn forget_at(&self, path: &str, fits: impl Fn(&Key) -> bool) -> usize {
-        self.forget_those(self.targets.at(path), fits)
+        self.forget_if(|key| normal_path(key.path()) == path && fits(key))
     }
 
-    /// Forgets all pages that fit.
+    /// Forgets all pages that fit, also those that a run under way makes.
     pub(crate) fn forget_if(&self, fits: impl Fn(&Key) -> bool) -> usize {
-        self.forget_those(self.targets.all(), fits)
-    }
-
-    /// Equal keys may be there more than once. Only one of them finds a page.
-    fn forget_those(&self, keys: Vec<Key>, fits: impl Fn(&Key) -> bool) -> usize {
-        keys.iter().filter(|key| fits(key) && self.group.forget(*key)).count()
+        self.group.forget_if(fits)
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
         self.group.name()
+    }
+}
+
+fn builder(settings: Settings, name: Option<String>) -> Builder<ForGroup, Key, Page, RandomState> {
+    let builder = Group::builder().settings(settings).hasher(RandomState::new());
+    let builder = builder.share_with(Page::share_with);
+    match name {
+        Some(name) => builder.name(name),
+        None => builder,
     }
 }

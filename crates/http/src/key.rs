@@ -1,7 +1,7 @@
 //! [`Key`]: the parts of a request that must be equal for two requests to share a response.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use http::{Method, Version};
 
@@ -192,16 +192,6 @@ impl Key {
     /// Returns `true` if a field whose name fits is in the key.
     pub(crate) fn has_field(&self, fits: impl Fn(&str) -> bool) -> bool {
         self.0.fields.names().any(fits)
-    }
-
-    /// A handle that does not keep the key alive.
-    pub(crate) fn downgrade(&self) -> Weak<KeyParts> {
-        Arc::downgrade(&self.0)
-    }
-
-    /// The key of a handle, if some call or page still has it.
-    pub(crate) fn upgrade(weak: &Weak<KeyParts>) -> Option<Self> {
-        weak.upgrade().map(Self)
     }
 }
 

@@ -87,7 +87,8 @@
 //! | a status about one request: 4xx but 404, 405 and 410; 2xx but 200, 203 and 204; 206, 226 or 304 without the request field that they answer; 305, 306, 505, 506, 510, 511 | run the handler, all at once | does not retain it |
 //! | `Vary` with a field that is not in the key | run the handler, all at once | does not retain it |
 //! | an error or a panic of the handler, unless [`layer_sharing_errors`](CoalesceLayer::layer_sharing_errors) shares the error | run the handler, all at once | does not retain it |
-//! | `no-cache`, `max-age` of 0 or below the window, `Expires` without `max-age` | get it | does not retain it |
+//! | `no-cache`, `max-age` of 0, `Expires` without `max-age` | get it | does not retain it |
+//! | `s-maxage` or `max-age` below the window | get it | retains it for that time |
 //! | status 5xx, unless [`own_server_errors`](CoalesceLayer::own_server_errors) is set | get it | does not retain it |
 //! | any other | get it | retains it |
 //!
@@ -246,7 +247,6 @@ mod location;
 mod page;
 mod shared_response;
 mod stats;
-mod targets;
 mod verdict;
 mod write;
 

@@ -212,7 +212,7 @@ impl Counters {
                 count(&self.by_reason.unshared, Unshared::ALL, reason)
             }
             ResponseVerdict::Unkept(reason) => count(&self.by_reason.unkept, Unkept::ALL, reason),
-            ResponseVerdict::Kept => {}
+            ResponseVerdict::KeptFor(_) | ResponseVerdict::Kept => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! The decisions of the gates, and their reasons: one variant for each row of the two tables.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::key::Key;
 use coalescer::ShareWith;
@@ -61,6 +62,9 @@ pub enum ResponseVerdict {
     Unshared(Unshared),
     /// Followers get it. The window does not retain it.
     Unkept(Unkept),
+    /// Followers get it, and the window retains it for this time after the start of the run. The response
+    /// has `s-maxage`, `max-age` or their like, and its lifetime is shorter than the window.
+    KeptFor(Duration),
     /// Followers get it, and the window retains it.
     Kept,
 }
@@ -71,10 +75,13 @@ impl ResponseVerdict {
     /// # Examples
     ///
     /// ```
+    /// use std::time::Duration;
     /// use coalescer::ShareWith;
     /// use coalescer_http::{ResponseVerdict, Unkept};
     ///
     /// assert_eq!(ResponseVerdict::Kept.share_with(), ShareWith::Everyone);
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(ResponseVerdict::KeptFor(minute).share_with(), ShareWith::For(minute));
     /// let unkept = ResponseVerdict::Unkept(Unkept::ServerError);
     /// assert_eq!(unkept.share_with(), ShareWith::Followers);
     /// ```
@@ -83,6 +90,7 @@ impl ResponseVerdict {
         match self {
             Self::Unshared(_) => ShareWith::Nobody,
             Self::Unkept(_) => ShareWith::Followers,
+            Self::KeptFor(lifetime) => ShareWith::For(lifetime),
             Self::Kept => ShareWith::Everyone,
         }
     }
@@ -226,8 +234,7 @@ reasons! {
     Unkept {
         /// `Cache-Control: no-cache` or `Pragma: no-cache`.
         NoCache = "no-cache",
-        /// `max-age`, `s-maxage` or `X-Accel-Expires`, minus the response's `Age`, is zero or shorter than
-        /// the window.
+        /// `s-maxage`, `max-age` or `X-Accel-Expires`, minus the response's `Age`, is zero.
         MaxAge = "max-age",
         /// The response has `Expires` and no `max-age`. The gate compares no dates, because the clocks of
         /// two machines differ.

@@ -73,8 +73,9 @@ impl Expansion<'_> {
     }
 
     fn write_build(&self) -> TokenStream {
-        let Settings { library, calls, sharing, on_slow, hasher, name, .. } = self.settings;
-        let value = &self.output.value;
+        let Settings { library, calls, sharing, error_sharing, on_slow, hasher, name, .. } =
+            self.settings;
+        let Output { value, error, .. } = &self.output;
         let window = match self.settings.said("window") {
             Some(_) => TokenStream::new(),
             None => quote!(.window(#library::DEFAULT_WINDOW)),
@@ -91,11 +92,13 @@ impl Expansion<'_> {
         };
         let on_slow = on_slow.iter().map(|(word, after, hook)| quote!(.#word(#after, #hook)));
         let sharing = sharing.iter().map(|(word, rule)| quote!(.#word(#rule)));
+        let error_sharing =
+            error_sharing.iter().map(|(word, rule)| quote!(.#word::<#error, _>(#rule)));
         let hasher = hasher.iter().map(
             |ty| quote_spanned!(ty.span()=> .hasher(<#ty as ::core::default::Default>::default())),
         );
         quote! {
-            #library::Group::builder #types ().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* .build()
+            #library::Group::builder #types ().name(#name) #window #calls #(#hasher)* #(#sharing)* #(#on_slow)* #(#error_sharing)* .build()
         }
     }
 

@@ -74,6 +74,7 @@ mod settings;
 /// | `on_slow`, a time and a function of a `&SlowFlight<'_, Key>` | `on_slow("5s", warn)` |
 /// | `share_if` | `share_if = \|user: &User\| user.is_public` |
 /// | `share_with`, instead of `share_if` | `share_with = \|user: &User\| user.audience()` |
+/// | `share_error_with`, for a function that returns a `Result` | `share_error_with = \|error: &DbError\| error.audience()` |
 /// | `on_deadlock` | `on_deadlock = OnDeadlock::Bypass` |
 /// | `name`, else the function's path | `name = "users"` |
 /// | `shards`; `hasher`, a type that is `Default` | `hasher = std::hash::RandomState` |

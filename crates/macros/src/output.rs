@@ -40,6 +40,14 @@ impl Output {
     }
 }
 
+/// True if the function returns a `Result`.
+pub(crate) fn is_fallible(sig: &Signature) -> bool {
+    match &sig.output {
+        ReturnType::Default => false,
+        ReturnType::Type(_, ty) => is_called_result(bare(ty)),
+    }
+}
+
 fn is_called_result(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
     path.path.segments.last().is_some_and(|last| last.ident == "Result")

@@ -5,6 +5,7 @@ use syn::{Error, FnArg, GenericParam, Receiver, ReceiverKind, Result, ReturnType
 
 use crate::function::{Found, Function, bare, named};
 use crate::key::{self, Key};
+use crate::output;
 use crate::settings::Settings;
 
 /// All errors of a function, combined into one.
@@ -31,7 +32,7 @@ pub(crate) fn check<'a>(function: &'a Function, settings: &'a Settings) -> Resul
     receiver(function, settings, &mut refusals);
     arguments(function, settings, &mut refusals);
     generics(function, settings, &mut refusals);
-    output(function, &mut refusals);
+    returned(function, &mut refusals);
     words(function, settings, &mut refusals);
     let key = refusals.take(Key::of(function, settings));
     for part in key.iter().flat_map(Key::parts) {
@@ -126,7 +127,7 @@ fn generics(function: &Function, settings: &Settings, refusals: &mut Refusals) {
     }
 }
 
-fn output(function: &Function, refusals: &mut Refusals) {
+fn returned(function: &Function, refusals: &mut Refusals) {
     let ReturnType::Type(_, ty) = &function.sig.output else { return };
     let found = Found::in_type(ty);
     if let Some(found) = found.impls.first() {
@@ -148,6 +149,13 @@ fn words(function: &Function, settings: &Settings, refusals: &mut Refusals) {
         });
         if !is_argument {
             refusals.add(Error::new(name.span(), format!("there is no argument `{name}`")));
+        }
+    }
+    if let Some((word, _)) = &settings.error_sharing {
+        if !output::is_fallible(&function.sig) {
+            let what = "the function returns no `Result`, so there is no error to share; leave \
+                        `share_error_with` out, or give its values a rule with `share_with`";
+            refusals.add(Error::new(word.span(), what));
         }
     }
     if let Some(group) = &settings.group {

@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, with an example of its use.
-const WORDS: [(&str, &str); 24] = [
+const WORDS: [(&str, &str); 25] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -26,6 +26,7 @@ const WORDS: [(&str, &str); 24] = [
     ("shards", "shards = 256"),
     ("share_if", "share_if = |user: &User| user.is_public"),
     ("share_with", "share_with = |user: &User| user.audience()"),
+    ("share_error_with", "share_error_with = |error: &DbError| error.audience()"),
     ("on_deadlock", "on_deadlock = OnDeadlock::Bypass"),
     ("hasher", "hasher = std::hash::RandomState"),
     ("name", "name = \"users\""),
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) calls: TokenStream,
     /// `share_if` or `share_with`, and its function.
     pub(crate) sharing: Option<(Ident, Expr)>,
+    /// `share_error_with`, and its function.
+    pub(crate) error_sharing: Option<(Ident, Expr)>,
     /// `on_slow`, its time and its function.
     pub(crate) on_slow: Option<(Ident, TokenStream, Expr)>,
     pub(crate) hasher: Option<Type>,
@@ -111,6 +114,7 @@ impl Settings {
             "crate" => self.library = input.parse()?,
             "name" => self.name = Some(input.parse()?),
             "share_if" | "share_with" => self.read_sharing(input, word)?,
+            "share_error_with" => self.error_sharing = Some((word, input.parse()?)),
             "hasher" => self.hasher = Some(input.parse()?),
             _ => {
                 let value = value(&text, usage, input.parse()?)?;
@@ -173,6 +177,7 @@ impl Parse for Settings {
             said: Vec::new(),
             calls: TokenStream::new(),
             sharing: None,
+            error_sharing: None,
             on_slow: None,
             hasher: None,
             name: None,

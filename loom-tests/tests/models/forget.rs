@@ -48,6 +48,32 @@ fn a_forgotten_flight_answers_its_followers() {
     });
 }
 
+/// S75: `forget_if` looks at the keys first, and removes those that fit later. What ends between the two
+/// leaves nothing from before.
+#[test]
+fn no_result_from_before_a_forget_if_is_served_after_it() {
+    let endings = ["forgot a flight or a result", "nothing to forget"];
+    Model::new("forget_if against two calls", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder.window(Duration::MAX));
+        let caller = stage.spawn(|stage| {
+            stage.call(1);
+            stage
+                .ask(|stage| stage.group.execute_fresh(&1, || stage.run()))
+                .expect("nothing fails");
+        });
+        let forgetter = stage.spawn(|stage| {
+            let begun = stage.begun();
+            let forgotten = stage.group.forget_if(|key| *key == 1);
+            (forgotten, begun)
+        });
+        caller.join().expect("no panic");
+        let (forgotten, begun) = forgetter.join().expect("no panic");
+        assert!(stage.call(1).value > begun, "a result from before the forget is retained");
+        seen.note(endings[usize::from(forgotten == 0)]);
+        stage.is_at_rest();
+    });
+}
+
 /// S29: a forgotten flight that ends late does not replace the result of a newer flight.
 #[test]
 fn a_late_end_does_not_replace_a_newer_result() {

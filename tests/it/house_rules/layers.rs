@@ -20,6 +20,7 @@ const ROWS: [&[&str]; 9] = [
         "memory",
         "shared",
         "forget",
+        "forget_if",
     ],
     &["execute", "asking"],
     &["engine"],

@@ -3,7 +3,10 @@
 use std::hash::RandomState;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Job, Manager, ManualClock, NameError, OnDeadlock, Role, SlowFlight};
+use coalescer::{
+    Builder, Coalescer, ForCoalescer, Job, Manager, ManualClock, NameError, OnDeadlock, Role,
+    ShareWith, SlowFlight,
+};
 
 use crate::support::{MS, text, watched};
 
@@ -109,6 +112,7 @@ fn a_name_with_other_settings_is_refused_by_the_name_of_the_setting() {
             clock(ManualClock::new()),
             precise_clock(),
             share_if(|length: &usize| *length > 3),
+            share_error_with(|_: &String| ShareWith::Nobody),
             executor(|job: Job| job.run()),
             on_slow(MS, |_: &SlowFlight<'_, String>| ()),
         );
@@ -133,6 +137,34 @@ fn a_name_with_the_same_settings_is_the_same() {
         // Three shards are four.
         assert_eq!(named(4).unwrap().stats().total_requests, 1);
         assert_eq!(named(5).unwrap_err().to_string().matches("another shards").count(), 1);
+    });
+}
+
+#[test]
+fn a_name_can_have_a_rule_over_errors() {
+    // S51 S72
+    watched(|| {
+        let manager = endless();
+        let fails = |key: &u32| Err::<u32, u32>(*key);
+        let named = || {
+            let rule = |error: &u32| ShareWith::from(*error > 0);
+            manager.named_with(
+                "fails",
+                |s| s.error_window(MS * 1_000_000).share_error_with(rule),
+                fails,
+            )
+        };
+        for key in [0, 0, 1, 1] {
+            assert!(named().unwrap().execute(&key).is_err());
+        }
+        let found: Coalescer<u32, u32, u32> = manager.get("fails").unwrap();
+        assert_eq!(found.stats().executed_requests, 3);
+        let other = |_: &u32| ShareWith::Nobody;
+        let set =
+            |s: Builder<ForCoalescer, _, _>| s.error_window(MS * 1_000_000).share_error_with(other);
+        let refusal = manager.named_with("fails", set, fails).unwrap_err();
+        let setting = "share_error_with";
+        assert_eq!(refusal, NameError::OtherSettings { name: "fails".into(), setting });
     });
 }
 

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use coalescer::{Error, Role};
+use coalescer::{Error, Role, ShareWith};
 use http::{Request, Response};
 
 use crate::body::Body;
-use crate::flights::{Flights, Freshness};
+use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::Gates;
 use crate::key::Key;
 use crate::page::Page;
@@ -19,9 +19,6 @@ use crate::write::Write;
 pub(crate) type ErrorResponse =
     Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
 
-/// Decides if an error of the handler goes to those who wait for it.
-pub(crate) type ErrorRule<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
-
 /// The state that all handles of a [`Coalesced`](crate::Coalesced) share.
 pub(crate) struct Inner<H, E> {
     pub(crate) handler: H,
@@ -30,7 +27,7 @@ pub(crate) struct Inner<H, E> {
     pub(crate) counters: Counters,
     pub(crate) error_response: ErrorResponse,
     /// Without a rule, an error goes to nobody else.
-    pub(crate) shares_error: Option<ErrorRule<E>>,
+    pub(crate) error_rule: Option<ErrorRule<E>>,
     pub(crate) runs_own_after_max_wait: bool,
     pub(crate) keeps_after_writes: bool,
 }
@@ -143,14 +140,18 @@ impl<H, E> Inner<H, E> {
                 self.counters.count_response(verdict);
                 Ok((page, Ok(response)))
             }
-            Err(error) if self.shares_error.as_ref().is_some_and(|shares| shares(&error)) => {
-                Err(error)
-            }
+            // The group asks the rule too, for how long the error is kept.
+            Err(error) if self.shares(&error) => Err(error),
             Err(error) => {
                 self.counters.count_response(ResponseVerdict::Unshared(Unshared::Failed));
                 Ok((Page::Own, Err(Arc::new(error))))
             }
         }
+    }
+
+    /// Returns `true` if those who wait get an error of the handler.
+    fn shares(&self, error: &E) -> bool {
+        self.error_rule.as_ref().is_some_and(|rule| rule(error) != ShareWith::Nobody)
     }
 
     /// Returns `true` if a request that waited in vain runs the handler itself.

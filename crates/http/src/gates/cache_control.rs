@@ -13,24 +13,39 @@ pub(crate) struct CacheControl {
     pub(crate) no_cache: bool,
     /// Set by `private` with or without field names.
     pub(crate) private: bool,
-    /// The smallest `max-age` or `s-maxage`, in seconds. A value that is no number counts as zero.
+    /// The smallest lifetime that a field states, in seconds. A value that is no number counts as zero.
     pub(crate) max_age: Option<u64>,
+}
+
+/// The lifetimes that one field states, in seconds.
+#[derive(Default)]
+struct Lifetimes {
+    max_age: Option<u64>,
+    s_maxage: Option<u64>,
 }
 
 impl CacheControl {
     /// Parses the fields of a request.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
-        let mut control = Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() };
-        control.add(headers, CACHE_CONTROL)?;
+        let mut control = Self::without_lifetime(headers)?;
+        let Lifetimes { max_age, s_maxage } = control.add(headers, CACHE_CONTROL)?;
+        [max_age, s_maxage].into_iter().flatten().for_each(|seconds| control.limit(seconds));
         Ok(control)
     }
 
+    fn without_lifetime(headers: &HeaderMap) -> Result<Self, Malformed> {
+        Ok(Self { no_cache: lists(headers, PRAGMA, "no-cache")?, ..Self::default() })
+    }
+
     /// Parses the fields of a response: `Cache-Control`, and the fields that speak to gateways
-    /// (RFC 9213 and its forerunners). Of what they say, the one that shares least holds.
+    /// (RFC 9213 and its forerunners). Of what they say, the one that shares least holds. Within a field,
+    /// `s-maxage` holds and `max-age` does not (RFC 9111, 5.2.2.10).
     pub(crate) fn of_response(headers: &HeaderMap) -> Result<Self, Malformed> {
-        let mut control = Self::of(headers)?;
-        for name in headers.keys().filter(|name| is_targeted(name)) {
-            control.add(headers, name.clone())?;
+        let mut control = Self::without_lifetime(headers)?;
+        let targeted = headers.keys().filter(|name| is_targeted(name)).cloned();
+        for name in targeted.chain([CACHE_CONTROL]) {
+            let Lifetimes { max_age, s_maxage } = control.add(headers, name)?;
+            s_maxage.or(max_age).into_iter().for_each(|seconds| control.limit(seconds));
         }
         for value in headers.get_all(ACCEL_EXPIRES) {
             let seconds = seconds(trim(value.as_bytes())).unwrap_or(0);
@@ -40,19 +55,22 @@ impl CacheControl {
         Ok(control)
     }
 
-    fn add(&mut self, headers: &HeaderMap, name: HeaderName) -> Result<(), Malformed> {
+    /// Adds what a field says, and returns the lifetimes that it states.
+    fn add(&mut self, headers: &HeaderMap, name: HeaderName) -> Result<Lifetimes, Malformed> {
+        let mut lifetimes = Lifetimes::default();
         for element in elements(headers, name)? {
             let (name, argument) = directive(element)?;
-            self.set(name, argument.as_deref());
+            self.set(name, argument.as_deref(), &mut lifetimes);
         }
-        Ok(())
+        Ok(lifetimes)
     }
 
     fn limit(&mut self, seconds: u64) {
-        self.max_age = Some(self.max_age.map_or(seconds, |least| least.min(seconds)));
+        lower(&mut self.max_age, seconds);
     }
 
-    fn set(&mut self, name: &[u8], argument: Option<&[u8]>) {
+    fn set(&mut self, name: &[u8], argument: Option<&[u8]>, lifetimes: &mut Lifetimes) {
+        let seconds = || argument.and_then(seconds).unwrap_or(0);
         let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
         if is("no-store") || is("no-store-remote") || is("bypass-cache") {
             self.no_store = true;
@@ -60,10 +78,16 @@ impl CacheControl {
             self.no_cache = true;
         } else if is("private") {
             self.private = true;
-        } else if is("max-age") || is("s-maxage") {
-            self.limit(argument.and_then(seconds).unwrap_or(0));
+        } else if is("max-age") {
+            lower(&mut lifetimes.max_age, seconds());
+        } else if is("s-maxage") {
+            lower(&mut lifetimes.s_maxage, seconds());
         }
     }
+}
+
+fn lower(least: &mut Option<u64>, seconds: u64) {
+    *least = Some(least.map_or(seconds, |least| least.min(seconds)));
 }
 
 /// nginx's field for the lifetime: seconds, `off`, or `@` and a time of day. Only seconds are read.
@@ -182,6 +206,24 @@ mod tests {
             assert_eq!(age(line), Some(0), "{line}");
         }
         assert_eq!(age("public"), None);
+    }
+
+    /// H13: RFC 9111, 5.2.2.10. A request has no such directive, so there the least counts.
+    #[test]
+    fn the_lifetime_for_gateways_holds_within_a_field_and_the_least_of_several_fields() {
+        let age = |lines: &[(HeaderName, &str)]| {
+            let lines = lines.iter().map(|(name, line)| (name.clone(), line.parse().unwrap()));
+            let headers: HeaderMap<HeaderValue> = lines.collect();
+            let control = CacheControl::of_response(&headers).unwrap();
+            (control.max_age, CacheControl::of(&headers).unwrap().max_age)
+        };
+        let cdn = HeaderName::from_static("cdn-cache-control");
+        let plain = |line| (CACHE_CONTROL, line);
+        assert_eq!(age(&[plain("max-age=0, s-maxage=60")]), (Some(60), Some(0)));
+        assert_eq!(age(&[plain("s-maxage=9, max-age=60, s-maxage=8")]), (Some(8), Some(8)));
+        let lines = [plain("max-age=5"), (cdn.clone(), "s-maxage=3, max-age=1")];
+        assert_eq!(age(&lines), (Some(3), Some(5)));
+        assert_eq!(age(&[plain("max-age=2"), (cdn, "s-maxage=3")]), (Some(2), Some(2)));
     }
 
     #[test]

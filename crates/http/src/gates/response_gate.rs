@@ -3,8 +3,11 @@
 //! ```text
 //!  may another request get it? ───────── no ──▶ unshared: followers run the handler themselves
 //!  may a later request get it? ───────── no ──▶ unkept: followers get it
-//!                                        yes ─▶ kept: followers and the window get it
+//!                                        yes ─▶ kept: followers and the window get it, or the window
+//!                                               gets it for its own lifetime
 //! ```
+
+use std::time::Duration;
 
 use http::header::{CONNECTION, EXPIRES, HOST, VARY};
 use http::response::Parts;
@@ -47,9 +50,11 @@ impl Gates {
             Ok(control) => control,
             Err(reason) => return ResponseVerdict::Unshared(reason),
         };
-        match self.why_unkept(response, control) {
-            Some(reason) => ResponseVerdict::Unkept(reason),
-            None => ResponseVerdict::Kept,
+        let lifetime = lifetime(response, control);
+        match (why_unkept(response, control, lifetime), lifetime) {
+            (Some(reason), _) => ResponseVerdict::Unkept(reason),
+            (None, Some(lifetime)) if lifetime < self.window => ResponseVerdict::KeptFor(lifetime),
+            (None, _) => ResponseVerdict::Kept,
         }
     }
 
@@ -88,19 +93,6 @@ impl Gates {
         }
     }
 
-    /// The reason not to retain a response that may be shared.
-    fn why_unkept(&self, response: &Parts, control: CacheControl) -> Option<Unkept> {
-        let headers = &response.headers;
-        let lifetime = control.max_age.map(|max_age| max_age.saturating_sub(age(headers)));
-        let why_not = [
-            (control.no_cache, Unkept::NoCache),
-            (lifetime.is_some_and(|seconds| self.is_too_short(seconds)), Unkept::MaxAge),
-            (lifetime.is_none() && headers.contains_key(EXPIRES), Unkept::Expires),
-            (Sharing::of(response.status) == Sharing::ServerError, Unkept::ServerError),
-        ];
-        why_not.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
-    }
-
     /// Returns `true` if all requests of one key have equal values of this field. The field is in the
     /// key (`Host` as the authority), or a request that has it is passed through.
     fn is_fixed_by_key(&self, name: &[u8]) -> bool {
@@ -111,6 +103,27 @@ impl Gates {
         };
         HeaderName::from_bytes(name).is_ok_and(is_fixed)
     }
+}
+
+/// How long the response says that it is good, from now on (RFC 9111, 4.2).
+fn lifetime(response: &Parts, control: CacheControl) -> Option<Duration> {
+    let seconds = control.max_age?.saturating_sub(age(&response.headers));
+    Some(Duration::from_secs(seconds))
+}
+
+/// The reason not to retain a response that may be shared.
+fn why_unkept(
+    response: &Parts,
+    control: CacheControl,
+    lifetime: Option<Duration>,
+) -> Option<Unkept> {
+    let why_not = [
+        (control.no_cache, Unkept::NoCache),
+        (lifetime == Some(Duration::ZERO), Unkept::MaxAge),
+        (lifetime.is_none() && response.headers.contains_key(EXPIRES), Unkept::Expires),
+        (Sharing::of(response.status) == Sharing::ServerError, Unkept::ServerError),
+    ];
+    why_not.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
 
 /// Returns `true` if the status is not about the page that the key names.

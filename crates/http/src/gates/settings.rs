@@ -121,20 +121,20 @@ impl Gates {
     ///
     /// The default is [`DEFAULT_WINDOW`](coalescer::DEFAULT_WINDOW), 100 ms. The gates compare
     /// `max-age` with the window. A request with a shorter `max-age` asks for a fresh response. A
-    /// response with a shorter `max-age` is not retained.
+    /// response with a shorter `max-age` is retained for that time.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict};
     ///
     /// let gates = Gates::new().window(Duration::from_secs(5));
     /// # let request = http::Request::get("/").body(()).unwrap();
     /// # let RequestVerdict::Shared(key) = gates.request(&request.into_parts().0) else { panic!() };
     /// let page = http::Response::builder().header("cache-control", "max-age=3").body(()).unwrap();
     /// let verdict = gates.response(&key, &page.into_parts().0, Some(0));
-    /// assert_eq!(verdict, ResponseVerdict::Unkept(Unkept::MaxAge));
+    /// assert_eq!(verdict, ResponseVerdict::KeptFor(Duration::from_secs(3)));
     /// ```
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;

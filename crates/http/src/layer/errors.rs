@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use coalescer::Error;
+use coalescer::{Error, ShareWith};
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::coalesced::Coalesced;
+use crate::flights::{ErrorRule, Flights};
 use crate::key::Key;
 use crate::layer::CoalesceLayer;
 
@@ -104,21 +105,24 @@ impl CoalesceLayer {
         self
     }
 
-    /// Puts a handler inside the layer, as [`layer`](Self::layer) does, and shares those of its errors for
-    /// which a function returns `true`.
+    /// Puts a handler inside the layer, as [`layer`](Self::layer) does, and shares those of its errors that a
+    /// function chooses.
     ///
-    /// Requests that wait for a run with such an error get the same `Arc`. Settings with an `error_window`
-    /// retain it. Any other error goes to the request whose handler returned it, and those that waited run
-    /// the handler themselves. No gate sees an error, so share only what is about the page or the backend,
-    /// and never what names a person. A handler whose errors are responses should rather turn them into
-    /// responses itself, as the second example shows: then they go through the response gate.
+    /// The function returns `true` or `false`, or a [`ShareWith`]. Requests that wait for a run with an error
+    /// that is shared get the same `Arc`. With `true`, settings with an `error_window` retain it; with
+    /// [`ShareWith::For`] for a time of its own within that window, and with [`ShareWith::Followers`] not at
+    /// all. Any other error goes to the request whose handler returned it, and those that waited run the
+    /// handler themselves, all at once. No gate sees an error, so share only what is about the page or the
+    /// backend, and never what names a person. A handler whose errors are responses should rather turn them
+    /// into responses itself, as the second example shows: then they go through the response gate.
     ///
-    /// The layer calls the function on the thread of the run. If it panics, the panic counts as the
-    /// handler's.
+    /// The layer calls the function on the thread of the run, and a second time for an error that is shared.
+    /// If it panics, the panic counts as the handler's.
     ///
     /// # Examples
     ///
     /// ```
+    /// use coalescer::ShareWith;
     /// use coalescer_http::{Body, CoalesceLayer};
     /// use http::{Request, Response};
     ///
@@ -130,7 +134,10 @@ impl CoalesceLayer {
     ///         "/secret" => Err(Fault::NotAllowed),
     ///         _ => Ok(Response::new("hello")),
     ///     },
-    ///     |fault| matches!(fault, Fault::Unreachable),
+    ///     |fault| match fault {
+    ///         Fault::Unreachable => ShareWith::Followers, // and the next request tries again
+    ///         Fault::NotAllowed => ShareWith::Nobody,
+    ///     },
     /// );
     /// assert!(pages.call(Request::get("/down").body(()).unwrap()).is_err());
     /// ```
@@ -149,16 +156,21 @@ impl CoalesceLayer {
     /// let refused = pages.call(Request::get("/secret").body(()).unwrap()).unwrap();
     /// assert_eq!(refused.status(), 403);
     /// ```
-    pub fn layer_sharing_errors<H, B, R, E>(
+    pub fn layer_sharing_errors<H, B, R, E, S>(
         self,
         handler: H,
-        shares: impl Fn(&E) -> bool + Send + Sync + 'static,
+        shares: impl Fn(&E) -> S + Send + Sync + 'static,
     ) -> Coalesced<H, E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
+        E: 'static,
+        S: Into<ShareWith>,
     {
-        self.with_rule(handler, Some(Box::new(shares)))
+        let rule: ErrorRule<E> = Arc::new(move |error| shares(error).into());
+        let flights =
+            Flights::with_error_rule(self.group_settings(), self.name.clone(), rule.clone());
+        self.around(handler, flights, Some(rule))
     }
 }
 

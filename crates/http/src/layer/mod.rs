@@ -12,8 +12,8 @@ use http::{Request, Response, request, response};
 
 use crate::Settings;
 use crate::body::Body;
-use crate::coalesced::{Coalesced, ErrorResponse, ErrorRule, Inner};
-use crate::flights::Flights;
+use crate::coalesced::{Coalesced, ErrorResponse, Inner};
+use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
 use crate::key::Key;
 use crate::stats::Counters;
@@ -313,24 +313,35 @@ impl CoalesceLayer {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.with_rule(handler, None)
+        let flights = Flights::new(self.group_settings(), self.name.clone());
+        self.around(handler, flights, None)
     }
 
-    fn with_rule<H, E>(self, handler: H, shares_error: Option<ErrorRule<E>>) -> Coalesced<H, E> {
-        let mut settings = self.settings;
+    /// The settings of the group, with the layer's own defaults.
+    fn group_settings(&self) -> Settings {
+        let mut settings = self.settings.clone();
         if settings.get_max_retained().is_none() {
             settings = settings.max_retained(DEFAULT_MAX_RETAINED);
         }
         if settings.get_max_wait().is_none() && !self.waits_without_limit {
             settings = settings.max_wait(DEFAULT_MAX_WAIT);
         }
+        settings
+    }
+
+    fn around<H, E>(
+        self,
+        handler: H,
+        flights: Flights<E>,
+        error_rule: Option<ErrorRule<E>>,
+    ) -> Coalesced<H, E> {
         Coalesced::new(Inner {
             handler,
             gates: self.gates,
-            flights: Flights::new(settings, self.name),
+            flights,
             counters: Counters::new(),
             error_response: self.error_response,
-            shares_error,
+            error_rule,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
         })

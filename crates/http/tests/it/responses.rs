@@ -201,16 +201,24 @@ fn an_age_of_zero_is_unkept() {
     }
 }
 
+/// H13: within a field `s-maxage` holds.
 #[test]
-fn an_age_shorter_than_the_window_is_unkept() {
+fn a_lifetime_shorter_than_the_window_is_kept_for_so_long() {
     let gates = Gates::new().window(Duration::from_secs(5));
     let key = key(&gates, Request::get("/"));
     let verdict = |response| judge(&gates, &key, response, Some(0));
-    assert_eq!(verdict(control("max-age=4")), unkept(Unkept::MaxAge));
+    let kept_for = |seconds| ResponseVerdict::KeptFor(Duration::from_secs(seconds));
+    assert_eq!(verdict(control("max-age=4")), kept_for(4));
     assert_eq!(verdict(control("max-age=5")), ResponseVerdict::Kept);
+    assert_eq!(verdict(control("max-age=60, s-maxage=1")), kept_for(1));
+    assert_eq!(verdict(control("max-age=0, s-maxage=60")), ResponseVerdict::Kept);
+    assert_eq!(verdict(control("max-age=3").header("cdn-cache-control", "max-age=2")), kept_for(2));
+    assert_eq!(verdict(control("max-age=3, no-cache")), unkept(Unkept::NoCache));
+    assert_eq!(verdict(control("max-age=3").status(503)), unkept(Unkept::ServerError));
     // A part of the lifetime has passed in another cache.
     assert_eq!(verdict(control("max-age=60").header("age", "55")), ResponseVerdict::Kept);
-    assert_eq!(verdict(control("max-age=60").header("age", "56")), unkept(Unkept::MaxAge));
+    assert_eq!(verdict(control("max-age=60").header("age", "56")), kept_for(4));
+    assert_eq!(verdict(control("max-age=60").header("age", "60")), unkept(Unkept::MaxAge));
     assert_eq!(verdict(control("max-age=60").header("age", "old")), unkept(Unkept::MaxAge));
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::ManualClock;
+use coalescer::{ManualClock, ShareWith};
 use coalescer_http::{Body, CoalesceLayer, Settings, Unshared};
 use http::Response;
 
@@ -47,6 +47,36 @@ fn an_error_that_the_rule_shares_goes_to_all_who_wait() {
         leader.returns(Err("not allowed".into())).unwrap_err();
         assert_eq!(text(follower.returns(Ok(page("up"))).unwrap()), "up");
         assert_eq!(text(call(&pages, get("/"), page("anew"))), "anew");
+    });
+}
+
+/// H14: the rule says how long an error is kept, within the `error_window`.
+#[test]
+fn an_error_is_kept_for_as_long_as_the_rule_says() {
+    watched(|| {
+        const SECOND: Duration = Duration::from_secs(1);
+        for (error, seconds) in [("own", 0), ("busy", 0), ("down", 2), ("gone", 5)] {
+            let clock = ManualClock::new();
+            let settings = Settings::new().error_window(5 * SECOND).clock(clock.clone());
+            let handler = handler as fn(Scripted) -> _;
+            let pages = with(settings).layer_sharing_errors(handler, |error: &String| match error
+                .as_str()
+            {
+                "own" => ShareWith::Nobody,
+                "busy" => ShareWith::Followers,
+                "down" => ShareWith::For(2 * SECOND),
+                _ => ShareWith::Everyone,
+            });
+            let ask = |then: &'static str| {
+                pages.call(scripted(get("/"), move || Err(then.into()))).unwrap_err()
+            };
+            ask(error);
+            for passed in 0..seconds {
+                assert_eq!(*ask("own"), error, "after {passed} s");
+                clock.advance(SECOND);
+            }
+            assert_eq!(*ask("own"), "own", "{error}");
+        }
     });
 }
 

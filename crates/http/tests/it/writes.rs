@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use coalescer_http::{Body, PassThrough};
+use coalescer::ManualClock;
+use coalescer_http::{Body, PassThrough, Settings};
 use http::request::Builder;
 use http::{Request, Response};
 
-use crate::stage::{Pages, call, follow, get, lead, page, pages, scripted, text, with_window};
+use crate::stage::{
+    Pages, call, follow, get, lead, page, pages, scripted, text, with, with_window,
+};
 use crate::support::watched;
 
 fn shop() -> Pages {
@@ -131,6 +134,31 @@ fn successors_are_forgotten() {
             call(&pages, cart(), page("old"));
             call(&pages, write("POST", "/cart"), done(303));
             assert!(is_gone(&pages, cart()));
+        }
+    });
+}
+
+/// H17: a run that is stuck, and the run that took over from it, under way or ended.
+#[test]
+fn a_stuck_run_and_the_one_that_took_over_are_forgotten() {
+    watched(|| {
+        for has_ended in [false, true] {
+            let clock = ManualClock::new();
+            let second = Duration::from_secs(1);
+            let settings = Settings::new().window(Duration::MAX).leader_timeout(second);
+            let pages = pages(with(settings.clock(clock.clone())));
+            let stuck = lead(&pages, cart());
+            clock.advance(second);
+            let mut took_over = Some(lead(&pages, cart()));
+            let mut end = || took_over.take().map(|run| run.returns(Ok(page("old"))).unwrap());
+            if has_ended {
+                end();
+                assert!(!is_gone(&pages, cart()));
+            }
+            call(&pages, write("POST", "/cart"), done(303));
+            end();
+            assert_eq!(text(stuck.returns(Ok(page("older"))).unwrap()), "older");
+            assert!(is_gone(&pages, cart()), "{has_ended}");
         }
     });
 }

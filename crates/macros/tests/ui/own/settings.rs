@@ -80,4 +80,14 @@ fn of_no_unit(id: u64) -> u64 {
     id
 }
 
+#[coalesce(share_error_with = |_| coalescer::ShareWith::Nobody)]
+fn without_an_error(id: u64) -> u64 {
+    id
+}
+
+#[coalesce(share_error_with(rule))]
+fn without_a_rule(id: u64) -> Result<u64, ()> {
+    Ok(id)
+}
+
 fn main() {}
