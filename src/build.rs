@@ -9,6 +9,7 @@ use crate::builder::{Builder, ForCoalescer, ForGroup};
 use crate::coalescer::Coalescer;
 use crate::group::Group;
 use crate::share::{ErrorSharing, ShareWith};
+use crate::shared::SharedBy;
 
 /// The builder has a rule over errors of type `E`, from
 /// [`share_error_with`](Builder::share_error_with), and makes what `T` says.
@@ -69,7 +70,7 @@ mod sealed {
     impl<E> Sealed for super::WithErrorRule<super::ForCoalescer, E> {}
 }
 
-impl<K, V, S: BuildHasher> Builder<ForGroup, K, V, S> {
+impl<K, V, S: BuildHasher, R> Builder<ForGroup, K, V, S, R> {
     /// Makes the group.
     ///
     /// # Examples
@@ -79,12 +80,20 @@ impl<K, V, S: BuildHasher> Builder<ForGroup, K, V, S> {
     /// assert_eq!(*group.execute(&1, || Ok(10)).unwrap(), 10);
     /// ```
     #[must_use]
-    pub fn build<E>(self) -> Group<K, V, E, S> {
+    pub fn build<E>(self) -> Group<K, V, E, S>
+    where
+        R: SharedBy<K, V, E, S>,
+    {
         Group::from_core(self.into_core(None))
     }
 }
 
-impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForGroup, E>, K, V, S> {
+impl<K, V, E, S, R> Builder<WithErrorRule<ForGroup, E>, K, V, S, R>
+where
+    E: 'static,
+    S: BuildHasher,
+    R: SharedBy<K, V, E, S>,
+{
     /// Makes the group.
     ///
     /// # Examples
@@ -103,7 +112,7 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForGroup, E>, K, V,
     }
 }
 
-impl<K, V, S: BuildHasher> Builder<ForCoalescer, K, V, S> {
+impl<K, V, S: BuildHasher, R> Builder<ForCoalescer, K, V, S, R> {
     /// Makes the coalescer of `load`.
     ///
     /// # Examples
@@ -115,13 +124,19 @@ impl<K, V, S: BuildHasher> Builder<ForCoalescer, K, V, S> {
     #[must_use]
     pub fn build<E, F>(self, load: F) -> Coalescer<K, V, E, S>
     where
+        R: SharedBy<K, V, E, S>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
         Coalescer::from_parts(Group::from_core(self.into_core(None)), Arc::new(load))
     }
 }
 
-impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForCoalescer, E>, K, V, S> {
+impl<K, V, E, S, R> Builder<WithErrorRule<ForCoalescer, E>, K, V, S, R>
+where
+    E: 'static,
+    S: BuildHasher,
+    R: SharedBy<K, V, E, S>,
+{
     /// Makes the coalescer of `load`, whose errors have the type of the rule.
     ///
     /// # Examples
@@ -143,12 +158,13 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForCoalescer, E>, K
     }
 }
 
-impl<T, K, V, S: BuildHasher> Builder<T, K, V, S> {
+impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
     /// Makes the coalescer of `load`, with the rule over errors if there is one.
     pub(crate) fn build_coalescer<E, F>(self, load: F) -> Coalescer<K, V, E, S>
     where
         T: MakesCoalescer<E>,
         E: 'static,
+        R: SharedBy<K, V, E, S>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
@@ -156,7 +172,28 @@ impl<T, K, V, S: BuildHasher> Builder<T, K, V, S> {
     }
 }
 
-impl<T, K, V, S> Builder<T, K, V, S> {
+impl<T, K, V, S, R> Builder<T, K, V, S, R> {
+    /// Shares results with other processes, by the tier that `shared` makes; see
+    /// [`shared`](crate::shared). `None` of an `Option` shares with nobody, so that a configuration
+    /// can decide.
+    ///
+    /// Default: each process for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Coalescer;
+    /// use coalescer::shared::Alone;
+    ///
+    /// let cluster: Option<Alone> = None; // a crate such as `coalescer-cluster` has others
+    /// let squares = Coalescer::builder().shared(cluster).build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// assert_eq!(*squares.execute(&3).unwrap(), 9);
+    /// ```
+    pub fn shared<R2>(self, shared: R2) -> Builder<T, K, V, S, R2> {
+        let Self { settings, name, sharing, error_sharing, on_slow, hasher, product, .. } = self;
+        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+    }
+
     /// Sets which calls share an error. The library calls the function once for each error, on the
     /// thread whose function returned it. The type of errors is fixed from here on.
     ///
@@ -199,7 +236,7 @@ impl<T, K, V, S> Builder<T, K, V, S> {
     /// }
     /// assert_eq!(names.stats().executed_requests, 3); // once for 0, twice for 1
     /// ```
-    pub fn share_error_with<E, F>(self, rule: F) -> Builder<WithErrorRule<T, E>, K, V, S>
+    pub fn share_error_with<E, F>(self, rule: F) -> Builder<WithErrorRule<T, E>, K, V, S, R>
     where
         E: 'static,
         F: Fn(&E) -> ShareWith + Send + Sync + 'static,

@@ -14,6 +14,8 @@ use crate::hasher::DefaultHashBuilder;
 use crate::observe::{Observer, OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
 use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith, Sharing};
+use crate::shared::{Alone, Attachment, SharedBy};
+use crate::tier::Shares;
 use crate::wait::manual_clock::ManualClock;
 
 /// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
@@ -67,15 +69,16 @@ use crate::wait::manual_clock::ManualClock;
 /// assert_eq!(*reports.execute(&7).unwrap(), "report 7");
 /// ```
 #[must_use = "a builder does nothing until build is called"]
-pub struct Builder<T, K, V, S = DefaultHashBuilder> {
+pub struct Builder<T, K, V, S = DefaultHashBuilder, R = Alone> {
     pub(crate) settings: Settings,
-    name: Option<Arc<str>>,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) sharing: Option<Sharing<V>>,
     /// The rule over errors, of a type that `T` names.
     pub(crate) error_sharing: Option<ErrorSharing>,
     pub(crate) on_slow: Option<OnSlow<K>>,
-    hasher: S,
-    product: PhantomData<fn() -> T>,
+    pub(crate) hasher: S,
+    pub(crate) shared: R,
+    pub(crate) product: PhantomData<fn() -> T>,
 }
 
 /// The builder makes a [`Coalescer`](crate::Coalescer).
@@ -123,6 +126,7 @@ impl<T, K, V> Builder<T, K, V> {
             error_sharing: None,
             on_slow: None,
             hasher: DefaultHashBuilder::default(),
+            shared: Alone,
             product: PhantomData,
         }
     }
@@ -131,7 +135,7 @@ impl<T, K, V> Builder<T, K, V> {
 /// Forwards to the setters of [`Settings`], which have the documentation.
 macro_rules! forward {
     ($($what:literal $name:ident($($value:ident: $ty:ty)?);)+) => {
-        impl<T, K, V, S> Builder<T, K, V, S> {$(
+        impl<T, K, V, S, R> Builder<T, K, V, S, R> {$(
             #[doc = concat!("Sets ", $what, ".")]
             #[doc = ""]
             #[doc = concat!("See [`Settings::", stringify!($name), "`] for the default, panics and an example.")]
@@ -161,7 +165,7 @@ forward! {
     "where the functions of `submit` run" executor(executor: impl Executor + Send + Sync + 'static);
 }
 
-impl<T, K, V, S> Builder<T, K, V, S> {
+impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// Replaces every setting that a [`Settings`] has, including the window.
     ///
     /// A later setter changes a single one again. `name`, `hasher`, `share_if`, `share_with` and `on_slow`
@@ -221,9 +225,9 @@ impl<T, K, V, S> Builder<T, K, V, S> {
     ///     Group::builder().hasher(RandomState::new()).build();
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
-    pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2> {
-        let Self { settings, name, sharing, error_sharing, on_slow, hasher: _, product } = self;
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, product }
+    pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2, R> {
+        let Self { settings, name, sharing, error_sharing, on_slow, shared, product, .. } = self;
+        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
     }
 
     /// Sets which values may be shared. The library calls the function once for each value, on the
@@ -338,27 +342,31 @@ impl<T, K, V, S> Builder<T, K, V, S> {
         self
     }
 
-    pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S> {
-        let Self { settings, name, sharing, on_slow, hasher, .. } = self;
+    pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S, R> {
+        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
         let (error_sharing, product) = (Some(rule), PhantomData);
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, product }
+        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
     }
 
-    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Core<K, V, E, S> {
-        let Self { settings, name, sharing, on_slow, hasher, .. } = self;
+    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Arc<Core<K, V, E, S>>
+    where
+        R: SharedBy<K, V, E, S>,
+    {
+        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
         let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
         let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
-        Core {
-            table: Table::new(rules, settings.clock.clock(), settings.shards, observer),
-            sharing: ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule },
-            name,
-            executor: settings.executor,
-            hasher,
-        }
+        let table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
+        let share_rules =
+            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
+        Arc::new_cyclic(|core| {
+            let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
+            let sharing = Shares { rules: share_rules, tier };
+            Core { table, sharing, name, executor: settings.executor, hasher }
+        })
     }
 }
 
-impl<T, K, V, S> Builder<T, K, V, S> {
+impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// Panics if the builder has a name: a manager names its coalescers itself.
     #[track_caller]
     pub(crate) fn without_name(self) -> Self {
@@ -371,7 +379,7 @@ impl<T, K, V, S> Builder<T, K, V, S> {
     }
 }
 
-impl<T, K, V, S> fmt::Debug for Builder<T, K, V, S> {
+impl<T, K, V, S, R> fmt::Debug for Builder<T, K, V, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("settings", &self.settings)

@@ -301,56 +301,6 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::FRESH).map(|answered| answered.value)
     }
 
-    /// Removes the flight or the result of this key, and returns whether there was one.
-    ///
-    /// A call that starts after `forget` has returned never gets the outcome of an execution that started
-    /// before `forget`. No such outcome is retained. So commit a write first, then forget. Calls that
-    /// already wait still get their outcome. `forget` never waits for a function. The function itself may
-    /// forget its own key.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// squares.execute(&7).unwrap();
-    /// assert!(squares.forget(&7));
-    /// assert!(!squares.forget(&7));
-    /// ```
-    #[doc(alias = "invalidate")]
-    #[doc(alias = "remove")]
-    #[doc(alias = "evict")]
-    pub fn forget<Q>(&self, key: &Q) -> bool
-    where
-        Q: ?Sized + ToKey<K>,
-    {
-        self.group.forget(key)
-    }
-
-    /// Forgets every key, and returns for how many of them there was a flight or a result.
-    ///
-    /// All keys are forgotten before the first value is dropped. If the destructor of a value panics,
-    /// the others are dropped first, and then the panic goes on.
-    ///
-    /// A child process after `fork` has the flights of its parent and none of its threads, so calls on
-    /// these keys would wait for ever. Call this method first there.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use coalescer::Coalescer;
-    ///
-    /// let squares = Coalescer::new(|n: &u64| Ok::<u64, ()>(n * n));
-    /// squares.execute(&7).unwrap();
-    /// assert_eq!(squares.forget_all(), 1);
-    /// ```
-    #[doc(alias = "clear")]
-    #[doc(alias = "invalidate_all")]
-    pub fn forget_all(&self) -> usize {
-        self.group.forget_all()
-    }
-
     /// Returns true if both are handles of one coalescer.
     pub(crate) fn is_handle_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.group.core, &other.group.core)

@@ -8,12 +8,13 @@ use crate::engine::call::Mode;
 use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::executor::Chosen;
-use crate::share::ShareRules;
+use crate::key::ToKey;
+use crate::tier::Shares;
 use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 
 pub(crate) struct Core<K, V, E, S: ?Sized> {
     pub(crate) table: Table<K, V, E>,
-    pub(crate) sharing: ShareRules<V, E>,
+    pub(crate) sharing: Shares<K, V, E>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) executor: Option<Chosen>,
     /// The last field, so that it can be unsized: see [`AnyCore`].
@@ -29,6 +30,11 @@ impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
     pub(crate) fn hash<Q: ?Sized + Hash>(&self, key: &Q) -> ShortHash {
         let hash = self.hasher.hash_one(key);
         (hash ^ (hash >> 32)) as ShortHash
+    }
+
+    /// Forgets a key in this process.
+    pub(crate) fn forget_here<Q: ?Sized + ToKey<K>>(&self, key: &Q) -> bool {
+        self.table.forget(self.hash(key), key)
     }
 }
 

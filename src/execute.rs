@@ -18,15 +18,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use crate::asking::Asking;
 use crate::engine::alone::Alone;
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::call::{Admission, Call, Entry, Hit, NewKey, Refusal};
-use crate::engine::completion::{Completion, Panic, RunResult};
+use crate::engine::call::{Admission, Call, Entry, Hit, Mode, NewKey, Refusal};
+use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::execution::Execution;
 use crate::engine::observed::RunOf;
 use crate::engine::reach::Reach;
 use crate::engine::slot::Key;
 use crate::engine::table::Table;
+use crate::engine::tally::Departure;
 use crate::engine::waiter::{CallEnd, Waiter};
 use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
@@ -34,7 +36,8 @@ use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
 use crate::share::ShareRules;
 use crate::sync::Handle;
-use crate::wait::clock::Nanos;
+use crate::tier::{Ask, Shares, Tier, Wait};
+use crate::wait::clock::{FOREVER, Nanos};
 
 /// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
@@ -71,7 +74,7 @@ impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
 /// One call on its way through a table.
 pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
     pub(crate) table: &'a Table<K, V, E>,
-    pub(crate) sharing: &'a ShareRules<V, E>,
+    pub(crate) sharing: &'a Shares<K, V, E>,
     pub(crate) call: Call<'a, Q>,
     /// The end of its wait for other calls.
     pub(crate) deadline: Nanos,
@@ -164,15 +167,79 @@ where
         key: Option<Arc<K>>,
         waited: Nanos,
     ) -> Answer<V, E> {
+        if let Some(tier) = &self.sharing.tier {
+            return self.lead_shared(&**tier, execution, work, key, waited);
+        }
         let slot = Some(execution.slot);
         let (completion, run) =
             run_observed(self.table, RunOf::call(slot), || self.run(work, key, execution.start));
-        let callers = match self.table.reports_slow() {
-            true => self.end_and_report(execution, &completion),
-            false => execution.end(&completion),
-        };
+        let callers = self.end(execution, &completion);
         self.table.record_run(run, callers);
         answer_to_leader(completion, callers, waited)
+    }
+
+    /// Leads a flight of a table that shares with other processes: asks them before it runs.
+    #[cold]
+    #[inline(never)]
+    fn lead_shared<W: Work<K, V, E>>(
+        &self,
+        tier: &dyn Tier<K, V, E>,
+        mut execution: Execution<'_, K, V, E>,
+        work: W,
+        key: Option<Arc<K>>,
+        waited: Nanos,
+    ) -> Answer<V, E> {
+        let table = self.table;
+        let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
+        let flights = execution.begin_to_ask(!tier.keeps_copies());
+        // A call that has waited told the flight what it accepts.
+        let own = match self.call.max_age {
+            FOREVER => 0,
+            _ if waited > 0 => 0,
+            _ => self.call.not_before(table.clock.now()),
+        };
+        let asked = table.clock.now();
+        let wait = match self.call.mode {
+            Mode::Try => Wait::Never,
+            Mode::Wait | Mode::Submit => Wait::until(self.deadline),
+        };
+        let question = Ask::new(&*key, asked, own.max(flights), wait, execution.leader);
+        let mut lead = match Asking::of(tier.ask(question)) {
+            Asking::Runs(lead) => lead,
+            Asking::Served(mut served) => {
+                let waited = waited + table.clock.now().saturating_sub(asked);
+                let callers = execution.end_served(&mut served);
+                let answer = served.completion.answer(Role::Shared, callers, waited);
+                return answer.expect("the role is no follower's");
+            }
+            Asking::TimedOut => {
+                execution.resign(Departure::TimedOut);
+                return Err(Error::TimedOut);
+            }
+            Asking::WouldBlock => {
+                execution.resign(Departure::Refused);
+                return Err(Error::WouldBlock);
+            }
+        };
+        execution.begin_here(lead.began_or(|| table.clock.now()));
+        let (slot, start) = (execution.slot, execution.start);
+        let run = || self.run(work, Some(Arc::clone(&key)), start);
+        let (mut completion, run) = run_observed(table, RunOf::call(Some(slot)), run);
+        lead.before_end(tier, &mut completion);
+        let callers = self.end(execution, &completion);
+        if !lead.after_end(&completion) {
+            table.remove_kept(self.call.hash, &completion);
+        }
+        table.record_run(run, callers);
+        answer_to_leader(completion, callers, waited)
+    }
+
+    #[inline]
+    fn end(&self, execution: Execution<'_, K, V, E>, completion: &Completion<V, E>) -> usize {
+        match self.table.reports_slow() {
+            true => self.end_and_report(execution, completion),
+            false => execution.end(completion),
+        }
     }
 
     /// Ends an execution that may have been slow. The report follows the publication, so that no call
@@ -213,7 +280,7 @@ where
         key: Option<Arc<K>>,
         start: Nanos,
     ) -> Completion<V, E> {
-        attempt(self.sharing, start, || match (W::TAKES_KEY, &key) {
+        attempt(&self.sharing.rules, start, || match (W::TAKES_KEY, &key) {
             (true, None) => work.run(Some(&self.call.key.to_key())),
             (_, key) => work.run(key.as_deref()),
         })
@@ -290,7 +357,7 @@ pub(crate) fn attempt<V, E>(
     };
     let (result, reach) = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|payload| (RunResult::Panicked(Panic::new(payload)), Reach::EVERYONE));
-    Completion { result, reach, start }
+    Completion { result, reach, start, made: Made::Here }
 }
 
 /// The answer to the call that ran the function, whatever its followers get (S26). Resumes a panic of

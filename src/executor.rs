@@ -24,9 +24,10 @@ use crate::wait::contain::contain;
 /// A closure that takes a [`Job`] is an executor. It returns nothing, or a `Result` whose error, of
 /// any type, says that the job was not accepted; see [`Spawned`]. Otherwise, implement the trait.
 ///
-/// The library calls the executor without holding a lock. Three threads do so: one that calls
-/// `submit`; one that waits with a ticket and takes over; and one that ends a flight whose value
-/// [`share_if`](crate::Builder::share_if) refuses. The executor may block, and then that thread
+/// The library calls the executor without holding a lock. Four threads do so: one that calls
+/// `submit`; one that waits with a ticket and takes over; one that ends a flight whose value
+/// [`share_if`](crate::Builder::share_if) refuses; and one that ends a flight for many tickets (see
+/// below). The executor may block, and then that thread
 /// blocks. A thread that runs a job runs such further jobs itself, unless the executor
 /// [never blocks](Executor::never_blocks). The executor may run the job at once. It belongs to the
 /// coalescer, and a job may hold the last reference to that: the executor can be dropped on one of its
@@ -38,6 +39,17 @@ use crate::wait::contain::contain;
 /// thread has submitted; then it passes a job to [`spawn`](Executor::spawn). A job that is dropped within
 /// `spawn` calls for no other: the tickets that follow it are abandoned too. A thread that submits should
 /// drop no job while it holds a lock that `spawn` takes.
+///
+/// # Flights with many tickets
+///
+/// A call such as [`execute`](crate::Coalescer::execute), which leads on its own thread, calls back 256
+/// times at most for tickets that no thread waits with ([`when_done`](crate::Ticket::when_done),
+/// [`into_receiver`](crate::Ticket::into_receiver)), however many there are. One job calls the rest back.
+/// If the executor does not accept that job, or drops it, the thread that loses it calls them back
+/// instead, so none is lost. It runs no function and is counted nowhere. The calls wait for a thread of the
+/// executor then: a function that runs there, and waits for a receiver without a limit, can hold that
+/// thread for ever. A thread that runs a job calls all of them back itself. So does a call whose value
+/// `share_if` refuses, unless the executor never blocks: their own functions are to run side by side.
 ///
 /// # Examples
 ///
@@ -221,9 +233,10 @@ impl fmt::Display for Rejected {
 
 impl StdError for Rejected {}
 
-/// One execution of a submitted function, for an [`Executor`] to run.
+/// One execution of a submitted function, or the callbacks of [many
+/// tickets](Executor#flights-with-many-tickets), for an [`Executor`] to run.
 ///
-/// It owns everything that it needs, and can move to any thread. If a job is dropped before it has
+/// It owns everything that it needs, and can move to any thread. If an execution is dropped before it has
 /// run, its ticket gets [`Error::Abandoned`](crate::Error::Abandoned), and one of its followers runs its
 /// own function.
 ///

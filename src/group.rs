@@ -98,12 +98,12 @@ impl Group<(), (), ()> {
 }
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
-    pub(crate) fn from_core(core: Core<K, V, E, S>) -> Self {
-        Self { core: Arc::new(core) }
+    pub(crate) fn from_core(core: Arc<Core<K, V, E, S>>) -> Self {
+        Self { core }
     }
 
     /// The common entry of every call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call_with<Q>(&self, key: &Q, want: Want, work: impl Work<K, V, E>) -> Answer<V, E>
     where
         Q: ?Sized + ToKey<K>,
@@ -292,48 +292,6 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         F: FnOnce() -> Result<V, E>,
     {
         self.answer(key, Want::FRESH, f).map(|answered| answered.value)
-    }
-
-    /// As [`Coalescer::forget`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use coalescer::Group;
-    ///
-    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
-    /// group.execute("price", || Ok(10)).unwrap();
-    /// assert!(group.forget("price"));
-    /// assert_eq!(*group.execute("price", || Ok(12)).unwrap(), 12);
-    /// assert!(!group.forget("never asked"));
-    /// ```
-    #[doc(alias = "invalidate")]
-    #[doc(alias = "remove")]
-    pub fn forget<Q>(&self, key: &Q) -> bool
-    where
-        Q: ?Sized + ToKey<K>,
-    {
-        self.core.table.forget(self.core.hash(key), key)
-    }
-
-    /// As [`Coalescer::forget_all`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use coalescer::Group;
-    ///
-    /// let group: Group<u32, u32, ()> = Group::builder().window(Duration::MAX).build();
-    /// for key in 0..3 {
-    ///     group.execute(&key, || Ok(key)).unwrap();
-    /// }
-    /// assert_eq!(group.forget_all(), 3);
-    /// ```
-    #[doc(alias = "clear")]
-    pub fn forget_all(&self) -> usize {
-        self.core.table.forget_all()
     }
 }
 

@@ -190,6 +190,7 @@
 //! | `full` | no | all of these |
 
 #[doc(hidden)]
+mod asking;
 pub mod at_rest;
 mod build;
 mod builder;
@@ -200,6 +201,7 @@ mod engine;
 mod error;
 mod execute;
 mod executor;
+mod forget;
 mod forget_if;
 mod group;
 mod hasher;
@@ -216,9 +218,11 @@ mod outcome;
 mod request;
 mod settings;
 mod share;
+pub mod shared;
 mod stats;
 mod submit;
 mod sync;
+mod tier;
 mod wait;
 
 pub use build::{MakesCoalescer, WithErrorRule};
@@ -243,6 +247,8 @@ pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
+#[cfg(feature = "channel")]
+pub use submit::receiver::Receiver;
 pub use submit::ticket::Ticket;
 #[doc(hidden)]
 pub use sync::locks_held;

@@ -64,6 +64,9 @@ pub enum Role {
     Follower,
     /// The call got a kept result at once, within its window.
     Late,
+    /// The call asked other processes, and got a result of an execution there; see
+    /// [`shared`](crate::shared).
+    Shared,
 }
 
 impl<V> Clone for Outcome<V> {

@@ -17,7 +17,8 @@ use std::ops::AddAssign;
 /// | `executed_requests` | calls whose function ran, on their own thread or as a job: as leader, after a take-over, or unshared because the call could neither share the outcome nor wait for it |
 /// | `followers` | calls that waited and got the outcome of their flight, also an error, a panic or an abandonment; and tickets of followers that were dropped earlier |
 /// | `late` | calls that got a kept result |
-/// | `coalesced_requests` | always `followers + late` |
+/// | `shared` | calls that led, asked other processes, and got a result from there; see [`shared`](crate::shared) |
+/// | `coalesced_requests` | always `followers + late + shared` |
 /// | `timed_out` | followers whose deadline passed; and tickets that were dropped after a wait had timed out |
 /// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; jobs that were dropped before they ran; and tickets that were dropped after a wait had been refused |
 /// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |
@@ -59,6 +60,9 @@ pub struct Stats {
     pub followers: u64,
     /// Calls that got a kept result, without waiting.
     pub late: u64,
+    /// Calls that asked other processes and got a result from there; see
+    /// [`shared`](crate::shared). Zero without a tier.
+    pub shared: u64,
     /// Executions that returned an error.
     pub failed: u64,
     /// Executions that panicked.
@@ -133,6 +137,7 @@ impl AddAssign for Stats {
         self.coalesced_requests += other.coalesced_requests;
         self.followers += other.followers;
         self.late += other.late;
+        self.shared += other.shared;
         self.failed += other.failed;
         self.panicked += other.panicked;
         self.timed_out += other.timed_out;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use coalescer::shared::SharedBy;
 use coalescer::{Builder, Error, ForGroup, Group, ManualClock, Role, ShareWith};
 
 use crate::checker::thread::{self, JoinHandle};
@@ -78,6 +79,13 @@ impl Stage {
     pub fn with_errors(rule: impl Fn(&&'static str) -> ShareWith + Send + Sync + 'static) -> Self {
         let clock = ManualClock::new();
         Self::of(settings(&clock).share_error_with(rule).build(), clock)
+    }
+
+    /// Makes a group that has this tier, with a window that does not end.
+    pub fn with_tier(tier: impl SharedBy<u8, u64, &'static str, Hash>) -> Self {
+        let clock = ManualClock::new();
+        clock.advance(TICK);
+        Self::of(settings(&clock).window(Duration::MAX).shared(tier).build(), clock)
     }
 
     fn of(group: Group<u8, u64, &'static str, Hash>, clock: ManualClock) -> Self {

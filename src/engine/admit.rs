@@ -17,7 +17,7 @@ use crate::engine::table::{Deferred, Locked, Table};
 use crate::engine::waiter::{GraphWait, Waiter};
 use crate::settings::OnDeadlock;
 use crate::sync::{Handle, this_thread};
-use crate::wait::clock::Nanos;
+use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::deadlock::{self, ThreadToken};
 use crate::wait::gate::Gate;
 
@@ -183,7 +183,7 @@ impl<K, V, E> Table<K, V, E> {
             };
         }
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
-        let is_young = self.clock.is_before(call.entry, oldest_accepted);
+        let is_young = self.clock.is_before(call.entry, oldest_accepted) && !shard.is_closed(id);
         match call.mode {
             Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             // The execution of a flight that has not begun is younger than this call.
@@ -191,7 +191,7 @@ impl<K, V, E> Table<K, V, E> {
                 let flight = self.flight_of(shard, id);
                 match self.is_crowded(shard, &flight) {
                     true => Admission::refuse(shard, Refusal::Overloaded),
-                    false => self.follow(shard, slot, call.mode, me, None),
+                    false => self.follow(shard, slot, call, me, None),
                 }
             }
             _ => {
@@ -202,28 +202,48 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Makes the call a follower, unless its wait would close a cycle (S42).
-    pub(super) fn follow<'t>(
+    pub(super) fn follow<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         slot: SlotRef,
-        mode: Mode,
+        call: &Call<'_, Q>,
         me: Option<ThreadToken>,
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
         // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
-        let entered = me.map(|me| enter_graph(me, flight.gate(), predecessor)).transpose();
+        let entered = me.map(|me| self.enter_graph(shard, me, &flight, predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         let mut state = flight.gate().lock();
         state.waiting += 1;
-        state.seats += usize::from(mode == Mode::Submit);
+        state.seats += usize::from(call.mode == Mode::Submit);
         drop(state);
+        if call.max_age != FOREVER {
+            flight.accept_not_before(call.not_before(self.clock.now()));
+        }
         let admitted = shard.slot_mut(slot.id);
         admitted.admit_a_call(self.rules.max_requests);
         let start = admitted.start;
         shard.tally.count_call();
         let follower = Follower { slot, flight, start };
         Admission::Follow(Waiter::new(self, follower, GraphWait::entered(me, wait)))
+    }
+
+    /// Enters a wait into the graph, and before it the flights that it goes through.
+    fn enter_graph(
+        &self,
+        shard: &Locked<'_, K, V, E>,
+        me: ThreadToken,
+        flight: &Arc<Flight<V, E>>,
+        predecessor: Option<&Gate>,
+    ) -> Result<deadlock::Wait, deadlock::Cycle> {
+        if let Some(predecessor) = predecessor {
+            predecessor.enter_graph(None);
+        }
+        let gate = flight.gate();
+        gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
+        self.enter_dependency(shard, flight);
+        deadlock::wait(me, gate.id)
     }
 
     /// True if as many calls wait for the flights of this key as may wait (S73).
@@ -322,19 +342,6 @@ enum Meeting {
     StartBeside,
     /// The flight is too old, or has ended: another starts, if there is room for one.
     StartAfter,
-}
-
-/// Enters a wait into the graph, and before it the flights that it goes through.
-fn enter_graph(
-    me: ThreadToken,
-    gate: &Gate,
-    predecessor: Option<&Gate>,
-) -> Result<deadlock::Wait, deadlock::Cycle> {
-    if let Some(predecessor) = predecessor {
-        predecessor.enter_graph(None);
-    }
-    gate.enter_graph(predecessor.map(|predecessor| predecessor.id));
-    deadlock::wait(me, gate.id)
 }
 
 impl<V, E> Running<V, E> {

@@ -23,6 +23,14 @@ pub(crate) struct Call<'q, Q: ?Sized> {
     pub(crate) mode: Mode,
 }
 
+impl<Q: ?Sized> Call<'_, Q> {
+    /// The earliest start that a call of this age accepts, if it began `now`.
+    #[inline]
+    pub(crate) fn not_before(&self, now: Nanos) -> Nanos {
+        (now + 1).saturating_sub(self.max_age)
+    }
+}
+
 impl<Q: ?Sized> Clone for Call<'_, Q> {
     fn clone(&self) -> Self {
         *self

@@ -21,6 +21,7 @@ use crate::engine::shard::Shard;
 use crate::engine::slab::SlotId;
 use crate::engine::table::{Deferred, Locked, Table};
 use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate_state::{GateState, Phase};
 
 impl<K, V, E> Table<K, V, E> {
@@ -53,7 +54,10 @@ impl<K, V, E> Table<K, V, E> {
             return;
         }
         let has_room = !self.is_full(shard, flight);
+        let leaders = if has_room { Vec::new() } else { shard.leaders_of_chain(flight) };
         shard.for_each_in_chain(flight, |flight| {
+            // Beyond the bound, if every execution that could make room waits for this flight (S42).
+            let has_room = flight.gate().finds_room(has_room, &leaders);
             if flight.gate().set_room(has_room, self.rules.leader_timeout) {
                 deferred.due.push(Arc::clone(flight));
             }
@@ -161,6 +165,20 @@ impl<K, V, E> Shard<K, V, E> {
             visit(flight);
             after = flight.successor();
         }
+    }
+
+    /// The flight before this one in the chain.
+    pub(super) fn flight_before(&self, flight: &Flight<V, E>) -> Option<&Arc<Flight<V, E>>> {
+        self.flight_in(flight.predecessor())
+    }
+
+    /// The threads of all executions of a chain.
+    pub(super) fn leaders_of_chain(&self, flight: &Arc<Flight<V, E>>) -> Vec<ThreadToken> {
+        let mut leaders = Vec::new();
+        self.for_each_in_chain(flight, |flight| {
+            leaders.extend_from_slice(&flight.gate().lock().leaders);
+        });
+        leaders
     }
 
     /// How many calls wait for the flights of a chain.

@@ -27,6 +27,19 @@ pub(crate) struct Completion<V, E> {
     /// When the computation began: the execution's start, or earlier if the function returned a
     /// value that was computed before. The window counts from this (S8).
     pub(crate) start: Nanos,
+    pub(crate) made: Made,
+}
+
+/// The place where a function ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    Here,
+    /// In another process.
+    Elsewhere {
+        /// True if the result is too old for a call of the flight. The leader has it alone, and one of
+        /// the calls that wait leads next.
+        is_late: bool,
+    },
 }
 
 pub(crate) enum RunResult<V, E> {
@@ -48,7 +61,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 impl<V, E> Completion<V, E> {
     pub(crate) fn new(result: RunResult<V, E>, start: Nanos) -> Self {
-        Self { result, reach: Reach::EVERYONE, start }
+        Self { result, reach: Reach::EVERYONE, start, made: Made::Here }
     }
 
     /// True if the function returned a value, shareable or not. A value decides a flight at once.
@@ -62,10 +75,27 @@ impl<V, E> Completion<V, E> {
         matches!(self.result, RunResult::Value(_)) && self.reach == Reach::NOBODY
     }
 
-    /// True if the error is the leader's own. It decides nothing for calls that wait: one of them leads
-    /// next (S72).
-    pub(crate) fn is_own_error(&self) -> bool {
-        matches!(self.result, RunResult::Failed(_)) && self.reach == Reach::NOBODY
+    /// True if the result is the leader's own: an error that is, or a result that is too old for others.
+    /// It decides nothing for calls that wait: one of them leads next (S72, S78).
+    pub(crate) fn is_leaders_own(&self) -> bool {
+        let is_own_error = matches!(self.result, RunResult::Failed(_));
+        let is_late = self.made == Made::Elsewhere { is_late: true };
+        is_late || is_own_error && self.reach == Reach::NOBODY
+    }
+
+    /// The role of the call that led.
+    pub(crate) fn leaders_role(&self) -> Role {
+        match self.made {
+            Made::Here => Role::Leader,
+            Made::Elsewhere { .. } => Role::Shared,
+        }
+    }
+
+    /// Lets no window keep the result.
+    pub(crate) fn keep_nothing(&mut self) {
+        if self.reach.life().is_some() {
+            self.reach = Reach::FOLLOWERS;
+        }
     }
 
     /// The result in one word, for logs and spans.
@@ -123,6 +153,15 @@ impl Panic {
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let message = text.map(Arc::from);
         Arc::new(Self { message, payload: Mutex::new(Some(payload)) })
+    }
+
+    /// A panic of another process, which told its text.
+    pub(crate) fn told(message: Option<Arc<str>>) -> Arc<Self> {
+        Arc::new(Self { message, payload: Mutex::new(None) })
+    }
+
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// A panic that went on through another's code, which has its payload.

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use crate::engine::completion::Completion;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
+use crate::engine::tally::Departure;
 use crate::sync::this_thread;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
@@ -43,6 +44,6 @@ impl<K, V, E> Execution<'_, K, V, E> {
 impl<K, V, E> Drop for Execution<'_, K, V, E> {
     fn drop(&mut self) {
         self.leave_thread();
-        self.table.lose(self);
+        self.table.lose(self, Departure::Refused);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::engine::promise::Promise;
 use crate::engine::slab::{NONE, SlotId};
 use crate::sync::LockedCell;
+use crate::wait::clock::Nanos;
 use crate::wait::gate::Gate;
 
 pub(crate) struct Flight<V, E> {
@@ -16,6 +17,11 @@ pub(crate) struct Flight<V, E> {
     /// lock.
     predecessor: LockedCell,
     successor: LockedCell,
+    /// The time from which on a result must have begun for all calls of the flight to accept it. Under
+    /// the shard's lock.
+    not_before: LockedCell,
+    /// One if further calls wait for the next flight. Under the shard's lock.
+    closed: LockedCell,
 }
 
 impl<V, E> Flight<V, E> {
@@ -24,6 +30,8 @@ impl<V, E> Flight<V, E> {
             promise: Promise::new(gate),
             predecessor: LockedCell::new(u64::from(NONE)),
             successor: LockedCell::new(u64::from(NONE)),
+            not_before: LockedCell::new(0),
+            closed: LockedCell::new(0),
         })
     }
 
@@ -38,6 +46,24 @@ impl<V, E> Flight<V, E> {
 
     pub(crate) fn successor(&self) -> Option<SlotId> {
         slot_id(&self.successor)
+    }
+
+    pub(super) fn not_before(&self) -> Nanos {
+        self.not_before.get()
+    }
+
+    /// Counts a call that accepts no result that began before this time.
+    pub(super) fn accept_not_before(&self, time: Nanos) {
+        self.not_before.set(time.max(self.not_before.get()));
+    }
+
+    /// True if further calls wait for the next flight: this one's result will not be for them.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get() > 0
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.set(1);
     }
 
     pub(super) fn set_predecessor(&self, id: Option<SlotId>) {

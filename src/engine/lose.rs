@@ -12,6 +12,7 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::ShortHash;
 use crate::engine::successor::take_successor;
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::engine::tally::Departure;
 use crate::wait::contain::drop_contained;
 use crate::wait::gate_state::Phase;
 use crate::wait::seats::Seats;
@@ -20,15 +21,15 @@ impl<K, V, E> Table<K, V, E> {
     /// Ends a leader whose job never ran. Returns the seats that are to begin the flight.
     pub(crate) fn lose_queued(&self, queued: &Queued<V, E>) -> Seats {
         let mut shard = self.shard(queued.slot.hash).lock();
-        shard.tally.count_lost();
+        shard.tally.count_lost(Departure::Refused);
         queued.flight.gate().lock().lose_queued(queued.start);
         self.go_on(shard, queued.slot.id, &queued.flight)
     }
 
-    /// Ends an execution whose thread unwinds before it has run the function.
-    pub(super) fn lose(&self, execution: &Execution<'_, K, V, E>) {
+    /// Ends an execution that has not run the function, and counts its call as `departure` says.
+    pub(super) fn lose(&self, execution: &Execution<'_, K, V, E>, departure: Departure) {
         let mut shard = self.shard(execution.slot.hash).lock();
-        shard.tally.count_lost();
+        shard.tally.count_lost(departure);
         let id = execution.slot.id;
         let Some(flight) = shard.slot(id).flight().map(Arc::clone) else {
             let removed = shard.remove(id);
@@ -42,7 +43,7 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Counts a call for itself alone whose thread unwinds before it has run the function.
     pub(super) fn lose_bypass(&self, hash: ShortHash) {
-        self.shard(hash).lock().tally.count_lost();
+        self.shard(hash).lock().tally.count_lost(Departure::Refused);
     }
 
     fn go_on(

@@ -5,7 +5,9 @@
 //! | [`table`] | the shards, and the lock order |
 //! | [`admit`] | how a call is decided |
 //! | [`takeover`], [`successor`], [`chain`] | one more execution of a flight; the flight after it; all flights of a key |
+//! | [`depend`] | the dependency of a flight that has not begun |
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
+//! | [`elsewhere`] | a leader that asks another process before it runs |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
 //! | [`forget`], [`depart`], [`purge`] | calls that take a result, themselves, or unused space away |
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
@@ -25,6 +27,8 @@ pub(crate) mod capacity;
 pub(crate) mod chain;
 pub(crate) mod completion;
 pub(crate) mod depart;
+pub(crate) mod depend;
+pub(crate) mod elsewhere;
 pub(crate) mod execution;
 pub(crate) mod expire;
 pub(crate) mod flight;

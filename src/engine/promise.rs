@@ -54,6 +54,13 @@ impl<V, E> Promise<V, E> {
         self.gate.close_job(callers)
     }
 
+    /// The answer to the call that led, once the gate has closed.
+    pub(crate) fn answer_to_leader(&self, waited: Nanos) -> Option<Answer<V, E>> {
+        let callers = self.gate.callers_if_closed()?;
+        let completion = self.expect();
+        completion.answer(completion.leaders_role(), callers, waited)
+    }
+
     /// The answer to a call of this role, once the gate has closed. The inner `None` means that the
     /// call must run its own function.
     pub(crate) fn answer(&self, role: Role, waited: Nanos) -> Option<Option<Answer<V, E>>> {

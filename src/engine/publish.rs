@@ -134,7 +134,7 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Ends an execution of a flight. Calls `published` with the number of followers after they are
     /// notified, and before any user code runs.
-    fn end_flight<'t>(
+    pub(super) fn end_flight<'t>(
         &'t self,
         mut shard: Locked<'_, K, V, E>,
         execution: &Execution<'_, K, V, E>,
@@ -173,7 +173,7 @@ impl<K, V, E> Table<K, V, E> {
         let stuck = if is_success { None } else { self.stuck_since() };
         let mut state = flight.gate().lock();
         state.end_execution(execution.leader, execution.start);
-        let is_own = completion.is_own_error() && state.waiting > 0;
+        let is_own = completion.is_leaders_own() && state.waiting > 0;
         let decides = !is_own && state.decides(is_success, stuck);
         let others = state.has_executions();
         if is_own && !decides {

@@ -52,6 +52,18 @@ impl Reach {
     }
 }
 
+impl Reach {
+    /// The rule's word, to tell it to another process.
+    pub(crate) fn share_with(self) -> ShareWith {
+        match self.life() {
+            Some(life) if life.is_whole() => ShareWith::Everyone,
+            Some(life) => ShareWith::For(Duration::from_nanos(life.time())),
+            None if self == Self::NOBODY => ShareWith::Nobody,
+            None => ShareWith::Followers,
+        }
+    }
+}
+
 impl From<ShareWith> for Reach {
     #[inline]
     fn from(share_with: ShareWith) -> Self {

@@ -103,6 +103,19 @@ impl<K, V, E> Shard<K, V, E> {
         self.map.find(spread(hash), is_it).copied()
     }
 
+    /// The slot that calls on a key of this hash find, if it is one that `is_it`.
+    pub(crate) fn find_slot(
+        &self,
+        hash: ShortHash,
+        is_it: impl Fn(&Slot<K, V, E>) -> bool,
+    ) -> Option<SlotId> {
+        let is_it = |id: &SlotId| {
+            let slot = self.slots.get(*id);
+            slot.hash == hash && is_it(slot)
+        };
+        self.map.find(spread(hash), is_it).copied()
+    }
+
     #[inline]
     pub(crate) fn slot(&self, id: SlotId) -> &Slot<K, V, E> {
         self.slots.get(id)

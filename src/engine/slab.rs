@@ -202,8 +202,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Puts a value that stands in no queue in order into this one, searching back from the tail. Stops after [`MAX_STEPS`], so it is
-    /// O(1) and the order is approximate.
+    /// Puts a value that stands in no queue in order into this one, searching back from the tail. Stops
+    /// after [`MAX_STEPS`], so it is O(1) and the order is approximate.
     pub(crate) fn enqueue(
         &mut self,
         queue: &mut Queue,

@@ -137,6 +137,17 @@ impl<V, E> State<V, E> {
     }
 }
 
+impl<V, E> State<V, E> {
+    /// True if this keeps the result of this very completion.
+    pub(crate) fn keeps(&self, completion: &Completion<V, E>) -> bool {
+        match (self, &completion.result) {
+            (Self::Value(kept, _), RunResult::Value(value)) => Handle::ptr_eq(value, kept),
+            (Self::Error(kept, _), RunResult::Failed(error)) => Handle::ptr_eq(error, kept),
+            _ => false,
+        }
+    }
+}
+
 impl<K> Key<K> {
     #[inline]
     pub(crate) fn get(&self) -> &K {

@@ -47,7 +47,7 @@ impl<K, V, E> Table<K, V, E> {
             if waits_for == WaitsFor::Room {
                 self.need_only_room(shard, id);
             }
-            return self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on));
+            return self.follow(shard, SlotRef { id, hash }, call, me, Some(depends_on));
         }
         let Some(key) = new.key.take() else { return Admission::Vacant };
         let state = predecessor.gate().lock();
@@ -62,7 +62,7 @@ impl<K, V, E> Table<K, V, E> {
         shard.insert_into_chain((running, &predecessor), (id, &flight));
         let mut deferred = Deferred::new();
         self.reschedule(shard, &flight, &mut deferred);
-        self.follow(shard, SlotRef { id, hash }, call.mode, me, Some(depends_on))
+        self.follow(shard, SlotRef { id, hash }, call, me, Some(depends_on))
     }
 
     /// Lets a successor begin as soon as there is room. There is, if a submitted call comes here because

@@ -25,6 +25,7 @@ pub(crate) struct Tally {
     executed: u64,
     pub(crate) running: u64,
     followers: u64,
+    shared: u64,
     failed: u64,
     panicked: u64,
     pub(crate) timed_out: u64,
@@ -66,10 +67,16 @@ impl Tally {
         }
     }
 
-    /// Counts a leader whose function never ran.
-    pub(crate) fn count_lost(&mut self) {
+    /// Counts a leader that got a result from elsewhere.
+    pub(crate) fn count_shared(&mut self) {
         self.running -= 1;
-        self.refused += 1;
+        self.shared += 1;
+    }
+
+    /// Counts a leader whose function never ran.
+    pub(crate) fn count_lost(&mut self, departure: Departure) {
+        self.running -= 1;
+        self.count_departure(departure);
     }
 
     pub(crate) fn count_departure(&mut self, departure: Departure) {
@@ -93,9 +100,10 @@ impl Tally {
         Stats {
             total_requests: self.others + hits,
             executed_requests: self.executed,
-            coalesced_requests: self.followers + hits,
+            coalesced_requests: self.followers + self.shared + hits,
             followers: self.followers,
             late: hits,
+            shared: self.shared,
             failed: self.failed,
             panicked: self.panicked,
             timed_out: self.timed_out,

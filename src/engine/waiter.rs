@@ -187,6 +187,7 @@ impl GraphWait {
         let (Some(me), None) = (self.me, &self.wait) else { return Ok(()) };
         // A flight enters the graph under its shard's lock.
         let shard = table.shard(follower.slot.hash).lock();
+        table.enter_dependency(&shard, &follower.flight);
         let entered = follower.flight.gate().enter_wait(me);
         drop(shard);
         self.wait = entered?;

@@ -3,7 +3,7 @@
 //!
 //! | metric | kind | labels | content |
 //! |---|---|---|---|
-//! | `coalescer_calls_total` | counter | `name`, `role` | answered calls by role: `leader` (ran the function, also after a take-over or unshared), `follower`, `late`, `timed_out`, `refused` |
+//! | `coalescer_calls_total` | counter | `name`, `role` | answered calls by role: `leader` (ran the function, also after a take-over or unshared), `follower`, `late`, `shared` (another process ran it), `timed_out`, `refused` |
 //! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function by result: `ok`, `error`, `panic`; a job that never ran is not counted |
 //! | `coalescer_takeovers_total` | counter | `name` | executions that started because another one was stuck |
 //! | `coalescer_in_flight` | gauge | `name` | executions that run or are queued |
@@ -12,7 +12,7 @@
 //!
 //! The label `name` is the coalescer's name. All coalescers without a name share the label
 //! `unnamed`. Coalescers with equal names add up. The counters are those of [`Stats`]. The share of
-//! calls that caused no execution is `sum(rate(coalescer_calls_total{role=~"follower|late"}[5m])) /
+//! calls that caused no execution is `sum(rate(coalescer_calls_total{role=~"follower|late|shared"}[5m])) /
 //! sum(rate(coalescer_calls_total[5m]))`.
 //!
 //! # Setting up
@@ -163,6 +163,7 @@ impl Meters {
             ("leader", now.executed_requests - before.executed_requests),
             ("follower", now.followers - before.followers),
             ("late", now.late - before.late),
+            ("shared", now.shared - before.shared),
             ("timed_out", now.timed_out - before.timed_out),
             ("refused", now.refused - before.refused),
         ];

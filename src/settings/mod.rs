@@ -82,6 +82,10 @@ pub(crate) enum ClockChoice {
 }
 
 impl ClockChoice {
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self, Self::Manual(_))
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         match self {
             Self::System => Clock::system(),
@@ -195,9 +199,8 @@ impl Default for Settings {
 impl Settings {
     /// The name of the setter that differs, given the field's name: two setters set the clock.
     fn setter(&self, other: &Self, name: &'static str) -> &'static str {
-        let is_manual = |clock: &ClockChoice| matches!(clock, ClockChoice::Manual(_));
         match name {
-            "clock" if !is_manual(&self.clock) && !is_manual(&other.clock) => "precise_clock",
+            "clock" if !self.clock.is_manual() && !other.clock.is_manual() => "precise_clock",
             _ => name,
         }
     }

@@ -69,22 +69,16 @@ where
     }
 
     /// Ends a job that was dropped after `spawn` had returned.
-    fn is_dropped(self) {
+    fn end_dropped(self) {
         let executor = self.core.executor.as_ref().expect("only what has an executor submits");
         let may_wait = !executor.never_blocks();
-        let after = this_thread(|me| match me.jobs() > 0 {
-            _ if me.spawning() > 0 => AfterDrop::Lose,
-            true => AfterDrop::Run,
-            false if me.submits() => AfterDrop::HandOver,
-            false if is_panicking() && may_wait => AfterDrop::Lose,
-            false => AfterDrop::Run,
-        });
-        // A callback of a ticket may submit here, which says nothing of a thread of the pool.
-        let _in_job = (after != AfterDrop::HandOver).then(InJob::begin);
+        let (in_spawn, in_job) = this_thread(|me| (me.spawning() > 0, me.jobs() > 0));
+        let in_drop = InDrop::begin();
+        let unwinds = is_panicking() && may_wait && !in_job && !in_drop.hands_over();
         let seats = self.end_unrun(Unrun::Dropped);
-        match after {
-            AfterDrop::Lose => seats.lose(),
-            AfterDrop::Run | AfterDrop::HandOver => seats.begin(),
+        match in_spawn || unwinds {
+            true => seats.lose(),
+            false => seats.begin(),
         }
     }
 
@@ -139,30 +133,19 @@ where
         let lost = if state.is_spawning { None } else { state.task.take() };
         drop(state);
         if let Some(task) = lost {
-            task.is_dropped();
+            task.end_dropped();
         }
     }
 }
 
-/// What becomes of the jobs that a dropped job calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AfterDrop {
-    /// The thread runs them, as after a job, unless the executor never waits.
-    Run,
-    /// They go to the executor, as in `submit`.
-    HandOver,
-    /// They are lost too.
-    Lose,
-}
-
 /// Marks the calling thread as one that runs a job.
-struct InJob {
+pub(super) struct InJob {
     /// The jobs that it was handing over outside of this one.
     spawning: u64,
 }
 
 impl InJob {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         this_thread(|me| {
             me.set_jobs(me.jobs() + 1);
             let spawning = me.spawning();
@@ -181,11 +164,26 @@ impl Drop for InJob {
     }
 }
 
+/// Marks the calling thread as one that drops a job. It counts as one that runs a job meanwhile, unless it
+/// has submitted: a thread of the pool hands nothing over, and what it calls in a callback says nothing of it.
+pub(super) struct InDrop(Option<InJob>);
+
+impl InDrop {
+    pub(super) fn begin() -> Self {
+        let hands_over = this_thread(|me| me.jobs() == 0 && me.spawning() == 0 && me.submits());
+        Self((!hands_over).then(InJob::begin))
+    }
+
+    fn hands_over(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 /// Marks the calling thread as one that is in the executor's `spawn`.
-struct InSpawn(());
+pub(super) struct InSpawn(());
 
 impl InSpawn {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         this_thread(|me| me.set_spawning(me.spawning() + 1));
         Self(())
     }

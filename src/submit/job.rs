@@ -3,8 +3,10 @@
 use std::mem;
 use std::sync::Arc;
 
+use crate::asking::{Asking, LeadHere};
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
+use crate::engine::elsewhere;
 use crate::engine::observed::RunOf;
 use crate::engine::promise::Promise;
 use crate::engine::queued::{Begun, Queued};
@@ -14,6 +16,7 @@ use crate::execute::{attempt, run_observed};
 use crate::observe::{Origin, SlowReport};
 use crate::submit::function::Function;
 use crate::submit::seat::Seat;
+use crate::tier::{Ask, Tier, Wait};
 use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::contain;
@@ -65,14 +68,36 @@ where
         let Some(function) = self.begin(me) else { return Seats::none() };
         let core = Arc::clone(&self.core);
         self.promise.gate.begin_job(me);
-        let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let key = Arc::clone(&self.key);
+        let mut lead = match (&core.sharing.tier, &mut self.duty) {
+            (Some(tier), Duty::Flight(queued)) => match ask(&core, &**tier, queued, &key) {
+                Asking::Runs(lead) => {
+                    queued.begin_here(&core.table, lead.began_or(|| core.table.clock.now()));
+                    lead
+                }
+                Asking::Served(served) => {
+                    drop(leading);
+                    return self.end_served(served);
+                }
+                Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),
+            },
+            _ => LeadHere::without_tier(),
+        };
+        let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let gate = Some(&self.promise.gate);
         let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
-        let (completion, run) =
-            run_observed(&core.table, run, || attempt(&core.sharing, start, || function.run(&key)));
+        let (mut completion, run) = run_observed(&core.table, run, || {
+            attempt(&core.sharing.rules, start, || function.run(&key))
+        });
         drop(leading);
+        if let Some(tier) = &core.sharing.tier {
+            lead.before_end(&**tier, &mut completion);
+        }
+        let slot = self.duty.slot();
         let (callers, seats) = self.end(&completion);
+        if let (false, Some(slot)) = (lead.after_end(&completion), slot) {
+            core.table.remove_kept(slot.hash, &completion);
+        }
         // Destructors of the value and of a panic's payload are user code.
         contain(|| {
             if let RunResult::Panicked(panic) = &completion.result {
@@ -131,6 +156,19 @@ where
         }
         self.function.take()
     }
+}
+
+/// Asks the other processes, for a job that leads. Its thread waits as long as its function would run.
+fn ask<'t, K, V, E>(
+    core: &AnyCore<K, V, E>,
+    tier: &'t dyn Tier<K, V, E>,
+    queued: &Queued<V, E>,
+    key: &'t K,
+) -> Asking<'t, V, E> {
+    let table = &core.table;
+    let not_before = queued.begin_to_ask(table, !tier.keeps_copies());
+    let asked = table.clock.now();
+    Asking::of(tier.ask(Ask::new(key, asked, not_before, Wait::Endless, queued.leader)))
 }
 
 impl<K, V, E> Task<K, V, E> {
@@ -198,6 +236,25 @@ impl<K, V, E> Task<K, V, E> {
         callbacks.run();
         table.report_slow(report);
         (callers, seats)
+    }
+
+    /// Ends the duty and the ticket's wait with a result of another process. No function runs.
+    fn end_served(mut self, mut served: elsewhere::Served<V, E>) -> Seats {
+        let report = self.notice();
+        let duty = mem::replace(&mut self.duty, Duty::Done);
+        let (table, promise) = (&self.core.table, &self.promise);
+        let (mut callbacks, mut seats) = (Callbacks::new(), Seats::none());
+        contain(|| {
+            let Duty::Flight(queued) = duty else { unreachable!("only a flight asks") };
+            seats = queued.end_served(table, &mut served, |completion, count| {
+                callbacks = promise.close(completion.clone(), count);
+            });
+        });
+        callbacks.run();
+        table.report_slow(report);
+        // The destructor of the value is user code.
+        contain(|| drop(served));
+        seats
     }
 
     /// Reads the flight's state for `on_slow`, before the execution ends.

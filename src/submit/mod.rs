@@ -5,10 +5,13 @@
 
 pub(crate) mod function;
 mod hand_over;
+#[cfg(feature = "channel")]
+mod held;
 pub(crate) mod job;
 mod own_job;
 #[cfg(feature = "channel")]
-mod receiver;
+pub(crate) mod receiver;
+mod relay;
 pub(crate) mod seat;
 mod state;
 pub(crate) mod ticket;

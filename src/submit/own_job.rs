@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::core::AnyCore;
 use crate::engine::call::Follower;
+use crate::engine::completion::Completion;
 use crate::engine::tally::Departure;
 use crate::executor::Rejected;
 use crate::observe::Origin;
 use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task, Unrun};
+use crate::submit::relay;
 use crate::submit::seat::{Seat, Seated};
-use crate::wait::seats::{GateSeat, SeatStatus, Seats};
+use crate::wait::seats::{GateSeat, Rest, SeatStatus, Seats};
 
 impl<K, V, E> Seat<K, V, E>
 where
@@ -59,6 +61,10 @@ where
         &self.status
     }
 
+    fn answers_a_job(&self) -> bool {
+        self.ticket.is_some()
+    }
+
     fn flight_has_ended(&self) {
         let Some(completion) = self.promise().completion() else { return };
         if completion.is_unshared() {
@@ -77,6 +83,16 @@ where
             let callers = self.promise().gate.callers_if_closed().unwrap_or(1);
             ticket.close(completion.clone(), callers).run();
         }
+    }
+
+    fn pass_on(&self, rest: Rest) {
+        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        let is_unshared = self.promise().completion().is_some_and(Completion::is_unshared);
+        if is_unshared && !executor.never_blocks() {
+            // A job would run the functions of the calls one after the other (S40).
+            return rest();
+        }
+        relay::pass_on(executor, rest);
     }
 
     fn begin_flight(self: Arc<Self>) -> Seats {

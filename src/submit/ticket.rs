@@ -229,9 +229,8 @@ where
         self.settle().map(|answer| answer.map(|answered| answered.value))
     }
 
-    /// Calls `f` with the outcome: at once if it is there, and otherwise later, on the thread that
-    /// ends the flight or the ticket's own job.
-    ///
+    /// Calls `f` with the outcome: at once if it is there; otherwise on the thread that ends the flight
+    /// or the ticket's own job; or, if many tickets wait, in a job of the [executor](crate::Executor).
     /// The library holds no lock then, and has woken the waiting threads. Keep `f` short. It has no
     /// deadline, does not take over, and is invisible to deadlock detection.
     ///

@@ -127,7 +127,7 @@ where
         let function = function.expect("no other call takes it while the flight goes on");
         // The answer of the ticket if the function panics. The panic passes through.
         self.state = State::Done(Err(Error::LeaderPanicked { message: None }));
-        let (table, sharing) = (&self.core.table, &self.core.sharing);
+        let (table, sharing) = (&self.core.table, &self.core.sharing.rules);
         let start = table.clock.coarse_now();
         let run = RunOf { slot: None, origin: Some(&origin), job: None };
         let (completion, run) =
@@ -176,7 +176,7 @@ impl<K, V, E> Ticket<K, V, E> {
     }
 
     fn answer_of_job(&self, promise: &Promise<V, E>) -> Option<Answer<V, E>> {
-        promise.answer(Role::Leader, self.waited).flatten()
+        promise.answer_to_leader(self.waited)
     }
 
     /// Waits for the ticket's own job. The job owns the function, so a wait that would never end is an

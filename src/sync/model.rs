@@ -23,6 +23,9 @@ pub(crate) const WAKE_SHARE: usize = 1;
 /// One, so that the others depend on the threads that leave.
 pub(crate) const WAKE_BEGINNINGS: usize = 1;
 
+/// Two, which is one call with a seat and an answer, so that the other callbacks go to the executor.
+pub(crate) const OWN_CALLS: usize = 2;
+
 /// A cell that is set once. The checker sees the flag, and the flag orders the accesses.
 #[derive(Debug)]
 pub(crate) struct OnceCell<T> {

@@ -15,6 +15,9 @@ pub(crate) const WAKE_SHARE: usize = 32;
 /// likelier that they take its processor before it has returned.
 pub(crate) const WAKE_BEGINNINGS: usize = 3;
 
+/// How many callbacks of other calls the thread that ends a flight makes itself.
+pub(crate) const OWN_CALLS: usize = 256;
+
 /// A number that is read and written under one lock only, which its owner names.
 ///
 /// It is an atomic so that a shared value can have it without `unsafe`; its accesses compile to plain

@@ -196,6 +196,11 @@ pub(crate) fn unique_number() -> u64 {
 }
 
 /// The live threads by their numbers, for the list of flights that an operator reads.
+///
+/// A thread enters at its first lead, under the lock of a shard. So the register has parts, each with a lock
+/// of its own: threads whose numbers follow each other, as those of a thread for each request do, do not
+/// wait for one lock with the shards of all coalescers behind them. A part's lock is the last in the order
+/// of locks.
 #[cfg(not(any(loom, shuttle)))]
 mod register {
     use std::cell::Cell;
@@ -205,12 +210,17 @@ mod register {
     use std::thread::Thread;
 
     use fxhash::FxBuildHasher;
-    use parking_lot::Mutex;
+    use parking_lot::{Mutex, MutexGuard};
 
     use super::ThreadToken;
+    use crate::sync::Padded;
 
-    static THREADS: Mutex<HashMap<u64, Known, FxBuildHasher>> =
-        Mutex::new(HashMap::with_hasher(FxBuildHasher));
+    pub(super) type Part = HashMap<u64, Known, FxBuildHasher>;
+
+    const PARTS: usize = 64;
+
+    static THREADS: [Padded<Mutex<Part>>; PARTS] =
+        [const { Padded(Mutex::new(HashMap::with_hasher(FxBuildHasher))) }; PARTS];
 
     /// How many executions of live threads have ended on another thread than theirs, of which the
     /// threads do not know yet. It is zero but for runtimes that move calls between threads.
@@ -220,7 +230,7 @@ mod register {
         static ENTRY: Entry = const { Entry(Cell::new(0)) };
     }
 
-    struct Known {
+    pub(super) struct Known {
         thread: Thread,
         ended_elsewhere: u64,
     }
@@ -230,10 +240,15 @@ mod register {
 
     impl Drop for Entry {
         fn drop(&mut self) {
-            let known = THREADS.lock().remove(&self.0.get());
+            let known = part_of(self.0.get()).remove(&self.0.get());
             let ended = known.map_or(0, |known| known.ended_elsewhere);
             ENDED_ELSEWHERE.fetch_sub(ended, Ordering::Relaxed);
         }
+    }
+
+    /// Locks the part of the thread with this number.
+    pub(super) fn part_of(number: u64) -> MutexGuard<'static, Part> {
+        THREADS[number as usize % PARTS].0.lock()
     }
 
     /// Enters the calling thread. A thread that is destroying its thread-locals stays anonymous, as
@@ -242,17 +257,17 @@ mod register {
         let will_be_removed = ENTRY.try_with(|entry| entry.0.set(number)).is_ok();
         if will_be_removed {
             let known = Known { thread: std::thread::current(), ended_elsewhere: 0 };
-            THREADS.lock().insert(number, known);
+            part_of(number).insert(number, known);
         }
     }
 
     pub(crate) fn thread_of(token: ThreadToken) -> Option<Thread> {
-        THREADS.lock().get(&token.number()).map(|known| known.thread.clone())
+        part_of(token.number()).get(&token.number()).map(|known| known.thread.clone())
     }
 
     /// Notes that an execution that began on this thread has ended on another one.
     pub(super) fn ends_elsewhere(number: u64) {
-        if let Some(known) = THREADS.lock().get_mut(&number) {
+        if let Some(known) = part_of(number).get_mut(&number) {
             known.ended_elsewhere += 1;
             ENDED_ELSEWHERE.fetch_add(1, Ordering::Relaxed);
         }
@@ -263,7 +278,7 @@ mod register {
         if ENDED_ELSEWHERE.load(Ordering::Relaxed) == 0 {
             return 0;
         }
-        let ended = match THREADS.lock().get_mut(&number) {
+        let ended = match part_of(number).get_mut(&number) {
             Some(known) => mem::take(&mut known.ended_elsewhere),
             None => 0,
         };
@@ -271,8 +286,9 @@ mod register {
         ended
     }
 
+    /// The parts are locked one after the other.
     pub(crate) fn registered_threads() -> usize {
-        THREADS.lock().len()
+        THREADS.iter().map(|part| part.0.lock().len()).sum()
     }
 }
 
@@ -314,5 +330,20 @@ mod tests {
         .join()
         .expect("it has looked for itself");
         assert!(thread_of(token).is_none_or(|thread| thread.id() != id), "it stays for ever");
+    }
+
+    #[test]
+    fn a_thread_enters_the_register_while_the_part_of_another_is_locked() {
+        const OTHER: u64 = 1 << 39;
+        let (entered, has_entered) = std::sync::mpsc::channel();
+        let locked = register::part_of(OTHER);
+        let neighbour = std::thread::spawn(move || {
+            register::insert(OTHER + 1);
+            entered.send(()).expect("the test waits for it");
+        });
+        let result = has_entered.recv_timeout(std::time::Duration::from_secs(10));
+        drop(locked);
+        neighbour.join().expect("it has entered");
+        result.expect("a thread waits for the part of another thread");
     }
 }

@@ -6,6 +6,17 @@
 //!
 //! Calls leave early as often as they stay, and in any order. So the list is a map by the number that
 //! the owner of a callback has, and its order is that of the calls.
+//!
+//! ```text
+//!  the thread that closes the gate          a job of the executor, or that thread if there is none
+//! ┌───────────────────────────────┐        ┌──────────────────────────────┐
+//! │ answers, 256 others, the rest ─────────▶ the rest, the oldest first    │
+//! └───────────────────────────────┘        └──────────────────────────────┘
+//! ```
+//!
+//! The callbacks are those of other calls, and there can be any number of them. So the thread makes some
+//! and passes the rest on: it is to return to its own caller. Answers release threads that wait, so they
+//! are few, come first, and never depend on the executor.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +24,7 @@ use std::sync::Arc;
 
 use super::contain::contain;
 use super::seats::GateSeat;
+use crate::sync::OWN_CALLS;
 
 /// Runs once, under no lock.
 pub(crate) enum Callback {
@@ -37,42 +49,73 @@ impl Callback {
 
 /// The callbacks of one gate, each with the number that its owner removes it by.
 #[derive(Default)]
-pub(crate) struct Callbacks(BTreeMap<u64, Callback>);
+pub(crate) struct Callbacks {
+    /// Those that [answer](GateSeat::answers_a_job) a thread that waits.
+    answers: BTreeMap<u64, Callback>,
+    others: BTreeMap<u64, Callback>,
+}
 
 impl Callbacks {
     pub(crate) const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self { answers: BTreeMap::new(), others: BTreeMap::new() }
     }
 
     pub(crate) fn push(&mut self, number: u64, callback: Callback) {
-        self.0.insert(number, callback);
+        let calls = match &callback {
+            Callback::Seat(seat) if seat.answers_a_job() => &mut self.answers,
+            Callback::Seat(_) | Callback::Function(_) => &mut self.others,
+        };
+        calls.insert(number, callback);
     }
 
     /// Takes a callback out that is not to run.
     #[must_use = "its captures are the user's: drop it after the lock is released"]
     pub(crate) fn remove(&mut self, number: u64) -> Option<Callback> {
-        self.0.remove(&number)
+        self.others.remove(&number).or_else(|| self.answers.remove(&number))
     }
 
     /// The first seat that waits and does not try to begin the flight.
     pub(super) fn idle_seat(&self) -> Option<Arc<dyn GateSeat>> {
-        self.0.iter().find_map(|(_, callback)| match callback {
-            Callback::Seat(seat) if seat.status().is_idle() => Some(Arc::clone(seat)),
-            Callback::Seat(_) | Callback::Function(_) => None,
-        })
+        let first = [&self.answers, &self.others].map(first_idle);
+        first.into_iter().flatten().min_by_key(|(number, _)| *number).map(|(_, seat)| seat)
     }
 
-    /// Runs the callbacks, the oldest first. Each runs user code. A panic there concerns that callback
-    /// alone, since the outcome is published already (S24), and the panic hook has reported it.
+    /// Makes the callbacks, the oldest first, or passes them on. Each runs user code. A panic there
+    /// concerns that callback alone, since the outcome is published already (S24), and the panic hook
+    /// has reported it.
     pub(crate) fn run(self) {
-        for (_, callback) in self.0 {
+        let Self { answers, mut others } = self;
+        call_each(answers);
+        for _ in 0..OWN_CALLS {
+            let Some((_, callback)) = others.pop_first() else { return };
             contain(|| callback.call());
         }
+        let seat = others.values().find_map(|callback| match callback {
+            Callback::Seat(seat) => Some(Arc::clone(seat)),
+            Callback::Function(_) => None,
+        });
+        match seat {
+            Some(seat) => seat.pass_on(Box::new(|| call_each(others))),
+            None => call_each(others),
+        }
+    }
+}
+
+fn first_idle(calls: &BTreeMap<u64, Callback>) -> Option<(u64, Arc<dyn GateSeat>)> {
+    calls.iter().find_map(|(number, callback)| match callback {
+        Callback::Seat(seat) if seat.status().is_idle() => Some((*number, Arc::clone(seat))),
+        Callback::Seat(_) | Callback::Function(_) => None,
+    })
+}
+
+fn call_each(calls: BTreeMap<u64, Callback>) {
+    for callback in calls.into_values() {
+        contain(|| callback.call());
     }
 }
 
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Callbacks").field(&self.0.len()).finish()
+        f.debug_tuple("Callbacks").field(&(self.answers.len() + self.others.len())).finish()
     }
 }

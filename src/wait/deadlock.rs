@@ -37,7 +37,7 @@ pub(crate) fn size() -> (usize, usize) {
 
 /// Enters a flight that has not ended, with its leaders. Called before the first wait for it.
 pub(crate) fn enter(flight: FlightId, leaders: &[ThreadToken], predecessor: Option<FlightId>) {
-    let node = Node { leaders: leaders.to_vec(), predecessor };
+    let node = Node { leaders: leaders.to_vec(), predecessor, room: Vec::new() };
     GRAPH.lock().flights.insert(flight, node);
 }
 
@@ -52,6 +52,7 @@ pub(crate) fn add_leader(flight: FlightId, leader: ThreadToken) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.leaders.push(leader);
         node.predecessor = None;
+        node.room.clear();
     }
 }
 
@@ -67,6 +68,25 @@ pub(crate) fn follow(from: FlightId, on: FlightId) -> Result<(), Cycle> {
         node.predecessor = Some(on);
     }
     Ok(())
+}
+
+/// Lets a flight that has no room to begin depend on the executions whose ends make room, unless it
+/// depends on a flight that goes on. Refuses if each of these executions waits for this flight.
+pub(crate) fn need_room(flight: FlightId, leaders: &[ThreadToken]) -> Result<(), Cycle> {
+    let mut graph = GRAPH.lock();
+    if graph.starts_after_another(flight) {
+        return Ok(());
+    }
+    let Some(node) = graph.flights.get_mut(&flight) else { return Ok(()) };
+    node.room = leaders.to_vec();
+    if graph.depends_on_itself(flight) { Err(Cycle) } else { Ok(()) }
+}
+
+/// Lets a flight that has not begun wait for no execution any more, as it has room.
+pub(crate) fn have_room(flight: FlightId) {
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
+        node.room.clear();
+    }
 }
 
 /// Removes an execution from the leaders of a flight that has not ended. The thread stays a leader if

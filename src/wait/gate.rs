@@ -311,6 +311,21 @@ impl Gate {
         }
     }
 
+    /// Lets no call take over, as the youngest execution asks elsewhere and has not begun here.
+    pub(crate) fn suspend(&self) {
+        let mut state = self.state.lock();
+        (state.youngest, state.due_at, state.next_start) = (FOREVER, FOREVER, FOREVER);
+    }
+
+    /// Begins an execution that asked elsewhere at `asked`; from now on it counts from `start`. Returns
+    /// true if it is the first of its flight.
+    pub(crate) fn resume(&self, asked: Nanos, start: Nanos) -> bool {
+        let mut state = self.state.lock();
+        state.replace_start(asked, start);
+        state.youngest = start;
+        state.begun == 1
+    }
+
     /// Ends an execution that has not run the function.
     pub(crate) fn lose_execution(&self, leader: ThreadToken, start: Nanos) {
         let mut state = self.state.lock();

@@ -2,7 +2,7 @@
 
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate::Gate;
-use super::gate_state::{GateState, Phase};
+use super::gate_state::{AT_ONCE, GateState, Phase};
 
 impl Gate {
     pub(super) fn leave_graph(&self, state: &GateState) {
@@ -42,6 +42,20 @@ impl Gate {
         flight.enter_graph(None);
         // The thread that starts the flight waits for nothing in it yet, so this closes no cycle.
         deadlock::follow(self.id, flight.id).ok();
+    }
+
+    /// True if a flight of this chain has room, or must not wait for it: it has not begun, and each of
+    /// the `leaders` whose ends make room waits for it. If one does not, this flight depends on that one.
+    pub(crate) fn finds_room(&self, has_room: bool, leaders: &[ThreadToken]) -> bool {
+        let state = self.lock();
+        if state.phase != Phase::Pending || !state.in_graph {
+            return has_room;
+        }
+        if has_room {
+            deadlock::have_room(self.id);
+            return true;
+        }
+        state.due_at == AT_ONCE && deadlock::need_room(self.id, leaders).is_err()
     }
 
     /// Enters that `me` waits here, unless the gate has closed.

@@ -141,6 +141,11 @@ impl GateState {
         }
     }
 
+    pub(super) fn replace_start(&mut self, old: Nanos, new: Nanos) {
+        self.remove_start(old);
+        self.starts.push(new);
+    }
+
     pub(super) fn remove_leader(&mut self, leader: ThreadToken) {
         if let Some(index) = self.leaders.iter().position(|thread| *thread == leader) {
             self.leaders.remove(index);

@@ -3,10 +3,12 @@
 //! ```text
 //!   flight ── is led by ──▶ thread ── waits for ──▶ flight
 //!      │                       └───── is helped by ──▶ thread      (Lead::enter)
-//!      └───── starts after ──▶ flight                              (execute_fresh)
+//!      ├───── starts after ──▶ flight                              (execute_fresh)
+//!      └───── has room after ──▶ thread, thread ..                 (max_leaders)
 //! ```
 //!
-//! An arrow goes to what must end before. A helper hangs on the executions that its [`Lead`] was taken
+//! An arrow goes to what must end before. Of the threads that can give a flight room, one is enough: it
+//! hangs only if all of them do. A helper hangs on the executions that its [`Lead`] was taken
 //! in, and on no execution that their thread began later: those do not wait for the helper.
 //!
 //! [`Lead`]: crate::Lead
@@ -35,6 +37,8 @@ pub(super) struct Node {
     /// The flight that must end before this one starts. If it has ended, the graph has no node for
     /// it, and no later flight gets its number.
     pub(super) predecessor: Option<FlightId>,
+    /// The executions of which one must end before this flight has room to start.
+    pub(super) room: Vec<ThreadToken>,
 }
 
 /// A thread that works for an execution of another thread, and for those around it.
@@ -70,7 +74,18 @@ impl Graph {
     /// Returns true if the end of `flight` depends on the thread of this number, over any number of
     /// waits.
     pub(super) fn depends_on(&self, flight: FlightId, thread: u64) -> bool {
-        self.leads_to(vec![Step::Flight(flight)], thread)
+        self.leads_to(vec![Step::Flight(flight)], Some(thread), &mut Vec::new())
+    }
+
+    /// Returns true if this flight has no room, and each execution that could give room waits for it.
+    pub(super) fn depends_on_itself(&self, flight: FlightId) -> bool {
+        self.leads_to(vec![Step::Flight(flight)], None, &mut Vec::new())
+    }
+
+    /// Returns true if this flight starts after another one that has not ended.
+    pub(super) fn starts_after_another(&self, flight: FlightId) -> bool {
+        let before = self.flights.get(&flight).and_then(|node| node.predecessor);
+        before.is_some_and(|before| self.flights.contains_key(&before))
     }
 
     /// Returns true if `thread` works for one of these leaders, or for a thread that does. The waits
@@ -89,12 +104,18 @@ impl Graph {
         false
     }
 
-    /// Follows the arrows from `to_visit` until one reaches `thread`.
+    /// Follows the arrows from `to_visit` until one reaches `thread`, or one of the flights `hung`: these
+    /// are taken to hang, while the search looks for an execution that gives them room.
     ///
     /// The graph has no cycle, so the search takes a step twice only where two paths join that have
     /// forked before. Most searches follow one short path, so steps are recorded only after a fork or
     /// after [`UNRECORDED_STEPS`]. The search ends even if there is a cycle.
-    fn leads_to(&self, mut to_visit: Vec<Step>, thread: u64) -> bool {
+    fn leads_to(
+        &self,
+        mut to_visit: Vec<Step>,
+        thread: Option<u64>,
+        hung: &mut Vec<FlightId>,
+    ) -> bool {
         let (mut has_forked, mut unrecorded) = (false, 0);
         let mut visited: HashSet<Step, FxBuildHasher> = HashSet::default();
         while let Some(step) = to_visit.pop() {
@@ -104,13 +125,17 @@ impl Graph {
                 continue;
             }
             match step {
+                Step::Flight(flight) if hung.contains(&flight) => return true,
                 Step::Flight(flight) => {
                     // A flight without a node has ended: its waiters are about to return.
                     let Some(node) = self.flights.get(&flight) else { continue };
+                    if self.gets_no_room(flight, &node.room, thread, hung) {
+                        return true;
+                    }
                     to_visit.extend(node.predecessor.map(Step::Flight));
                     to_visit.extend(node.leaders.iter().copied().map(Step::Thread));
                 }
-                Step::Thread(leader) if leader.number() == thread => return true,
+                Step::Thread(leader) if Some(leader.number()) == thread => return true,
                 Step::Thread(leader) => {
                     let flight = self.waits.get(&leader.number());
                     to_visit.extend(flight.copied().map(Step::Flight));
@@ -120,6 +145,24 @@ impl Graph {
             has_forked |= to_visit.len() > 1;
         }
         false
+    }
+
+    /// Returns true if the flight needs room, and if all that could give it lead to `thread` or hang.
+    fn gets_no_room(
+        &self,
+        flight: FlightId,
+        room: &[ThreadToken],
+        thread: Option<u64>,
+        hung: &mut Vec<FlightId>,
+    ) -> bool {
+        if room.is_empty() {
+            return false;
+        }
+        hung.push(flight);
+        let mut leaders = room.iter();
+        let hangs = leaders.all(|leader| self.leads_to(vec![Step::Thread(*leader)], thread, hung));
+        hung.pop();
+        hangs
     }
 
     /// The threads that this execution waits for, as they work for it or for one inside it.
@@ -176,7 +219,7 @@ mod tests {
         for (flight, leaders) in flights {
             graph.waits.extend(leaders.iter().map(|leader| (*leader, *leader)));
             let leaders = leaders.iter().map(|leader| token(*leader, 1)).collect();
-            graph.flights.insert(flight, Node { leaders, predecessor: None });
+            graph.flights.insert(flight, Node { leaders, predecessor: None, room: Vec::new() });
         }
         graph
     }
@@ -215,8 +258,24 @@ mod tests {
             helpers.add_helper(Helper { lead: token(lead, 1), thread: token(thread, 1) });
         }
         assert!(!helpers.is_helper_of(&[token(1, 1)], token(3, 1)));
-        assert!(!helpers.leads_to(vec![Step::Thread(token(1, 1))], 3));
+        assert!(!helpers.leads_to(vec![Step::Thread(token(1, 1))], Some(3), &mut Vec::new()));
         clear(helpers);
+    }
+
+    #[test]
+    fn a_flight_without_room_hangs_if_all_do_that_could_give_it() {
+        // Threads 1 and 2 run; flight 9 starts when one of them ends.
+        let mut graph = graph([(1, vec![10]), (2, vec![20])].into_iter());
+        graph.waits.clear();
+        let room = vec![token(10, 1), token(20, 1)];
+        graph.flights.insert(9, Node { leaders: Vec::new(), predecessor: None, room });
+        graph.waits.insert(10, 9);
+        assert!(!graph.depends_on(9, 10), "thread 20 gives room");
+        assert!(graph.depends_on(9, 20), "it is the last that could");
+        assert!(!graph.depends_on_itself(9));
+        graph.waits.insert(20, 9);
+        assert!(graph.depends_on_itself(9));
+        clear(graph);
     }
 
     #[test]
@@ -224,7 +283,7 @@ mod tests {
         let mut graph = Graph::new();
         // Thread 1 leads flights 10, 20 and 30, each in the function of the one before.
         for depth in 1..=3 {
-            let node = Node { leaders: vec![token(1, depth)], predecessor: None };
+            let node = Node { leaders: vec![token(1, depth)], predecessor: None, room: Vec::new() };
             graph.flights.insert(depth * 10, node);
         }
         // Thread 2 works for the second, and thread 3 for what thread 2 does there.

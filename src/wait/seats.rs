@@ -23,8 +23,16 @@ use crate::sync::{LockedCell, unique_number};
 pub(crate) trait GateSeat: Send + Sync {
     fn status(&self) -> &SeatStatus;
 
+    /// True if [`flight_has_ended`](Self::flight_has_ended) answers the job of this call, at which a
+    /// thread can wait.
+    fn answers_a_job(&self) -> bool;
+
     /// Called when the gate has closed. Hands the seat's own job over if the outcome is not for it.
     fn flight_has_ended(&self);
+
+    /// Has the calls made that the thread which closed the gate does not make itself, of this flight's
+    /// seats. Called under no lock.
+    fn pass_on(&self, rest: Rest);
 
     /// Hands the seat's job over, which begins the flight. Called for a candidate, under no lock.
     /// Returns the seats that are to begin a flight after that: the job may have run or been lost.
@@ -34,6 +42,9 @@ pub(crate) trait GateSeat: Send + Sync {
     /// no lock. Returns the seats that are to begin a flight after that.
     fn lose_flight(self: Arc<Self>) -> Seats;
 }
+
+/// Callbacks of a closed gate that are still to be made.
+pub(crate) type Rest = Box<dyn FnOnce() + Send>;
 
 /// Seats that are to begin a flight each.
 #[must_use = "no other call begins these flights"]

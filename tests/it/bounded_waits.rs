@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use coalescer::at_rest::alarms_of;
 use coalescer::{Error, Group, ManualClock, SlowFlight};
 
 use crate::jobs::{NumberTicket, never};
@@ -181,14 +182,14 @@ fn a_ticket_adds_up_its_waits() {
         });
         thread::scope(|s| {
             let waits = s.spawn(|| ticket.wait_timeout(NS));
-            while !waits.is_finished() {
-                stage.clock.advance(NS);
-                thread::yield_now();
-            }
+            // It counts from before its alarm is armed, and its deadline from earlier still. Time that
+            // passes between the two shortens the wait.
+            wait_until(|| alarms_of(&stage.clock) == 1);
+            stage.clock.advance(NS);
             assert!(waits.join().unwrap().unwrap_err().is_timeout());
         });
         leader.returns(Ok(1)).unwrap();
-        assert!(ticket.wait_outcome().unwrap().waited > 100 * MS);
+        assert_eq!(ticket.wait_outcome().unwrap().waited, 100 * MS + NS);
     });
 }
 

@@ -192,8 +192,8 @@ fn the_counters_are_read_as_json() {
             serde_json::to_value(stats).unwrap(),
             serde_json::json!({
                 "total_requests": 4, "executed_requests": 1, "coalesced_requests": 3,
-                "followers": 0, "late": 3, "failed": 0, "panicked": 0, "timed_out": 0,
-                "refused": 0, "takeovers": 0, "in_flight": 0,
+                "followers": 0, "late": 3, "shared": 0, "failed": 0, "panicked": 0,
+                "timed_out": 0, "refused": 0, "takeovers": 0, "in_flight": 0,
             })
         );
     });

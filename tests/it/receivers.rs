@@ -5,7 +5,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Group, Job};
+use coalescer::at_rest::of_group;
+use coalescer::{Group, Job, Receiver};
 use crossbeam_channel::{TryRecvError, after, select};
 
 use crate::jobs::{Jobs, assert_at_rest, never, queued};
@@ -88,11 +89,11 @@ fn several_tickets_are_waited_for_at_once() {
             select! {
                 recv(one) -> value => {
                     seen.push(*value.unwrap().unwrap());
-                    one = crossbeam_channel::never();
+                    one = Receiver::never();
                 }
                 recv(two) -> value => {
                     seen.push(*value.unwrap().unwrap());
-                    two = crossbeam_channel::never();
+                    two = Receiver::never();
                 }
                 recv(after(Duration::from_secs(20))) -> _ => panic!("neither came"),
             }
@@ -115,10 +116,103 @@ fn a_select_has_a_deadline_where_a_receiver_has_none() {
             recv(after(MS)) -> _ => {}
         }
         drop(receiver);
-        assert_eq!(ticket.callers(), 2, "it is not seen that the receiver has gone");
+        assert_eq!(ticket.callers(), 1, "the call of the receiver stays");
         jobs.next().run();
         assert_eq!(*ticket.wait().unwrap(), 1);
         assert_eq!(group.stats().followers, 1);
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_dropped_receiver_leaves_nothing_behind_while_its_flight_goes_on() {
+    // S3 S48 S91: no place, no captures, no callback.
+    watched(|| {
+        let (group, jobs) = queued();
+        let leader = group.submit("k", || Ok(1)).unwrap();
+        let captured = Arc::new(());
+        let handles = of_group(&group).handles;
+        let receive = |_| {
+            let captured = Arc::clone(&captured);
+            let follows = move || Ok(*std::hint::black_box((&captured, &2)).1);
+            group.submit("k", follows).unwrap().into_receiver()
+        };
+        let receivers: Vec<_> = (0..100).map(receive).collect();
+        let channels: Vec<_> = receivers.iter().map(|receiver| (**receiver).clone()).collect();
+        assert_eq!((leader.callers(), Arc::strong_count(&captured)), (101, 101));
+        drop(receivers);
+        assert_eq!((leader.callers(), Arc::strong_count(&captured)), (1, 1));
+        assert_eq!(of_group(&group).handles, handles, "a seat is kept");
+        for channel in channels {
+            let told = channel.try_recv().unwrap_err();
+            assert_eq!(told, TryRecvError::Disconnected, "the callback is kept");
+        }
+        assert_eq!(group.stats().followers, 100, "each is counted when it leaves");
+        jobs.next().run();
+        assert_eq!(*leader.wait().unwrap(), 1);
+        assert_eq!(group.stats().followers, 100);
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_call_is_given_up_with_the_last_clone_of_its_receiver() {
+    // S48
+    watched(|| {
+        let (group, jobs) = queued();
+        let leader = group.submit("k", || Ok(1)).unwrap();
+        let receivers = [(); 2].map(|()| group.submit("k", never).unwrap().into_receiver());
+        let [first, second] = receivers.each_ref().map(Clone::clone);
+        drop(receivers);
+        assert_eq!(leader.callers(), 3, "a clone is left of each");
+        drop(first);
+        assert_eq!(leader.callers(), 2);
+        jobs.next().run();
+        assert_eq!(*second.try_recv().unwrap().unwrap(), 1);
+        drop(second);
+        assert_eq!(group.stats().followers, 2);
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn the_job_of_a_dropped_receiver_runs_on() {
+    // S26 S40: a leader's, and that of a follower whose value is not shared.
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let group: Numbers = Group::builder().share_if(|_: &u32| false).executor(executor).build();
+        let handles = of_group(&group).handles;
+        let receivers = [1, 2].map(|n| group.submit("k", move || Ok(n)).unwrap().into_receiver());
+        let [leaders, followers] = receivers;
+        drop(leaders);
+        jobs.next().run();
+        assert_eq!(followers.try_recv().unwrap_err(), TryRecvError::Empty, "its job is queued");
+        let channel = (*followers).clone();
+        drop(followers);
+        assert_eq!(channel.try_recv().unwrap_err(), TryRecvError::Disconnected);
+        jobs.next().run();
+        assert_eq!((group.stats().executed_requests, of_group(&group).handles), (2, handles));
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_receiver_that_is_dropped_by_what_its_function_has_captured_ends_once() {
+    // S2 S6: the drop of one receiver drops the next, under no lock.
+    watched(|| {
+        let (group, jobs) = queued();
+        let leader = group.submit("k", || Ok(1)).unwrap();
+        let mut last: Option<Receiver<u32, String>> = None;
+        for n in 2..12 {
+            let (inner, before) = (group.clone(), last.take());
+            let follows = move || Ok(inner.stats().in_flight as u32 + u32::from(before.is_none()));
+            last = Some(group.submit("k", follows).unwrap().into_receiver());
+            assert_eq!(leader.callers(), n);
+        }
+        drop(last);
+        assert_eq!(leader.callers(), 1);
+        jobs.next().run();
+        assert_eq!(*leader.wait().unwrap(), 1);
         assert_at_rest(&group);
     });
 }

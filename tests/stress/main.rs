@@ -52,6 +52,12 @@ const ROUND: Duration = Duration::from_millis(200);
 /// with a chance of 15 %, and a run of 10 s has some 45 of them, so one in 2 000 is extended at all.
 const EXTENSION: u32 = 6;
 
+/// Rounds that have shown a fault. They come first.
+const KNOWN: [u64; 1] = [
+    // A take-over takes the room of a flight that waits for it, and cycles go through that flight (S42).
+    3_901_158_284_675_535_899,
+];
+
 /// A shorter run need not have seen every ending.
 const COVERING: u64 = 8;
 
@@ -60,6 +66,7 @@ fn random_calls_of_many_threads_keep_every_promise() {
     let _turn = turn();
     let seconds = number("COALESCER_STRESS_SECONDS").unwrap_or(10);
     let mut sum = Counts::default();
+    KNOWN.into_iter().for_each(|seed| sum += round(seed));
     let seed = draw(seconds, |seed| {
         sum += round(seed);
         seconds < COVERING || sum.missing().is_empty()

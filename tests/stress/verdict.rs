@@ -201,6 +201,7 @@ impl Case<'_> {
         self.check((outcome.role == Role::Leader) == begun.is_some(), "the wrong role");
         match outcome.role {
             Role::Leader => {}
+            Role::Shared => self.check(false, "there is no other process"),
             Role::Late => self.check(is_before(settings.window), "late after the window (S8)"),
             Role::Follower => {
                 let age = settings.max_join_age.unwrap_or(Duration::MAX);

@@ -10,6 +10,8 @@ pub enum Unit {
     Bytes,
     PerSecond,
     Count,
+    /// To the time at the start of the curve.
+    Ratio,
 }
 
 /// An hour in milliseconds.
@@ -25,6 +27,7 @@ impl Unit {
             Self::Bytes => scaled(value, 1024.0, &["B", "KiB", "MiB", "GiB"]),
             Self::PerSecond => format!("{}/s", scaled(value, 1e3, &["", "k", "M", "G"])),
             Self::Count => scaled(value, 1e3, &["", "k", "M", "G"]),
+            Self::Ratio => format!("{} x", digits(value)),
         }
     }
 }
@@ -69,6 +72,8 @@ mod tests {
             (Unit::PerSecond, 31_400_000.0, "31.4M/s"),
             (Unit::Count, 10_000_000.0, "10M"),
             (Unit::Count, 0.0, "0"),
+            (Unit::Ratio, 1.0, "1 x"),
+            (Unit::Ratio, 132.4, "132 x"),
         ] {
             assert_eq!(unit.write(value), text);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::{Coalescer, Error};
-use crossbeam_channel::{Receiver, after, never, select};
+use crossbeam_channel::{Receiver, after, select};
 
 use crate::pool::Queue;
 
@@ -85,11 +85,11 @@ impl Shop {
                 recv(user_comes) -> loaded => {
                     user = Some(loaded.unwrap_or(Err(Error::Abandoned))?);
                     // The channel is closed after its one message, so it would always be ready.
-                    user_comes = never();
+                    user_comes = coalescer::Receiver::never();
                 }
                 recv(orders_come) -> loaded => {
                     orders = Some(loaded.unwrap_or(Err(Error::Abandoned))?);
-                    orders_come = never();
+                    orders_come = coalescer::Receiver::never();
                 }
                 recv(self.stop) -> _ => return Err(PageError::Stopping),
                 recv(too_late) -> _ => return Err(PageError::TooSlow),

@@ -5,6 +5,7 @@
 
 #![cfg(all(any(loom, shuttle), not(coalescer_leaks)))]
 
+mod callbacks;
 mod clock;
 #[cfg(shuttle)]
 mod crowd;
@@ -18,7 +19,9 @@ mod leads;
 mod limits;
 mod lost;
 mod manager;
+mod receivers;
 mod seats;
+mod shared;
 mod sharing;
 mod slow;
 mod successors;

@@ -1,10 +1,11 @@
 //! The curves: the question of each, and its lanes.
 
 use super::{
-    Record, crowd, expiry, growth, herd, keys, shards, threads, values, ways, whole, windows,
+    Record, crowd, expiry, growth, herd, keys, shards, threads, tickets, values, ways, whole,
+    windows,
 };
 use crate::options::Size;
-use crate::units::Unit::{self, Bytes, Count, PerSecond, Time, Window};
+use crate::units::Unit::{self, Bytes, Count, PerSecond, Ratio, Time, Window};
 
 /// One thing that grows, and the costs that grow with it.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ pub(super) static ALL: &[Curve] = &[
         x: ("live keys", Count),
         lanes: &[
             lane("stats", "stats", Time), lane("floor", "64 locks", Time),
-            lane("in_flight", "in_flight", Time), lane("forget_all", "forget_all", Time),
+            lane("in_flight", "in_flight", Time), lane("in_flight ratio", "its ratio", Ratio),
+            lane("forget_all", "forget_all", Time),
             lane("clear", "clear maps", Time),
         ],
         measure: whole::measure,
@@ -119,6 +121,19 @@ pub(super) static ALL: &[Curve] = &[
             lane("thread", "stacks and page tables a thread", Bytes),
         ],
         measure: herd::measure,
+    },
+    Curve {
+        name: "tickets",
+        question: "How much do tickets that no thread waits with cost?",
+        x: ("tickets", Count),
+        lanes: &[
+            lane("ticket", "drop a ticket", Time), lane("ticket ratio", "its ratio", Ratio),
+            lane("receiver", "drop a receiver", Time), lane("receiver ratio", "its ratio", Ratio),
+            lane("leader", "leader back", Time), lane("leader ratio", "its ratio", Ratio),
+            lane("called", "all called back, a ticket", Time),
+            lane("called ratio", "its ratio", Ratio),
+        ],
+        measure: tickets::measure,
     },
     Curve {
         name: "crowd",

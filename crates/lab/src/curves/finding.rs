@@ -67,6 +67,14 @@ const FINDINGS: &[Finding] = &[
             it.last("last")?, it.most("last")?, it.last("last floor")?)),
     },
     Finding {
+        file: "tickets", curve: "tickets", quantity: "time beside so many tickets",
+        lanes: &[("leader", "leader returns"), ("called", "a callback"), ("receiver", "drop a receiver"),
+            ("ticket", "drop a ticket")],
+        title: |it| Some(format!(
+            "Beside {} tickets a leader returns after {}, and one is dropped in {}",
+            it.most("leader")?, it.last("leader")?, it.last("ticket")?)),
+    },
+    Finding {
         file: "threads", curve: "threads", quantity: "calls of all threads together",
         lanes: &[("keys", "finds a result"), ("leads", "runs the function"), ("one key", "finds one result"),
             ("keys floor", "bare map and lock")],

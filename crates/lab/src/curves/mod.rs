@@ -14,6 +14,7 @@ mod keys;
 mod report;
 mod shards;
 mod threads;
+mod tickets;
 mod values;
 mod ways;
 mod whole;

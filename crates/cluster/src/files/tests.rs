@@ -1,0 +1,118 @@
+//! Tests that move the engine's clock.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use coalescer::ManualClock;
+
+use crate::engine::{
+    Claim, Digest, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait, Waited,
+};
+
+use super::engine::Files;
+use super::folder::{Folder, Name};
+use super::locks::Locks;
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// A folder of the test's own, which goes with it.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("coalescer-{name}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn key(number: u16) -> Key<'static> {
+    let [low, high] = number.to_le_bytes();
+    let mut digest = [7; 16];
+    (digest[0], digest[1]) = (low, high);
+    Key { namespace: "shop", name: "users", digest: Digest::new(digest) }
+}
+
+/// Sequences of steps, compared with the reference. No step of the clock takes time.
+#[cfg(feature = "conformance")]
+#[test]
+fn the_engine_of_one_host_conforms() {
+    let dir = Dir::new("conforms");
+    let clock = ManualClock::new();
+    let engine = Files::open_with(&dir.0, Some(clock.clone())).unwrap();
+    let kit = crate::conformance::Conformance::new().sequences(100);
+    kit.check(&engine, &|time| clock.advance(time));
+}
+
+/// C25: what is over goes as work goes on.
+#[test]
+fn results_that_are_over_are_swept() {
+    let dir = Dir::new("swept");
+    let clock = ManualClock::new();
+    let engine = Files::open_with(&dir.0, Some(clock.clone())).unwrap();
+    let inbox = Inbox::draw("shop");
+    let publish = |number: u16| {
+        let (key, token) = (key(number), Token::new(inbox.clone(), number.into()));
+        engine.claim(&Claim::new(key, &token, WITHIN), WITHIN).unwrap();
+        let mut publication = Publication::new(key, &token, b"ada");
+        publication.keep = Some(Duration::from_millis(100));
+        engine.publish(&publication, WITHIN).unwrap();
+    };
+    let files = || {
+        let folder = fs::read_dir(&dir.0).unwrap().next().unwrap().unwrap().path();
+        fs::read_dir(folder).unwrap().count()
+    };
+    (0..100).for_each(publish);
+    assert_eq!(files(), 201, "a state and an outcome for each key, and the lock");
+
+    clock.advance(Duration::from_secs(11));
+    // One sweep comes with these publications of one key.
+    (0..512).for_each(|_| publish(100));
+    let left = files();
+    assert!(left < 12, "{left} files are left");
+}
+
+/// A process that is stopped in the middle of a step makes others late, and they say so.
+#[test]
+fn a_step_behind_a_process_that_stands_still_fails_in_time() {
+    let dir = Dir::new("stopped");
+    let engine = Files::open(&dir.0).unwrap();
+    let other = Folder::open(&dir.0).unwrap();
+    let locks = Locks::new(&other).unwrap();
+    let stopped = locks.step(Name::of(key(1)), WITHIN).ok().unwrap();
+    let token = Token::new(Inbox::draw("shop"), 1);
+    let claim = Claim::new(key(1), &token, WITHIN);
+    let late = engine.claim(&claim, Duration::from_millis(5)).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+    // A wait has no more time than it was given, which is no failure of the engine.
+    let flight = FlightId::new("1");
+    let wait = Wait { key: key(1), token: &token, flight: &flight, leads: None };
+    let waited = engine.wait(&wait, Duration::from_millis(5)).unwrap();
+    assert_eq!(waited, Waited::StillRuns);
+    drop(stopped);
+    assert!(engine.claim(&claim, WITHIN).is_ok());
+}
+
+/// A claim whose state cannot be written leads nothing, and leaves no lock behind.
+#[test]
+fn a_claim_that_fails_holds_nothing() {
+    let dir = Dir::new("fails");
+    let engine = Files::open(&dir.0).unwrap();
+    let folder = fs::read_dir(&dir.0).unwrap().next().unwrap().unwrap().path();
+    // A folder stands where the new state would be written.
+    let in_the_way = folder.join(format!("{}.new", Name::of(key(1)).text()));
+    fs::create_dir(&in_the_way).unwrap();
+    let [first, second] = [1, 2].map(|number| Token::new(Inbox::draw("shop"), number));
+    assert!(engine.claim(&Claim::new(key(1), &first, WITHIN), WITHIN).is_err());
+    fs::remove_dir(in_the_way).unwrap();
+    let claimed = engine.claim(&Claim::new(key(1), &second, WITHIN), WITHIN).unwrap();
+    assert!(matches!(claimed, crate::engine::Claimed::Lead { .. }), "{claimed:?}");
+    assert_eq!(engine.leads(), 1);
+}

@@ -1,0 +1,234 @@
+//! An engine behind its breaker, with its counters.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use coalescer::ManualClock;
+
+use crate::engine::{Engine, EngineError};
+use crate::sync::now;
+
+use super::breaker::{Breaker, Health};
+use super::counters::{ClusterStats, Counters};
+
+/// An engine that is asked only while it is worth it. Each step that is sent is counted, and what became of it
+/// decides about the next ones.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use coalescer_cluster::Memory;
+/// use coalescer_cluster::engine::{Engine, ErrorKind};
+/// use coalescer_cluster::health::{Guarded, Unasked};
+///
+/// let engine = Memory::new();
+/// let guarded = Guarded::new(Arc::new(engine.clone()));
+/// let ping = || guarded.ask(|engine| engine.ping(Duration::from_millis(100)));
+/// assert!(ping().is_ok());
+///
+/// engine.fail_with(ErrorKind::Refused);
+/// assert!(matches!(ping(), Err(Unasked::Failed { opened: true, .. })));
+/// assert!(matches!(ping(), Err(Unasked::Open)));
+/// assert_eq!(guarded.stats().round_trips, 2);
+/// ```
+pub struct Guarded {
+    engine: Arc<dyn Engine>,
+    clock: Option<ManualClock>,
+    breaker: Breaker,
+    counters: Counters,
+    /// A forked child must not use its parent's connections.
+    process: u32,
+}
+
+/// Why the engine's answer is not there. The caller goes on by itself.
+///
+/// # Examples
+///
+/// See [`Guarded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unasked {
+    /// The breaker is open.
+    Open,
+    /// This is a forked child of the process that opened the engine. It must open one of its own.
+    Forked,
+    /// The engine was asked, and the step failed.
+    Failed {
+        /// In which way.
+        error: EngineError,
+        /// This failure has opened the breaker: all who wait must be woken.
+        opened: bool,
+    },
+}
+
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("the engine has failed, and is left alone for a while"),
+            Self::Forked => f.write_str("this is a forked child: open a cluster after the fork"),
+            Self::Failed { error, .. } => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unasked {}
+
+impl Guarded {
+    /// Guards an engine, which is not asked yet.
+    ///
+    /// # Examples
+    ///
+    /// See [`Guarded`].
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        let (clock, breaker, counters) = (None, Breaker::new(now()), Counters::default());
+        Self { engine, clock, breaker, counters, process: std::process::id() }
+    }
+
+    /// Measures the pauses with a clock that a test moves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use coalescer::ManualClock;
+    /// use coalescer_cluster::Memory;
+    /// use coalescer_cluster::engine::{Engine, ErrorKind};
+    /// use coalescer_cluster::health::Guarded;
+    ///
+    /// let (clock, engine) = (ManualClock::new(), Memory::new());
+    /// let guarded = Guarded::new(Arc::new(engine.clone())).clock(clock.clone());
+    /// engine.fail_with(ErrorKind::Refused);
+    /// assert!(guarded.ask(|engine| engine.ping(Duration::ZERO)).is_err());
+    ///
+    /// engine.fail_with(None);
+    /// clock.advance(Duration::from_millis(250));
+    /// assert!(guarded.ask(|engine| engine.ping(Duration::ZERO)).is_ok());
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.breaker = Breaker::new(clock.now());
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sends one step to the engine, unless the breaker is open. It blocks no longer than the step.
+    ///
+    /// # Errors
+    ///
+    /// If the engine was not asked, or if the step failed.
+    ///
+    /// # Examples
+    ///
+    /// See [`Guarded`].
+    pub fn ask<T>(
+        &self,
+        step: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, Unasked> {
+        if std::process::id() != self.process {
+            self.counters.not_sent();
+            return Err(Unasked::Forked);
+        }
+        if !self.breaker.lets_ask(self.now()) {
+            self.counters.not_sent();
+            return Err(Unasked::Open);
+        }
+        self.counters.sent();
+        match step(&*self.engine) {
+            Ok(answer) => {
+                self.breaker.succeeded(self.now());
+                Ok(answer)
+            }
+            Err(error) => {
+                self.counters.failed(error.kind());
+                let opened = self.breaker.failed(&error, self.now());
+                Err(Unasked::Failed { error, opened })
+            }
+        }
+    }
+
+    /// Returns the engine itself, for what the breaker must not stop: listening, and what it can do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use coalescer_cluster::{Memory, health::Guarded};
+    /// let guarded = Guarded::new(Arc::new(Memory::new()));
+    /// assert!(guarded.engine().can().invalidates);
+    /// ```
+    #[must_use]
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// Returns the counters, for what this type does not see.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use coalescer_cluster::{Memory, health::Guarded};
+    /// let guarded = Guarded::new(Arc::new(Memory::new()));
+    /// guarded.counters().took_over();
+    /// assert_eq!(guarded.stats().takeovers, 1);
+    /// ```
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Returns the numbers.
+    ///
+    /// # Examples
+    ///
+    /// See [`Guarded`].
+    #[must_use]
+    pub fn stats(&self) -> ClusterStats {
+        self.counters.snapshot()
+    }
+
+    /// Returns the state of the connection. `listening`: the process hears messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use coalescer_cluster::{Memory, health::Guarded};
+    /// assert!(Guarded::new(Arc::new(Memory::new())).health(true).up);
+    /// ```
+    #[must_use]
+    pub fn health(&self, listening: bool) -> Health {
+        self.breaker.health(self.now(), listening)
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.as_ref().map_or_else(now, ManualClock::now)
+    }
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").field("breaker", &self.breaker).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+
+    /// C27. A test cannot fork without `unsafe`, so the number is that of another process.
+    #[test]
+    fn a_forked_child_does_not_ask() {
+        let mut guarded = Guarded::new(Arc::new(Memory::new()));
+        guarded.process = std::process::id().wrapping_add(1);
+        let asked = guarded.ask(|_| -> Result<(), EngineError> { panic!("it asks") });
+        assert_eq!(asked, Err(Unasked::Forked));
+        assert_eq!(guarded.stats().not_asked, 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Asking`]: the answer of a tier, in the words of the engine; and [`LeadHere`], a leader's duty towards
+//! the other processes.
+
+use crate::engine::completion::{Completion, Made, Panic, RunResult};
+use crate::engine::elsewhere;
+use crate::engine::reach::Reach;
+use crate::share::ShareWith;
+use crate::tier::{Asked, Claim, Ended, Finished, Lease, Served, Tier};
+use crate::wait::clock::{FOREVER, Nanos};
+
+pub(crate) enum Asking<'t, V, E> {
+    /// The call runs its function.
+    Runs(LeadHere<'t, V, E>),
+    Served(elsewhere::Served<V, E>),
+    TimedOut,
+    WouldBlock,
+}
+
+/// What a leader owes the other processes.
+pub(crate) struct LeadHere<'t, V, E> {
+    lease: Option<Box<dyn Lease<V, E> + 't>>,
+    began: Option<Nanos>,
+    /// True if this process may keep the result.
+    keeps: bool,
+    /// The calls that share the result, in all processes.
+    share_with: ShareWith,
+}
+
+impl<'t, V, E> Asking<'t, V, E> {
+    pub(crate) fn of(asked: Asked<'t, V, E>) -> Self {
+        match asked {
+            Asked::Lead(Claim { lease, began }) => Self::Runs(LeadHere {
+                lease: Some(lease),
+                began: Some(began.0),
+                keeps: true,
+                share_with: ShareWith::Everyone,
+            }),
+            Asked::Alone { keep } => Self::Runs(LeadHere::alone(keep)),
+            Asked::Served(served) => Self::Served(served_by(served)),
+            Asked::TimedOut => Self::TimedOut,
+            Asked::WouldBlock => Self::WouldBlock,
+        }
+    }
+}
+
+fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
+    let Served { outcome, began, good_until, keep } = served;
+    let result = match outcome {
+        Ended::Value(value) => RunResult::Value(value),
+        Ended::Failed(error) => RunResult::Failed(error),
+        Ended::Panicked(message) => RunResult::Panicked(Panic::told(message)),
+    };
+    let reach = if keep { Reach::EVERYONE } else { Reach::FOLLOWERS };
+    let made = Made::Elsewhere { is_late: false };
+    let completion = Completion { result, reach, start: began.0, made };
+    let good_until = good_until.map_or(FOREVER, |end| end.0);
+    elsewhere::Served { completion, good_until }
+}
+
+impl<V, E> LeadHere<'_, V, E> {
+    /// The lead of a table that has no tier.
+    pub(crate) fn without_tier() -> Self {
+        Self::alone(true)
+    }
+
+    /// The lead of a call that runs for this process only. `keeps` tells if its result is kept.
+    pub(crate) fn alone(keeps: bool) -> Self {
+        Self { lease: None, began: None, keeps, share_with: ShareWith::Everyone }
+    }
+
+    /// The time that the run counts from.
+    pub(crate) fn began_or(&self, now: impl FnOnce() -> Nanos) -> Nanos {
+        self.began.unwrap_or_else(now)
+    }
+
+    /// Publishes the result, if that comes before the end of the flight here. Limits what this process
+    /// keeps.
+    pub(crate) fn before_end<K>(
+        &mut self,
+        tier: &dyn Tier<K, V, E>,
+        completion: &mut Completion<V, E>,
+    ) {
+        self.share_with = completion.reach.share_with();
+        let keeps = match &self.lease {
+            None => self.keeps,
+            Some(lease) => tier.keeps_copies() && lease.may_keep(),
+        };
+        if self.lease.is_some() && !tier.keeps_copies() {
+            self.publish(completion);
+        }
+        if !keeps {
+            completion.keep_nothing();
+        }
+    }
+
+    /// Publishes the result, if that comes after the end of the flight here. Returns false if this
+    /// process must not keep it.
+    pub(crate) fn after_end(&mut self, completion: &Completion<V, E>) -> bool {
+        self.publish(completion)
+    }
+
+    fn publish(&mut self, completion: &Completion<V, E>) -> bool {
+        let Some(lease) = self.lease.take() else { return true };
+        match &completion.result {
+            RunResult::Value(value) => lease.end(Finished::Value(value, self.share_with)),
+            RunResult::Failed(error) => lease.end(Finished::Failed(error, self.share_with)),
+            RunResult::Panicked(panic) => lease.end(Finished::Panicked(panic.message())),
+            RunResult::Abandoned => false,
+        }
+    }
+}

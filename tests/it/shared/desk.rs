@@ -1,0 +1,209 @@
+//! A tier whose answers the test gives, one by one.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use coalescer::shared::{
+    Ask, Asked, Attachment, Claim, Ended, Finished, ForgetEverywhere, Lease, Local, Moment, Served,
+    SharedBy, Tier, Unreached, Wait,
+};
+use coalescer::{Builder, ForGroup, Group, ShareWith};
+
+use crate::support::Numbers;
+
+/// A question that waits for its answer.
+pub(super) struct Question {
+    pub(super) key: String,
+    pub(super) asked: Moment,
+    pub(super) not_before: Option<Moment>,
+    pub(super) wait: Wait,
+    pub(super) leads_others: bool,
+    reply: Sender<Reply>,
+}
+
+pub(super) enum Reply {
+    Lead(Terms),
+    Served(Served<u32, String>),
+    Alone { keep: bool },
+    TimedOut,
+    WouldBlock,
+    Panic,
+}
+
+/// How a lease of the test behaves.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) may_keep: bool,
+    pub(super) confirms: bool,
+}
+
+pub(super) const FIRM: Terms = Terms { may_keep: true, confirms: true };
+
+/// What a lease was told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Value(u32, ShareWith),
+    Failed(String, ShareWith),
+    Panicked(Option<String>),
+    /// The lease was dropped.
+    Gone,
+}
+
+impl Question {
+    pub(super) fn answer(self, reply: Reply) {
+        self.reply.send(reply).unwrap();
+    }
+
+    /// Serves a value that began so long before the question, and may be kept.
+    pub(super) fn serve(self, value: u32, age: Duration, keep: bool) {
+        let served = Served::new(Ended::Value(Arc::new(value)), self.asked.before(age)).keep(keep);
+        self.answer(Reply::Served(served));
+    }
+}
+
+/// The test's end of the tier.
+pub(super) struct Desk {
+    questions: Receiver<Question>,
+    pub(super) told: Receiver<Told>,
+    pub(super) local: Local<String>,
+    pub(super) forgets: Receiver<Option<String>>,
+    /// What forgetting elsewhere comes to.
+    pub(super) reached: Arc<Mutex<ForgetEverywhere<bool>>>,
+}
+
+impl Desk {
+    /// Waits for the next question.
+    #[track_caller]
+    pub(super) fn next(&self) -> Question {
+        self.questions.recv().unwrap()
+    }
+
+    #[track_caller]
+    pub(super) fn is_idle(&self) -> bool {
+        self.questions.try_recv().is_err()
+    }
+}
+
+struct Switchboard {
+    copies: bool,
+    questions: Sender<Question>,
+    told: Sender<Told>,
+    forgets: Sender<Option<String>>,
+    reached: Arc<Mutex<ForgetEverywhere<bool>>>,
+}
+
+/// Makes the tier, and sends the handle to the table.
+struct Line(Switchboard, Sender<Local<String>>);
+
+impl Tier<String, u32, String> for Switchboard {
+    fn keeps_copies(&self) -> bool {
+        self.copies
+    }
+
+    fn ask<'a>(&'a self, ask: Ask<'a, String>) -> Asked<'a, u32, String> {
+        assert_eq!(coalescer::locks_held(), 0, "the tier is asked under a lock");
+        let (reply, answer) = channel();
+        let question = Question {
+            key: ask.key().clone(),
+            asked: ask.asked(),
+            not_before: ask.not_before(),
+            wait: ask.wait(),
+            leads_others: ask.leads_others(),
+            reply,
+        };
+        self.questions.send(question).unwrap();
+        match answer.recv().unwrap() {
+            Reply::Lead(terms) => {
+                let lease = TestLease { told: Some(&self.told), terms };
+                Asked::Lead(Claim::new(lease, ask.asked()))
+            }
+            Reply::Served(served) => Asked::Served(served),
+            Reply::Alone { keep } => Asked::Alone { keep },
+            Reply::TimedOut => Asked::TimedOut,
+            Reply::WouldBlock => Asked::WouldBlock,
+            Reply::Panic => panic!("the tier panics"),
+        }
+    }
+
+    fn forget(&self, key: &String) -> ForgetEverywhere<bool> {
+        self.forgets.send(Some(key.clone())).unwrap();
+        self.reached.lock().unwrap().clone()
+    }
+
+    fn forget_all(&self) -> ForgetEverywhere<()> {
+        self.forgets.send(None).unwrap();
+        self.reached.lock().unwrap().clone().map(drop)
+    }
+}
+
+struct TestLease<'a> {
+    told: Option<&'a Sender<Told>>,
+    terms: Terms,
+}
+
+impl Lease<u32, String> for TestLease<'_> {
+    fn may_keep(&self) -> bool {
+        self.terms.may_keep
+    }
+
+    fn end(mut self: Box<Self>, result: Finished<'_, u32, String>) -> bool {
+        assert_eq!(coalescer::locks_held(), 0, "the lease ends under a lock");
+        let told = match result {
+            Finished::Value(value, share_with) => Told::Value(*value, share_with),
+            Finished::Failed(error, share_with) => Told::Failed(error.clone(), share_with),
+            Finished::Panicked(text) => Told::Panicked(text.map(str::to_owned)),
+            _ => unreachable!("a result of a later version"),
+        };
+        self.told.take().unwrap().send(told).unwrap();
+        self.terms.confirms
+    }
+}
+
+impl Drop for TestLease<'_> {
+    fn drop(&mut self) {
+        if let Some(told) = self.told {
+            told.send(Told::Gone).unwrap();
+        }
+    }
+}
+
+impl<S> SharedBy<String, u32, String, S> for Line
+where
+    S: std::hash::BuildHasher + Send + Sync + 'static,
+{
+    fn attach(
+        self,
+        table: Attachment<'_, String, u32, String, S>,
+    ) -> Option<Arc<dyn Tier<String, u32, String>>> {
+        self.1.send(table.local()).unwrap();
+        Some(Arc::new(self.0))
+    }
+}
+
+/// A group whose tier the test answers for. `copies` tells if it keeps copies.
+pub(super) fn desk(
+    copies: bool,
+    settings: impl FnOnce(Builder<ForGroup, String, u32>) -> Builder<ForGroup, String, u32>,
+) -> (Numbers, Desk) {
+    let (ask, questions) = channel();
+    let (tell, told) = channel();
+    let (forget, forgets) = channel();
+    let (send_local, local) = channel();
+    let reached = Arc::new(Mutex::new(Ok(false)));
+    let board = Switchboard {
+        copies,
+        questions: ask,
+        told: tell,
+        forgets: forget,
+        reached: Arc::clone(&reached),
+    };
+    let group = settings(Group::builder()).shared(Line(board, send_local)).build();
+    let local = local.recv().unwrap();
+    (group, Desk { questions, told, local, forgets, reached })
+}
+
+/// An engine that some process was not reached by.
+pub(super) fn unreached() -> Unreached {
+    Unreached::new(false, 2, Duration::from_millis(350))
+}

@@ -1,0 +1,71 @@
+//! Submitted calls ask on the thread of their job.
+
+use std::time::Duration;
+
+use coalescer::{Role, ShareWith};
+
+use super::desk::{FIRM, Reply, Terms, Told, desk};
+use crate::jobs::{Jobs, assert_at_rest};
+use crate::support::{begin, watched};
+
+#[test]
+fn a_job_asks_when_it_begins_and_runs_nothing_if_it_is_served() {
+    // S76 S77
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let (group, desk) = desk(true, |group| group.executor(executor).window(Duration::MAX));
+        let tickets = [(); 3].map(|()| group.submit("k", || unreachable!("it is served")).unwrap());
+        assert!(desk.is_idle());
+        let job = jobs.next();
+        let worker = std::thread::spawn(move || job.run());
+        desk.next().serve(7, Duration::ZERO, true);
+        worker.join().unwrap();
+        let outcomes = tickets.map(|ticket| ticket.wait_outcome().unwrap());
+        assert_eq!(outcomes.each_ref().map(|outcome| *outcome.value), [7; 3]);
+        assert_eq!(outcomes[0].role, Role::Shared);
+        assert_eq!((outcomes[1].role, outcomes[0].callers), (Role::Follower, 3));
+        let stats = group.stats();
+        assert_eq!((stats.executed_requests, stats.shared, stats.followers), (0, 1, 2));
+        assert_eq!(group.call("k").outcome(|| Ok(0)).unwrap().role, Role::Late);
+    });
+}
+
+#[test]
+fn a_job_that_leads_publishes_and_keeps_only_what_is_confirmed() {
+    // S76 S80
+    watched(|| {
+        for (confirms, copies) in [(true, true), (false, true), (true, false)] {
+            let (executor, jobs) = Jobs::new();
+            let (group, desk) =
+                desk(copies, |group| group.executor(executor).window(Duration::MAX));
+            let ticket = group.submit("k", || Ok(7)).unwrap();
+            let job = jobs.next();
+            let worker = std::thread::spawn(move || job.run());
+            desk.next().answer(Reply::Lead(Terms { confirms, ..FIRM }));
+            assert_eq!(desk.told.recv().unwrap(), Told::Value(7, ShareWith::Everyone));
+            worker.join().unwrap();
+            assert_eq!(*ticket.wait().unwrap(), 7);
+            let next = begin(&group, "k");
+            if confirms && copies {
+                assert_eq!(next.join_unrun().unwrap().role, Role::Late);
+            } else {
+                desk.next().serve(8, Duration::ZERO, false);
+                assert_eq!(*next.join_unrun().unwrap().value, 8);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_dropped_job_asks_nothing() {
+    // S71
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let (group, desk) = desk(true, |group| group.executor(executor));
+        let ticket = group.submit("k", || Ok(7)).unwrap();
+        drop(jobs.next());
+        assert!(ticket.wait().unwrap_err().is_abandoned());
+        assert!(desk.is_idle());
+        assert_at_rest(&group);
+    });
+}
