@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use coalescer::{Error, Role, ShareWith};
+use coalescer::{Error, Job, Role, ShareWith};
 use coalescer_loom_tests::{Model, Stage, TICK};
 
-use crate::tickets::{queued, submit};
+use crate::tickets::{queued, submit, unbounded};
 
 /// S25, S71: a job that is dropped answers its ticket. Exactly one of the calls that wait begins the
 /// flight, and the other follows it.
@@ -36,7 +36,7 @@ fn a_dropped_job_leaves_its_flight_to_one_call() {
 fn a_dropped_job_leaves_its_flight_to_one_ticket() {
     let endings = ["the other began it at once", "it was begun for the dropped one first"];
     Model::new("a job is dropped, 2 tickets", endings).exhaustive().explore(move |seen| {
-        let (stage, jobs) = queued(|builder| builder);
+        let (stage, jobs) = unbounded();
         let leader = submit(&stage, 1);
         let (first, second) = (submit(&stage, 1), submit(&stage, 1));
         let job = jobs.next();
@@ -60,6 +60,28 @@ fn a_dropped_job_leaves_its_flight_to_one_ticket() {
         assert_eq!(*second.wait().expect("nothing fails"), 1);
         assert!(leader.wait().expect_err("its job has not run").is_abandoned());
         seen.note(ending);
+        stage.is_at_rest();
+    });
+}
+
+/// S71: a thread of an executor that may wait runs the job of one of the tickets itself.
+#[test]
+fn a_pool_that_drops_a_job_runs_the_job_of_one_ticket() {
+    let endings = ["the pool began it", "the thread that dropped a ticket handed it over"];
+    Model::new("a pool drops a job, 2 tickets", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = queued(|builder| builder);
+        let leader = submit(&stage, 1);
+        let (first, second) = (submit(&stage, 1), submit(&stage, 1));
+        let job = jobs.next();
+        let drops = stage.spawn(|_| drop(job));
+        drop(first);
+        drops.join().expect("no panic");
+        let handed_over = jobs.try_next();
+        seen.note(endings[usize::from(handed_over.is_some())]);
+        handed_over.into_iter().for_each(Job::run);
+        assert!(jobs.is_empty());
+        assert_eq!(*second.wait().expect("nothing fails"), 1);
+        assert!(leader.wait().expect_err("its job has not run").is_abandoned());
         stage.is_at_rest();
     });
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer::{Builder, ForGroup, Job, Role, Ticket};
+use coalescer::{Builder, ForGroup, Job, NeverBlocks, Role, Ticket};
 use coalescer_loom_tests::checker::thread;
 use coalescer_loom_tests::{Hash, Model, Stage, TICK};
 
@@ -43,6 +43,14 @@ pub(crate) fn queued(
     let queue = jobs.clone();
     let executor = move |job: Job| queue.push(job);
     (Stage::new(|builder| with(builder.executor(executor))), jobs)
+}
+
+/// Returns a stage whose executor queues its jobs, and says that it never waits.
+pub(crate) fn unbounded() -> (Stage, Jobs) {
+    let jobs = Jobs::default();
+    let queue = jobs.clone();
+    let executor = NeverBlocks(move |job: Job| queue.push(job));
+    (Stage::new(|builder| builder.executor(executor)), jobs)
 }
 
 pub(crate) fn submit(stage: &Stage, key: u8) -> NumberTicket {
