@@ -212,8 +212,9 @@ impl Play {
             self.model.claim(chosen, flight);
             self.model.settle();
         }
-        let seen = |stage: &Stage| (stage.doing(), stage.look());
-        let expected = (self.model.doing.clone(), (self.model.stats, self.model.shown()));
+        let seen = |stage: &Stage| (stage.doing(), stage.look(), stage.idle_tickets());
+        let counted = (self.model.stats, self.model.shown());
+        let expected = (self.model.doing.clone(), counted, self.model.finished_tickets());
         let begin = Instant::now();
         while seen(&self.stage) != expected {
             if begin.elapsed() > PATIENCE {
@@ -244,9 +245,11 @@ impl Play {
         let (stats, shown) = stage.look();
         panic!(
             "{why}\ncalls (expected, seen): {calls:#?}\nexpected {:?}\nseen     {stats:?}\n\
-             expected {:?}\nseen     {shown:?}",
+             expected {:?}\nseen     {shown:?}\ntickets expected {:?}\ntickets seen     {:?}",
             model.stats,
             model.shown(),
+            model.finished_tickets(),
+            stage.idle_tickets(),
         );
     }
 

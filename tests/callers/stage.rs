@@ -116,6 +116,12 @@ impl Stage {
         (self.group.stats(), shown)
     }
 
+    /// The tickets that no thread waits with, and whether their answers are there.
+    pub(crate) fn idle_tickets(&self) -> BTreeMap<CallId, bool> {
+        let shared = self.shared();
+        shared.tickets.iter().map(|(id, ticket)| (*id, ticket.is_finished())).collect()
+    }
+
     /// Makes a call on a new thread.
     pub(crate) fn call(&self, id: CallId, verb: Verb, key: KeyId) {
         let stage = self.clone();

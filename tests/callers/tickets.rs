@@ -1,5 +1,7 @@
 //! The tickets of the reference: threads that wait with them, and tickets that are dropped.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Model, Place};
 use crate::script::{ENDLESS, Millis};
 use crate::stage::{Answer, CallId, Doing};
@@ -29,6 +31,12 @@ impl Model {
     pub(crate) fn idle_tickets(&self) -> Vec<CallId> {
         let idle = self.tickets.iter().filter(|(_, held)| held.wait.is_none());
         idle.map(|(call, _)| *call).collect()
+    }
+
+    /// These, and whether their answers are there. A ticket gets its answer after the counters have it.
+    pub(crate) fn finished_tickets(&self) -> BTreeMap<CallId, bool> {
+        let is_finished = |call| matches!(self.calls[&call].place, Place::Done(_));
+        self.idle_tickets().into_iter().map(|call| (call, is_finished(call))).collect()
     }
 
     /// A thread begins to wait with a ticket.

@@ -31,8 +31,8 @@ const SWEPT: usize = 256;
 ///
 /// The processes meet in a folder. Who leads a key holds a lock of the kernel's, so a leader that is killed is
 /// noticed at once. There are no messages: a call that waits blocks until the leader's lock is free, by a thread
-/// of this crate's for each key that is waited for. Processes keep no copies of results; a look at the folder costs
-/// microseconds.
+/// of this crate's for each key that is waited for. Processes keep no copies of results: a call that comes later looks
+/// into the folder again.
 ///
 /// The folder must be the user's own, with mode 0700, and on this host: `/dev/shm/NAME` or a folder in
 /// `$XDG_RUNTIME_DIR`. It is made if it is missing. Linux with 64 bits alone.
