@@ -16,7 +16,7 @@ pub(crate) enum Asking<'t, V, E> {
     WouldBlock,
 }
 
-/// What a leader owes the other processes.
+/// The duty of a leader towards the other processes.
 pub(crate) struct LeadHere<'t, V, E> {
     lease: Option<Box<dyn Lease<V, E> + 't>>,
     began: Option<Nanos>,

@@ -193,7 +193,7 @@ impl<K, V, E, S> fmt::Debug for Attachment<'_, K, V, E, S> {
     }
 }
 
-/// What a tier may do to the table of its process. It does not keep the table: when the last handle of
+/// The table of a process, as far as its tier may change it. It does not keep the table: when the last handle of
 /// the coalescer is gone, each method does nothing.
 pub struct Local<K>(Weak<dyn Forgets<K>>);
 

@@ -9,7 +9,7 @@ use crate::sync::Handle;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 use crate::wait::deadlock::ThreadToken;
 
-/// What stands behind a table and knows the other processes.
+/// The part behind a table that knows the other processes.
 ///
 /// The library calls each method on the thread of a call, under no lock. A panic goes on to that call;
 /// one of the calls that wait leads next.

@@ -40,7 +40,7 @@ pub(super) struct Terms {
 
 pub(super) const FIRM: Terms = Terms { may_keep: true, confirms: true };
 
-/// What a lease was told.
+/// The result that a lease was told.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Value(u32, ShareWith),
@@ -68,7 +68,7 @@ pub(super) struct Desk {
     pub(super) told: Receiver<Told>,
     pub(super) local: Local<String>,
     pub(super) forgets: Receiver<Option<String>>,
-    /// What forgetting elsewhere comes to.
+    /// The result of forgetting elsewhere.
     pub(super) reached: Arc<Mutex<ForgetEverywhere<bool>>>,
 }
 

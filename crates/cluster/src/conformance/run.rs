@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     seed: u64,
 }
 
-/// What both engines are told.
+/// The names that both engines are told, and the claims and publications so far.
 pub(super) struct World {
     pub(super) namespace: String,
     digest: Digest,

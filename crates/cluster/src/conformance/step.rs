@@ -82,7 +82,7 @@ pub(super) enum Ending {
     Panicked,
 }
 
-/// What there is to choose from.
+/// The steps so far, which a random step chooses from.
 pub(super) struct Seen<'a> {
     pub(super) can: Can,
     /// The number of claims so far.

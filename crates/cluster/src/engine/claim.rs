@@ -8,7 +8,7 @@ use super::names::{FlightId, Inbox, Key, Token};
 /// The longest time for which anything stays in an engine.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a claim accepts.
+/// The results and flights that a claim accepts.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub enum Manner {
     Suspect,
 }
 
-/// What the process can do with messages.
+/// The ability of a process to get messages.
 ///
 /// # Examples
 ///
@@ -106,7 +106,7 @@ pub struct Claim<'a> {
     pub token: &'a Token,
     /// The lead ends so long after the claim unless it is renewed. Engines without leases ignore it.
     pub lease: Duration,
-    /// What the claim accepts.
+    /// The results and flights that the claim accepts.
     pub manner: Manner,
     /// It accepts neither the result nor the outcome of this flight: the flight whose end a fresh call
     /// waited for, or whose outcome this process has used up.
@@ -114,7 +114,7 @@ pub struct Claim<'a> {
     /// The claim waits for this flight already, and asks again. It has joined, so the flight's age no longer
     /// matters.
     pub joined: Option<&'a FlightId>,
-    /// What the process can do with messages.
+    /// The ability of the process to get messages.
     pub presence: Presence,
     /// The settings of the coalescer.
     pub limits: Limits,
@@ -155,7 +155,7 @@ pub enum Claimed {
         flight: FlightId,
         /// The time since that flight began.
         age: Duration,
-        /// What was published.
+        /// The outcome that was published.
         bytes: Arc<[u8]>,
     },
     /// The caller runs the function, then publishes or releases. The flight may be older than the claim:

@@ -21,7 +21,7 @@ use super::names::{Key, Token};
 pub enum End {
     /// The outcome.
     Outcome {
-        /// What was published.
+        /// The outcome that is published.
         bytes: Arc<[u8]>,
         /// It is a result now, for calls that come later.
         kept: bool,
@@ -77,7 +77,7 @@ pub struct Publication<'a> {
     pub key: Key<'a>,
     /// The claim that leads.
     pub token: &'a Token,
-    /// What everybody gets.
+    /// The outcome, as everybody gets it.
     pub bytes: &'a [u8],
     /// The result is for later calls until so long after the begin of the flight. `None`: it is for those
     /// who wait, alone. More than a [`DAY`](super::DAY) counts as a day.

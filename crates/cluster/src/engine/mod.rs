@@ -1,4 +1,4 @@
-//! What an engine does: the steps, their answers, and the messages.
+//! The work of an engine: the steps, their answers, and the messages.
 //!
 //! An engine is the one place that all processes of a cluster share. It knows keys as digests and results as
 //! bytes, and runs no code of the user's. Each step is atomic: for two steps on one key, one comes first.
@@ -58,7 +58,7 @@ pub enum Wakes {
     Blocking,
 }
 
-/// What an engine can do.
+/// The abilities of an engine.
 ///
 /// # Examples
 ///

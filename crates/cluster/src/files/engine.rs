@@ -299,7 +299,7 @@ impl Engine for Files {
             })?;
         let turn = self.inner.publications.fetch_add(1, Ordering::Relaxed);
         if turn % SWEEP == SWEEP - 1 {
-            // What it cannot remove now, a later one removes.
+            // A later sweep removes the files that this one cannot remove.
             self.sweep(turn / SWEEP).ok();
         }
         Ok(done.map_or(Published::Refused, |done| Published::Ended {

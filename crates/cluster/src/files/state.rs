@@ -82,7 +82,7 @@ impl How {
     }
 }
 
-/// What a claim finds, with the number of the flight and its age.
+/// The state that a claim finds, with the number of the flight and its age.
 pub(super) enum Found {
     Hit(u64, Duration),
     /// The execution has begun in the state. Its byte must be locked before the state is written.
@@ -97,7 +97,7 @@ pub(super) enum Found {
     Busy,
 }
 
-/// What a wait finds.
+/// The state that a wait finds.
 pub(super) enum Look {
     Ended(Ended),
     Runs { execution: u64 },

@@ -1,4 +1,4 @@
-//! What happened, in numbers.
+//! The counters of the steps and their failures.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Whether the engine is asked, and what operators see of it.
+//! The breaker, which decides if the engine is asked, and the numbers that operators see.
 
 mod breaker;
 mod counters;

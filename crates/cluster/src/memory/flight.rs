@@ -4,7 +4,7 @@ use crate::engine::{Digest, End, FlightId, Inbox, Message, Presence, Token};
 
 use super::time::Nanos;
 
-/// What stands between a flight and its key.
+/// The way in which claims find a flight, if they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// It is the key's flight: claims find it.

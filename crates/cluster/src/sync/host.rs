@@ -1,4 +1,4 @@
-//! What processes of one host share: locks of bytes of a file, and a clock.
+//! The means that processes of one host share: locks of bytes of a file, and a clock.
 //!
 //! The locks are those of an *open file description*. Two openings of a file exclude each other, in one process
 //! as in two, and the kernel lets go of a lock when the last handle to its opening is gone.

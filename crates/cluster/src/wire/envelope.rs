@@ -29,7 +29,7 @@ const CHECKSUM: usize = 36;
 
 const FORMAT: u8 = 1;
 
-/// What is in an envelope.
+/// The kind of outcome in an envelope.
 ///
 /// # Examples
 ///
@@ -70,7 +70,7 @@ impl Kind {
 /// See [`Seal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened<'b> {
-    /// What it has.
+    /// The kind of the outcome.
     pub kind: Kind,
     /// The codec's bytes.
     pub body: &'b [u8],

@@ -1,4 +1,4 @@
-//! What the types of a build look like, as far as other processes must know.
+//! The name of the layout of a build's types, which tells other processes if they may decode its bytes.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! What two processes must agree on before one gets a value of the other's.
+//! The settings that two processes must agree on before one gets a value of the other's.
 
 use std::fmt;
 use std::time::Duration;

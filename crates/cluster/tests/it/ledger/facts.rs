@@ -8,7 +8,7 @@ use coalescer_cluster::engine::*;
 /// The time since the ledger was begun.
 pub(super) type Stamp = Duration;
 
-/// What has happened to a key, in order.
+/// The events of a key, in order.
 #[derive(Clone, Debug)]
 pub(super) enum Fact {
     /// A flight began. It is named after the token.
