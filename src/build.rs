@@ -185,7 +185,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// use coalescer::Coalescer;
     /// use coalescer::shared::Alone;
     ///
-    /// let cluster: Option<Alone> = None; // a crate such as `coalescer-cluster` has others
+    /// let cluster: Option<Alone> = None; // or the tier of a crate that connects processes
     /// let squares = Coalescer::builder().shared(cluster).build(|n: &u64| Ok::<u64, ()>(n * n));
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```

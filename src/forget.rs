@@ -122,13 +122,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        match &self.core.sharing.tier {
-            None => self.core.forget_here(key),
-            Some(_) => {
-                let (here, elsewhere) = self.forget_in_all(key);
-                here | elsewhere.unwrap_or(false)
-            }
-        }
+        let (here, elsewhere) = self.forget_in_all(key);
+        here | elsewhere.unwrap_or(false)
     }
 
     /// As [`Coalescer::forget_all`].
@@ -147,9 +142,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// ```
     #[doc(alias = "clear")]
     pub fn forget_all(&self) -> usize {
-        // Here last: until the others have forgotten, a call may get a result from them.
-        let _unreached = self.core.sharing.tier.as_ref().map(|tier| tier.forget_all());
-        self.core.table.forget_all()
+        self.forget_all_in_all().0
     }
 
     /// Forgets the key in all processes, and says if somebody was not reached. Without
@@ -192,8 +185,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// assert_eq!(group.forget_all_everywhere(), Ok(0));
     /// ```
     pub fn forget_all_everywhere(&self) -> Result<usize, Unreached> {
-        let elsewhere = self.core.sharing.tier.as_ref().map_or(Ok(()), |tier| tier.forget_all());
-        let here = self.core.table.forget_all();
+        let (here, elsewhere) = self.forget_all_in_all();
         elsewhere.map(|()| here)
     }
 
@@ -205,5 +197,12 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let tier = self.core.sharing.tier.as_ref();
         let elsewhere = tier.map_or(Ok(false), |tier| tier.forget(&key.to_key()));
         (self.core.forget_here(key), elsewhere)
+    }
+
+    /// Does the same with every key.
+    fn forget_all_in_all(&self) -> (usize, Result<(), Unreached>) {
+        let tier = self.core.sharing.tier.as_ref();
+        let elsewhere = tier.map_or(Ok(()), |tier| tier.forget_all());
+        (self.core.table.forget_all(), elsewhere)
     }
 }

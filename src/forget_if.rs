@@ -10,7 +10,8 @@ impl<K: Eq, V, E, S> Coalescer<K, V, E, S> {
     /// For each of these keys it does what [`forget`](Self::forget) does: a call that starts after
     /// `forget_if` has returned never gets the outcome of an execution that started before `forget_if`, and
     /// no such outcome is retained. This includes executions under way. So commit a write first, then
-    /// forget. A flight that starts meanwhile is forgotten or not.
+    /// forget. A flight that starts meanwhile is forgotten or not. It forgets in this process alone, also
+    /// with [`shared`](crate::Builder::shared).
     ///
     /// `fits` is called once for each key that is retained or under way, in no order. It runs under no lock
     /// and may call any coalescer. Calls of the coalescer go on meanwhile.

@@ -3,8 +3,8 @@
 //! A coalescer shares results among the threads of one process. With
 //! [`Builder::shared`](crate::Builder::shared) it has a [`Tier`] behind it, which knows the other processes: a
 //! leader asks the tier before it runs its function. Another process may have the result, or may run the
-//! function now. The crate `coalescer-cluster` has tiers for servers and for one host. This module is
-//! what such a crate implements; who uses one does not need it.
+//! function now. This library has no tier of its own: a crate that connects processes implements this
+//! module, and its users need nothing of it.
 //!
 //! ```text
 //! lead ─▶ Tier::ask ─┬─ Lead ────▶ runs the function ─▶ Lease::end tells the others
@@ -23,7 +23,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use coalescer::shared::{
-//!     Ask, Asked, Attachment, Ended, ForgetEverywhere, Served, SharedBy, Tier, Unreached,
+//!     Ask, Asked, Attachment, Ended, ForgetEverywhere, Served, SharedBy, Tier,
 //! };
 //! use coalescer::{Coalescer, Role};
 //!
@@ -56,7 +56,6 @@
 //! let answers = Coalescer::builder().shared(Oracle).build(|n: &u32| Ok::<u32, ()>(*n));
 //! let outcome = answers.call(&1).outcome().unwrap();
 //! assert_eq!((*outcome.value, outcome.role), (42, Role::Shared));
-//! # let _: ForgetEverywhere<()> = Err(Unreached::new(true, 0, std::time::Duration::ZERO));
 //! ```
 
 use std::fmt;

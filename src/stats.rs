@@ -67,7 +67,8 @@ pub struct Stats {
     pub failed: u64,
     /// Executions that panicked.
     pub panicked: u64,
-    /// Followers whose deadline passed before the outcome was there.
+    /// Followers whose deadline passed before the outcome was there, and leaders whose deadline passed
+    /// while they asked other processes.
     pub timed_out: u64,
     /// Calls that were refused.
     pub refused: u64,

@@ -8,9 +8,9 @@ use coalescer::shared::{
     Ask, Asked, Attachment, Claim, Ended, Finished, ForgetEverywhere, Lease, Local, Moment, Served,
     SharedBy, Tier, Unreached, Wait,
 };
-use coalescer::{Builder, ForGroup, Group, ShareWith};
+use coalescer::{Builder, ForGroup, Group, ManualClock, ShareWith};
 
-use crate::support::Numbers;
+use crate::support::{MS, Numbers};
 
 /// A question that waits for its answer.
 pub(super) struct Question {
@@ -201,6 +201,15 @@ pub(super) fn desk(
     let group = settings(Group::builder()).shared(Line(board, send_local)).build();
     let local = local.recv().unwrap();
     (group, Desk { questions, told, local, forgets, reached })
+}
+
+/// A group with a window of 100 ms by a manual clock, whose tier keeps copies.
+pub(super) fn timed_desk() -> (ManualClock, Numbers, Desk) {
+    let clock = ManualClock::new();
+    // A result of another process can have begun before.
+    clock.advance(1000 * MS);
+    let (group, desk) = desk(true, |group| group.window(100 * MS).clock(clock.clone()));
+    (clock, group, desk)
 }
 
 /// An engine that some process was not reached by.

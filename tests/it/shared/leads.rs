@@ -1,13 +1,16 @@
 //! A leader that asked runs its function, for all processes or for its own.
 
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use coalescer::{Group, ManualClock, Role, ShareWith};
 
 use super::desk::{FIRM, Question, Reply, Terms, Told, desk};
 use crate::jobs::assert_at_rest;
-use crate::support::{MS, begin, follow, followers, start, text, wait_until, watched};
+use crate::support::{
+    MS, Numbers, begin, follow, followers, text, until_refused, wait_until, watched,
+};
 
 fn grant(question: Question) {
     question.answer(Reply::Lead(FIRM));
@@ -181,7 +184,7 @@ fn a_question_says_if_the_thread_leads_another_flight() {
     watched(|| {
         let (group, desk) = desk(true, |group| group);
         let (outer, inner) = (Group::<u32, u32, String>::new(), group.clone());
-        let call = std::thread::spawn(move || {
+        let call = thread::spawn(move || {
             outer.execute(&1, || Ok(*inner.execute("k", || Ok(2)).unwrap())).map(|value| *value)
         });
         let question = desk.next();
@@ -209,18 +212,27 @@ fn the_own_key_within_the_function_is_refused_as_ever() {
 }
 
 #[test]
-fn a_wait_for_a_flight_that_asks_is_seen_by_deadlock_detection() {
-    // S42: the thread that asks leads its flight here.
+fn a_wait_that_began_while_the_leader_asked_is_seen_by_deadlock_detection() {
+    // S42: the leader of "a" leads while it asks, so the wait of the leader of "b" hangs on it.
     watched(|| {
         let (group, desk) = desk(true, |group| group);
-        let handle = group.clone();
-        let first = start(move |f| handle.call("a").outcome(f));
+        let other = Numbers::new();
+        let leader = begin(&group, "a");
         let question = desk.next();
-        let waiting = follow(&group, "a", 1);
-        question.answer(Reply::Alone { keep: false });
-        first.begun().returns(Ok(1)).unwrap();
-        for call in waiting {
-            assert_eq!(*call.join_unrun().unwrap().value, 1);
-        }
+        let waiting = thread::spawn({
+            let (group, other) = (group.clone(), other.clone());
+            move || {
+                let follow = || Ok(*group.execute("a", || unreachable!("it follows")).unwrap() + 1);
+                *other.execute("b", follow).unwrap()
+            }
+        });
+        wait_until(|| followers(&group) == 1);
+        grant(question);
+        let leader = leader.begun().ends(move || {
+            until_refused(&other, "b");
+            Ok(1)
+        });
+        assert_eq!(*leader.join().unwrap().value, 1);
+        assert_eq!(waiting.join().unwrap(), 2);
     });
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::shared::{Ended, Served, Wait};
-use coalescer::{Error, Group, ManualClock, Role};
+use coalescer::{Error, Group, Role};
 
-use super::desk::{Reply, desk};
-use crate::support::{MS, NS, begin, follow, followers, wait_until, watched};
+use super::desk::{Reply, desk, timed_desk};
+use crate::support::{MS, NS, begin, follow, followers, start, wait_until, watched};
 
 #[test]
 fn a_leader_that_is_served_runs_nothing_and_its_followers_share_the_value() {
@@ -70,11 +70,7 @@ fn errors_and_panics_of_another_process_are_told_to_all() {
 fn a_copy_serves_late_calls_until_the_window_of_the_other_process_ends() {
     // S8 S60 S80
     watched(|| {
-        let clock = ManualClock::new();
-        clock.advance(1000 * MS);
-        let settings =
-            |group: coalescer::Builder<_, _, _>| group.window(100 * MS).clock(clock.clone());
-        let (group, desk) = desk(true, settings);
+        let (clock, group, desk) = timed_desk();
         let leader = begin(&group, "k");
         desk.next().serve(7, 60 * MS, true);
         assert_eq!(leader.join_unrun().unwrap().age, 60 * MS);
@@ -96,9 +92,7 @@ fn a_copy_serves_late_calls_until_the_window_of_the_other_process_ends() {
 fn a_result_that_is_too_old_for_a_follower_is_its_leaders_alone() {
     // S78: the window of the result ended while the answer was on its way.
     watched(|| {
-        let clock = ManualClock::new();
-        clock.advance(1000 * MS);
-        let (group, desk) = desk(true, |group| group.window(100 * MS).clock(clock.clone()));
+        let (clock, group, desk) = timed_desk();
         let leader = begin(&group, "k");
         let question = desk.next();
         let waiting = follow(&group, "k", 3);
@@ -130,13 +124,11 @@ fn a_result_that_is_too_old_for_a_follower_is_its_leaders_alone() {
 fn a_fresh_follower_is_not_served_with_what_began_before_it() {
     // S30 S78: the leader asked for any result, and a fresh call waits for the flight after it.
     watched(|| {
-        let clock = ManualClock::new();
-        clock.advance(1000 * MS);
-        let (group, desk) = desk(true, |group| group.window(100 * MS).clock(clock.clone()));
+        let (clock, group, desk) = timed_desk();
         let leader = begin(&group, "k");
         let question = desk.next();
         let handle = group.clone();
-        let fresh = crate::support::start(move |f| handle.call("k").fresh().outcome(f));
+        let fresh = start(move |f| handle.call("k").fresh().outcome(f));
         wait_until(|| followers(&group) == 1);
         clock.advance(10 * MS);
         question.serve(7, MS, true);
@@ -152,16 +144,14 @@ fn a_fresh_follower_is_not_served_with_what_began_before_it() {
 fn a_call_says_how_old_a_result_it_accepts() {
     // S57 S76
     watched(|| {
-        let clock = ManualClock::new();
-        clock.advance(1000 * MS);
-        let (group, desk) = desk(true, |group| group.clock(clock.clone()));
+        let (_clock, group, desk) = timed_desk();
         for (age, expected) in [
             (None, None),
             (Some(Duration::ZERO), Some(Duration::ZERO)),
             (Some(30 * MS), Some(30 * MS)),
         ] {
             let handle = group.clone();
-            let call = crate::support::start(move |f| match age {
+            let call = start(move |f| match age {
                 None => handle.call("k").outcome(f),
                 Some(age) => handle.call("k").max_age(age).outcome(f),
             });
@@ -232,14 +222,14 @@ fn with_nobody_waiting_the_flight_of_a_call_that_leaves_is_gone() {
     watched(|| {
         let (group, desk) = desk(true, |group| group);
         let handle = group.clone();
-        let call = crate::support::start(move |f| handle.execute_timeout("k", MS, f));
+        let call = start(move |f| handle.execute_timeout("k", MS, f));
         let question = desk.next();
         assert!(matches!(question.wait, Wait::Until(_)));
         question.answer(Reply::TimedOut);
         assert!(call.join_unrun().unwrap_err().is_timeout());
         assert!(group.in_flight().is_empty());
         let handle = group.clone();
-        let call = crate::support::start(move |f| handle.try_execute("k", f));
+        let call = start(move |f| handle.try_execute("k", f));
         let question = desk.next();
         assert_eq!(question.wait, Wait::Never);
         question.answer(Reply::WouldBlock);
