@@ -70,6 +70,8 @@ pub(super) struct Desk {
     pub(super) forgets: Receiver<Option<String>>,
     /// The result of forgetting elsewhere.
     pub(super) reached: Arc<Mutex<ForgetEverywhere<bool>>>,
+    /// A publication ends when this is free.
+    pub(super) line: Arc<Mutex<()>>,
 }
 
 impl Desk {
@@ -91,6 +93,7 @@ struct Switchboard {
     told: Sender<Told>,
     forgets: Sender<Option<String>>,
     reached: Arc<Mutex<ForgetEverywhere<bool>>>,
+    line: Arc<Mutex<()>>,
 }
 
 /// Makes the tier, and sends the handle to the table.
@@ -115,7 +118,7 @@ impl Tier<String, u32, String> for Switchboard {
         self.questions.send(question).unwrap();
         match answer.recv().unwrap() {
             Reply::Lead(terms) => {
-                let lease = TestLease { told: Some(&self.told), terms };
+                let lease = TestLease { told: Some(&self.told), line: &self.line, terms };
                 Asked::Lead(Claim::new(lease, ask.asked()))
             }
             Reply::Served(served) => Asked::Served(served),
@@ -139,6 +142,7 @@ impl Tier<String, u32, String> for Switchboard {
 
 struct TestLease<'a> {
     told: Option<&'a Sender<Told>>,
+    line: &'a Mutex<()>,
     terms: Terms,
 }
 
@@ -156,6 +160,7 @@ impl Lease<u32, String> for TestLease<'_> {
             _ => unreachable!("a result of a later version"),
         };
         self.told.take().unwrap().send(told).unwrap();
+        drop(self.line.lock().unwrap());
         self.terms.confirms
     }
 }
@@ -190,17 +195,18 @@ pub(super) fn desk(
     let (tell, told) = channel();
     let (forget, forgets) = channel();
     let (send_local, local) = channel();
-    let reached = Arc::new(Mutex::new(Ok(false)));
+    let (reached, line) = (Arc::new(Mutex::new(Ok(false))), Arc::default());
     let board = Switchboard {
         copies,
         questions: ask,
         told: tell,
         forgets: forget,
         reached: Arc::clone(&reached),
+        line: Arc::clone(&line),
     };
     let group = settings(Group::builder()).shared(Line(board, send_local)).build();
     let local = local.recv().unwrap();
-    (group, Desk { questions, told, local, forgets, reached })
+    (group, Desk { questions, told, local, forgets, reached, line })
 }
 
 /// A group with a window of 100 ms by a manual clock, whose tier keeps copies.

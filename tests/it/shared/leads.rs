@@ -25,11 +25,15 @@ fn with_copies_the_followers_have_the_result_before_it_is_published() {
         grant(desk.next());
         let leader = leader.begun();
         let waiting = follow(&group, "k", 2);
-        assert_eq!(leader.returns(Ok(7)).unwrap().role, Role::Leader);
+        let line = desk.line.lock().unwrap();
+        let leader = leader.ends(|| Ok(7));
         assert_eq!(desk.told.recv().unwrap(), Told::Value(7, ShareWith::Everyone));
+        assert!(group.in_flight().is_empty(), "the flight ends before the publication does");
         for call in waiting {
             assert_eq!(*call.join_unrun().unwrap().value, 7);
         }
+        drop(line);
+        assert_eq!(leader.join().unwrap().role, Role::Leader);
         let late = group.call("k").outcome(|| unreachable!("it is kept")).unwrap();
         assert_eq!(late.role, Role::Late);
         assert_eq!((group.stats().executed_requests, group.stats().shared), (1, 0));
@@ -71,8 +75,11 @@ fn without_copies_the_result_is_published_first_and_kept_nowhere() {
         let leader = leader.begun();
         // It came after the question, so it asks when this flight has ended.
         let later = follow(&group, "k", 1);
+        let line = desk.line.lock().unwrap();
         let leader = leader.ends(|| Ok(7));
         assert_eq!(desk.told.recv().unwrap(), Told::Value(7, ShareWith::Everyone));
+        assert_eq!(group.in_flight().len(), 2, "the flight ends after the publication");
+        drop(line);
         assert_eq!(*leader.join().unwrap().value, 7);
         desk.next().serve(7, Duration::ZERO, false);
         assert_eq!(later.into_iter().next().unwrap().join_unrun().unwrap().role, Role::Shared);
