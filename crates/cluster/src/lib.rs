@@ -60,6 +60,7 @@ pub mod conformance;
 pub mod engine;
 #[cfg(feature = "files")]
 mod files;
+mod hash;
 pub mod health;
 mod memory;
 mod random;

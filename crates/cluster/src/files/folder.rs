@@ -16,6 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::engine::{EngineError, ErrorKind, Key};
+use crate::hash::{add, first};
 use crate::sync::host::remote_file_system;
 
 use super::state::State;
@@ -38,11 +39,9 @@ impl Name {
     fn digest(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            add(&mut hasher, part);
         }
-        let mut bits = [0; 16];
-        hasher.finalize_xof().fill(&mut bits);
-        Self(bits)
+        Self(first(&hasher))
     }
 
     /// Reads a file's name; `None` if it is not a key's.
@@ -61,9 +60,7 @@ impl Name {
     pub(super) fn place(self, number: u64) -> u64 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(&number.to_le_bytes());
-        let mut bits = [0; 8];
-        hasher.finalize_xof().fill(&mut bits);
-        u64::from_le_bytes(bits) >> 2
+        u64::from_le_bytes(first(&hasher)) >> 2
     }
 }
 
