@@ -14,11 +14,11 @@ use crate::engine::{
     Key, Publication, Published, Release, Released, Token, Wait, Waited,
 };
 use crate::sync::host::boot_time;
-use crate::sync::{AtomicU64, Mutex, Ordering, now};
+use crate::sync::{AtomicU64, Deadline, Mutex, Nanos, Ordering, nanos};
 
 use super::folder::{Folder, Name, told};
 use super::locks::{Lead, Locks, execution_place};
-use super::state::{Done, Ended, Found, How, Look, Nanos, State, id, number};
+use super::state::{Done, Ended, Found, How, Look, State, id, number};
 use super::waits::Waits;
 
 /// So many publications of a process go by between two sweeps.
@@ -244,7 +244,7 @@ impl Inner {
             None => boot_time().map_err(told),
             Some((clock, first)) => {
                 let since = clock.now().saturating_duration_since(*first);
-                Ok(Nanos::try_from(since.as_nanos()).unwrap_or(Nanos::MAX))
+                Ok(nanos(since))
             }
         }
     }
@@ -363,13 +363,13 @@ impl Engine for Files {
     }
 
     fn wait(&self, wait: &Wait<'_>, within: Duration) -> Result<Waited, EngineError> {
-        let until = now().checked_add(within);
+        let deadline = Deadline::after(within);
         let gone = Waited::Ended { end: End::AskAgain, forgotten: false };
         let Some(flight) = number(wait.flight) else { return Ok(gone) };
         let key = Name::of(wait.key);
         loop {
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
-            let look = match self.step(wait.key, left, |state, _, _| Ok(state.look(flight))) {
+            let look = |state: &mut State, _, _| Ok(state.look(flight));
+            let look = match self.step(wait.key, deadline.left(), look) {
                 // The time of the wait is over, and that says nothing about the engine.
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Waited::StillRuns),
                 Err(error) => return Err(error),
@@ -381,9 +381,8 @@ impl Engine for Files {
                 // It has died: one of those who ask again leads.
                 Look::Runs { .. } | Look::Gone => return Ok(gone),
             };
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
             let place = execution_place(key, execution);
-            if !self.inner.waits.wait(&self.inner.folder, place, left)? {
+            if !self.inner.waits.wait(&self.inner.folder, place, deadline)? {
                 return Ok(Waited::StillRuns);
             }
         }

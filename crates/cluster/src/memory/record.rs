@@ -11,9 +11,9 @@ use crate::engine::{
     Claim, Claimed, DAY, Digest, End, FlightId, Forgotten, Inbox, Manner, Message, Presence,
     Publication, Published, Release, Released, Token,
 };
+use crate::sync::{Nanos, nanos};
 
 use super::flight::{Flight, Leader, Place, Wants};
-use super::time::{Nanos, nanos};
 
 /// A longer outcome does not travel in a message.
 const LONGEST_MESSAGE: usize = 16 * 1024;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::engine::{
     Claim, Claimed, DAY, Digest, Forget, ForgetAll, Forgotten, Inbox, Key, Message, PARTITIONS,
 };
+use crate::sync::{Nanos, nanos};
 
 use super::listener::Queue;
 use super::record::{Outbox, Record, word};
-use super::time::{Nanos, nanos};
 
 /// Each so many claims, the store looks for records that are over.
 const SWEEP: u32 = 1024;
