@@ -193,7 +193,7 @@ impl Files {
     ) -> Result<Option<Done>, EngineError> {
         let Some(execution) = self.execution(token, Name::of(key)) else { return Ok(None) };
         let ended = self.step(key, within, |state, name, now| end(state, name, execution, now));
-        drop(self.inner.leads.lock().remove(token));
+        self.inner.free(token);
         ended
     }
 
@@ -221,16 +221,9 @@ impl Files {
             let Ok(_step) = locks.step(key, Duration::ZERO) else { continue };
             let (state, now) = (folder.state(key)?, self.inner.now()?);
             let is_over = state.is_over(now, &|execution| locks.runs(key, execution));
-            let is_needed = match rest {
-                "" => !is_over,
-                flight => {
-                    let flight = flight.parse().ok();
-                    !is_over && flight.is_some_and(|flight| state.outcomes().contains(&flight))
-                }
-            };
-            if !is_needed && rest.is_empty() {
-                folder.remove_state(key)?;
-            } else if !is_needed {
+            let is_known =
+                || rest.parse::<u64>().is_ok_and(|flight| state.outcomes().contains(&flight));
+            if is_over || !rest.is_empty() && !is_known() {
                 folder.remove(&file)?;
             }
         }
@@ -239,6 +232,12 @@ impl Files {
 }
 
 impl Inner {
+    /// Frees the lock of a lead, if there is one, and not under the lock of all leads.
+    fn free(&self, token: &Token) {
+        let lead = self.leads.lock().remove(token);
+        drop(lead);
+    }
+
     fn now(&self) -> Result<Nanos, EngineError> {
         match &self.clock {
             None => boot_time().map_err(told),
@@ -267,18 +266,18 @@ impl Engine for Files {
                 return Ok(Claimed::Lead { flight: id(flight), age });
             }
             let runs = |execution| self.inner.locks.runs(key, execution);
-            let found = state.claim(claim, now, &runs);
-            if let Some(claimed) = self.found(found, claim, key)? {
-                return Ok(claimed);
+            loop {
+                let found = state.claim(claim, now, &runs);
+                if let Some(claimed) = self.found(found, claim, key)? {
+                    return Ok(claimed);
+                }
+                // Somebody has removed the file of the result.
+                state.remove_result();
             }
-            // Somebody has removed the file of the result.
-            state.remove_result();
-            let found = state.claim(claim, now, &runs);
-            Ok(self.found(found, claim, key)?.unwrap_or(Claimed::Full))
         });
         // A lead that no file knows of would keep its lock for ever.
         if claimed.is_err() && led_before.is_none() {
-            drop(self.inner.leads.lock().remove(claim.token));
+            self.inner.free(claim.token);
         }
         claimed
     }

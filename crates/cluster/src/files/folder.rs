@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::codec::{CodecError, postcard_read, postcard_write};
 use crate::engine::{EngineError, ErrorKind, Key};
 use crate::hash::{add, first};
 use crate::sync::host::remote_file_system;
@@ -22,6 +23,9 @@ use crate::sync::host::remote_file_system;
 use super::state::State;
 
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The length of the checksum at the begin of a state.
+const CHECKSUM: usize = blake3::OUT_LEN;
 
 /// The bits that stand for a key or for a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,17 +76,10 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        match DirBuilder::new().recursive(true).mode(0o700).create(dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
         let boot = fs::read_to_string(BOOT)?;
         let boot: String = boot.chars().filter(char::is_ascii_hexdigit).collect();
         let path = dir.join(&boot);
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         let lock = open_lock(&path)?;
         check(dir, &lock)?;
         remove_former_boots(dir, &boot);
@@ -113,10 +110,11 @@ impl Folder {
     }
 
     pub(super) fn write_state(&self, key: Name, state: &State) -> Result<(), EngineError> {
-        let text =
-            |error: postcard::Error| EngineError::new(ErrorKind::Unexpected, error.to_string());
-        let body = postcard::to_stdvec(state).map_err(text)?;
-        let bytes = [&blake3::hash(&body).as_bytes()[..], &body].concat();
+        let mut bytes = vec![0; CHECKSUM];
+        let text = |error: CodecError| EngineError::new(ErrorKind::Unexpected, error.to_string());
+        postcard_write(state, &mut bytes).map_err(text)?;
+        let sum = blake3::hash(&bytes[CHECKSUM..]);
+        bytes[..CHECKSUM].copy_from_slice(sum.as_bytes());
         self.write(&key.text(), &bytes)
     }
 
@@ -183,8 +181,8 @@ impl Folder {
 }
 
 fn decode(bytes: &[u8]) -> Option<State> {
-    let (sum, body) = bytes.split_at_checked(32)?;
-    (blake3::hash(body).as_bytes() == sum).then(|| postcard::from_bytes(body).ok())?
+    let (sum, body) = bytes.split_at_checked(CHECKSUM)?;
+    (blake3::hash(body).as_bytes() == sum).then(|| postcard_read(body).ok())?
 }
 
 fn outcome(key: Name, flight: u64) -> String {
