@@ -21,11 +21,11 @@ use super::locks::{Lead, Locks, execution_place};
 use super::state::{Done, Ended, Found, How, Look, State, id, number};
 use super::waits::Waits;
 
-/// So many publications of a process go by between two sweeps.
-const SWEEP: u64 = 512;
+/// A process sweeps with its first publication, and after so many more.
+const SWEEP: u64 = 16;
 
-/// A sweep looks at so many files.
-const SWEPT: usize = 256;
+/// A sweep looks at so many files. A publication makes two at most, so sweeps keep up with publications.
+const SWEPT: usize = 64;
 
 /// The engine of one host, without a server: for prefork servers, and programs that start many at a time.
 ///
@@ -210,10 +210,9 @@ impl Files {
     }
 
     /// Removes what is over, of some of the keys. A key that another step has is left for the next sweep.
-    fn sweep(&self, turn: u64) -> Result<(), EngineError> {
+    fn sweep(&self) -> Result<(), EngineError> {
         let Inner { folder, locks, .. } = &*self.inner;
-        let skip = usize::try_from(turn).unwrap_or(0) % 64 * SWEPT;
-        for file in folder.some(skip, SWEPT)?.into_iter().chain(folder.some(0, SWEPT)?) {
+        for file in folder.next(SWEPT)? {
             let (text, rest) = file.split_once('.').unwrap_or((&file, ""));
             let Some(key) = Name::parse(text).filter(|_| !rest.starts_with("mark")) else {
                 continue;
@@ -296,10 +295,9 @@ impl Engine for Files {
                 }
                 Ok(done)
             })?;
-        let turn = self.inner.publications.fetch_add(1, Ordering::Relaxed);
-        if turn % SWEEP == SWEEP - 1 {
+        if self.inner.publications.fetch_add(1, Ordering::Relaxed) % SWEEP == 0 {
             // A later sweep removes the files that this one cannot remove.
-            self.sweep(turn / SWEEP).ok();
+            self.sweep().ok();
         }
         Ok(done.map_or(Published::Refused, |done| Published::Ended {
             told: 0,

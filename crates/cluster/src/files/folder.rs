@@ -10,7 +10,7 @@
 //! `<boot>` is the host's own number of its last start, since times are counted from there. A file is put in its
 //! place by rename, so nobody reads half of one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, ReadDir};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::codec::{CodecError, postcard_read, postcard_write};
 use crate::engine::{EngineError, ErrorKind, Key};
 use crate::hash::{add, first};
+use crate::sync::Mutex;
 use crate::sync::host::remote_file_system;
 
 use super::state::State;
@@ -72,6 +73,8 @@ pub(super) struct Folder {
     path: PathBuf,
     /// To see whether it is still the one at the path.
     lock: File,
+    /// The sweeps of this process go through the folder, from file to file.
+    listing: Mutex<Option<ReadDir>>,
 }
 
 impl Folder {
@@ -83,7 +86,7 @@ impl Folder {
         let lock = open_lock(&path)?;
         check(dir, &lock)?;
         remove_former_boots(dir, &boot);
-        Ok(Self { path, lock })
+        Ok(Self { path, lock, listing: Mutex::default() })
     }
 
     /// Another opening of the lock file, whose locks are its own.
@@ -149,10 +152,18 @@ impl Folder {
         self.write(&mark(name), &value.to_le_bytes())
     }
 
-    /// The names of some files, for a sweep.
-    pub(super) fn some(&self, skip: usize, count: usize) -> Result<Vec<String>, EngineError> {
-        let entries = fs::read_dir(&self.path).map_err(told)?.skip(skip).take(count);
-        Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+    /// The names of the next files, for a sweep. After the last file it begins anew.
+    pub(super) fn next(&self, count: usize) -> Result<Vec<String>, EngineError> {
+        let mut listing = self.listing.lock();
+        if listing.is_none() {
+            *listing = Some(fs::read_dir(&self.path).map_err(told)?);
+        }
+        let entries: Vec<_> = listing.iter_mut().flatten().take(count).collect();
+        if entries.len() < count {
+            *listing = None;
+        }
+        let name = |entry: io::Result<DirEntry>| entry.ok()?.file_name().into_string().ok();
+        Ok(entries.into_iter().filter_map(name).collect())
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<(), EngineError> {
