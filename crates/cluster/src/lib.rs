@@ -58,8 +58,10 @@ pub mod codec;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 pub mod engine;
+#[cfg_attr(not(all(target_os = "linux", target_pointer_width = "64")), path = "files/nowhere.rs")]
 #[cfg(feature = "files")]
 mod files;
+mod hash;
 pub mod health;
 mod memory;
 mod random;

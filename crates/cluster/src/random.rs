@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
+use crate::hash::first;
 use crate::sync::{AtomicU64, Ordering, nanos_since_1970};
 
 /// Draws 128 bits that no other process, and no other call, draws.
@@ -19,9 +20,7 @@ pub(crate) fn random() -> [u8; 16] {
     bits.update(&DRAWN.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     bits.update(&std::process::id().to_le_bytes());
     bits.update(&nanos_since_1970().to_le_bytes());
-    let mut drawn = [0; 16];
-    bits.finalize_xof().fill(&mut drawn);
-    drawn
+    first(&bits)
 }
 
 #[cfg(test)]

@@ -46,6 +46,6 @@ impl Codec<String> for Bytes {
 
     fn decode(&self, bytes: &[u8]) -> Result<String, CodecError> {
         let text = std::str::from_utf8(bytes);
-        text.map(str::to_owned).map_err(|error| CodecError::new(error.to_string()))
+        text.map(str::to_owned).map_err(CodecError::of)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Codec, CodecError};
+use super::{Codec, CodecError, whole};
 
 /// The codec of MessagePack, with the names of fields.
 ///
@@ -33,9 +33,6 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for MessagePack {
 
     fn decode(&self, mut bytes: &[u8]) -> Result<T, CodecError> {
         let value = rmp_serde::from_read(&mut bytes).map_err(CodecError::of)?;
-        match bytes {
-            [] => Ok(value),
-            rest => Err(CodecError::new(format!("{} bytes are left over", rest.len()))),
-        }
+        whole(value, bytes)
     }
 }

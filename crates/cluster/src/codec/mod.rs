@@ -116,7 +116,6 @@ impl CodecError {
         Self(text.into())
     }
 
-    #[cfg_attr(not(any(feature = "json", feature = "messagepack")), expect(dead_code))]
     fn of(error: impl fmt::Display) -> Self {
         Self::new(error.to_string())
     }
@@ -129,6 +128,14 @@ impl fmt::Display for CodecError {
 }
 
 impl std::error::Error for CodecError {}
+
+/// A value that was read, if it was the whole of its bytes.
+fn whole<T>(value: T, rest: &[u8]) -> Result<T, CodecError> {
+    match rest {
+        [] => Ok(value),
+        rest => Err(CodecError::new(format!("{} bytes are left over", rest.len()))),
+    }
+}
 
 /// Runs a codec's code, and makes an error of its panic.
 pub(crate) fn contained<T>(code: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {

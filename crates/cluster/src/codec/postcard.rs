@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Codec, CodecError};
+use super::{Codec, CodecError, whole};
 
 /// The codec of the format postcard, version 1: small, with specified bytes, and without names of fields.
 ///
@@ -43,17 +43,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 }
 
 pub(crate) fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    *out = postcard::to_extend(value, std::mem::take(out)).map_err(told)?;
+    *out = postcard::to_extend(value, std::mem::take(out)).map_err(CodecError::of)?;
     Ok(())
 }
 
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes(bytes).map_err(told)? {
-        (value, []) => Ok(value),
-        (_, rest) => Err(CodecError::new(format!("{} bytes are left over", rest.len()))),
-    }
-}
-
-fn told(error: postcard::Error) -> CodecError {
-    CodecError::new(error.to_string())
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(CodecError::of)?;
+    whole(value, rest)
 }

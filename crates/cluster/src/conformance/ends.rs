@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::engine::{End, FlightId, Inbox, Message, Wait, Waited};
 
 use super::run::Run;
-use super::side::Side;
+use super::side::{Flights, Side};
 use super::step::PROCESSES;
 
 /// A message that is late is no difference. One that has not come after so long is.
@@ -117,7 +117,7 @@ impl Run<'_> {
     }
 
     fn compare_waits(&mut self, process: usize, flight: &FlightId, end: &End) {
-        let number: usize = flight.as_str().parse().unwrap_or(usize::MAX);
+        let number = Flights::number_in(flight);
         let is_it = |wait: &Waiting| (wait.process, wait.flight) == (process, number);
         let waits: Vec<_> = self.waits.iter().filter(|wait| is_it(wait)).cloned().collect();
         self.waits.retain(|wait| !is_it(wait));

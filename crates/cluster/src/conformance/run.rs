@@ -12,7 +12,7 @@ use crate::random::random;
 use super::Conformance;
 use super::dice::Dice;
 use super::ends::Waiting;
-use super::side::Side;
+use super::side::{Flights, Side};
 use super::step::{Claims, Ending, JOIN_AGE, LEASE, PROCESSES, Seen, Step, TIMEOUT};
 
 /// Longer than what fits into a message of any engine that we know.
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
         }
         if let Claimed::Follow { flight, .. } | Claimed::Wait { flight, .. } = &theirs {
             let follows = matches!(theirs, Claimed::Follow { .. });
-            let flight: usize = flight.as_str().parse().unwrap_or(usize::MAX);
+            let flight = Flights::number_in(flight);
             self.note_wait(process, number, flight, follows);
         }
     }

@@ -27,7 +27,7 @@ impl<'a> Side<'a> {
 pub(super) struct Flights(Vec<FlightId>);
 
 impl Flights {
-    pub(super) fn number(&mut self, flight: &FlightId) -> usize {
+    fn number(&mut self, flight: &FlightId) -> usize {
         let known = self.0.iter().position(|known| known == flight);
         known.unwrap_or_else(|| {
             self.0.push(flight.clone());
@@ -41,6 +41,11 @@ impl Flights {
 
     pub(super) fn id(&self, number: usize) -> Option<&FlightId> {
         self.0.get(number)
+    }
+
+    /// The number in what `named` has returned.
+    pub(super) fn number_in(named: &FlightId) -> usize {
+        named.as_str().parse().unwrap_or(usize::MAX)
     }
 
     /// The flight's number in place of its name.

@@ -14,18 +14,18 @@ use crate::engine::{
     Key, Publication, Published, Release, Released, Token, Wait, Waited,
 };
 use crate::sync::host::boot_time;
-use crate::sync::{AtomicU64, Mutex, Ordering, now};
+use crate::sync::{AtomicU64, Deadline, Mutex, Nanos, Ordering, nanos};
 
 use super::folder::{Folder, Name, told};
 use super::locks::{Lead, Locks, execution_place};
-use super::state::{Done, Ended, Found, How, Look, Nanos, State, id, number};
+use super::state::{Done, Ended, Found, How, Look, State, id, number};
 use super::waits::Waits;
 
-/// So many publications of a process go by between two sweeps.
-const SWEEP: u64 = 512;
+/// A process sweeps with its first publication, and after so many more.
+const SWEEP: u64 = 16;
 
-/// A sweep looks at so many files.
-const SWEPT: usize = 256;
+/// A sweep looks at so many files. A publication makes two at most, so sweeps keep up with publications.
+const SWEPT: usize = 64;
 
 /// The engine of one host, without a server: for prefork servers, and programs that start many at a time.
 ///
@@ -193,7 +193,7 @@ impl Files {
     ) -> Result<Option<Done>, EngineError> {
         let Some(execution) = self.execution(token, Name::of(key)) else { return Ok(None) };
         let ended = self.step(key, within, |state, name, now| end(state, name, execution, now));
-        drop(self.inner.leads.lock().remove(token));
+        self.inner.free(token);
         ended
     }
 
@@ -210,10 +210,9 @@ impl Files {
     }
 
     /// Removes what is over, of some of the keys. A key that another step has is left for the next sweep.
-    fn sweep(&self, turn: u64) -> Result<(), EngineError> {
+    fn sweep(&self) -> Result<(), EngineError> {
         let Inner { folder, locks, .. } = &*self.inner;
-        let skip = usize::try_from(turn).unwrap_or(0) % 64 * SWEPT;
-        for file in folder.some(skip, SWEPT)?.into_iter().chain(folder.some(0, SWEPT)?) {
+        for file in folder.next(SWEPT)? {
             let (text, rest) = file.split_once('.').unwrap_or((&file, ""));
             let Some(key) = Name::parse(text).filter(|_| !rest.starts_with("mark")) else {
                 continue;
@@ -221,16 +220,9 @@ impl Files {
             let Ok(_step) = locks.step(key, Duration::ZERO) else { continue };
             let (state, now) = (folder.state(key)?, self.inner.now()?);
             let is_over = state.is_over(now, &|execution| locks.runs(key, execution));
-            let is_needed = match rest {
-                "" => !is_over,
-                flight => {
-                    let flight = flight.parse().ok();
-                    !is_over && flight.is_some_and(|flight| state.outcomes().contains(&flight))
-                }
-            };
-            if !is_needed && rest.is_empty() {
-                folder.remove_state(key)?;
-            } else if !is_needed {
+            let is_known =
+                || rest.parse::<u64>().is_ok_and(|flight| state.outcomes().contains(&flight));
+            if is_over || !rest.is_empty() && !is_known() {
                 folder.remove(&file)?;
             }
         }
@@ -239,12 +231,18 @@ impl Files {
 }
 
 impl Inner {
+    /// Frees the lock of a lead, if there is one, and not under the lock of all leads.
+    fn free(&self, token: &Token) {
+        let lead = self.leads.lock().remove(token);
+        drop(lead);
+    }
+
     fn now(&self) -> Result<Nanos, EngineError> {
         match &self.clock {
             None => boot_time().map_err(told),
             Some((clock, first)) => {
                 let since = clock.now().saturating_duration_since(*first);
-                Ok(Nanos::try_from(since.as_nanos()).unwrap_or(Nanos::MAX))
+                Ok(nanos(since))
             }
         }
     }
@@ -267,18 +265,18 @@ impl Engine for Files {
                 return Ok(Claimed::Lead { flight: id(flight), age });
             }
             let runs = |execution| self.inner.locks.runs(key, execution);
-            let found = state.claim(claim, now, &runs);
-            if let Some(claimed) = self.found(found, claim, key)? {
-                return Ok(claimed);
+            loop {
+                let found = state.claim(claim, now, &runs);
+                if let Some(claimed) = self.found(found, claim, key)? {
+                    return Ok(claimed);
+                }
+                // Somebody has removed the file of the result.
+                state.remove_result();
             }
-            // Somebody has removed the file of the result.
-            state.remove_result();
-            let found = state.claim(claim, now, &runs);
-            Ok(self.found(found, claim, key)?.unwrap_or(Claimed::Full))
         });
         // A lead that no file knows of would keep its lock for ever.
         if claimed.is_err() && led_before.is_none() {
-            drop(self.inner.leads.lock().remove(claim.token));
+            self.inner.free(claim.token);
         }
         claimed
     }
@@ -297,10 +295,9 @@ impl Engine for Files {
                 }
                 Ok(done)
             })?;
-        let turn = self.inner.publications.fetch_add(1, Ordering::Relaxed);
-        if turn % SWEEP == SWEEP - 1 {
+        if self.inner.publications.fetch_add(1, Ordering::Relaxed) % SWEEP == 0 {
             // A later sweep removes the files that this one cannot remove.
-            self.sweep(turn / SWEEP).ok();
+            self.sweep().ok();
         }
         Ok(done.map_or(Published::Refused, |done| Published::Ended {
             told: 0,
@@ -363,13 +360,13 @@ impl Engine for Files {
     }
 
     fn wait(&self, wait: &Wait<'_>, within: Duration) -> Result<Waited, EngineError> {
-        let until = now().checked_add(within);
+        let deadline = Deadline::after(within);
         let gone = Waited::Ended { end: End::AskAgain, forgotten: false };
         let Some(flight) = number(wait.flight) else { return Ok(gone) };
         let key = Name::of(wait.key);
         loop {
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
-            let look = match self.step(wait.key, left, |state, _, _| Ok(state.look(flight))) {
+            let look = |state: &mut State, _, _| Ok(state.look(flight));
+            let look = match self.step(wait.key, deadline.left(), look) {
                 // The time of the wait is over, and that says nothing about the engine.
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Waited::StillRuns),
                 Err(error) => return Err(error),
@@ -381,9 +378,8 @@ impl Engine for Files {
                 // It has died: one of those who ask again leads.
                 Look::Runs { .. } | Look::Gone => return Ok(gone),
             };
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
             let place = execution_place(key, execution);
-            if !self.inner.waits.wait(&self.inner.folder, place, left)? {
+            if !self.inner.waits.wait(&self.inner.folder, place, deadline)? {
                 return Ok(Waited::StillRuns);
             }
         }

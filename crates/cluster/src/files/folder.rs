@@ -10,17 +10,23 @@
 //! `<boot>` is the host's own number of its last start, since times are counted from there. A file is put in its
 //! place by rename, so nobody reads half of one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, ReadDir};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::codec::{CodecError, postcard_read, postcard_write};
 use crate::engine::{EngineError, ErrorKind, Key};
+use crate::hash::{add, first};
+use crate::sync::Mutex;
 use crate::sync::host::remote_file_system;
 
 use super::state::State;
 
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The length of the checksum at the begin of a state.
+const CHECKSUM: usize = blake3::OUT_LEN;
 
 /// The bits that stand for a key or for a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,11 +44,9 @@ impl Name {
     fn digest(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            add(&mut hasher, part);
         }
-        let mut bits = [0; 16];
-        hasher.finalize_xof().fill(&mut bits);
-        Self(bits)
+        Self(first(&hasher))
     }
 
     /// Reads a file's name; `None` if it is not a key's.
@@ -61,9 +65,7 @@ impl Name {
     pub(super) fn place(self, number: u64) -> u64 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(&number.to_le_bytes());
-        let mut bits = [0; 8];
-        hasher.finalize_xof().fill(&mut bits);
-        u64::from_le_bytes(bits) >> 2
+        u64::from_le_bytes(first(&hasher)) >> 2
     }
 }
 
@@ -71,25 +73,20 @@ pub(super) struct Folder {
     path: PathBuf,
     /// To see whether it is still the one at the path.
     lock: File,
+    /// The sweeps of this process go through the folder, from file to file.
+    listing: Mutex<Option<ReadDir>>,
 }
 
 impl Folder {
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        match DirBuilder::new().recursive(true).mode(0o700).create(dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
         let boot = fs::read_to_string(BOOT)?;
         let boot: String = boot.chars().filter(char::is_ascii_hexdigit).collect();
         let path = dir.join(&boot);
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         let lock = open_lock(&path)?;
         check(dir, &lock)?;
         remove_former_boots(dir, &boot);
-        Ok(Self { path, lock })
+        Ok(Self { path, lock, listing: Mutex::default() })
     }
 
     /// Another opening of the lock file, whose locks are its own.
@@ -116,10 +113,11 @@ impl Folder {
     }
 
     pub(super) fn write_state(&self, key: Name, state: &State) -> Result<(), EngineError> {
-        let text =
-            |error: postcard::Error| EngineError::new(ErrorKind::Unexpected, error.to_string());
-        let body = postcard::to_stdvec(state).map_err(text)?;
-        let bytes = [&blake3::hash(&body).as_bytes()[..], &body].concat();
+        let mut bytes = vec![0; CHECKSUM];
+        let text = |error: CodecError| EngineError::new(ErrorKind::Unexpected, error.to_string());
+        postcard_write(state, &mut bytes).map_err(text)?;
+        let sum = blake3::hash(&bytes[CHECKSUM..]);
+        bytes[..CHECKSUM].copy_from_slice(sum.as_bytes());
         self.write(&key.text(), &bytes)
     }
 
@@ -154,10 +152,18 @@ impl Folder {
         self.write(&mark(name), &value.to_le_bytes())
     }
 
-    /// The names of some files, for a sweep.
-    pub(super) fn some(&self, skip: usize, count: usize) -> Result<Vec<String>, EngineError> {
-        let entries = fs::read_dir(&self.path).map_err(told)?.skip(skip).take(count);
-        Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+    /// The names of the next files, for a sweep. After the last file it begins anew.
+    pub(super) fn next(&self, count: usize) -> Result<Vec<String>, EngineError> {
+        let mut listing = self.listing.lock();
+        if listing.is_none() {
+            *listing = Some(fs::read_dir(&self.path).map_err(told)?);
+        }
+        let entries: Vec<_> = listing.iter_mut().flatten().take(count).collect();
+        if entries.len() < count {
+            *listing = None;
+        }
+        let name = |entry: io::Result<DirEntry>| entry.ok()?.file_name().into_string().ok();
+        Ok(entries.into_iter().filter_map(name).collect())
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<(), EngineError> {
@@ -186,8 +192,8 @@ impl Folder {
 }
 
 fn decode(bytes: &[u8]) -> Option<State> {
-    let (sum, body) = bytes.split_at_checked(32)?;
-    (blake3::hash(body).as_bytes() == sum).then(|| postcard::from_bytes(body).ok())?
+    let (sum, body) = bytes.split_at_checked(CHECKSUM)?;
+    (blake3::hash(body).as_bytes() == sum).then(|| postcard_read(body).ok())?
 }
 
 fn outcome(key: Name, flight: u64) -> String {

@@ -1,11 +1,11 @@
 //! The bytes of the lock file: one for the steps of each key, one for each execution.
 
 use std::fs::File;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::{EngineError, ErrorKind};
 use crate::sync::host::{is_locked, pause, try_lock, unlock};
-use crate::sync::{Mutex, MutexGuard, now};
+use crate::sync::{Deadline, Mutex, MutexGuard};
 
 use super::folder::{Folder, Name, told};
 
@@ -36,16 +36,13 @@ impl Locks {
     /// byte. Steps take microseconds. A process that is stopped in the middle of one makes others fail in time.
     pub(super) fn step(&self, key: Name, within: Duration) -> Result<Step<'_>, EngineError> {
         let place = key.place(0);
-        let until = now().checked_add(within);
+        let deadline = Deadline::after(within);
         let stripe = &self.stripes[usize::try_from(place).unwrap_or(0) % STRIPES];
         let late = || EngineError::new(ErrorKind::TimedOut, "another step has the key");
-        let file = match until {
-            Some(until) => stripe.try_lock_until(until).ok_or_else(late)?,
-            None => stripe.lock(),
-        };
+        let file = deadline.lock(stripe).ok_or_else(late)?;
         let mut time = FIRST_PAUSE;
         while !try_lock(&file, place).map_err(told)? {
-            if until.is_some_and(|until: Instant| now() >= until) {
+            if deadline.is_over() {
                 return Err(late());
             }
             pause(time);

@@ -10,12 +10,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Claim, DAY, End, FlightId, Manner};
+use crate::sync::{Nanos, nanos};
 
 /// The end of a flight is remembered so long, for those who wait and have not looked yet.
 const REMEMBERED: u64 = 10_000_000_000;
-
-/// Nanoseconds of the host's clock.
-pub(super) type Nanos = u64;
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
@@ -290,8 +288,4 @@ pub(super) fn number(flight: &FlightId) -> Option<u64> {
 
 fn age(begin: Nanos, now: Nanos) -> Duration {
     Duration::from_nanos(now.saturating_sub(begin))
-}
-
-fn nanos(duration: Duration) -> Nanos {
-    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
 }

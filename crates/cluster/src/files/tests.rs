@@ -25,6 +25,15 @@ impl Dir {
     fn new(name: &str) -> Self {
         Self(std::env::temp_dir().join(format!("coalescer-{name}-{}", std::process::id())))
     }
+
+    /// The folder of this boot, which has the files.
+    fn inner(&self) -> PathBuf {
+        fs::read_dir(&self.0).unwrap().next().unwrap().unwrap().path()
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(self.inner()).unwrap().count()
+    }
 }
 
 impl Drop for Dir {
@@ -51,6 +60,15 @@ fn the_engine_of_one_host_conforms() {
     kit.check(&engine, &|time| clock.advance(time));
 }
 
+/// A result for that key, with a short window.
+fn publish(engine: &Files, inbox: &Inbox, number: u16) {
+    let (key, token) = (key(number), Token::new(inbox.clone(), number.into()));
+    engine.claim(&Claim::new(key, &token, WITHIN), WITHIN).unwrap();
+    let mut publication = Publication::new(key, &token, b"ada");
+    publication.keep = Some(Duration::from_millis(100));
+    engine.publish(&publication, WITHIN).unwrap();
+}
+
 /// C25: what is over goes as work goes on.
 #[test]
 fn results_that_are_over_are_swept() {
@@ -58,25 +76,30 @@ fn results_that_are_over_are_swept() {
     let clock = ManualClock::new();
     let engine = Files::open_with(&dir.0, Some(clock.clone())).unwrap();
     let inbox = Inbox::draw("shop");
-    let publish = |number: u16| {
-        let (key, token) = (key(number), Token::new(inbox.clone(), number.into()));
-        engine.claim(&Claim::new(key, &token, WITHIN), WITHIN).unwrap();
-        let mut publication = Publication::new(key, &token, b"ada");
-        publication.keep = Some(Duration::from_millis(100));
-        engine.publish(&publication, WITHIN).unwrap();
-    };
-    let files = || {
-        let folder = fs::read_dir(&dir.0).unwrap().next().unwrap().unwrap().path();
-        fs::read_dir(folder).unwrap().count()
-    };
-    (0..100).for_each(publish);
-    assert_eq!(files(), 201, "a state and an outcome for each key, and the lock");
+    (0..100).for_each(|number| publish(&engine, &inbox, number));
+    assert_eq!(dir.files(), 201, "a state and an outcome for each key, and the lock");
 
     clock.advance(Duration::from_secs(11));
-    // One sweep comes with these publications of one key.
-    (0..512).for_each(|_| publish(100));
-    let left = files();
+    // Sweeps come with these publications of one key.
+    (0..512).for_each(|_| publish(&engine, &inbox, 100));
+    let left = dir.files();
     assert!(left < 12, "{left} files are left");
+}
+
+/// C25: where each publication is of another key, as many files go as come.
+#[test]
+fn sweeps_keep_up_with_keys_that_come_once() {
+    let dir = Dir::new("once");
+    let clock = ManualClock::new();
+    let engine = Files::open_with(&dir.0, Some(clock.clone())).unwrap();
+    let inbox = Inbox::draw("shop");
+    for number in 0..1000 {
+        publish(&engine, &inbox, number);
+        clock.advance(Duration::from_millis(100));
+    }
+    // An end is remembered for ten seconds: so 100 keys have something to know, with two files each.
+    let left = dir.files();
+    assert!((200..800).contains(&left), "{left} files are left");
 }
 
 /// A process that is stopped in the middle of a step makes others late, and they say so.
@@ -105,9 +128,8 @@ fn a_step_behind_a_process_that_stands_still_fails_in_time() {
 fn a_claim_that_fails_holds_nothing() {
     let dir = Dir::new("fails");
     let engine = Files::open(&dir.0).unwrap();
-    let folder = fs::read_dir(&dir.0).unwrap().next().unwrap().unwrap().path();
     // A folder stands where the new state would be written.
-    let in_the_way = folder.join(format!("{}.new", Name::of(key(1)).text()));
+    let in_the_way = dir.inner().join(format!("{}.new", Name::of(key(1)).text()));
     fs::create_dir(&in_the_way).unwrap();
     let [first, second] = [1, 2].map(|number| Token::new(Inbox::draw("shop"), number));
     assert!(engine.claim(&Claim::new(key(1), &first, WITHIN), WITHIN).is_err());

@@ -4,16 +4,16 @@
 //! for that thread, each until its own time is over.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::engine::{EngineError, ErrorKind};
 use crate::sync::host::{spawn, wait_for};
-use crate::sync::{Condvar, Mutex, now};
+use crate::sync::{Condvar, Deadline, Mutex};
 
-use super::folder::{Folder, told};
+use super::folder::Folder;
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Waits {
     /// By the place of the execution's byte.
     gates: Arc<Mutex<HashMap<u64, Arc<Gate>>>>,
@@ -31,16 +31,13 @@ impl Waits {
         &self,
         folder: &Folder,
         place: u64,
-        within: Duration,
+        deadline: Deadline,
     ) -> Result<bool, EngineError> {
-        let until = now().checked_add(within);
         let gate = self.gate(folder, place)?;
         let mut is_over = gate.is_over.lock();
         while !*is_over {
-            match until {
-                None => gate.ended.wait(&mut is_over),
-                Some(until) if now() >= until => return Ok(false),
-                Some(until) => drop(gate.ended.wait_until::<bool>(&mut is_over, until)),
+            if !deadline.wait(&gate.ended, &mut is_over) {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -60,7 +57,7 @@ impl Waits {
             *here.is_over.lock() = true;
             here.ended.notify_all();
         };
-        let failed = |error| EngineError::new(ErrorKind::Exhausted, told(error).text());
+        let failed = |error: io::Error| EngineError::new(ErrorKind::Exhausted, error.to_string());
         spawn("coalescer-wait", body).map_err(failed)?;
         gates.insert(place, gate.clone());
         Ok(gate)

@@ -34,19 +34,21 @@ pub struct Counters {
     undecodable: AtomicU64,
     forgets_everywhere: AtomicU64,
     forgets_unreached: AtomicU64,
-    errors: [AtomicU64; KINDS.len()],
+    errors: Errors,
 }
 
-const KINDS: [ErrorKind; 8] = [
-    ErrorKind::Refused,
-    ErrorKind::Lost,
-    ErrorKind::TimedOut,
-    ErrorKind::Full,
-    ErrorKind::Denied,
-    ErrorKind::ReadOnly,
-    ErrorKind::Exhausted,
-    ErrorKind::Unexpected,
-];
+/// By the kinds of errors.
+#[derive(Debug, Default)]
+struct Errors {
+    refused: AtomicU64,
+    lost: AtomicU64,
+    timed_out: AtomicU64,
+    full: AtomicU64,
+    denied: AtomicU64,
+    read_only: AtomicU64,
+    exhausted: AtomicU64,
+    unexpected: AtomicU64,
+}
 
 /// The numbers of a process at one moment. Each is right; together they may differ by what happened meanwhile.
 ///
@@ -174,8 +176,17 @@ impl Counters {
     ///
     /// See [`Counters`].
     pub fn failed(&self, kind: ErrorKind) {
-        let at = KINDS.iter().position(|known| *known == kind);
-        at.and_then(|at| self.errors.get(at)).into_iter().for_each(add);
+        let errors = &self.errors;
+        add(match kind {
+            ErrorKind::Refused => &errors.refused,
+            ErrorKind::Lost => &errors.lost,
+            ErrorKind::TimedOut => &errors.timed_out,
+            ErrorKind::Full => &errors.full,
+            ErrorKind::Denied => &errors.denied,
+            ErrorKind::ReadOnly => &errors.read_only,
+            ErrorKind::Exhausted => &errors.exhausted,
+            ErrorKind::Unexpected => &errors.unexpected,
+        });
     }
 
     /// A lead of this process was taken over or lost.
@@ -255,8 +266,6 @@ impl Counters {
     /// See [`Counters`].
     #[must_use]
     pub fn snapshot(&self) -> ClusterStats {
-        let errors = KINDS.map(|kind| self.errors_of(kind));
-        let [refused, lost, timed_out, full, denied, read_only, exhausted, unexpected] = errors;
         ClusterStats {
             round_trips: read(&self.round_trips),
             leads: read(&self.leads),
@@ -271,25 +280,23 @@ impl Counters {
             undecodable: read(&self.undecodable),
             forgets_everywhere: read(&self.forgets_everywhere),
             forgets_unreached: read(&self.forgets_unreached),
-            errors: EngineErrors {
-                refused,
-                lost,
-                timed_out,
-                full,
-                denied,
-                read_only,
-                exhausted,
-                unexpected,
-            },
+            errors: self.errors.snapshot(),
         }
     }
+}
 
-    fn errors_of(&self, kind: ErrorKind) -> u64 {
-        KINDS
-            .iter()
-            .zip(&self.errors)
-            .find(|(known, _)| **known == kind)
-            .map_or(0, |(_, n)| read(n))
+impl Errors {
+    fn snapshot(&self) -> EngineErrors {
+        EngineErrors {
+            refused: read(&self.refused),
+            lost: read(&self.lost),
+            timed_out: read(&self.timed_out),
+            full: read(&self.full),
+            denied: read(&self.denied),
+            read_only: read(&self.read_only),
+            exhausted: read(&self.exhausted),
+            unexpected: read(&self.unexpected),
+        }
     }
 }
 

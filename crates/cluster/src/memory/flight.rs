@@ -1,8 +1,7 @@
 //! A flight of the cluster: who leads it, and who waits for it.
 
 use crate::engine::{Digest, End, FlightId, Inbox, Message, Presence, Token};
-
-use super::time::Nanos;
+use crate::sync::Nanos;
 
 /// The way in which claims find a flight, if they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{EngineError, ErrorKind, Listener, Message};
-use crate::sync::{Condvar, Mutex, now};
+use crate::sync::{Condvar, Deadline, Mutex};
 
 /// A connection. Its lock is a leaf: the engine sends while it holds its own.
 #[derive(Default)]
@@ -49,7 +49,7 @@ pub(super) struct Reader(pub(super) Arc<Queue>);
 
 impl Listener for Reader {
     fn next(&mut self, within: Duration) -> Result<Option<Message>, EngineError> {
-        let until = now().checked_add(within);
+        let deadline = Deadline::after(within);
         let mut state = self.0.state.lock();
         loop {
             if state.is_closed {
@@ -58,11 +58,8 @@ impl Listener for Reader {
             if let Some(message) = state.messages.pop_front() {
                 return Ok(Some(message));
             }
-            match until {
-                _ if within.is_zero() => return Ok(None),
-                None => self.0.came.wait(&mut state),
-                Some(until) if now() >= until => return Ok(None),
-                Some(until) => drop(self.0.came.wait_until(&mut state, until)),
+            if !deadline.wait(&self.0.came, &mut state) {
+                return Ok(None);
             }
         }
     }

@@ -19,11 +19,11 @@ use crate::engine::{
     ForgetId, Forgotten, Inbox, Key, Lead, Listener, Message, Publication, Published, Release,
     Released,
 };
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Nanos};
 
 use listener::Reader;
 use store::Store;
-use time::{Nanos, Time};
+use time::Time;
 
 /// An engine in the memory of one process, for tests: two clusters over one are as two processes.
 ///

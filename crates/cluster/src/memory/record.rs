@@ -11,19 +11,19 @@ use crate::engine::{
     Claim, Claimed, DAY, Digest, End, FlightId, Forgotten, Inbox, Manner, Message, Presence,
     Publication, Published, Release, Released, Token,
 };
+use crate::sync::{Nanos, nanos};
 
 use super::flight::{Flight, Leader, Place, Wants};
-use super::time::{Nanos, nanos};
 
 /// A longer outcome does not travel in a message.
-pub(super) const LONGEST_MESSAGE: usize = 16 * 1024;
+const LONGEST_MESSAGE: usize = 16 * 1024;
 
 /// Messages with their addressees, in the order in which they are sent.
 pub(super) type Outbox = Vec<(Inbox, Message)>;
 
 pub(super) struct Record {
     /// The mark of its partition when the record was last settled.
-    pub(super) mark: u64,
+    mark: u64,
     /// All flights that somebody leads; at most one of them is current.
     flights: Vec<Flight>,
     result: Option<Kept>,

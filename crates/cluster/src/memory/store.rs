@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::engine::{
     Claim, Claimed, DAY, Digest, Forget, ForgetAll, Forgotten, Inbox, Key, Message, PARTITIONS,
 };
+use crate::sync::{Nanos, nanos};
 
 use super::listener::Queue;
 use super::record::{Outbox, Record, word};
-use super::time::{Nanos, nanos};
 
 /// Each so many claims, the store looks for records that are over.
 const SWEEP: u32 = 1024;
@@ -31,10 +31,10 @@ struct Name {
 impl Name {
     /// Returns a partition's mark. One that is missing is made from the time, so a mark that was lost forgets
     /// and never revives.
-    fn mark(&mut self, partition: u8, now: Nanos) -> u64 {
+    fn mark(&mut self, partition: u8, now: Nanos) -> &mut u64 {
         let (mark, until) = self.marks.entry(partition).or_insert((now, now));
         *until = now.saturating_add(nanos(DAY));
-        *mark
+        mark
     }
 }
 
@@ -46,7 +46,7 @@ impl Store {
         }
         let key = claim.key;
         let name = self.names.entry((key.namespace.into(), key.name.into())).or_default();
-        let mark = name.mark(key.digest.partition(), now);
+        let mark = *name.mark(key.digest.partition(), now);
         let record = name.records.entry(key.digest).or_insert_with(|| Record::new(mark));
         if record.lives_until() <= now {
             *record = Record::new(mark);
@@ -59,7 +59,7 @@ impl Store {
     /// Returns the record of a key if it has one, settled.
     pub(super) fn record(&mut self, key: Key<'_>, now: Nanos) -> Option<&mut Record> {
         let name = self.names.get_mut(&(key.namespace.into(), key.name.into()))?;
-        let mark = name.mark(key.digest.partition(), now);
+        let mark = *name.mark(key.digest.partition(), now);
         if name.records.get(&key.digest)?.lives_until() <= now {
             name.records.remove(&key.digest);
         }
@@ -80,8 +80,8 @@ impl Store {
     pub(super) fn forget_all(&mut self, forget: &ForgetAll<'_>, now: Nanos) -> Forgotten {
         let name = self.names.entry((forget.namespace.into(), forget.name.into())).or_default();
         for partition in 0..PARTITIONS {
-            let mark = name.mark(partition, now).saturating_add(1).max(now);
-            name.marks.entry(partition).and_modify(|(old, _)| *old = mark);
+            let mark = name.mark(partition, now);
+            *mark = mark.saturating_add(1).max(now);
         }
         let is_told = |inbox: &Inbox| inbox.namespace() == forget.namespace && inbox != forget.from;
         let open = self.listeners.iter().filter(|(inbox, queue)| is_told(inbox) && queue.is_open());
@@ -97,7 +97,7 @@ impl Store {
     pub(super) fn send_all(&self, outbox: impl IntoIterator<Item = (Inbox, Message)>) -> u32 {
         let arrives =
             |(inbox, message)| self.listeners.get(&inbox).is_some_and(|queue| queue.send(message));
-        let told = outbox.into_iter().filter_map(|sent| arrives(sent).then_some(())).count();
+        let told = outbox.into_iter().map(arrives).filter(|has_arrived| *has_arrived).count();
         u32::try_from(told).unwrap_or(u32::MAX)
     }
 

@@ -1,14 +1,12 @@
 //! The time of an engine in memory: the system's, or one that a test moves.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use coalescer::ManualClock;
 
-use crate::sync::now;
+use crate::sync::{Nanos, nanos, now};
 
-/// Nanoseconds since the engine was made.
-pub(super) type Nanos = u64;
-
+/// Counts from the moment at which the engine was made.
 pub(super) struct Time {
     origin: Instant,
     manual: Option<ManualClock>,
@@ -31,9 +29,4 @@ impl Time {
         let now = self.manual.as_ref().map_or_else(now, ManualClock::now);
         nanos(now.saturating_duration_since(self.origin))
     }
-}
-
-/// More than 584 years are as many.
-pub(super) fn nanos(duration: Duration) -> Nanos {
-    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
 }

@@ -14,6 +14,8 @@ use nix::libc;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::time::{ClockId, clock_gettime};
 
+use super::{Nanos, nanos};
+
 fn byte(at: u64, sort: i32) -> libc::flock {
     libc::flock {
         l_type: i16::try_from(sort).unwrap_or(0),
@@ -57,10 +59,9 @@ pub(crate) fn wait_for(file: &File, at: u64) -> io::Result<()> {
     }
 }
 
-/// Nanoseconds since the host was started, by a clock that all its processes share.
-pub(crate) fn boot_time() -> io::Result<u64> {
-    let time = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?);
-    Ok(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+/// The time since the host was started, by a clock that all its processes share.
+pub(crate) fn boot_time() -> io::Result<Nanos> {
+    Ok(nanos(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into()))
 }
 
 /// Names the file system if its files may be on another host.

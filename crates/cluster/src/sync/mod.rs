@@ -1,9 +1,10 @@
 //! Locks, condvars, atomics, threads and the sources of time. Only this folder names them; a test checks it.
 
+mod deadline;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) mod host;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use std::sync::OnceLock;
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,16 @@ pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) use parking_lot::MutexGuard;
 pub(crate) use parking_lot::{Condvar, Mutex};
+
+pub(crate) use deadline::Deadline;
+
+/// A time of an engine, counted from a moment that it chooses.
+pub(crate) type Nanos = u64;
+
+/// Returns a duration as a time. More than 584 years are as many.
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
 
 /// Returns the present instant of the system's monotonic clock.
 pub(crate) fn now() -> Instant {

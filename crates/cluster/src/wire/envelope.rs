@@ -18,16 +18,16 @@ use std::fmt;
 
 use crate::codec::{CodecError, contained};
 use crate::engine::Digest;
+use crate::hash::first;
 
-use super::schema::{Schema, first_16};
+use super::FORMAT;
+use super::schema::Schema;
 
 /// The length of an envelope without its body.
 pub const HEADER: usize = 52;
 
 /// The place of the checksum, which covers all before it.
 const CHECKSUM: usize = 36;
-
-const FORMAT: u8 = 1;
 
 /// The kind of outcome in an envelope.
 ///
@@ -167,7 +167,7 @@ impl Seal {
     pub fn new(schema: Schema, codec: &str) -> Self {
         let mut name = blake3::Hasher::new();
         name.update(codec.as_bytes());
-        Self { codec: first(first_16(&name)), schema: first(*schema.bytes()), secret: None }
+        Self { codec: first(&name), schema: schema.begin(), secret: None }
     }
 
     /// Adds a secret that all processes of the cluster have. Who does not know it can write nothing that they
@@ -258,7 +258,7 @@ impl Seal {
             None => blake3::Hasher::new(),
         };
         hasher.update(&envelope[..CHECKSUM]).update(&envelope[HEADER..]);
-        first_16(&hasher)
+        first(&hasher)
     }
 }
 
@@ -268,10 +268,6 @@ impl fmt::Debug for Seal {
         let has_secret = self.secret.is_some();
         f.debug_struct("Seal").field("has_secret", &has_secret).finish_non_exhaustive()
     }
-}
-
-fn first<const N: usize>(bytes: [u8; 16]) -> [u8; N] {
-    std::array::from_fn(|at| bytes[at])
 }
 
 /// Compares all bytes in any case, so that the time does not tell how many are right.

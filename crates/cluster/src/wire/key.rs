@@ -255,7 +255,7 @@ impl fmt::Display for KeyError {
         let Self(text) = self;
         write!(
             f,
-            "the key cannot be shared: {text}. Write it with `key_with`, with all that `Eq` compares"
+            "the key cannot be shared: {text}. Write it by `With`, with all that `Eq` compares"
         )
     }
 }

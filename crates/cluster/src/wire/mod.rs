@@ -12,3 +12,6 @@ pub use envelope::{HEADER, Kind, Opened, Seal, Undecodable};
 pub use key::{KeyError, KeyWriter, ReadBack, With, WriteKey};
 pub use schema::Schema;
 pub use scope::{BadName, Digests, Scope, check_name};
+
+/// The number of the protocol. Every change of a digest or an envelope raises it.
+const FORMAT: u8 = 1;

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::hash::first;
 use crate::sync::OnceLock;
 
 /// Says which processes understand each other's values.
@@ -36,9 +37,7 @@ impl Schema {
     /// ```
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self::of(b"name", |hasher| {
-            hasher.update(name.as_bytes());
-        })
+        Self::of(b"name", name.as_bytes())
     }
 
     /// The schema of the running program. Its file is read by the first call, once in a process.
@@ -69,7 +68,12 @@ impl Schema {
         &self.0
     }
 
-    fn of_file(path: &PathBuf) -> io::Result<Self> {
+    /// Returns the bytes that stand for it in an envelope.
+    pub(super) fn begin(&self) -> [u8; 8] {
+        std::array::from_fn(|at| self.0[at])
+    }
+
+    fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut buffer = vec![0; 1 << 16];
         let mut hasher = blake3::Hasher::new();
@@ -81,25 +85,14 @@ impl Schema {
                 Err(error) => return Err(error),
             }
         }
-        let digest = hasher.finalize();
-        Ok(Self::of(b"program", |hasher| {
-            hasher.update(digest.as_bytes());
-        }))
+        Ok(Self::of(b"program", hasher.finalize().as_bytes()))
     }
 
-    fn of(sort: &[u8], write: impl FnOnce(&mut blake3::Hasher)) -> Self {
+    fn of(sort: &[u8], bytes: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(sort).update(&[0]);
-        write(&mut hasher);
-        Self(first_16(&hasher))
+        hasher.update(sort).update(&[0]).update(bytes);
+        Self(first(&hasher))
     }
-}
-
-/// The first bytes of a digest.
-pub(super) fn first_16(hasher: &blake3::Hasher) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    bytes
 }
 
 /// The file of the running program. On Linux it is found even if a deploy has put another one in its place.
@@ -114,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_be_read_is_an_error() {
-        let missing = Schema::of_file(&PathBuf::from("/nonexistent/program"));
+        let missing = Schema::of_file(Path::new("/nonexistent/program"));
         assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -4,11 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::Digest;
+use crate::hash::{add, first};
 
-use super::schema::{Schema, first_16};
-
-/// The number of the protocol. Every change of a digest or an envelope raises it.
-const FORMAT: u8 = 1;
+use super::FORMAT;
+use super::schema::Schema;
 
 /// A namespace or a name has at most so many bytes.
 const LONGEST_NAME: usize = 64;
@@ -88,12 +87,12 @@ impl Digests {
         let mut begun = blake3::Hasher::new();
         begun.update(&[FORMAT]);
         for text in [scope.namespace, scope.name] {
-            write(&mut begun, text.as_bytes());
+            add(&mut begun, text.as_bytes());
         }
-        write(&mut begun, scope.schema.bytes());
-        write(&mut begun, scope.codec.as_bytes());
+        add(&mut begun, scope.schema.bytes());
+        add(&mut begun, scope.codec.as_bytes());
         for window in [scope.window, scope.error_window] {
-            write(&mut begun, &window.as_nanos().to_le_bytes());
+            add(&mut begun, &window.as_nanos().to_le_bytes());
         }
         Ok(Self { begun })
     }
@@ -116,15 +115,9 @@ impl Digests {
     #[must_use]
     pub fn of(&self, key: &[u8]) -> Digest {
         let mut hasher = self.begun.clone();
-        write(&mut hasher, key);
-        Digest::new(first_16(&hasher))
+        add(&mut hasher, key);
+        Digest::new(first(&hasher))
     }
-}
-
-/// With its length in front, so that no two lists of parts have the same bytes.
-fn write(hasher: &mut blake3::Hasher, part: &[u8]) {
-    hasher.update(&(part.len() as u64).to_le_bytes());
-    hasher.update(part);
 }
 
 impl fmt::Debug for Digests {

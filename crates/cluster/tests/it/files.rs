@@ -285,26 +285,24 @@ fn files_that_somebody_has_damaged_forget() {
     watched(|| {
         let folder = Folder::new();
         let engine = folder.open();
+        let keep = || {
+            let leader = token();
+            let claimed = claim(&engine, &leader);
+            assert!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}");
+            publish(&engine, &leader, Some(Duration::MAX));
+            assert!(matches!(claim(&engine, &token()), Claimed::Hit { .. }));
+        };
+        let files = |are_wanted: fn(&str) -> bool| {
+            let all = fs::read_dir(folder.inner()).unwrap().map(|file| file.unwrap().path());
+            all.filter(move |path| are_wanted(path.file_name().unwrap().to_str().unwrap()))
+        };
         for damage in [&b""[..], b"x", &[0; 100]] {
-            for suffix in ["", "."] {
-                let leader = token();
-                let claimed = claim(&engine, &leader);
-                assert!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}");
-                publish(&engine, &leader, Some(Duration::MAX));
-                for file in fs::read_dir(folder.inner()).unwrap() {
-                    let path = file.unwrap().path();
-                    let name = path.file_name().unwrap().to_str().unwrap();
-                    let is_outcome = name.contains('.');
-                    if name != "lock" && is_outcome != suffix.is_empty() {
-                        if is_outcome {
-                            fs::remove_file(path).unwrap();
-                        } else {
-                            fs::write(path, damage).unwrap();
-                        }
-                    }
-                }
-            }
+            keep();
+            files(|name| name.len() == 32).for_each(|state| fs::write(state, damage).unwrap());
         }
+        keep();
+        files(|name| name.contains('.')).for_each(|outcome| fs::remove_file(outcome).unwrap());
+        keep();
     });
 }
 

@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-const ONLY_IN_SYNC: [&str; 11] = [
+const ONLY_IN_SYNC: [&str; 9] = [
     "parking_lot",
     "use nix",
     "std::thread",
-    "std::sync::atomic",
-    "std::sync::Mutex",
-    "std::sync::OnceLock",
+    "std::sync::",
     "Instant::now",
     ".elapsed(",
     "SystemTime",
@@ -42,6 +40,8 @@ fn only_sync_names_primitives() {
 fn found(name: &str, text: &str) -> Vec<String> {
     let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
     let named = code.flat_map(|(number, line)| {
+        // It neither waits nor orders anything.
+        let line = line.replace("std::sync::Arc", "");
         let words = ONLY_IN_SYNC.into_iter().filter(move |word| line.contains(word));
         words.map(move |word| format!("src/{name}:{}: {word}", number + 1))
     });
@@ -52,4 +52,5 @@ fn found(name: &str, text: &str) -> Vec<String> {
 fn a_primitive_is_found_and_a_comment_is_let_be() {
     let text = "//! std::thread\nuse std::sync::Arc;\n    let now = Instant::now();\n";
     assert_eq!(found("a.rs", text), ["src/a.rs:3: Instant::now"]);
+    assert_eq!(found("a.rs", "use std::sync::{Arc, Condvar};"), ["src/a.rs:1: std::sync::"]);
 }
