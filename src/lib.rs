@@ -189,8 +189,8 @@
 //! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | no | all of these |
 
-#[doc(hidden)]
 mod asking;
+#[doc(hidden)]
 pub mod at_rest;
 mod build;
 mod builder;
