@@ -184,8 +184,8 @@ impl<T> Slab<T> {
         let cell = &mut self.cells[from as usize];
         let (value, previous, next) = (cell.value.take(), cell.previous, cell.next);
         self.cells[to as usize] = Cell { value, previous, next };
-        self.connect(queue, previous, to);
-        self.connect(queue, to, next);
+        self.set_next(queue, previous, to);
+        self.set_previous(queue, next, to);
     }
 
     /// Gives back the unused cells at the end. Numbers of cells in use stay as they are.
@@ -221,26 +221,30 @@ impl<T> Slab<T> {
         }
         let cell = &mut self.cells[id as usize];
         (cell.previous, cell.next) = (previous, next);
-        match previous {
-            NONE => queue.front = id,
-            previous => self.cells[previous as usize].next = id,
-        }
-        match next {
-            NONE => queue.back = id,
-            next => self.cells[next as usize].previous = id,
-        }
+        self.set_next(queue, previous, id);
+        self.set_previous(queue, next, id);
     }
 
     /// Makes two cells neighbours in a queue. [`NONE`] stands for the queue's own end.
     #[inline]
     fn connect(&mut self, queue: &mut Queue, previous: SlotId, next: SlotId) {
-        match previous {
+        self.set_next(queue, previous, next);
+        self.set_previous(queue, next, previous);
+    }
+
+    #[inline]
+    fn set_next(&mut self, queue: &mut Queue, id: SlotId, next: SlotId) {
+        match id {
             NONE => queue.front = next,
-            previous => self.cells[previous as usize].next = next,
+            id => self.cells[id as usize].next = next,
         }
-        match next {
+    }
+
+    #[inline]
+    fn set_previous(&mut self, queue: &mut Queue, id: SlotId, previous: SlotId) {
+        match id {
             NONE => queue.back = previous,
-            next => self.cells[next as usize].previous = previous,
+            id => self.cells[id as usize].previous = previous,
         }
     }
 }
