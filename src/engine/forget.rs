@@ -60,7 +60,9 @@ impl<K, V, E> Table<K, V, E> {
     ) -> (bool, Option<Slot<K, V, E>>) {
         let now = self.clock.now();
         let mut shard = self.shard(hash).lock();
-        let Some(id) = shard.find_by(hash, is_key) else { return (false, None) };
+        let Some(id) = shard.find_slot(hash, |slot| is_key(slot.key.get())) else {
+            return (false, None);
+        };
         let flight = shard.slot(id).kept().map_or(Some(id), Kept::flight);
         let has_flight = flight.is_some_and(|flight| !shard.slot(flight).is_stale());
         let was_live = has_flight || self.is_live(shard.slot(id), now);

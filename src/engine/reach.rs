@@ -50,9 +50,7 @@ impl Reach {
     pub(crate) fn life(self) -> Option<Life> {
         (self != Self::FOLLOWERS && self != Self::NOBODY).then_some(self.0)
     }
-}
 
-impl Reach {
     /// The rule's word, to tell it to another process.
     pub(crate) fn share_with(self) -> ShareWith {
         match self.life() {

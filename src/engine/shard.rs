@@ -82,6 +82,7 @@ impl<K, V, E> Shard<K, V, E> {
     }
 
     /// The slot of this key.
+    // By `find_slot`, a hit would take 206 instructions and not 168 (D114).
     #[inline]
     pub(crate) fn find<Q>(&self, hash: ShortHash, key: &Q) -> Option<SlotId>
     where
@@ -90,15 +91,6 @@ impl<K, V, E> Shard<K, V, E> {
         let is_it = |id: &SlotId| {
             let slot = self.slots.get(*id);
             slot.hash == hash && key.is_key(slot.key.get())
-        };
-        self.map.find(spread(hash), is_it).copied()
-    }
-
-    /// The slot of the key for which this is true.
-    pub(crate) fn find_by(&self, hash: ShortHash, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
-        let is_it = |id: &SlotId| {
-            let slot = self.slots.get(*id);
-            slot.hash == hash && is_key(slot.key.get())
         };
         self.map.find(spread(hash), is_it).copied()
     }

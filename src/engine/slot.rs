@@ -135,9 +135,7 @@ impl<V, E> State<V, E> {
             }
         }
     }
-}
 
-impl<V, E> State<V, E> {
     /// True if this keeps the result of this very completion.
     pub(crate) fn keeps(&self, completion: &Completion<V, E>) -> bool {
         match (self, &completion.result) {
