@@ -108,23 +108,15 @@ impl<V, E> Completion<V, E> {
         }
     }
 
-    /// The window that may keep this result, if one may (S18, S40).
-    #[inline]
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        match self.result {
-            RunResult::Value(_) if self.reach.life().is_some() => Some(Kind::Value),
-            RunResult::Failed(_) if self.reach.life().is_some() => Some(Kind::Error),
-            RunResult::Value(_)
-            | RunResult::Failed(_)
-            | RunResult::Panicked(_)
-            | RunResult::Abandoned => None,
-        }
-    }
-
-    /// The kind, and how long late calls get this result, if they do.
+    /// The window that may keep this result, and how long late calls get it, if they do (S18, S40).
     #[inline]
     pub(crate) fn kept_for(&self) -> Option<(Kind, Life)> {
-        self.kind().zip(self.reach.life())
+        let kind = match self.result {
+            RunResult::Value(_) => Kind::Value,
+            RunResult::Failed(_) => Kind::Error,
+            RunResult::Panicked(_) | RunResult::Abandoned => return None,
+        };
+        self.reach.life().map(|life| (kind, life))
     }
 
     /// The answer to one call. `None` for a follower that must run its own function.
