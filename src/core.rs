@@ -24,6 +24,13 @@ pub(crate) struct Core<K, V, E, S: ?Sized> {
 /// A core without the hasher's type. Tickets and jobs hold it, because they hash nothing.
 pub(crate) type AnyCore<K, V, E> = Core<K, V, E, dyn Send + Sync>;
 
+impl<K, V, E, S: ?Sized> Core<K, V, E, S> {
+    /// The executor that a submitted call went to.
+    pub(crate) fn expect_executor(&self) -> &Chosen {
+        self.executor.as_ref().expect("only what has an executor submits")
+    }
+}
+
 impl<K, V, E, S: BuildHasher> Core<K, V, E, S> {
     /// The short hash of a key, which combines both halves of the full hash.
     #[inline]

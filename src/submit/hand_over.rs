@@ -61,7 +61,7 @@ where
     /// [never waits](crate::NeverBlocks), that thread runs the job itself. Returns the seats that are to
     /// begin a flight now.
     pub(crate) fn pass_on(self) -> Seats {
-        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        let executor = self.core.expect_executor();
         if this_thread(|me| me.jobs()) > 0 && !executor.never_blocks() {
             return self.run();
         }
@@ -70,7 +70,7 @@ where
 
     /// Ends a job that was dropped after `spawn` had returned.
     fn end_dropped(self) {
-        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        let executor = self.core.expect_executor();
         let may_wait = !executor.never_blocks();
         let (in_spawn, in_job) = this_thread(|me| (me.spawning() > 0, me.jobs() > 0));
         let in_drop = InDrop::begin();
@@ -86,7 +86,7 @@ where
     /// flight now.
     pub(crate) fn hand_over(self) -> (Result<Result<(), Rejected>, Payload>, Seats) {
         let core = Arc::clone(&self.core);
-        let executor = core.executor.as_ref().expect("only what has an executor submits");
+        let executor = core.expect_executor();
         let state =
             State { task: Some(self), is_spawning: true, was_dropped: false, seats: Seats::none() };
         let cell = Arc::new(Cell(Mutex::new(state)));

@@ -86,7 +86,7 @@ where
     }
 
     fn pass_on(&self, rest: Rest) {
-        let executor = self.core.executor.as_ref().expect("only what has an executor submits");
+        let executor = self.core.expect_executor();
         let is_unshared = self.promise().completion().is_some_and(Completion::is_unshared);
         if is_unshared && !executor.never_blocks() {
             // A job would run the functions of the calls one after the other (S40).
