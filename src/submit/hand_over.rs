@@ -7,7 +7,7 @@
 //!                                 └─ dropped later ─────────────────▶ lost
 //! ```
 //!
-//! The [`Job`] and the thread that hands it over share a cell. So it is the result of `spawn` that
+//! A job has [`Work`]: a [`Task`], or the callbacks of many tickets. The [`Job`] and the thread that hands it over share a cell. So it is the result of `spawn` that
 //! decides what a lost job is told as, and not the state of the thread on which the job was dropped: that
 //! thread may unwind for a reason of its own.
 //!
@@ -26,21 +26,57 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::engine::completion::Payload;
-use crate::executor::{Job, Rejected, Run};
+use crate::executor::{Chosen, Job, Rejected, Run};
 use crate::submit::job::{Task, Unrun};
 use crate::sync::{Mutex, is_panicking, this_thread};
 use crate::wait::seats::Seats;
 
-struct Cell<K, V, E>(Mutex<State<K, V, E>>);
+/// The inside of a job.
+pub(super) trait Work: Send + 'static {
+    /// Runs on a thread of the executor. Returns the seats that are to begin a flight after it.
+    fn run(self) -> Seats;
 
-struct State<K, V, E> {
+    /// Ends the work of a job that was dropped after `spawn` had returned.
+    fn end_dropped(self);
+}
+
+/// A job that was passed to the executor, when `spawn` has returned.
+pub(super) struct Spawned<W> {
+    pub(super) result: Result<Result<(), Rejected>, Payload>,
+    /// The work, if `spawn` has dropped the job.
+    pub(super) lost: Option<W>,
+    /// The seats that are to begin a flight now, if `spawn` has run the job.
+    pub(super) seats: Seats,
+}
+
+struct Cell<W>(Mutex<State<W>>);
+
+struct State<W> {
     /// `None` when the job has begun, or was lost.
-    task: Option<Task<K, V, E>>,
+    work: Option<W>,
     /// True until `spawn` has returned.
     is_spawning: bool,
     was_dropped: bool,
     /// Seats that are to begin a flight when `spawn` has returned.
     seats: Seats,
+}
+
+/// Passes work to the executor. The caller holds no lock.
+pub(super) fn spawn<W: Work>(executor: &Chosen, work: W) -> Spawned<W> {
+    let state =
+        State { work: Some(work), is_spawning: true, was_dropped: false, seats: Seats::none() };
+    let cell = Arc::new(Cell(Mutex::new(state)));
+    let job = Job::new(Arc::clone(&cell) as Arc<dyn Run>);
+    let result = {
+        let _in_spawn = InSpawn::begin();
+        catch_unwind(AssertUnwindSafe(|| executor.spawn(job)))
+    };
+    let mut state = cell.0.lock();
+    state.is_spawning = false;
+    let seats = mem::take(&mut state.seats);
+    let lost = if state.was_dropped { state.work.take() } else { None };
+    drop(state);
+    Spawned { result, lost, seats }
 }
 
 impl<K, V, E> Task<K, V, E>
@@ -68,10 +104,31 @@ where
         self.hand_over().1
     }
 
-    /// Ends a job that was dropped after `spawn` had returned.
+    /// Passes the job to the executor. Returns the result of `spawn`, and the seats that are to begin a
+    /// flight now.
+    pub(crate) fn hand_over(self) -> (Result<Result<(), Rejected>, Payload>, Seats) {
+        let core = Arc::clone(&self.core);
+        let Spawned { result, lost, mut seats } = spawn(core.expect_executor(), self);
+        if let Some(task) = lost {
+            let how = if result.is_err() { Unrun::Panicked } else { Unrun::Dropped };
+            seats.append(task.end_unrun(how));
+        }
+        (result, seats)
+    }
+}
+
+impl<K, V, E> Work for Task<K, V, E>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    fn run(self) -> Seats {
+        Self::run(self)
+    }
+
     fn end_dropped(self) {
-        let executor = self.core.expect_executor();
-        let may_wait = !executor.never_blocks();
+        let may_wait = !self.core.expect_executor().never_blocks();
         let (in_spawn, in_job) = this_thread(|me| (me.spawning() > 0, me.jobs() > 0));
         let in_drop = InDrop::begin();
         let unwinds = is_panicking() && may_wait && !in_job && !in_drop.hands_over();
@@ -81,44 +138,14 @@ where
             false => seats.begin(),
         }
     }
-
-    /// Passes the job to the executor. Returns the result of `spawn`, and the seats that are to begin a
-    /// flight now.
-    pub(crate) fn hand_over(self) -> (Result<Result<(), Rejected>, Payload>, Seats) {
-        let core = Arc::clone(&self.core);
-        let executor = core.expect_executor();
-        let state =
-            State { task: Some(self), is_spawning: true, was_dropped: false, seats: Seats::none() };
-        let cell = Arc::new(Cell(Mutex::new(state)));
-        let job = Job::new(Arc::clone(&cell) as Arc<dyn Run>);
-        let spawned = {
-            let _in_spawn = InSpawn::begin();
-            catch_unwind(AssertUnwindSafe(|| executor.spawn(job)))
-        };
-        let mut state = cell.0.lock();
-        state.is_spawning = false;
-        let mut seats = mem::take(&mut state.seats);
-        let lost = if state.was_dropped { state.task.take() } else { None };
-        drop(state);
-        if let Some(task) = lost {
-            let how = if spawned.is_err() { Unrun::Panicked } else { Unrun::Dropped };
-            seats.append(task.end_unrun(how));
-        }
-        (spawned, seats)
-    }
 }
 
-impl<K, V, E> Run for Cell<K, V, E>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work> Run for Cell<W> {
     fn run(&self) {
-        let task = self.0.lock().task.take();
-        let Some(task) = task else { return };
+        let work = self.0.lock().work.take();
+        let Some(work) = work else { return };
         let _in_job = InJob::begin();
-        let seats = task.run();
+        let seats = work.run();
         let mut state = self.0.lock();
         if state.is_spawning {
             return state.seats.append(seats);
@@ -130,22 +157,22 @@ where
     fn is_dropped(&self) {
         let mut state = self.0.lock();
         state.was_dropped = true;
-        let lost = if state.is_spawning { None } else { state.task.take() };
+        let lost = if state.is_spawning { None } else { state.work.take() };
         drop(state);
-        if let Some(task) = lost {
-            task.end_dropped();
+        if let Some(work) = lost {
+            work.end_dropped();
         }
     }
 }
 
 /// Marks the calling thread as one that runs a job.
-pub(super) struct InJob {
+struct InJob {
     /// The jobs that it was handing over outside of this one.
     spawning: u64,
 }
 
 impl InJob {
-    pub(super) fn begin() -> Self {
+    fn begin() -> Self {
         this_thread(|me| {
             me.set_jobs(me.jobs() + 1);
             let spawning = me.spawning();
@@ -180,10 +207,10 @@ impl InDrop {
 }
 
 /// Marks the calling thread as one that is in the executor's `spawn`.
-pub(super) struct InSpawn(());
+struct InSpawn(());
 
 impl InSpawn {
-    pub(super) fn begin() -> Self {
+    fn begin() -> Self {
         this_thread(|me| me.set_spawning(me.spawning() + 1));
         Self(())
     }
