@@ -12,6 +12,7 @@ use crate::engine::promise::Promise;
 use crate::engine::queued::{Begun, Queued};
 use crate::engine::slot::ShortHash;
 use crate::engine::slot::SlotRef;
+use crate::engine::table::Table;
 use crate::execute::{attempt, run_observed};
 use crate::observe::{Origin, SlowReport};
 use crate::submit::function::Function;
@@ -220,41 +221,50 @@ impl<K, V, E> Task<K, V, E> {
     /// callback, or the destructor of an old result. A panic in user code is caught here, and
     /// affects no call.
     fn end(&mut self, completion: &Completion<V, E>) -> (usize, Seats) {
-        let report = self.notice();
-        let duty = mem::replace(&mut self.duty, Duty::Done);
-        let (table, promise) = (&self.core.table, &self.promise);
-        let (mut callers, mut callbacks, mut seats) = (1, Callbacks::new(), Seats::none());
-        let mut answer = |count| {
-            callers = count;
-            callbacks = promise.close(completion.clone(), count);
-        };
-        contain(|| match duty {
-            Duty::Flight(queued) => seats = queued.end(table, completion, answer),
-            Duty::Bypass(hash) => answer(table.end_bypass(hash, completion)),
+        self.end_by(|table, duty, answer| match duty {
+            Duty::Flight(queued) => {
+                queued.end(table, completion, |callers| answer(completion, callers))
+            }
+            Duty::Bypass(hash) => {
+                answer(completion, table.end_bypass(hash, completion));
+                Seats::none()
+            }
             Duty::Candidate(_) | Duty::Done => unreachable!("a job that runs has begun its duty"),
-        });
-        callbacks.run();
-        table.report_slow(report);
-        (callers, seats)
+        })
     }
 
     /// Ends the duty and the ticket's wait with a result of another process. No function runs.
     fn end_served(mut self, mut served: elsewhere::Served<V, E>) -> Seats {
-        let report = self.notice();
-        let duty = mem::replace(&mut self.duty, Duty::Done);
-        let (table, promise) = (&self.core.table, &self.promise);
-        let (mut callbacks, mut seats) = (Callbacks::new(), Seats::none());
-        contain(|| {
-            let Duty::Flight(queued) = duty else { unreachable!("only a flight asks") };
-            seats = queued.end_served(table, &mut served, |completion, count| {
-                callbacks = promise.close(completion.clone(), count);
-            });
+        let (_, seats) = self.end_by(|table, duty, answer| match duty {
+            Duty::Flight(queued) => queued.end_served(table, &mut served, answer),
+            Duty::Candidate(_) | Duty::Bypass(_) | Duty::Done => unreachable!("only a flight asks"),
         });
-        callbacks.run();
-        table.report_slow(report);
         // The destructor of the value is user code.
         contain(|| drop(served));
         seats
+    }
+
+    /// Ends the duty by `end`, which calls `answer(completion, callers)` to end the ticket's wait.
+    fn end_by(
+        &mut self,
+        end: impl FnOnce(
+            &Table<K, V, E>,
+            Duty<K, V, E>,
+            &mut dyn FnMut(&Completion<V, E>, usize),
+        ) -> Seats,
+    ) -> (usize, Seats) {
+        let report = self.notice();
+        let duty = mem::replace(&mut self.duty, Duty::Done);
+        let (table, promise) = (&self.core.table, &self.promise);
+        let (mut callers, mut callbacks, mut seats) = (1, Callbacks::new(), Seats::none());
+        let mut answer = |completion: &Completion<V, E>, count| {
+            callers = count;
+            callbacks = promise.close(completion.clone(), count);
+        };
+        contain(|| seats = end(table, duty, &mut answer));
+        callbacks.run();
+        table.report_slow(report);
+        (callers, seats)
     }
 
     /// Reads the flight's state for `on_slow`, before the execution ends.
