@@ -5,7 +5,7 @@ use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
 use crate::engine::reach::Reach;
 use crate::share::ShareWith;
-use crate::tier::{Asked, Claim, Ended, Finished, Lease, Served, Tier};
+use crate::tier::{Asked, Claim, Ended, Finished, Served, Tier};
 use crate::wait::clock::{FOREVER, Nanos};
 
 pub(crate) enum Asking<'t, V, E> {
@@ -18,10 +18,10 @@ pub(crate) enum Asking<'t, V, E> {
 
 /// The duty of a leader towards the other processes.
 pub(crate) struct LeadHere<'t, V, E> {
-    lease: Option<Box<dyn Lease<V, E> + 't>>,
-    began: Option<Nanos>,
-    /// True if this process may keep the result.
-    keeps: bool,
+    /// `None` if the call runs for this process only, or has published its result.
+    claim: Option<Claim<'t, V, E>>,
+    /// True if this process may keep a result that it has for itself.
+    keeps_alone: bool,
     /// The calls that share the result, in all processes.
     share_with: ShareWith,
 }
@@ -29,12 +29,9 @@ pub(crate) struct LeadHere<'t, V, E> {
 impl<'t, V, E> Asking<'t, V, E> {
     pub(crate) fn of(asked: Asked<'t, V, E>) -> Self {
         match asked {
-            Asked::Lead(Claim { lease, began }) => Self::Runs(LeadHere {
-                lease: Some(lease),
-                began: Some(began.0),
-                keeps: true,
-                share_with: ShareWith::Everyone,
-            }),
+            Asked::Lead(claim) => {
+                Self::Runs(LeadHere { claim: Some(claim), ..LeadHere::without_tier() })
+            }
             Asked::Alone { keep } => Self::Runs(LeadHere::alone(keep)),
             Asked::Served(served) => Self::Served(served_by(served)),
             Asked::TimedOut => Self::TimedOut,
@@ -65,12 +62,12 @@ impl<V, E> LeadHere<'_, V, E> {
 
     /// The lead of a call that runs for this process only. `keeps` tells if its result is kept.
     pub(crate) fn alone(keeps: bool) -> Self {
-        Self { lease: None, began: None, keeps, share_with: ShareWith::Everyone }
+        Self { claim: None, keeps_alone: keeps, share_with: ShareWith::Everyone }
     }
 
     /// The time that the run counts from.
     pub(crate) fn began_or(&self, now: impl FnOnce() -> Nanos) -> Nanos {
-        self.began.unwrap_or_else(now)
+        self.claim.as_ref().map_or_else(now, |claim| claim.began.0)
     }
 
     /// Publishes the result, if that comes before the end of the flight here. Limits what this process
@@ -81,11 +78,11 @@ impl<V, E> LeadHere<'_, V, E> {
         completion: &mut Completion<V, E>,
     ) {
         self.share_with = completion.reach.share_with();
-        let keeps = match &self.lease {
-            None => self.keeps,
-            Some(lease) => tier.keeps_copies() && lease.may_keep(),
+        let keeps = match &self.claim {
+            None => self.keeps_alone,
+            Some(claim) => tier.keeps_copies() && claim.lease.may_keep(),
         };
-        if self.lease.is_some() && !tier.keeps_copies() {
+        if !tier.keeps_copies() {
             self.publish(completion);
         }
         if !keeps {
@@ -100,7 +97,7 @@ impl<V, E> LeadHere<'_, V, E> {
     }
 
     fn publish(&mut self, completion: &Completion<V, E>) -> bool {
-        let Some(lease) = self.lease.take() else { return true };
+        let Some(Claim { lease, .. }) = self.claim.take() else { return true };
         match &completion.result {
             RunResult::Value(value) => lease.end(Finished::Value(value, self.share_with)),
             RunResult::Failed(error) => lease.end(Finished::Failed(error, self.share_with)),
