@@ -192,13 +192,10 @@ where
         let table = self.table;
         let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
         let flights = execution.begin_to_ask(!tier.keeps_copies());
-        // A call that has waited told the flight what it accepts.
-        let own = match self.call.max_age {
-            FOREVER => 0,
-            _ if waited > 0 => 0,
-            _ => self.call.not_before(table.clock.now()),
-        };
         let asked = table.clock.now();
+        // A call that has waited told the flight what it accepts.
+        let accepts_any = self.call.max_age == FOREVER || waited > 0;
+        let own = if accepts_any { 0 } else { self.call.not_before(asked) };
         let wait = match self.call.mode {
             Mode::Try => Wait::Never,
             Mode::Wait | Mode::Submit => Wait::until(self.deadline),
