@@ -71,16 +71,12 @@ where
         self.promise.gate.begin_job(me);
         let key = Arc::clone(&self.key);
         let mut lead = match (&core.sharing.tier, &mut self.duty) {
-            (Some(tier), Duty::Flight(queued)) => match ask(&core, &**tier, queued, &key) {
-                Asking::Runs(lead) => {
-                    queued.begin_here(&core.table, lead.began_or(|| core.table.clock.now()));
-                    lead
-                }
-                Asking::Served(served) => {
+            (Some(tier), Duty::Flight(queued)) => match ask(&core.table, &**tier, queued, &key) {
+                Ok(lead) => lead,
+                Err(served) => {
                     drop(leading);
                     return self.end_served(served);
                 }
-                Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),
             },
             _ => LeadHere::without_tier(),
         };
@@ -160,16 +156,24 @@ where
 }
 
 /// Asks the other processes, for a job that leads. Its thread waits as long as its function would run.
+/// Begins the flight here, or returns the result of another process.
 fn ask<'t, K, V, E>(
-    core: &AnyCore<K, V, E>,
+    table: &Table<K, V, E>,
     tier: &'t dyn Tier<K, V, E>,
-    queued: &Queued<V, E>,
+    queued: &mut Queued<V, E>,
     key: &'t K,
-) -> Asking<'t, V, E> {
-    let table = &core.table;
+) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
     let not_before = queued.begin_to_ask(table, !tier.keeps_copies());
     let asked = table.clock.now();
-    Asking::of(tier.ask(Ask::new(key, asked, not_before, Wait::Endless, queued.leader)))
+    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader);
+    let lead = match Asking::of(tier.ask(question)) {
+        Asking::Runs(lead) => lead,
+        // The call has no deadline and may wait, so it cannot give up for the tier's reason.
+        Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),
+        Asking::Served(served) => return Err(served),
+    };
+    queued.begin_here(table, lead.began_or(|| table.clock.now()));
+    Ok(lead)
 }
 
 impl<K, V, E> Task<K, V, E> {

@@ -1,12 +1,13 @@
 //! Submitted calls ask on the thread of their job.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use coalescer::{Role, ShareWith};
+use coalescer::{ManualClock, Role, ShareWith};
 
 use super::desk::{FIRM, Reply, Terms, Told, desk};
 use crate::jobs::{Jobs, assert_at_rest};
-use crate::support::{begin, watched};
+use crate::support::{MS, begin, watched};
 
 #[test]
 fn a_job_asks_when_it_begins_and_runs_nothing_if_it_is_served() {
@@ -52,6 +53,39 @@ fn a_job_that_leads_publishes_and_keeps_only_what_is_confirmed() {
                 desk.next().serve(8, Duration::ZERO, false);
                 assert_eq!(*next.join_unrun().unwrap().value, 8);
             }
+        }
+    });
+}
+
+#[test]
+fn a_call_takes_over_from_a_job_that_runs_without_an_answer() {
+    // S36 S76: a job waits without a limit, but its tier may not.
+    watched(|| {
+        for reply in [Reply::TimedOut, Reply::WouldBlock] {
+            let clock = ManualClock::new();
+            let (executor, jobs) = Jobs::new();
+            let (group, desk) = desk(true, |group| {
+                group.executor(executor).leader_timeout(10 * MS).clock(clock.clone())
+            });
+            let ((begin_run, begun), (end_run, ends)) = (channel(), channel());
+            let function = move || {
+                begin_run.send(()).unwrap();
+                ends.recv().unwrap()
+            };
+            let ticket = group.submit("k", function).unwrap();
+            let job = jobs.next();
+            let worker = std::thread::spawn(move || job.run());
+            desk.next().answer(reply);
+            begun.recv().unwrap();
+            clock.advance(10 * MS);
+            let second = begin(&group, "k");
+            desk.next().serve(2, Duration::ZERO, false);
+            assert_eq!(*second.join_unrun().unwrap().value, 2);
+            assert_eq!(group.stats().takeovers, 1);
+            end_run.send(Ok(1)).unwrap();
+            worker.join().unwrap();
+            assert_eq!(*ticket.wait().unwrap(), 1);
+            assert_at_rest(&group);
         }
     });
 }
