@@ -1,11 +1,13 @@
-//! [`Asking`]: the answer of a tier, in the words of the engine; and [`LeadHere`], a leader's duty towards
-//! the other processes.
+//! [`Asking`]: the answer of a tier, in the words of the engine; [`LeadHere`], a leader's duty towards the
+//! other processes; and the question of a call.
 
+use crate::engine::call::{Call, Mode};
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
+use crate::engine::execution::Execution;
 use crate::engine::reach::Reach;
 use crate::share::ShareWith;
-use crate::tier::{Asked, Claim, Ended, Finished, Served, Tier};
+use crate::tier::{Ask, Asked, Claim, Ended, Finished, Served, Tier, Wait};
 use crate::wait::clock::{FOREVER, Nanos};
 
 pub(crate) enum Asking<'t, V, E> {
@@ -52,6 +54,26 @@ fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
     let completion = Completion { result, reach, start: began.0, made };
     let good_until = good_until.map_or(FOREVER, |end| end.0);
     elsewhere::Served { completion, good_until }
+}
+
+/// Begins to ask for a leader, who has `waited` for other calls before. Returns the question.
+pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
+    tier: &dyn Tier<K, V, E>,
+    execution: &Execution<'_, K, V, E>,
+    (call, deadline, waited): (&Call<'_, Q>, Nanos, Nanos),
+    key: &'k K,
+) -> Ask<'k, K> {
+    let table = execution.table;
+    let flights = table.begin_to_ask(execution.slot, !tier.keeps_copies());
+    let asked = table.clock.now();
+    // A call that has waited told the flight what it accepts.
+    let accepts_any = call.max_age == FOREVER || waited > 0;
+    let own = if accepts_any { 0 } else { call.not_before(asked) };
+    let wait = match call.mode {
+        Mode::Try => Wait::Never,
+        Mode::Wait | Mode::Submit => Wait::until(deadline),
+    };
+    Ask::new(key, asked, own.max(flights), wait, execution.leader)
 }
 
 impl<V, E> LeadHere<'_, V, E> {

@@ -18,10 +18,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use crate::asking::Asking;
+use crate::asking::{Asking, question};
 use crate::engine::alone::Alone;
 use crate::engine::answer::{Answer, Answered};
-use crate::engine::call::{Admission, Call, Entry, Hit, Mode, NewKey, Refusal};
+use crate::engine::call::{Admission, Call, Entry, Hit, NewKey, Refusal};
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::execution::Execution;
 use crate::engine::observed::RunOf;
@@ -36,8 +36,8 @@ use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
 use crate::share::ShareRules;
 use crate::sync::Handle;
-use crate::tier::{Ask, Shares, Tier, Wait};
-use crate::wait::clock::{FOREVER, Nanos};
+use crate::tier::{Shares, Tier};
+use crate::wait::clock::Nanos;
 
 /// The function that a call brings.
 pub(crate) trait Work<K, V, E> {
@@ -191,17 +191,9 @@ where
     ) -> Answer<V, E> {
         let table = self.table;
         let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
-        let flights = execution.begin_to_ask(!tier.keeps_copies());
-        let asked = table.clock.now();
-        // A call that has waited told the flight what it accepts.
-        let accepts_any = self.call.max_age == FOREVER || waited > 0;
-        let own = if accepts_any { 0 } else { self.call.not_before(asked) };
-        let wait = match self.call.mode {
-            Mode::Try => Wait::Never,
-            Mode::Wait | Mode::Submit => Wait::until(self.deadline),
-        };
-        let question = Ask::new(&*key, asked, own.max(flights), wait, execution.leader);
-        let mut lead = match Asking::of(tier.ask(question)) {
+        let ask = question(tier, &execution, (&self.call, self.deadline, waited), &*key);
+        let asked = ask.asked().0;
+        let mut lead = match Asking::of(tier.ask(ask)) {
             Asking::Runs(lead) => lead,
             Asking::Served(mut served) => {
                 let waited = waited + table.clock.now().saturating_sub(asked);

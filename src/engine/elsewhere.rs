@@ -34,11 +34,6 @@ pub(crate) struct Served<V, E> {
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
-    /// Begins to ask elsewhere. See [`Table::begin_to_ask`].
-    pub(crate) fn begin_to_ask(&self, closes: bool) -> Nanos {
-        self.table.begin_to_ask(self.slot, closes)
-    }
-
     /// Leads the flight here since `start`, as the answer from elsewhere says.
     pub(crate) fn begin_here(&mut self, start: Nanos) {
         self.table.begin_here(self.slot, self.start, start);
@@ -64,11 +59,6 @@ impl<K, V, E> Execution<'_, K, V, E> {
 }
 
 impl<V, E> Queued<V, E> {
-    /// Begins to ask elsewhere. See [`Table::begin_to_ask`].
-    pub(crate) fn begin_to_ask<K>(&self, table: &Table<K, V, E>, closes: bool) -> Nanos {
-        table.begin_to_ask(self.slot, closes)
-    }
-
     /// Leads the flight here since `start`, as the answer from elsewhere says.
     pub(crate) fn begin_here<K>(&mut self, table: &Table<K, V, E>, start: Nanos) {
         table.begin_here(self.slot, self.start, start);
@@ -100,7 +90,7 @@ impl<K, V, E> Table<K, V, E> {
     /// Begins to ask elsewhere for the flight in this slot. No call takes over meanwhile. With `closes`,
     /// the answer is not for calls that come from now on: they wait for the next flight. Returns the
     /// time at which, or after which, a result must have begun for all calls of the flight to accept it.
-    fn begin_to_ask(&self, slot: SlotRef, closes: bool) -> Nanos {
+    pub(crate) fn begin_to_ask(&self, slot: SlotRef, closes: bool) -> Nanos {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
         if closes {

@@ -163,7 +163,7 @@ fn ask<'t, K, V, E>(
     queued: &mut Queued<V, E>,
     key: &'t K,
 ) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
-    let not_before = queued.begin_to_ask(table, !tier.keeps_copies());
+    let not_before = table.begin_to_ask(queued.slot, !tier.keeps_copies());
     let asked = table.clock.now();
     let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader);
     let lead = match Asking::of(tier.ask(question)) {
