@@ -41,13 +41,32 @@ pub trait Tier<K, V, E>: Send + Sync {
 pub type ForgetEverywhere<T> = Result<T, Unreached>;
 
 /// One question to a [`Tier`]: what it is about, and what the call accepts.
-#[derive(Clone, Copy, Debug)]
 pub struct Ask<'a, K> {
     pub(crate) key: &'a K,
     pub(crate) asked: Moment,
     pub(crate) not_before: Option<Moment>,
     pub(crate) wait: Wait,
     pub(crate) leads_others: bool,
+}
+
+impl<K> Clone for Ask<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Ask<'_, K> {}
+
+/// Without the key, which may be secret and need not be printable.
+impl<K> fmt::Debug for Ask<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask")
+            .field("asked", &self.asked)
+            .field("not_before", &self.not_before)
+            .field("wait", &self.wait)
+            .field("leads_others", &self.leads_others)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long a question may wait for another process.
