@@ -6,6 +6,7 @@ mod settings;
 mod sharing;
 pub(crate) mod suite;
 mod waiting;
+mod words;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
