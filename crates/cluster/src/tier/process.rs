@@ -258,14 +258,16 @@ impl Process {
             ToRepeat::Key(place) => &place.name,
             ToRepeat::Name(name) => name,
         };
+        let id = self.next_number();
+        self.forgets.expect(id);
+        let sent = self.send_forget(&what, id);
+        // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
             _ if std::ptr::from_ref(member).cast::<()>() == but => {}
             ToRepeat::Key(place) => member.forget(place.digest),
             ToRepeat::Name(_) => member.forget_all(),
         });
-        let id = self.next_number();
-        self.forgets.expect(id);
-        let Ok(forgotten) = self.send_forget(&what, id) else {
+        let Ok(forgotten) = sent else {
             self.forgets.collect(id, 0, began, false);
             self.guarded.counters().forgot_unreached();
             let until = self.now().checked_add(lives_for);
