@@ -11,7 +11,7 @@ use crate::health::Reason;
 use super::ear::Hearing;
 use super::leads::Place;
 
-/// What a call asks.
+/// The question of a call.
 pub(super) struct Terms<'a> {
     pub(super) place: &'a Place,
     /// The table keeps copies of what other processes made.
@@ -61,7 +61,7 @@ pub(super) struct Outcome {
     pub(super) keep: bool,
 }
 
-/// What follows a wait.
+/// The step that follows a wait.
 pub(super) enum Next {
     Claim,
     Reply(Reply),
