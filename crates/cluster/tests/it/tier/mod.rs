@@ -4,6 +4,8 @@ mod faults;
 mod forgetting;
 mod settings;
 mod sharing;
+#[cfg(feature = "tracing")]
+mod spans;
 pub(crate) mod suite;
 mod waiting;
 mod words;
