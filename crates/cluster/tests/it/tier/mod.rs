@@ -133,3 +133,18 @@ pub(crate) fn key_of(user: u64) -> Key<'static> {
     let digest = Digests::new(&scope).unwrap().of(out.bytes());
     Key { namespace: "shop", name: "users", digest }
 }
+
+/// Runs a test in a process of its own, which other tests do not disturb. Returns false in the first process.
+#[cfg(any(target_os = "linux", feature = "tracing"))]
+pub(crate) fn is_alone(test: &str) -> bool {
+    const ALONE: &str = "COALESCER_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    let run = process.args(["--exact", test]).env(ALONE, "1").output().unwrap();
+    let printed = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{printed}");
+    assert!(printed.contains("1 passed"), "there is no test of this name: {printed}");
+    false
+}
