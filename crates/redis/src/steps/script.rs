@@ -5,9 +5,9 @@ use redis::Cmd;
 /// The time of the server.
 const CLOCK: &str = include_str!("clock.lua");
 
-/// The time that a test gives: the last argument of each call.
+/// The time that a test gives.
 #[cfg(test)]
-const CLOCK_OF_A_TEST: &str = "local function clock() return tonumber(ARGV[#ARGV]) end\n";
+const CLOCK_OF_A_TEST: &str = include_str!("clock_of_a_test.lua");
 
 /// One step.
 #[derive(Debug)]
