@@ -165,9 +165,9 @@ impl Engine for RedisEngine {
             return Ok(Vec::new());
         }
         let calls: Vec<_> = leads.iter().map(|lead| self.steps.renew(lead)).collect();
-        let answers = self.pool.ask(within, Repeated::Same, |link, deadline| {
-            link.run_all(&calls, &[], deadline)
-        })?;
+        let answers = self
+            .pool
+            .ask(within, Repeated::Same, |link, deadline| link.run_all(&calls, &[], deadline))?;
         let read = |answer| steps::answer("a renewal", answer, steps::flag);
         answers.iter().map(read).collect()
     }

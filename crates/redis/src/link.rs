@@ -48,12 +48,14 @@ impl Link {
         deadline: Deadline,
     ) -> RedisResult<Vec<Value>> {
         match self {
-            Self::Server(server) => match pipeline(server, calls, commands, First::ByText, deadline) {
-                Err(error) if is_unknown(&error) => {
-                    pipeline(server, calls, commands, First::AllByText, deadline)
+            Self::Server(server) => {
+                match pipeline(server, calls, commands, First::ByText, deadline) {
+                    Err(error) if is_unknown(&error) => {
+                        pipeline(server, calls, commands, First::AllByText, deadline)
+                    }
+                    asked => asked,
                 }
-                asked => asked,
-            },
+            }
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => {
                 let mut answers = Vec::with_capacity(calls.len() + commands.len());

@@ -103,7 +103,8 @@ impl Subscribed {
             match &value {
                 Value::Array(parts) if is(parts, answer) => return Ok(()),
                 Value::Array(parts) if is(parts, b"message") => {
-                    let message = Msg::from_owned_value(value).and_then(|message| self.read(&message));
+                    let message =
+                        Msg::from_owned_value(value).and_then(|message| self.read(&message));
                     self.waiting.extend(message);
                 }
                 _ => {

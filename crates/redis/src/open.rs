@@ -222,7 +222,11 @@ impl Redis {
     }
 
     #[cfg(not(feature = "tls"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are certificates with the feature")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "there are certificates with the feature"
+    )]
     fn certified(&self, info: ConnectionInfo) -> Result<ConnectionInfo, OpenError> {
         Ok(info)
     }
@@ -302,7 +306,10 @@ impl OpenError {
 
     /// The client's texts about URLs name what is wrong, and not the URL.
     fn of(error: &redis::RedisError) -> Self {
-        Self::new(format!("the URL or a certificate cannot be read: {}", error.detail().unwrap_or_default()))
+        Self::new(format!(
+            "the URL or a certificate cannot be read: {}",
+            error.detail().unwrap_or_default()
+        ))
     }
 }
 

@@ -79,11 +79,15 @@ impl Source {
         let known: Option<(String, u16)> = first(sentinels, |sentinel| {
             let mut connection = self.open(sentinel, deadline)?;
             let left = Some(self.timeout(deadline)?);
-            let asked = connection.set_read_timeout(left).and_then(|()| command.query(&mut connection));
+            let asked =
+                connection.set_read_timeout(left).and_then(|()| command.query(&mut connection));
             asked.map_err(|error| of_client(&error, During::Connecting))
         })?;
         let Some((host, port)) = known else {
-            return Err(EngineError::new(ErrorKind::Refused, "no sentinel knows a primary of that name"));
+            return Err(EngineError::new(
+                ErrorKind::Refused,
+                "no sentinel knows a primary of that name",
+            ));
         };
         Ok(match node.addr().clone() {
             ConnectionAddr::TcpTls { insecure, tls_params, .. } => {

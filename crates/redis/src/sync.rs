@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// The end of the time that a step has. `None`: it lies beyond what the clock can tell.

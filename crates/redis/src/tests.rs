@@ -9,6 +9,7 @@ mod servers;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod watchdog;
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -51,6 +52,32 @@ fn agree(url: &str, seed: u32, sequences: u32) {
     let engine = Redis::open(url).engine().unwrap().clock(clock.clone());
     let kit = Conformance::new().sequences(sequences).seed(seed.into());
     kit.check(&Exact(engine), &|time| clock.advance(time));
+}
+
+/// The same with the time of the server, which ends keys. It is few sequences, as time passes in them.
+#[test]
+fn the_scripts_and_the_reference_agree_by_the_servers_clock() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let url = server.url();
+        thread::scope(|scope| {
+            for seed in 0..16 {
+                let url = &url;
+                scope.spawn(move || {
+                    let engine = Exact(Redis::open(url).engine().unwrap());
+                    let unit = Duration::from_millis(40);
+                    let kit = Conformance::new().sequences(1).seed(seed).real_time(unit);
+                    kit.check(&engine, &pass);
+                });
+            }
+        });
+    });
+}
+
+/// Waits for time alone.
+fn pass(time: Duration) {
+    let (_nobody, nothing) = channel::<()>();
+    nothing.recv_timeout(time).unwrap_err();
 }
 
 /// The engine with listeners that wait for the server before they say that nothing has come. A read that waits as

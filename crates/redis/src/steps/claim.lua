@@ -109,7 +109,6 @@ if not mark then
   redis.call('SET', KEYS[2], mark, 'PX', DAY / 1000)
 end
 local state, answer, has_changed = with_state(mark, step)
-if state.err then return state end
 if has_changed then write(state, mark) end
 if answer[1] == 'lead' then redis.call('PEXPIRE', KEYS[2], DAY / 1000) end
 return answer

@@ -10,7 +10,6 @@ local function step(state, bytes)
 end
 
 local state, answer = with_state(read_mark(), step)
-if state.err then return state end
 if answer[1] ~= 'handed' or answer[2] ~= token then return answer end
 local bytes = redis.pcall('GET', KEYS[3])
 return type(bytes) == 'string' and { 'bytes', bytes } or { 'gone' }

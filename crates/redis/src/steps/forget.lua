@@ -20,7 +20,6 @@ local function step(state, _, is_fresh)
 end
 
 local state, was_there, noted, is_fresh = with_state(read_mark(), step)
-if state.err then return state end
 if is_fresh then return { 0, 0, 0 } end
 redis.call('HDEL', key, 'm', 'b')
 keep_for(lives_until(state))

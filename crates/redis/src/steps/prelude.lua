@@ -67,18 +67,26 @@ local function settle(state, has_bytes, mark, of_key)
   return state, false
 end
 
+local function is_of_another_type(answer)
+  return type(answer) == 'table' and answer.err and string.find(answer.err, 'WRONGTYPE', 1, true)
+end
+
+-- Other errors end the script.
 local function read_mark()
   local mark = redis.pcall('GET', KEYS[2])
-  return type(mark) == 'string' and mark or nil
+  if is_of_another_type(mark) then return nil end
+  if type(mark) == 'table' then mark = redis.call('GET', KEYS[2]) end
+  return mark or nil
 end
 
 -- Returns what `step` makes of the state. What cannot be read counts as nothing, and is deleted.
 local function with_state(mark, step)
   local fields = redis.pcall('HMGET', key, 's', 'm', 'b')
-  if fields.err then
-    if not string.find(fields.err, 'WRONGTYPE', 1, true) then return fields end
+  if is_of_another_type(fields) then
     redis.call('DEL', key)
     fields = {}
+  elseif fields.err then
+    fields = redis.call('HMGET', key, 's', 'm', 'b')
   end
   local packed, of_key, bytes = fields[1], fields[2], fields[3]
   local function attempt(packed)

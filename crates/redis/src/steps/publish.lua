@@ -33,7 +33,6 @@ end
 
 local mark = read_mark()
 local state, answer, flight, leader, till = with_state(mark, step)
-if state.err then return state end
 if answer == 'refused' then return { answer } end
 write(state, mark, till and bytes)
 if answer == 'others' then return { answer } end

@@ -12,7 +12,6 @@ end
 
 local mark = read_mark()
 local state, answer, flight = with_state(mark, step)
-if state.err then return state end
 if answer == 'refused' then return { answer } end
 write(state, mark)
 if answer == 'others' then return { answer } end

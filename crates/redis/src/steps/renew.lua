@@ -12,7 +12,6 @@ end
 
 local mark = read_mark()
 local state, is_led = with_state(mark, step)
-if state.err then return state end
 if not is_led then return 0 end
 write(state, mark)
 if mark then redis.call('PEXPIRE', KEYS[2], DAY / 1000) end

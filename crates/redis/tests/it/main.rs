@@ -1,0 +1,20 @@
+//! Tests of the engine on servers that they start for themselves: answers, and faults.
+//!
+//! No test sleeps. A test that could hang runs under the watchdog. Without a server's program, the tests say so.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod connections;
+mod damage;
+mod faults;
+mod house_rules;
+mod listening;
+mod results;
+mod rights;
+#[path = "../../../../tests/support/servers.rs"]
+#[allow(dead_code, reason = "some tests need features, and other crates use the rest")]
+mod servers;
+#[path = "../../../../tests/support/watchdog.rs"]
+#[expect(dead_code, reason = "the tests of the core use the rest of it")]
+mod watchdog;
+mod world;
