@@ -6,9 +6,12 @@
 
 mod connections;
 mod damage;
+#[cfg(feature = "tls")]
+mod encrypted;
 mod faults;
 mod house_rules;
 mod listening;
+mod nodes;
 mod results;
 mod rights;
 #[path = "../../../../tests/support/servers.rs"]
