@@ -23,9 +23,7 @@ impl Link {
             }
             #[cfg(feature = "cluster")]
             Self::Cluster(nodes) => {
-                let left = Some(left(deadline)?);
-                nodes.set_read_timeout(left)?;
-                nodes.set_write_timeout(left)?;
+                bound(nodes, deadline)?;
                 command.query(&mut **nodes)
             }
         }
@@ -79,13 +77,22 @@ impl Link {
     ) -> RedisResult<Vec<Value>> {
         use redis::cluster_routing::{MultipleNodeRoutingInfo::AllNodes, RoutingInfo};
         let Self::Cluster(nodes) = self else { return Ok(vec![self.ask(command, deadline)?]) };
-        let left = Some(left(deadline)?);
-        nodes.set_read_timeout(left)?;
-        nodes.set_write_timeout(left)?;
+        bound(nodes, deadline)?;
         let answer = nodes.route_command(command, RoutingInfo::MultiNode((AllNodes, None)))?;
         let Value::Map(answers) = answer.extract_error()? else { return Ok(Vec::new()) };
         answers.into_iter().map(|(_, answer)| answer.extract_error()).collect()
     }
+}
+
+/// The client asks a second time by itself, over the whole of the cluster's nodes.
+#[cfg(feature = "cluster")]
+pub(crate) const ATTEMPTS: u32 = 2;
+
+#[cfg(feature = "cluster")]
+fn bound(nodes: &redis::cluster::ClusterConnection, deadline: Deadline) -> RedisResult<()> {
+    let each = (left(deadline)? / ATTEMPTS).max(Duration::from_millis(1));
+    nodes.set_read_timeout(Some(each))?;
+    nodes.set_write_timeout(Some(each))
 }
 
 /// Which calls of a pipeline bring their text along. The first one does always: then the server has the script

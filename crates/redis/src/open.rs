@@ -253,8 +253,9 @@ impl Redis {
             seeds.push(self.info(url)?);
         }
         let builder = redis::cluster::ClusterClientBuilder::new(seeds.clone());
-        // For redirections. The breaker decides about the rest.
-        let builder = builder.retries(3).min_retry_wait(1).max_retry_wait(5);
+        // For a redirection. The breaker decides about the rest.
+        let builder = builder.retries(crate::link::ATTEMPTS - 1);
+        let builder = builder.min_retry_wait(1).max_retry_wait(5);
         #[cfg(feature = "tls")]
         let builder = match &self.certificates {
             Some(certificates) => builder.certs(certificates.clone()),

@@ -9,6 +9,10 @@ use crate::error::{During, of_client, unexpected};
 use crate::link::Link;
 use crate::sync::Deadline;
 
+/// A connection to a cluster with one node that does not answer waits for it about so many times.
+#[cfg(feature = "cluster")]
+const ASKED_FOR_NODES: u32 = 4;
+
 /// Makes connections.
 pub(crate) struct Source {
     pub(crate) place: Place,
@@ -41,7 +45,9 @@ impl Source {
         match &self.place {
             #[cfg(feature = "cluster")]
             Place::Cluster { client, .. } => {
-                let timeout = self.timeout(deadline)?;
+                // Nodes are asked one after the other for what they know of the others.
+                let timeout = self.timeout(deadline)?.min(deadline.left() / ASKED_FOR_NODES);
+                let timeout = timeout.max(Duration::from_millis(1));
                 let config = redis::cluster::ClusterConfig::new();
                 let config = config.set_connection_timeout(timeout).set_response_timeout(timeout);
                 let connected = client.get_connection_with_config(config);

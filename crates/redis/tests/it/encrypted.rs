@@ -25,7 +25,9 @@ fn certificates() -> Option<servers::Folder> {
     fs::write(folder.0.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
     run(&format!("req -x509 {new} -keyout ca.key -out ca.pem -days 2 -subj /CN=ca"));
     run(&format!("req {new} -keyout own.key -out own.csr -subj /CN=own"));
-    run("x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem");
+    run(
+        "x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out own.pem",
+    );
     Some(folder)
 }
 
@@ -33,7 +35,8 @@ fn certificates() -> Option<servers::Folder> {
 fn start(certificates: &servers::Folder, clients: &str) -> Option<(servers::Redis, u16)> {
     let port = servers::free_port();
     let path = |name: &str| certificates.0.join(name).display().to_string();
-    let (number, cert, key, ca) = (port.to_string(), path("own.pem"), path("own.key"), path("ca.pem"));
+    let (number, cert, key, ca) =
+        (port.to_string(), path("own.pem"), path("own.key"), path("ca.pem"));
     let server = servers::Redis::start_with(&[
         "--tls-port",
         &number,
@@ -96,7 +99,8 @@ fn a_server_can_ask_for_a_certificate() {
     watched(|| {
         let Some(folder) = certificates() else { return };
         let Some((_server, port)) = start(&folder, "yes") else { return };
-        let [root, cert, key] = ["ca.pem", "own.pem", "own.key"].map(|name| fs::read(folder.0.join(name)).unwrap());
+        let [root, cert, key] =
+            ["ca.pem", "own.pem", "own.key"].map(|name| fs::read(folder.0.join(name)).unwrap());
         let server = Redis::open(format!("rediss://localhost:{port}/")).root_certificate(root);
         let error = server.clone().engine().unwrap().ping(WITHIN).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Denied | ErrorKind::Lost), "{error}");

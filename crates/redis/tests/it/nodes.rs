@@ -45,7 +45,10 @@ impl Drop for Sentinel {
 /// A server at a port of this host.
 fn start(port: u16, more: &[&str]) -> Option<servers::Redis> {
     let port = port.to_string();
-    let options: Vec<_> = ["--port", &port, "--repl-diskless-sync-delay", "0"].into_iter().chain(more.iter().copied()).collect();
+    let options: Vec<_> = ["--port", &port, "--repl-diskless-sync-delay", "0"]
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect();
     servers::Redis::start_with(&options)
 }
 
@@ -55,8 +58,11 @@ fn sentinels_lead_to_the_new_primary() {
     watched(|| {
         let [first, second] = [servers::free_port(), servers::free_port()];
         let Some(mut primary) = start(first, &[]) else { return };
-        let Some(replica) = start(second, &["--replicaof", "127.0.0.1", &first.to_string()]) else { return };
-        let in_step = || replica.command(&["INFO", "replication"]).contains("master_link_status:up");
+        let Some(replica) = start(second, &["--replicaof", "127.0.0.1", &first.to_string()]) else {
+            return;
+        };
+        let in_step =
+            || replica.command(&["INFO", "replication"]).contains("master_link_status:up");
         servers::wait("the replica", in_step);
         let Some(sentinel) = Sentinel::start(first) else { return };
         let down = "redis://127.0.0.1:1/".to_owned();
@@ -261,12 +267,33 @@ mod cluster {
             nodes[2].kill();
             let within = std::time::Duration::from_millis(500);
             let begin = std::time::Instant::now();
-            let mut asked = (0..32).map(|number| {
-                engine.claim(&Claim::new(key(number), &token(), LEASE), within)
-            });
+            let mut asked = (0..32)
+                .map(|number| engine.claim(&Claim::new(key(number), &token(), LEASE), within));
             let (good, bad): (Vec<_>, Vec<_>) = asked.by_ref().partition(Result::is_ok);
             assert!(!good.is_empty() && !bad.is_empty(), "{} and {}", good.len(), bad.len());
             assert!(begin.elapsed() < within * 32 * 2, "{:?}", begin.elapsed());
+        });
+    }
+    /// C15: a frozen node holds a step up for its time, and not for that time at each attempt.
+    #[test]
+    fn a_frozen_node_costs_the_time_of_a_step() {
+        watched(|| {
+            let Some((nodes, ports)) = start_three() else { return };
+            let engine = open_at(&ports);
+            for number in 0..32 {
+                engine.claim(&Claim::new(key(number), &token(), LEASE), WITHIN).unwrap();
+            }
+            nodes[0].freeze();
+            let within = std::time::Duration::from_millis(400);
+            let mut failed = 0;
+            for number in 0..8 {
+                let begin = std::time::Instant::now();
+                let claimed = engine.claim(&Claim::new(key(number), &token(), LEASE), within);
+                failed += u32::from(claimed.is_err());
+                assert!(begin.elapsed() < within * 2, "{:?}", begin.elapsed());
+            }
+            assert!(failed > 0, "a node has some of eight keys");
+            nodes[0].thaw();
         });
     }
 }
