@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use coalescer_cluster::{Cluster, OpenError};
 
 use crate::engine::RedisEngine;
 use crate::pool::Pool;
-use crate::source::{Place, Source};
+use crate::servers::{Others, Servers, refused};
 
 /// A server, or several, before they are opened.
 ///
@@ -25,20 +25,20 @@ use crate::source::{Place, Source};
 /// ```
 #[derive(Clone)]
 pub struct Redis {
-    url: String,
-    others: Others,
+    servers: Servers,
     max_connections: usize,
     connect_timeout: Duration,
-    #[cfg(feature = "tls")]
-    certificates: Option<redis::TlsCertificates>,
+    terms: Terms,
 }
 
-#[derive(Clone)]
-enum Others {
-    None,
-    Sentinels(Vec<String>),
-    #[cfg(feature = "cluster")]
-    Nodes(Vec<String>),
+/// The settings of the cluster, if they are not its defaults.
+#[derive(Clone, Default)]
+struct Terms {
+    namespace: Option<String>,
+    op_timeout: Option<Duration>,
+    lease: Option<Duration>,
+    probe: Option<Duration>,
+    secret: Option<[u8; 32]>,
 }
 
 impl Redis {
@@ -52,12 +52,10 @@ impl Redis {
     /// See [`Redis`].
     pub fn open(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
-            others: Others::None,
+            servers: Servers::new(url.into()),
             max_connections: 16,
             connect_timeout: Duration::from_millis(200),
-            #[cfg(feature = "tls")]
-            certificates: None,
+            terms: Terms::default(),
         }
     }
 
@@ -75,7 +73,7 @@ impl Redis {
     /// ```
     #[must_use]
     pub fn sentinels<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
-        self.others = Others::Sentinels(urls.into_iter().map(Into::into).collect());
+        self.servers.others = Others::Sentinels(urls.into_iter().map(Into::into).collect());
         self
     }
 
@@ -93,7 +91,7 @@ impl Redis {
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     #[must_use]
     pub fn cluster<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
-        self.others = Others::Nodes(urls.into_iter().map(Into::into).collect());
+        self.servers.others = Others::Nodes(urls.into_iter().map(Into::into).collect());
         self
     }
 
@@ -134,7 +132,7 @@ impl Redis {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.certificates.get_or_insert(NO_CERTIFICATES).root_cert = Some(pem.into());
+        self.servers.certificates().root_cert = Some(pem.into());
         self
     }
 
@@ -156,11 +154,117 @@ impl Redis {
     pub fn client_certificate(mut self, cert: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let (client_cert, client_key) = (cert.into(), key.into());
         let tls = redis::ClientTlsConfig { client_cert, client_key };
-        self.certificates.get_or_insert(NO_CERTIFICATES).client_tls = Some(tls);
+        self.servers.certificates().client_tls = Some(tls);
         self
     }
 
-    /// Makes the engine. Nothing is connected yet.
+    /// The namespace, which all processes of a cluster have in common, and with which all keys and channels begin.
+    /// Default: `coalescer`.
+    ///
+    /// # Examples
+    ///
+    /// See [`connect`](Self::connect).
+    #[must_use]
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        self.terms.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// The time that the server may take for one step. Default: 100 ms. At most a third of the lease.
+    ///
+    /// # Examples
+    ///
+    /// See [`connect`](Self::connect).
+    #[must_use]
+    pub const fn op_timeout(mut self, limit: Duration) -> Self {
+        self.terms.op_timeout = Some(limit);
+        self
+    }
+
+    /// A lead that is not renewed ends after this time. Default: 3 s. At least 500 ms.
+    ///
+    /// # Examples
+    ///
+    /// See [`connect`](Self::connect).
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.terms.lease = Some(lease);
+        self
+    }
+
+    /// The process looks that often if those that it waits for still listen. Default: 40 ms.
+    ///
+    /// # Examples
+    ///
+    /// See [`connect`](Self::connect).
+    #[must_use]
+    pub const fn probe(mut self, interval: Duration) -> Self {
+        self.terms.probe = Some(interval);
+        self
+    }
+
+    /// A secret that all processes of the cluster have. What anybody else writes is then never decoded. Values still lie
+    /// in the server in clear.
+    ///
+    /// # Examples
+    ///
+    /// See [`connect`](Self::connect).
+    #[must_use]
+    pub const fn secret(mut self, secret: [u8; 32]) -> Self {
+        self.terms.secret = Some(secret);
+        self
+    }
+
+    /// Opens a cluster over the server. It comes back at once, and waits for nobody: a server that is down is no error,
+    /// and calls run by themselves until it is up.
+    ///
+    /// # Errors
+    ///
+    /// As [`engine`](Self::engine), and if a setting of the cluster is out of range, or if a thread cannot be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Coalescer;
+    /// use coalescer_redis::Redis;
+    ///
+    /// let cluster = Redis::open("redis://localhost/")
+    ///     .namespace("shop")
+    ///     .op_timeout(Duration::from_millis(50))
+    ///     .lease(Duration::from_secs(2))
+    ///     .probe(Duration::from_millis(20))
+    ///     .secret([7; 32])
+    ///     .connect()?;
+    /// let lengths = Coalescer::builder()
+    ///     .shared(cluster.named("lengths"))
+    ///     .build(|word: &String| Ok::<_, std::io::Error>(word.len()));
+    /// assert_eq!(*lengths.execute(&"four".to_owned())?, 4); // also with a server that is down
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn connect(mut self) -> Result<Cluster, OpenError> {
+        let terms = std::mem::take(&mut self.terms);
+        let mut open = Cluster::over(self.engine()?);
+        if let Some(namespace) = &terms.namespace {
+            open = open.namespace(namespace);
+        }
+        if let Some(limit) = terms.op_timeout {
+            open = open.op_timeout(limit);
+        }
+        if let Some(lease) = terms.lease {
+            open = open.lease(lease);
+        }
+        if let Some(interval) = terms.probe {
+            open = open.probe(interval);
+        }
+        if let Some(secret) = terms.secret {
+            open = open.secret(secret);
+        }
+        open.open()
+    }
+
+    /// Makes the engine alone, for a cluster that is opened [over](Cluster::over) it: the cluster's settings are then set
+    /// there. Nothing is connected yet.
     ///
     /// With the feature `tls`, the process gets `ring` as its default cryptography if it has none and the URL asks for
     /// encryption.
@@ -179,145 +283,23 @@ impl Redis {
     /// ```
     pub fn engine(self) -> Result<RedisEngine, OpenError> {
         if self.max_connections == 0 {
-            return Err(OpenError::new("`max_connections` must be at least 1"));
+            return Err(refused("`max_connections` must be at least 1"));
         }
         if self.connect_timeout.is_zero() {
-            return Err(OpenError::new("`connect_timeout` must not be zero"));
+            return Err(refused("`connect_timeout` must not be zero"));
         }
-        let server = self.info(&self.url)?;
-        let address = server.addr().to_string();
-        let mut passwords: Vec<_> = password(&server).into_iter().collect();
-        let place = match &self.others {
-            Others::None => Place::Server(Box::new(server)),
-            Others::Sentinels(urls) => {
-                let sentinels = self.infos(urls)?;
-                passwords.extend(sentinels.iter().filter_map(password));
-                let primary = match server.addr() {
-                    redis::ConnectionAddr::Tcp(host, _)
-                    | redis::ConnectionAddr::TcpTls { host, .. } => host.clone(),
-                    _ => return Err(OpenError::new("with sentinels the URL names the primary")),
-                };
-                Place::Sentinels { sentinels, primary, node: Box::new(server) }
-            }
-            #[cfg(feature = "cluster")]
-            Others::Nodes(urls) => self.cluster_of(server, urls)?,
-        };
-        let source = Source { place, connect_timeout: self.connect_timeout, passwords };
+        let (source, address) = self.servers.source(self.connect_timeout)?;
         Ok(RedisEngine::new(Pool::new(source, self.max_connections), address))
     }
-
-    fn infos(&self, urls: &[String]) -> Result<Vec<ConnectionInfo>, OpenError> {
-        if urls.is_empty() {
-            return Err(OpenError::new("the list of URLs is empty"));
-        }
-        urls.iter().map(|url| self.info(url)).collect()
-    }
-
-    fn info(&self, url: &str) -> Result<ConnectionInfo, OpenError> {
-        let info = url.into_connection_info().map_err(|error| OpenError::of(&error))?;
-        // Two more commands on each connection, and rights that nothing else needs.
-        let settings = info.redis_settings().clone().set_skip_set_lib_name();
-        let settings = settings.set_protocol(redis::ProtocolVersion::RESP2);
-        self.certified(info.set_redis_settings(settings))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "there are certificates with the feature"
-    )]
-    fn certified(&self, info: ConnectionInfo) -> Result<ConnectionInfo, OpenError> {
-        Ok(info)
-    }
-
-    #[cfg(feature = "tls")]
-    fn certified(&self, info: ConnectionInfo) -> Result<ConnectionInfo, OpenError> {
-        if !matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
-            return Ok(info);
-        }
-        // Without a default, the client panics where a program has two kinds of cryptography.
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            rustls::crypto::ring::default_provider().install_default().ok();
-        }
-        let Some(certificates) = &self.certificates else { return Ok(info) };
-        let client = redis::Client::build_with_tls(info, certificates.clone());
-        let client = client.map_err(|error| OpenError::of(&error))?;
-        Ok(client.get_connection_info().clone())
-    }
-
-    #[cfg(feature = "cluster")]
-    fn cluster_of(&self, server: ConnectionInfo, urls: &[String]) -> Result<Place, OpenError> {
-        let mut seeds = vec![server];
-        for url in urls {
-            seeds.push(self.info(url)?);
-        }
-        let builder = redis::cluster::ClusterClientBuilder::new(seeds.clone());
-        // For a redirection. The breaker decides about the rest.
-        let builder = builder.retries(crate::link::ATTEMPTS - 1);
-        let builder = builder.min_retry_wait(1).max_retry_wait(5);
-        #[cfg(feature = "tls")]
-        let builder = match &self.certificates {
-            Some(certificates) => builder.certs(certificates.clone()),
-            None => builder,
-        };
-        let client = builder.build().map_err(|error| OpenError::of(&error))?;
-        Ok(Place::Cluster { client: Box::new(client), seeds })
-    }
-}
-
-#[cfg(feature = "tls")]
-const NO_CERTIFICATES: redis::TlsCertificates =
-    redis::TlsCertificates { client_tls: None, root_cert: None };
-
-fn password(info: &ConnectionInfo) -> Option<String> {
-    let password = info.redis_settings().password();
-    password.filter(|password| !password.is_empty()).map(str::to_owned)
 }
 
 /// The URL may have a password.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.url.as_str().into_connection_info().map(|info| info.addr().to_string());
         f.debug_struct("Redis")
-            .field("address", &address.as_deref().unwrap_or("a URL that cannot be read"))
+            .field("address", &self.servers.address())
             .field("max_connections", &self.max_connections)
             .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()
     }
 }
-
-/// The settings cannot be used. The text says which ones, and has no password in it.
-///
-/// # Examples
-///
-/// ```
-/// use coalescer_redis::Redis;
-///
-/// let error = Redis::open("redis://localhost/").max_connections(0).engine().unwrap_err();
-/// assert_eq!(error.to_string(), "`max_connections` must be at least 1");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenError(Box<str>);
-
-impl OpenError {
-    fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The client's texts about URLs name what is wrong, and not the URL.
-    fn of(error: &redis::RedisError) -> Self {
-        Self::new(format!(
-            "the URL or a certificate cannot be read: {}",
-            error.detail().unwrap_or_default()
-        ))
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for OpenError {}

@@ -130,6 +130,20 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(refused(server), "with sentinels the URL names the primary");
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn no_connection_is_made_that_checks_nothing() {
+    let error = Redis::open("rediss://localhost/#insecure").engine().unwrap_err();
+    assert!(error.to_string().contains("checks no certificate"), "{error}");
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn encryption_needs_its_feature() {
+    let error = Redis::open("rediss://localhost/").engine().unwrap_err();
+    assert!(error.to_string().starts_with("the URL"), "{error}");
+}
+
 /// No time at all is no reason to panic.
 #[test]
 fn a_step_without_time_fails() {
