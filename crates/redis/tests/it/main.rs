@@ -17,6 +17,7 @@ mod rights;
 #[path = "../../../../tests/support/servers.rs"]
 #[allow(dead_code, reason = "some tests need features, and other crates use the rest")]
 mod servers;
+mod sharing;
 #[path = "../../../../tests/support/watchdog.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod watchdog;
