@@ -110,7 +110,8 @@ impl Redis {
     fn wait_until_ready(&self) {
         let socket = self.socket();
         // A server that asks for a password is ready, too.
-        let is_ready = |answer: String| answer.starts_with("+PONG") || answer.starts_with("-NOAUTH");
+        let is_ready =
+            |answer: String| answer.starts_with("+PONG") || answer.starts_with("-NOAUTH");
         wait("the server to start", || ask(&socket, &[b"PING"]).is_some_and(is_ready));
     }
 }
@@ -145,7 +146,8 @@ impl Drop for Folder {
 pub(crate) fn program(names: &[&str]) -> Option<OsString> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&folders).collect();
-    let at = |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let at =
+        |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     let found = names.iter().find_map(at);
     if found.is_none() {
         let names = names.join(" or ");

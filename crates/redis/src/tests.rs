@@ -34,8 +34,8 @@ fn sequences() -> u32 {
 fn the_scripts_and_the_reference_agree() {
     let Some(server) = servers::Redis::start() else { return };
     let url = server.url();
-    for begin in (0..sequences()).step_by(500) {
-        let (url, end) = (url.clone(), sequences().min(begin + 500));
+    for begin in (0..sequences()).step_by(100) {
+        let (url, end) = (url.clone(), sequences().min(begin + 100));
         // The watchdog's time is for this part.
         watched(move || {
             let middle = begin.midpoint(end);
