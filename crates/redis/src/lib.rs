@@ -48,7 +48,8 @@ mod servers;
 mod source;
 mod steps;
 mod sync;
-#[cfg(test)]
+// They talk to servers over the sockets of Unix.
+#[cfg(all(test, unix))]
 mod tests;
 
 pub use coalescer_cluster::{Cluster, OpenError};

@@ -2,6 +2,7 @@
 //!
 //! No test sleeps. A test that could hang runs under the watchdog. Without a server's program, the tests say so.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod connections;
