@@ -235,6 +235,28 @@ mod cluster {
         });
     }
 
+    /// What a cluster needs beside the rights for one server, as in the README.
+    #[test]
+    fn the_least_rights_suffice_in_a_cluster() {
+        watched(|| {
+            let Some((nodes, ports)) = start_three() else { return };
+            let rights = crate::rights::of_user("shop", &crate::rights::COMMANDS);
+            for node in &nodes {
+                let mut rule: Vec<_> = rights.iter().map(String::as_str).collect();
+                rule.extend(["+cluster|slots", "+readonly"]);
+                assert_eq!(node.command(&rule), "+OK\r\n");
+            }
+            let url = |port: &u16| format!("redis://shop:pa55word@127.0.0.1:{port}/");
+            let engine =
+                Redis::open(url(&ports[0])).cluster(ports[1..].iter().map(url)).engine().unwrap();
+            crate::rights::everything(&engine).unwrap();
+            for node in &nodes {
+                let log = node.command(&["ACL", "LOG"]);
+                assert_eq!(log, "*0\r\n");
+            }
+        });
+    }
+
     #[test]
     fn scripts_that_are_gone_are_loaded_again_on_all_nodes() {
         watched(|| {

@@ -139,3 +139,25 @@ fn messages_have_up_to_sixteen_kibibytes() {
         }
     });
 }
+
+/// As the README says: about 500 bytes for a key, and 50 for each process.
+#[test]
+fn a_key_takes_little_memory() {
+    watched(|| {
+        let Some((server, engine)) = world() else { return };
+        let memory = || {
+            let answer = server.command(&["MEMORY", "USAGE", &KEY.to_string()]);
+            answer.trim_start_matches(':').trim_end().parse::<u32>().unwrap()
+        };
+        let leader = token();
+        leads(&claim_with_copies(&engine, &leader));
+        let flight = memory();
+        for _ in 0..100 {
+            follows(&claim_with_copies(&engine, &token()));
+        }
+        let followed = memory();
+        publish(&engine, &leader, b"ada");
+        let held = memory();
+        assert!(flight < 600 && followed < flight + 100 * 70 && held < flight + 100 * 70);
+    });
+}

@@ -10,7 +10,7 @@ use crate::world::*;
 /// As in the README.
 const KEYS: &str = "~{shop:*";
 const CHANNELS: [&str; 3] = ["resetchannels", "&shop:in:*", "&shop:all"];
-const COMMANDS: [&str; 14] = [
+pub(crate) const COMMANDS: [&str; 14] = [
     "+eval",
     "+evalsha",
     "+hmget",
@@ -27,18 +27,25 @@ const COMMANDS: [&str; 14] = [
     "+pubsub|numsub",
 ];
 
-/// A user of the server with these rights.
-fn user(server: &servers::Redis, commands: &[&str]) -> RedisEngine {
-    let mut rule = vec!["ACL", "SETUSER", "shop", "reset", "on", ">pa55word", KEYS];
+/// The command that gives a user these rights.
+pub(crate) fn of_user(name: &str, commands: &[&str]) -> Vec<String> {
+    let mut rule = vec!["ACL", "SETUSER", name, "reset", "on", ">pa55word", KEYS];
     rule.extend(CHANNELS);
     rule.push("-@all");
     rule.extend(commands);
+    rule.into_iter().map(str::to_owned).collect()
+}
+
+/// A user of the server with these rights.
+fn user(server: &servers::Redis, commands: &[&str]) -> RedisEngine {
+    let rule = of_user("shop", commands);
+    let rule: Vec<_> = rule.iter().map(String::as_str).collect();
     assert_eq!(server.command(&rule), "+OK\r\n");
     Redis::open(server.url_of("shop", "pa55word")).engine().unwrap()
 }
 
 /// All steps and all messages, or the first error.
-fn everything(engine: &RedisEngine) -> Result<(), EngineError> {
+pub(crate) fn everything(engine: &RedisEngine) -> Result<(), EngineError> {
     let [leader, follower] = [token(), token()];
     engine.ping(WITHIN)?;
     let mut listener = engine.listen(follower.inbox(), WITHIN)?;
