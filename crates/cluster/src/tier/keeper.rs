@@ -25,7 +25,7 @@ pub(super) fn keep(process: &Process) {
                 let left = if process.is_manual() { left.min(LOOK) } else { left };
                 process.bell.wait(rung, left.max(Duration::from_micros(100)));
             }
-            None => process.bell.sleep(rung, || process.has_work()),
+            None => process.bell.rest(rung, || process.has_work()),
         }
     }
 }

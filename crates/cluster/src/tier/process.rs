@@ -207,6 +207,26 @@ impl Process {
         }
     }
 
+    /// Returns when all messages have been heard that the engine had sent before, or when the time is over.
+    pub(super) fn catch_up(&self, within: Duration) {
+        let until = Deadline::after(within);
+        let id = self.next_number();
+        self.forgets.expect(id);
+        // It comes behind all others.
+        let sent =
+            self.ask(within, |engine, within| engine.confirm(&self.inbox, &self.inbox, id, within));
+        self.forgets.collect(id, 1, until, sent.is_ok() && self.ear.hearing().is_some());
+    }
+
+    /// Gives up a lead whose function has not begun.
+    pub(super) fn give_up(&self, token: &Token, place: &Place, within: Duration) {
+        let key = place.key(&self.terms.namespace);
+        let release = Release { key, token, end: End::AskAgain };
+        if self.ask(within, |engine, within| engine.release(&release, within)).is_err() {
+            self.abandon(token.clone(), place.clone());
+        }
+    }
+
     /// A step has failed after which this claim may lead something.
     pub(super) fn abandon(&self, token: Token, place: Place) {
         // By then its lease is over, if nobody renews it.

@@ -4,6 +4,7 @@ mod faults;
 mod forgetting;
 mod settings;
 mod sharing;
+pub(crate) mod suite;
 mod waiting;
 
 use std::sync::atomic::{AtomicU32, Ordering};
