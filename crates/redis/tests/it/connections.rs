@@ -8,7 +8,7 @@ use coalescer_cluster::engine::*;
 use coalescer_redis::Redis;
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 fn connections(server: &servers::Redis) -> usize {

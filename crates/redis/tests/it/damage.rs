@@ -2,7 +2,7 @@
 
 use coalescer_cluster::engine::*;
 
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 #[test]

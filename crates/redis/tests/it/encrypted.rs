@@ -7,7 +7,7 @@ use coalescer_cluster::engine::*;
 use coalescer_redis::Redis;
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 /// A folder with an authority, and with the certificate of a server by the name `localhost`, which serves as a client's

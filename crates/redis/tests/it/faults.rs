@@ -6,7 +6,7 @@ use coalescer_cluster::engine::*;
 use coalescer_redis::Redis;
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 /// The time of a step, as the default of a cluster's `op_timeout`.

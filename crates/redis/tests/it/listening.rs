@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use coalescer_cluster::engine::*;
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 fn confirm(engine: &coalescer_redis::RedisEngine, to: &Inbox, id: ForgetId) {

@@ -20,6 +20,6 @@ mod rights;
 mod servers;
 mod sharing;
 #[path = "../../../../tests/support/watchdog.rs"]
-#[expect(dead_code, reason = "the tests of the core use the rest of it")]
-mod watchdog;
+mod support;
+mod tier;
 mod world;

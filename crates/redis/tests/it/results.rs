@@ -5,7 +5,7 @@ use std::time::Duration;
 use coalescer_cluster::engine::*;
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 fn time_to_live(server: &servers::Redis, key: &str) -> i64 {

@@ -4,7 +4,7 @@ use coalescer_cluster::engine::*;
 use coalescer_redis::{Redis, RedisEngine};
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::*;
 
 /// As in the README.

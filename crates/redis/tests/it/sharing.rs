@@ -10,7 +10,7 @@ use coalescer::Coalescer;
 use coalescer_redis::{Cluster, Redis};
 
 use crate::servers;
-use crate::watchdog::watched;
+use crate::support::watched;
 use crate::world::WINDOW;
 
 /// A busy machine is slow, and a step that fails costs an execution.
