@@ -40,7 +40,7 @@ impl Redis {
         let own = ["--port", "0", "--unixsocket", "s", "--save", "", "--appendonly", "no"];
         let arguments = own.iter().chain(options).map(|option| (*option).to_owned()).collect();
         let child = spawn(&program, &folder, &arguments);
-        let server = Self { folder, program, arguments, child };
+        let mut server = Self { folder, program, arguments, child };
         server.wait_until_ready();
         server
     }
@@ -107,12 +107,20 @@ impl Redis {
         assert!(sent.success(), "the signal {signal} was not sent");
     }
 
-    fn wait_until_ready(&self) {
+    fn wait_until_ready(&mut self) {
         let socket = self.socket();
+        let mut has_ended = || {
+            let ended = self.child.try_wait().expect("its end can be asked for");
+            assert!(ended.is_none(), "the server has ended: it does not know these options");
+        };
         // A server that asks for a password is ready, too.
         let is_ready =
             |answer: String| answer.starts_with("+PONG") || answer.starts_with("-NOAUTH");
-        wait("the server to start", || ask(&socket, &[b"PING"]).is_some_and(is_ready));
+        let mut is_up = || {
+            has_ended();
+            ask(&socket, &[b"PING"]).is_some_and(is_ready)
+        };
+        wait("the server to start", &mut is_up);
     }
 }
 
@@ -163,9 +171,21 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("a port").port()
 }
 
+/// A port at which nobody listens now, nor at that of a cluster's node beside it.
+pub(crate) fn free_port_of_a_node() -> u16 {
+    loop {
+        let port = free_port();
+        let beside =
+            port.checked_add(10_000).map(|beside| TcpListener::bind(("127.0.0.1", beside)));
+        if matches!(beside, Some(Ok(_))) {
+            return port;
+        }
+    }
+}
+
 /// Waits for something that a server does.
 #[track_caller]
-pub(crate) fn wait(what: &str, happened: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, mut happened: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !happened() {
         assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");

@@ -14,7 +14,7 @@ pub(crate) enum During {
 
 /// Codes of the server, or words of its texts, and what they mean. The first one that is found counts. Errors of
 /// commands in a script stand within another text in some versions.
-const MEANINGS: [(&str, ErrorKind); 22] = [
+const MEANINGS: [(&str, ErrorKind); 23] = [
     ("OOM command not allowed", ErrorKind::Full),
     ("OOM", ErrorKind::Full),
     ("MISCONF", ErrorKind::Full),
@@ -26,6 +26,7 @@ const MEANINGS: [(&str, ErrorKind); 22] = [
     ("AUTH", ErrorKind::Denied),
     ("can't run this command", ErrorKind::Denied),
     ("No permissions", ErrorKind::Denied),
+    ("ACL failure", ErrorKind::Denied),
     ("can't access at least one of the keys", ErrorKind::Denied),
     ("can't publish to the channel", ErrorKind::Denied),
     ("READONLY", ErrorKind::ReadOnly),

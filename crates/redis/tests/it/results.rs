@@ -161,3 +161,56 @@ fn a_key_takes_little_memory() {
         assert!(flight < 600 && followed < flight + 100 * 70 && held < flight + 100 * 70);
     });
 }
+
+/// Not a check: `cargo test -p coalescer-redis --release --test it -- --ignored --nocapture the_time` prints how long
+/// the server is busy with each step, and how long a step takes from here.
+#[test]
+#[ignore = "a measurement"]
+fn the_time_of_the_steps() {
+    let Some((server, engine)) = world() else { return };
+    let rounds = 3000_u32;
+    let measure = |name: &str, step: &mut dyn FnMut(u32)| {
+        server.command(&["CONFIG", "RESETSTAT"]);
+        let begin = std::time::Instant::now();
+        (0..rounds).for_each(&mut *step);
+        let here = begin.elapsed() / rounds;
+        let stats = server.command(&["INFO", "commandstats"]);
+        let line =
+            stats.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap_or_default();
+        let server =
+            line.split(',').find(|part| part.starts_with("usec_per_call")).unwrap_or_default();
+        println!("{name:10} {server:25} from here {here:?}");
+    };
+    let inbox = Inbox::draw("shop");
+    let digest = |number: u32| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        Key { digest: Digest::new(bytes), ..KEY }
+    };
+    let token = |number: u32| Token::new(inbox.clone(), number.into());
+    let claim = |number: u32, token: &Token| {
+        let mut claim = Claim::new(digest(number), token, LEASE);
+        claim.presence = Presence::KeepsCopies;
+        engine.claim(&claim, WITHIN).unwrap()
+    };
+    measure("lead", &mut |number| leads(&claim(number, &token(number))));
+    measure("follow", &mut |number| follows(&claim(number, &self::token())));
+    measure("renew", &mut |number| {
+        let lead = Lead { key: digest(number), token: &token(number), lease: LEASE };
+        assert_eq!(engine.renew(&[lead], WITHIN), Ok(vec![true]));
+    });
+    measure("publish", &mut |number| {
+        let token = token(number);
+        let mut publication = Publication::new(digest(number), &token, &[7; 200]);
+        publication.keep = Some(WINDOW);
+        engine.publish(&publication, WITHIN).unwrap();
+    });
+    measure("hit", &mut |number| hits(&claim(number, &self::token()), &[7; 200]));
+    measure("hit again", &mut |number| hits(&claim(number, &token(number)), &[7; 200]));
+    measure("forget", &mut |number| {
+        let forget = Forget { key: digest(number), from: &inbox, id: 1 };
+        assert!(engine.forget(&forget, WITHIN).unwrap().was_there);
+    });
+    (0..100).for_each(|_| drop(claim_with_copies(&engine, &self::token())));
+    measure("forget 100", &mut |_| assert!(forget(&engine, &inbox).noted >= 99));
+}

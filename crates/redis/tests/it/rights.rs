@@ -81,13 +81,17 @@ pub(crate) fn everything(engine: &RedisEngine) -> Result<(), EngineError> {
     engine.forget_all(&all, WITHIN)?;
     assert_eq!(engine.listening(&[follower.inbox().clone()], WITHIN)?, [true]);
     engine.confirm(follower.inbox(), leader.inbox(), 3, WITHIN)?;
-    let mut messages = 0;
-    while let Message::Ended { .. } | Message::Forget { .. } | Message::ForgetAll { .. } =
-        next(&mut listener)
-    {
-        messages += 1;
+    // Those that come by other nodes of a cluster have no order.
+    let mut came = [0; 4];
+    for _ in 0..4 {
+        match next(&mut listener) {
+            Message::Ended { .. } => came[0] += 1,
+            Message::Forget { .. } => came[1] += 1,
+            Message::ForgetAll { .. } => came[2] += 1,
+            _ => came[3] += 1,
+        }
     }
-    assert_eq!(messages, 3, "an end, a word, a word to all, and then the confirmation");
+    assert_eq!(came, [1; 4], "an end, a word, a word to all, and the confirmation");
     Ok(())
 }
 
