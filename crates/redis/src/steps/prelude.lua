@@ -21,6 +21,8 @@ local DAY = 86400000000
 local LONGEST_MESSAGE = 16384
 
 local key, now = KEYS[1], clock()
+-- The key has the bytes of a result, valid or not.
+local has_bytes = false
 
 local function inbox_of(token)
   return string.match(token, '^(.*)#%d+$')
@@ -52,7 +54,7 @@ local function detach(state)
 end
 
 -- What is over is gone, and a new mark is noticed.
-local function settle(state, has_bytes, mark, of_key)
+local function settle(state, mark, of_key)
   if not of_key or not has_bytes then state[2] = false end
   if lives_until(state) <= now then return fresh(), true end
   if not of_key or of_key ~= mark then detach(state) end
@@ -89,22 +91,24 @@ local function with_state(mark, step)
     fields = redis.call('HMGET', key, 's', 'm', 'b')
   end
   local packed, of_key, bytes = fields[1], fields[2], fields[3]
+  has_bytes = bytes and true or false
   local function attempt(packed)
     local state, is_fresh = fresh(), true
     if packed then
       state = cmsgpack.unpack(packed)
       if state[1] ~= FORMAT then error('format') end
-      state, is_fresh = settle(state, bytes, mark, of_key)
+      state, is_fresh = settle(state, mark, of_key)
     end
     return { step(state, bytes, is_fresh) }
   end
   local is_right, answer = pcall(attempt, packed)
   if not is_right then
     redis.call('DEL', key)
-    packed, of_key, bytes = false, false, false
+    bytes, has_bytes = false, false
     answer = attempt(false)
   elseif of_key and of_key ~= mark then
     redis.call('HDEL', key, 'm', 'b')
+    has_bytes = false
   end
   return unpack(answer)
 end
@@ -127,7 +131,7 @@ local function write(state, mark, bytes)
   else
     redis.call('HSET', key, 's', packed)
   end
-  if not state[2] then redis.call('HDEL', key, 'b') end
+  if has_bytes and not state[2] then redis.call('HDEL', key, 'b') end
   keep_for(lives_until(state))
 end
 
