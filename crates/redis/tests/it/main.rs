@@ -19,6 +19,7 @@ mod rights;
 #[allow(dead_code, reason = "some tests need features, and other crates use the rest")]
 mod servers;
 mod sharing;
+mod storms;
 #[path = "../../../../tests/support/watchdog.rs"]
 mod support;
 mod tier;
