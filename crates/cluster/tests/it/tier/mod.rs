@@ -5,7 +5,10 @@ mod forgetting;
 mod settings;
 mod sharing;
 pub(crate) mod sites;
+#[cfg(feature = "tracing")]
+mod spans;
 pub(crate) mod suite;
 mod waiting;
+mod words;
 
 pub(crate) use sites::*;
