@@ -52,13 +52,18 @@ fn start(certificates: &servers::Folder, clients: &str) -> Option<(servers::Redi
     Some((server?, port))
 }
 
+/// The client reads the certificates of the system for each connection, which takes its time in a test's build.
+fn at(host: &str, port: u16) -> Redis {
+    Redis::open(format!("rediss://{host}:{port}/")).connect_timeout(WITHIN)
+}
+
 #[test]
 fn steps_and_messages_go_over_tls() {
     watched(|| {
         let Some(folder) = certificates() else { return };
         let Some((_server, port)) = start(&folder, "no") else { return };
         let root = fs::read(folder.0.join("ca.pem")).unwrap();
-        let server = Redis::open(format!("rediss://localhost:{port}/")).root_certificate(root);
+        let server = at("localhost", port).root_certificate(root);
         let engine = server.engine().unwrap();
         let reader = token();
         let mut listener = engine.listen(reader.inbox(), WITHIN).unwrap();
@@ -79,7 +84,7 @@ fn a_wrong_name_and_an_unknown_authority_are_denied() {
         let Some(folder) = certificates() else { return };
         let Some((_server, port)) = start(&folder, "no") else { return };
         let root = fs::read(folder.0.join("ca.pem")).unwrap();
-        let other = Redis::open(format!("rediss://127.0.0.1:{port}/")).root_certificate(root);
+        let other = at("127.0.0.1", port).root_certificate(root);
         let error = other.engine().unwrap().ping(WITHIN).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
         assert!(error.text().contains("certificate not valid for name"), "{error}");
@@ -91,7 +96,7 @@ fn a_wrong_name_and_an_unknown_authority_are_denied() {
 
 /// The system's authorities have not signed the test's certificate.
 fn other_authority(port: u16) -> coalescer_redis::RedisEngine {
-    Redis::open(format!("rediss://localhost:{port}/")).engine().unwrap()
+    at("localhost", port).engine().unwrap()
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn a_server_can_ask_for_a_certificate() {
         let Some((_server, port)) = start(&folder, "yes") else { return };
         let [root, cert, key] =
             ["ca.pem", "own.pem", "own.key"].map(|name| fs::read(folder.0.join(name)).unwrap());
-        let server = Redis::open(format!("rediss://localhost:{port}/")).root_certificate(root);
+        let server = at("localhost", port).root_certificate(root);
         let error = server.clone().engine().unwrap().ping(WITHIN).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Denied | ErrorKind::Lost), "{error}");
         server.client_certificate(cert, key).engine().unwrap().ping(WITHIN).unwrap();
