@@ -1,0 +1,162 @@
+//! The sessions of an engine: those at work are counted, those at rest are a stack.
+//!
+//! A leader holds one for its whole function, and a call that waits holds one for its wait. Claims and waits leave one for
+//! the short steps, such as a forget.
+
+use std::sync::{Arc, Weak};
+
+use coalescer_cluster::engine::{EngineError, ErrorKind};
+
+use crate::session::{Connector, Session, SharedSession, pooled};
+use crate::sync::{Condvar, Deadline, Driver, Mutex};
+
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    connector: Connector,
+    max_connections: usize,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    at_work: usize,
+    at_rest: Vec<SharedSession>,
+    /// All of them, to see that no two are one session of the server.
+    all: Vec<Weak<Session>>,
+    /// A session has begun, so the server will do.
+    is_proved: bool,
+}
+
+/// The steps that a session is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It may hold the session for long, so it gets none of the last one.
+    Flight,
+    ShortStep,
+}
+
+impl Pool {
+    pub(crate) fn new(connector: Connector, max_connections: usize) -> Self {
+        let (state, returned) = Default::default();
+        Self(Arc::new(Inner { connector, max_connections, state, returned }))
+    }
+
+    /// Takes a session from the stack, or begins one. A flight without one fails with `Exhausted`, and a short step waits.
+    pub(crate) fn take(
+        &self,
+        purpose: Purpose,
+        driver: &Driver,
+        deadline: Deadline,
+    ) -> Result<Checked, EngineError> {
+        let permit = self.permit(purpose, deadline)?;
+        match self.0.at_rest() {
+            Some(session) => Ok(permit.with(session)),
+            // It goes on when the caller's time is over. The session is there then for a later step.
+            None => driver
+                .run(permit.connect(), deadline)
+                .unwrap_or_else(|| Err(ErrorKind::TimedOut.into())),
+        }
+    }
+
+    fn permit(&self, purpose: Purpose, deadline: Deadline) -> Result<Permit, EngineError> {
+        let inner = &*self.0;
+        let limit = inner.max_connections + usize::from(purpose == Purpose::ShortStep);
+        let mut state = inner.state.lock();
+        while state.at_work >= limit {
+            if purpose == Purpose::Flight || !deadline.wait(&inner.returned, &mut state) {
+                return Err(ErrorKind::Exhausted.into());
+            }
+        }
+        state.at_work += 1;
+        Ok(Permit(self.0.clone()))
+    }
+
+    /// The numbers of sessions at work and at rest.
+    #[cfg(test)]
+    pub(crate) fn numbers(&self) -> (usize, usize) {
+        let state = self.0.state.lock();
+        (state.at_work, state.at_rest.len())
+    }
+}
+
+impl Inner {
+    fn at_rest(&self) -> Option<SharedSession> {
+        loop {
+            // Dropped without the lock.
+            let session = self.state.lock().at_rest.pop()?;
+            if session.is_usable() {
+                return Some(session);
+            }
+        }
+    }
+
+    /// Notes a session that has begun, unless the server says that it is one of ours already.
+    fn note(&self, session: &SharedSession) -> Result<(), EngineError> {
+        let mut state = self.state.lock();
+        state.all.retain(|known| known.strong_count() > 0);
+        let others = state.all.iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+        let is_shared = others.iter().any(|other| other.pid == session.pid && other.is_usable());
+        state.is_proved = !is_shared;
+        state.all.push(Arc::downgrade(session));
+        drop(state);
+        if is_shared { Err(pooled()) } else { Ok(()) }
+    }
+}
+
+/// The right to use one more session.
+struct Permit(Arc<Inner>);
+
+impl Permit {
+    fn with(self, session: SharedSession) -> Checked {
+        Checked { session, holds_lock: false, permit: self }
+    }
+
+    async fn connect(self) -> Result<Checked, EngineError> {
+        let is_first = !self.0.state.lock().is_proved;
+        let session = Arc::new(self.0.connector.connect(is_first).await?);
+        self.0.note(&session)?;
+        Ok(self.with(session))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.state.lock().at_work -= 1;
+        self.0.returned.notify_one();
+    }
+}
+
+/// A session at work. Dropped, it goes to rest, or it ends: if it is broken, or if it may hold the lock of a flight.
+pub(crate) struct Checked {
+    session: SharedSession,
+    holds_lock: bool,
+    permit: Permit,
+}
+
+impl Checked {
+    pub(crate) const fn session(&self) -> &SharedSession {
+        &self.session
+    }
+
+    /// From now on it may hold the lock of a flight, which must not go to rest with it.
+    pub(crate) const fn hold(&mut self) {
+        self.holds_lock = true;
+    }
+
+    pub(crate) const fn let_go(&mut self) {
+        self.holds_lock = false;
+    }
+}
+
+impl Drop for Checked {
+    fn drop(&mut self) {
+        if self.holds_lock {
+            self.session.end();
+        } else if self.session.is_usable() {
+            // Before the permit goes: whoever gets that finds the session.
+            self.permit.0.state.lock().at_rest.push(self.session.clone());
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The settings, and how an engine is opened.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+use std::time::Duration;
+
+use coalescer_cluster::engine::{EngineError, ErrorKind};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, NoTls, Socket};
+
+use crate::engine::PostgresEngine;
+use crate::schema::Schema;
+use crate::session::Connector;
+use crate::sync::{Deadline, Driver};
+use crate::tls::{Dial, With};
+
+const MAX_CONNECTIONS: usize = 8;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Whoever sets up may wait for others that do.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A server whose tables the processes share.
+///
+/// # Examples
+///
+/// Once, by a role that may make a schema:
+///
+/// ```no_run
+/// use coalescer_postgres::Postgres;
+///
+/// Postgres::open("postgresql://owner@localhost/shop").setup()?;
+/// # Ok::<(), coalescer_postgres::OpenError>(())
+/// ```
+///
+/// In each process:
+///
+/// ```
+/// use coalescer_postgres::Postgres;
+///
+/// // Nothing is connected yet, so a server that is down is no error.
+/// let engine = Postgres::open("postgresql://service@localhost/shop").max_connections(4).engine()?;
+/// # Ok::<(), coalescer_postgres::OpenError>(())
+/// ```
+#[must_use = "nothing happens before `engine` or `setup`"]
+pub struct Postgres {
+    config: Option<Config>,
+    schema: String,
+    max_connections: usize,
+    connect_timeout: Duration,
+    dial: Box<dyn Dial>,
+    has_tls: bool,
+}
+
+impl Postgres {
+    /// Takes the address of a server: `postgresql://user:password@host:port/database`, or `host=.. user=.. dbname=..`.
+    /// It is read by [`engine`](Self::engine) and [`setup`](Self::setup).
+    ///
+    /// # Examples
+    ///
+    /// See [`Postgres`].
+    pub fn open(url: &str) -> Self {
+        Self {
+            config: Config::from_str(url).ok().map(with_defaults),
+            schema: "coalescer".to_owned(),
+            max_connections: MAX_CONNECTIONS,
+            connect_timeout: CONNECT_TIMEOUT,
+            dial: Box::new(With(NoTls)),
+            has_tls: false,
+        }
+    }
+
+    /// At most so many flights are led or waited for by this process at the same time, each in a session of its own: 8. More
+    /// claims are answered with `Full`, and their callers run the function for their own process. One session more serves
+    /// short steps. Zero counts as one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Postgres`].
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections.max(1);
+        self
+    }
+
+    /// A session must begin within that time: 200 ms. A step waits for it no longer than its own time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer_postgres::Postgres;
+    ///
+    /// let far_away = Postgres::open("postgresql://db.example.com/shop").connect_timeout(Duration::from_secs(1));
+    /// ```
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The schema of the tables and functions in the database: `coalescer`. Letters, digits and `_`, at most 63.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_postgres::Postgres;
+    ///
+    /// let sql = Postgres::open("postgresql://localhost/shop").schema("flights").setup_sql()?;
+    /// assert!(sql.contains(r#"CREATE SCHEMA "flights""#));
+    /// # Ok::<(), coalescer_postgres::OpenError>(())
+    /// ```
+    pub fn schema(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.schema);
+        self
+    }
+
+    /// Connections use this TLS, for a URL whose `sslmode` is `prefer` (the default) or `require`. Without it they use none, and
+    /// `require` is refused. Connectors are in the crates `postgres-native-tls`, `postgres-openssl` and
+    /// `tokio-postgres-rustls`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_postgres::Postgres;
+    /// use coalescer_postgres::tokio_postgres::NoTls; // here: your connector
+    ///
+    /// let postgres = Postgres::open("postgresql://db.example.com/shop?sslmode=require").tls(NoTls);
+    /// ```
+    pub fn tls<T>(mut self, connector: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.dial = Box::new(With(connector));
+        self.has_tls = true;
+        self
+    }
+
+    /// Opens the engine. It connects to nothing: sessions begin when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// If the URL or the schema's name cannot be read, if the URL demands TLS and there is none, or if no thread can be
+    /// started.
+    ///
+    /// # Examples
+    ///
+    /// See [`Postgres`].
+    pub fn engine(self) -> Result<PostgresEngine, OpenError> {
+        let max_connections = self.max_connections;
+        let connector = self.connector()?;
+        let driver = Driver::start().map_err(OpenError::Thread)?;
+        Ok(PostgresEngine::new(connector, max_connections, driver))
+    }
+
+    /// Makes the schema, the tables and the functions, or the functions again. It needs the right `CREATE` in the database.
+    /// It blocks until it is done, for at most 30 seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`engine`](Self::engine), and if the server cannot be reached or refuses.
+    ///
+    /// # Examples
+    ///
+    /// See [`Postgres`].
+    pub fn setup(self) -> Result<(), OpenError> {
+        let connector = self.connector()?;
+        let driver = Driver::start().map_err(OpenError::Thread)?;
+        let made =
+            driver.run(async move { connector.set_up().await }, Deadline::after(SETUP_TIMEOUT));
+        made.unwrap_or_else(|| Err(ErrorKind::TimedOut.into())).map_err(OpenError::Engine)
+    }
+
+    /// Returns the SQL that [`setup`](Self::setup) runs, for a migration. Its head has the rights that a service needs.
+    ///
+    /// # Errors
+    ///
+    /// If the schema's name cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_postgres::Postgres;
+    ///
+    /// std::fs::write(std::env::temp_dir().join("coalescer.sql"), Postgres::open("").setup_sql()?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn setup_sql(&self) -> Result<String, OpenError> {
+        Ok(self.read_schema()?.setup())
+    }
+
+    fn read_schema(&self) -> Result<Schema, OpenError> {
+        Schema::new(&self.schema).ok_or(OpenError::Schema)
+    }
+
+    fn connector(self) -> Result<Connector, OpenError> {
+        let schema = self.read_schema()?;
+        let config = self.config.ok_or(OpenError::Url)?;
+        if config.get_ssl_mode() == SslMode::Require && !self.has_tls {
+            return Err(OpenError::Tls);
+        }
+        Ok(Connector { config, dial: self.dial, schema, timeout: self.connect_timeout })
+    }
+}
+
+/// What the URL does not say.
+fn with_defaults(mut config: Config) -> Config {
+    if config.get_application_name().is_none() {
+        config.application_name("coalescer");
+    }
+    // The host of a leader may vanish: its session must end, on either side.
+    config.keepalives(true);
+    config.keepalives_idle(Duration::from_secs(5));
+    config.keepalives_interval(Duration::from_secs(5));
+    config.keepalives_retries(2);
+    config.tcp_user_timeout(Duration::from_secs(10));
+    if config.get_hosts().len() > 1 {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    config
+}
+
+/// It names hosts and the database, and no password.
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Postgres");
+        if let Some(config) = &self.config {
+            let named = config.get_hosts().iter().map(|host| match host {
+                Host::Tcp(name) => name.clone(),
+                #[cfg(unix)]
+                Host::Unix(path) => path.display().to_string(),
+            });
+            out.field("hosts", &named.collect::<Vec<_>>()).field("database", &config.get_dbname());
+        }
+        out.field("schema", &self.schema).field("max_connections", &self.max_connections);
+        out.finish_non_exhaustive()
+    }
+}
+
+/// Why an engine was not opened, or a schema not made. It never names a password.
+///
+/// # Examples
+///
+/// ```
+/// use coalescer_postgres::{OpenError, Postgres};
+///
+/// let opened = Postgres::open("postgres://user:secret@localhost:port/shop").engine();
+/// assert!(matches!(opened, Err(OpenError::Url)));
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The URL cannot be read.
+    Url,
+    /// The name of the schema has other characters than letters, digits and `_`, or not 1 to 63 of them.
+    Schema,
+    /// The URL says `sslmode=require`, and no TLS was given.
+    Tls,
+    /// No thread can be started.
+    Thread(io::Error),
+    /// The server cannot be reached, or it refuses to make the schema.
+    Engine(EngineError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The client's own words may repeat a part of it.
+            Self::Url => f.write_str(
+                "the URL of the server cannot be read: postgresql://user@host:port/database",
+            ),
+            Self::Schema => {
+                f.write_str("the name of a schema has letters, digits and `_`: 1 to 63 of them")
+            }
+            Self::Tls => {
+                f.write_str("the URL says sslmode=require: give a connector to `Postgres::tls`")
+            }
+            Self::Thread(error) => write!(f, "no thread for the sessions: {error}"),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Thread(error) => Some(error),
+            Self::Engine(error) => Some(error),
+            _ => None,
+        }
+    }
+}
