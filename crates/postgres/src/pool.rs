@@ -3,12 +3,12 @@
 //! A leader holds one for its whole function, and a call that waits holds one for its wait. Claims and waits leave one for
 //! the short steps, such as a forget.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use coalescer_cluster::engine::{EngineError, ErrorKind};
 
 use crate::session::{Connector, Session, SharedSession, pooled};
-use crate::sync::{Condvar, Deadline, Driver, Mutex};
+use crate::sync::{Condvar, Deadline, Driver, Mutex, Weak};
 
 pub(crate) struct Pool(Arc<Inner>);
 

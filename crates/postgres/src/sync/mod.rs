@@ -5,6 +5,7 @@ mod driver;
 
 use std::time::Instant;
 
+pub(crate) use std::sync::Weak;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub(crate) use parking_lot::{Condvar, Mutex};
