@@ -181,10 +181,11 @@ impl PostgresEngine {
         }
     }
 
-    fn sweep_at_times(&self, checked: Checked) {
+    fn sweep_at_times(&self, mut checked: Checked) {
         if self.inner.publications.fetch_add(1, Ordering::Relaxed) % SWEEP != 0 {
             return;
         }
+        checked.is_short_now();
         let schema = self.inner.schema.clone();
         self.inner.driver.spawn(async move {
             let swept =
@@ -226,12 +227,6 @@ impl PostgresEngine {
             Look::StillRuns => Waited::StillRuns,
             Look::WouldDeadlock => Waited::WouldDeadlock,
         })
-    }
-
-    /// Every lead of this process, and the sessions at work and at rest.
-    #[cfg(test)]
-    pub(crate) fn numbers(&self) -> (usize, (usize, usize)) {
-        (self.inner.leads.lock().len(), self.inner.pool.numbers())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sessions of an engine: those at work are counted, those at rest are a stack.
 //!
-//! A leader holds one for its whole function, and a call that waits holds one for its wait. Claims and waits leave one for
-//! the short steps, such as a forget.
+//! A leader holds one for its whole function, and a call that waits holds one for its wait. They leave one for the short
+//! steps, such as a forget, which may be as many as there is room for.
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    at_work: usize,
+    /// Those for flights, and those for short steps.
+    at_work: [usize; 2],
     at_rest: Vec<SharedSession>,
     /// All of them, to see that no two are one session of the server.
     all: Vec<Weak<Session>>,
@@ -33,8 +34,8 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// It may hold the session for long, so it gets none of the last one.
-    Flight,
-    ShortStep,
+    Flight = 0,
+    ShortStep = 1,
 }
 
 impl Pool {
@@ -62,22 +63,21 @@ impl Pool {
 
     fn permit(&self, purpose: Purpose, deadline: Deadline) -> Result<Permit, EngineError> {
         let inner = &*self.0;
-        let limit = inner.max_connections + usize::from(purpose == Purpose::ShortStep);
         let mut state = inner.state.lock();
-        while state.at_work >= limit {
-            if purpose == Purpose::Flight || !deadline.wait(&inner.returned, &mut state) {
+        loop {
+            if purpose == Purpose::Flight && state.at_work[0] >= inner.max_connections {
+                return Err(ErrorKind::Exhausted.into());
+            }
+            if state.at_work[0] + state.at_work[1] <= inner.max_connections {
+                break;
+            }
+            // Short steps end soon.
+            if !deadline.wait(&inner.returned, &mut state) {
                 return Err(ErrorKind::Exhausted.into());
             }
         }
-        state.at_work += 1;
-        Ok(Permit(self.0.clone()))
-    }
-
-    /// The numbers of sessions at work and at rest.
-    #[cfg(test)]
-    pub(crate) fn numbers(&self) -> (usize, usize) {
-        let state = self.0.state.lock();
-        (state.at_work, state.at_rest.len())
+        state.at_work[purpose as usize] += 1;
+        Ok(Permit { pool: self.0.clone(), purpose })
     }
 }
 
@@ -106,7 +106,10 @@ impl Inner {
 }
 
 /// The right to use one more session.
-struct Permit(Arc<Inner>);
+struct Permit {
+    pool: Arc<Inner>,
+    purpose: Purpose,
+}
 
 impl Permit {
     fn with(self, session: SharedSession) -> Checked {
@@ -114,17 +117,18 @@ impl Permit {
     }
 
     async fn connect(self) -> Result<Checked, EngineError> {
-        let is_first = !self.0.state.lock().is_proved;
-        let session = Arc::new(self.0.connector.connect(is_first).await?);
-        self.0.note(&session)?;
+        let is_first = !self.pool.state.lock().is_proved;
+        let session = Arc::new(self.pool.connector.connect(is_first).await?);
+        self.pool.note(&session)?;
         Ok(self.with(session))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.state.lock().at_work -= 1;
-        self.0.returned.notify_one();
+        self.pool.state.lock().at_work[self.purpose as usize] -= 1;
+        // Whoever waits may wait for room, or for a flight less.
+        self.pool.returned.notify_all();
     }
 }
 
@@ -148,6 +152,14 @@ impl Checked {
     pub(crate) const fn let_go(&mut self) {
         self.holds_lock = false;
     }
+
+    /// The flight is over, and the session has a short step to do.
+    pub(crate) fn is_short_now(&mut self) {
+        let mut state = self.permit.pool.state.lock();
+        state.at_work[self.permit.purpose as usize] -= 1;
+        self.permit.purpose = Purpose::ShortStep;
+        state.at_work[self.permit.purpose as usize] += 1;
+    }
 }
 
 impl Drop for Checked {
@@ -156,7 +168,7 @@ impl Drop for Checked {
             self.session.end();
         } else if self.session.is_usable() {
             // Before the permit goes: whoever gets that finds the session.
-            self.permit.0.state.lock().at_rest.push(self.session.clone());
+            self.permit.pool.state.lock().at_rest.push(self.session.clone());
         }
     }
 }

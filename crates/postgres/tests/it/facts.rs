@@ -1,1 +1,497 @@
-//! Later.
+//! Facts that the comparison with the reference does not show, by the numbers of the promises.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use coalescer_cluster::engine::{
+    Claim, Claimed, End, Engine, ErrorKind, ForgetAll, Inbox, Lead, Publication, Published,
+    Release, Released, Token, Wait, Waited,
+};
+use coalescer_postgres::{OpenError, Postgres};
+use postgres::{Client, NoTls};
+
+use crate::place::{Process, WITHIN, key, with_place};
+use crate::support::wait_until;
+
+const LONG: Duration = Duration::from_secs(3600);
+
+fn is_outcome(waited: &Waited, expected: &[u8]) -> bool {
+    matches!(waited, Waited::Ended { end: End::Outcome { bytes, .. }, .. } if **bytes == *expected)
+}
+
+/// C1.
+#[test]
+fn of_all_who_claim_at_once_one_leads() {
+    with_place("at_once", |place| {
+        let engines = [place.engine(), place.engine(), place.engine()];
+        for round in 0..20 {
+            let barrier = Barrier::new(12);
+            let leads = thread::scope(|scope| {
+                let claims: Vec<_> = (0..12)
+                    .map(|at: usize| {
+                        let (engine, barrier) = (&engines[at % 3], &barrier);
+                        scope.spawn(move || {
+                            let process = Process::new(engine);
+                            barrier.wait();
+                            matches!(process.claim(key(round)).1, Claimed::Lead { .. })
+                        })
+                    })
+                    .collect();
+                claims.into_iter().map(|claim| usize::from(claim.join().unwrap())).sum::<usize>()
+            });
+            assert_eq!(leads, 1);
+        }
+    });
+}
+
+/// C2: a younger flight beside the old one, which serves those who wait for it.
+#[test]
+fn a_leader_that_takes_too_long_gets_a_second_one_beside_it() {
+    with_place("beside", |place| {
+        let engine = place.engine();
+        let [slow, second, third] = [(); 3].map(|()| Process::new(&engine));
+        let (slow_token, first) = slow.lead(key(1));
+        let at_once = |claim: &mut Claim<'_>| {
+            claim.limits.leader_timeout = Some(Duration::ZERO);
+        };
+        let (token, Claimed::Lead { flight, .. }) = second.claim_with(key(1), at_once) else {
+            panic!("it leads beside the slow one");
+        };
+        assert_ne!(flight, first);
+        // Two run, which is the limit.
+        assert!(
+            matches!(third.claim_with(key(1), at_once).1, Claimed::Follow { flight: of, .. } if of == flight)
+        );
+
+        assert_eq!(
+            format!("{:?}", slow.publish(key(1), &slow_token, b"slow", LONG)),
+            "Ended { told: 0, kept: false, forgotten: true }"
+        );
+        assert!(is_outcome(&third.wait(key(1), &first, None, WITHIN), b"slow"));
+        second.publish(key(1), &token, b"second", LONG);
+        assert!(
+            matches!(third.claim(key(1)).1, Claimed::Hit { bytes, .. } if *bytes == *b"second")
+        );
+    });
+}
+
+/// C2.
+#[test]
+fn a_flight_that_is_too_old_is_not_joined() {
+    with_place("too_old", |place| {
+        let engine = place.engine();
+        let [one, other] = [(); 2].map(|()| Process::new(&engine));
+        let (_, first) = one.lead(key(1));
+        let full = other.claim_with(key(1), |claim| {
+            claim.limits.max_join_age = Some(Duration::ZERO);
+            claim.limits.max_leaders = 1;
+        });
+        assert_eq!(full.1, Claimed::Full);
+        let (_, joined) = other.claim_again(key(1), &first, |claim| {
+            claim.limits.max_join_age = Some(Duration::ZERO);
+        });
+        assert!(matches!(joined, Claimed::Follow { .. }));
+        let (_, apart) =
+            other.claim_with(key(1), |claim| claim.limits.max_join_age = Some(Duration::ZERO));
+        assert!(matches!(apart, Claimed::Lead { flight, .. } if flight != first));
+    });
+}
+
+/// C5, C11: the same flight, with its begin.
+#[test]
+fn when_a_leader_loses_its_session_one_of_those_who_wait_goes_on() {
+    with_place("goes_on", |place| {
+        let engines = [place.engine(), place.engine(), place.engine()];
+        let leader = Process::new(&engines[0]);
+        let (_, flight) = leader.lead(key(1));
+        let begin = place.number("SELECT began FROM {s}.coalescer_key");
+        let barrier = Barrier::new(9);
+        let leads = thread::scope(|scope| {
+            let waits: Vec<_> = (0..8)
+                .map(|at: usize| {
+                    let (engine, barrier, flight) = (&engines[1 + at % 2], &barrier, &flight);
+                    scope.spawn(move || {
+                        let process = Process::new(engine);
+                        barrier.wait();
+                        let waited = process.wait(key(1), flight, None, WITHIN);
+                        let ask_again = Waited::Ended { end: End::AskAgain, forgotten: false };
+                        assert_eq!(waited, ask_again);
+                        let (token, claimed) = process.claim_again(key(1), flight, |_| ());
+                        assert_eq!(claimed.flight(), Some(flight));
+                        matches!(claimed, Claimed::Lead { .. }).then_some(token)
+                    })
+                })
+                .collect();
+            barrier.wait();
+            wait_until(|| place.waiters() == 8);
+            place.end_leaders();
+            waits.into_iter().filter_map(|wait| wait.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!((leads.len(), place.leaders()), (1, 1));
+        assert_eq!(place.number("SELECT began FROM {s}.coalescer_key"), begin);
+    });
+}
+
+/// C17: the fence.
+#[test]
+fn a_leader_that_has_lost_its_session_publishes_nothing() {
+    with_place("fence", |place| {
+        let [engine, other] = [place.engine(), place.engine()];
+        let (late, next) = (Process::new(&engine), Process::new(&other));
+        let (token, _) = late.lead(key(1));
+        place.end_leaders();
+        wait_until(|| place.leaders() == 0);
+        let (next_token, _) = next.lead(key(1));
+
+        let mut publication = Publication::new(key(1), &token, b"late");
+        publication.keep = Some(LONG);
+        let published = engine.publish(&publication, WITHIN);
+        // The connection's end may be on its way.
+        let is_fenced = match &published {
+            Ok(published) => *published == Published::Refused,
+            Err(error) => error.kind() == ErrorKind::Lost,
+        };
+        assert!(is_fenced, "{published:?}");
+        assert_eq!(place.number("SELECT count(*) FROM {s}.coalescer_result"), 0);
+        assert!(!engine.renew(&[lead(&token)], WITHIN).unwrap()[0]);
+        assert!(other.renew(&[lead(&next_token)], WITHIN).unwrap()[0]);
+        next.publish(key(1), &next_token, b"next", LONG);
+        assert!(matches!(late.claim(key(1)).1, Claimed::Hit { bytes, .. } if *bytes == *b"next"));
+    });
+}
+
+fn lead(token: &Token) -> Lead<'_> {
+    Lead { key: key(1), token, lease: WITHIN }
+}
+
+/// C20: nobody joins it, and its outcome goes to those who waited.
+#[test]
+fn a_forgotten_flight_is_not_joined() {
+    with_place("forgotten", |place| {
+        let [engine, other] = [place.engine(), place.engine()];
+        let (one, two) = (Process::new(&engine), Process::new(&other));
+        let (token, first) = one.lead(key(1));
+        assert!(two.forget(key(1)));
+        let (next, second) = two.lead(key(1));
+        assert_ne!(first, second);
+        one.publish(key(1), &token, b"old", LONG);
+        let waited = two.wait(key(1), &first, None, WITHIN);
+        assert!(is_outcome(&waited, b"old"));
+        assert!(matches!(waited, Waited::Ended { forgotten: true, .. }));
+        two.publish(key(1), &next, b"new", LONG);
+        assert!(matches!(one.claim(key(1)).1, Claimed::Hit { bytes, .. } if *bytes == *b"new"));
+
+        // A result that is forgotten before somebody looks who waited for it.
+        assert!(two.forget(key(1)));
+        assert!(!two.forget(key(1)));
+        assert!(matches!(
+            one.wait(key(1), &second, None, WITHIN),
+            Waited::Ended { forgotten: true, .. }
+        ));
+    });
+}
+
+/// C18: a cycle over two engines, each with a thread that leads.
+#[test]
+fn a_cycle_of_leaders_is_seen_by_the_server() {
+    with_place("cycle", |place| {
+        let engines = [place.engine(), place.engine()];
+        let [one, other] = [0, 1].map(|at| Process::new(&engines[at]));
+        let (token_1, flight_1) = one.lead(key(1));
+        let (token_2, flight_2) = other.lead(key(2));
+        // Without a thread's lead it is a wait like any other.
+        let short = Duration::from_millis(50);
+        assert_eq!(one.wait(key(2), &flight_2, None, short), Waited::StillRuns);
+        let wait = |engine: usize, asks: u8, flight, leads: Token| {
+            let token = Token::new(Inbox::draw("shop"), 1);
+            let wait = Wait { key: key(asks), token: &token, flight, leads: Some(&leads) };
+            let waited = engines[engine].wait(&wait, WITHIN).unwrap();
+            let release = Release { key: key(3 - asks), token: &leads, end: End::RunYourOwn };
+            let released = engines[engine].release(&release, WITHIN).unwrap();
+            assert_eq!(released, Released::Ended { told: 0 }, "its lead has gone with the cycle");
+            waited
+        };
+        let (token_1, token_2) = (token_1.clone(), token_2.clone());
+        let mut waited = thread::scope(|scope| {
+            let first = scope.spawn(|| wait(0, 2, &flight_2, token_1));
+            let second = scope.spawn(|| wait(1, 1, &flight_1, token_2));
+            [first.join().unwrap(), second.join().unwrap()]
+        });
+        waited.sort_by_key(|waited| *waited != Waited::WouldDeadlock);
+        let own = Waited::Ended { end: End::RunYourOwn, forgotten: false };
+        assert_eq!(waited, [Waited::WouldDeadlock, own]);
+    });
+}
+
+/// C18: the shortest cycle, which the server cannot see, as a session does not wait for itself.
+#[test]
+fn a_leader_does_not_wait_for_itself() {
+    with_place("itself", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        let (token, flight) = process.lead(key(1));
+        assert_eq!(process.wait(key(1), &flight, Some(&token), WITHIN), Waited::WouldDeadlock);
+    });
+}
+
+#[test]
+fn a_leader_publishes_although_a_thread_of_it_still_waits_in_its_session() {
+    with_place("helper", |place| {
+        let [engine, other] = [place.engine(), place.engine()];
+        let (leader, stuck) = (Process::new(&engine), Process::new(&other));
+        let (_, flight) = stuck.lead(key(2));
+        let (token, _) = leader.lead(key(1));
+        thread::scope(|scope| {
+            let helper =
+                scope.spawn(|| Process::new(&engine).wait(key(2), &flight, Some(&token), WITHIN));
+            wait_until(|| place.waiters() == 1);
+            leader.publish(key(1), &token, b"ada", LONG);
+            assert_eq!(helper.join().unwrap(), Waited::StillRuns);
+        });
+        assert!(matches!(stuck.claim(key(1)).1, Claimed::Hit { .. }));
+    });
+}
+
+#[test]
+fn as_many_flights_as_connections_and_short_steps_beside_them() {
+    with_place("exhausted", |place| {
+        let engine = place.open().max_connections(2).engine().unwrap();
+        let other = place.engine();
+        let (process, elsewhere) = (Process::new(&engine), Process::new(&other));
+        let (first, _) = process.lead(key(1));
+        process.lead(key(2));
+        assert_eq!(process.claim(key(3)).1, Claimed::Full);
+        let (_, flight) = elsewhere.lead(key(4));
+        let token = process.token();
+        let wait = Wait { key: key(4), token: &token, flight: &flight, leads: None };
+        assert_eq!(engine.wait(&wait, WITHIN).unwrap_err().kind(), ErrorKind::Exhausted);
+        assert!(process.forget(key(1)), "a short step has a session of its own");
+        engine.ping(WITHIN).unwrap();
+        assert_eq!(place.sessions(), 2 + 1 + 1);
+
+        process.publish(key(1), &first, b"ada", LONG);
+        assert!(matches!(process.claim(key(3)).1, Claimed::Lead { .. }));
+    });
+}
+
+#[test]
+fn a_dropped_engine_leaves_nothing_behind() {
+    with_place("dropped", |place| {
+        let engine = place.engine();
+        let (_, flight) = Process::new(&engine).lead(key(1));
+        let other = place.engine();
+        let waiter = Process::new(&other);
+        assert_eq!(
+            waiter.wait(key(1), &flight, None, Duration::from_millis(20)),
+            Waited::StillRuns
+        );
+        drop(engine);
+        waiter.wait(key(1), &flight, None, WITHIN);
+        assert!(matches!(waiter.claim(key(1)).1, Claimed::Lead { flight: of, .. } if of == flight));
+        drop(other);
+        wait_until(|| place.sessions() == 0);
+    });
+}
+
+/// A claim whose answer is lost may have been carried out.
+#[test]
+fn a_claim_that_timed_out_leads_nothing() {
+    with_place("timed_out", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        let (token, flight) = process.lead(key(1));
+        process.publish(key(1), &token, b"ada", Duration::ZERO);
+        let mut holder = Client::connect(&place.url, NoTls).unwrap();
+        let mut hold = holder.transaction().unwrap();
+        hold.batch_execute("SELECT 1 FROM timed_out.coalescer_key FOR UPDATE").unwrap();
+        let token = process.token();
+        let claim = Claim::new(key(1), &token, WITHIN);
+        let error = engine.claim(&claim, Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        hold.commit().unwrap();
+        let (_, next) = process.lead(key(1));
+        assert_ne!(next, flight);
+        wait_until(|| place.leaders() == 1);
+    });
+}
+
+/// C25: ends go ten seconds after they are over, keys after a day. What is swept does not look like a leader's death.
+#[test]
+fn what_is_over_is_swept() {
+    with_place("swept", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        // The first publication sweeps, and so does each 500th after it.
+        for number in 1..=3 {
+            let (token, _) = process.lead(key(number));
+            process.publish(
+                key(number),
+                &token,
+                b"ada",
+                if number == 2 { LONG } else { Duration::ZERO },
+            );
+        }
+        let ago = |seconds: u64| {
+            format!(
+                "UPDATE {{s}}.coalescer_result SET until = until - {seconds}000000; \
+                     UPDATE {{s}}.coalescer_key SET led = led - {seconds}000000"
+            )
+        };
+        place.run(&ago(9));
+        place.run("SELECT {s}.sweep(1000)");
+        assert_eq!(place.number("SELECT count(*) FROM {s}.coalescer_result"), 3);
+        place.run(&ago(2));
+        place.run("SELECT {s}.sweep(1000)");
+        assert_eq!(
+            place.number("SELECT count(*) FROM {s}.coalescer_result"),
+            1,
+            "the one in its window"
+        );
+        assert!(matches!(process.claim(key(2)).1, Claimed::Hit { .. }));
+        let (_, Claimed::Lead { age, .. }) = process.claim(key(1)) else { panic!("it leads") };
+        assert_eq!(age, Duration::ZERO, "a flight of its own");
+
+        place.run(&ago(24 * 60 * 60));
+        // A sweep looks at a thousand keys from a random place to the end.
+        wait_until(|| {
+            place.run("SELECT {s}.sweep(1000)");
+            place.number("SELECT count(*) FROM {s}.coalescer_key") == 1
+        });
+        let runs = place.number("SELECT flight FROM {s}.coalescer_key");
+        assert!(
+            matches!(process.claim(key(1)).1, Claimed::Follow { flight, .. } if flight.as_str() == runs.to_string())
+        );
+    });
+}
+
+#[test]
+fn publications_sweep() {
+    with_place("sweeps", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        place.run("INSERT INTO {s}.coalescer_result VALUES ('old', 1, 0, false, 0, '')");
+        let (token, _) = process.lead(key(1));
+        process.publish(key(1), &token, b"ada", LONG);
+        wait_until(|| place.number("SELECT count(*) FROM {s}.coalescer_result") == 1);
+    });
+}
+
+/// The functions see each other's work whatever the role's settings are.
+#[test]
+fn settings_of_the_role_change_nothing() {
+    with_place("settings", |place| {
+        place.run(
+            "CREATE ROLE strict SUPERUSER LOGIN; ALTER ROLE strict SET default_transaction_isolation = serializable;
+             ALTER ROLE strict SET statement_timeout = '100ms'; ALTER ROLE strict SET lock_timeout = '100ms'",
+        );
+        let url = place.url.replace("user=postgres", "user=strict");
+        let engine =
+            Postgres::open(&url).schema("settings").connect_timeout(WITHIN).engine().unwrap();
+        let [leader, waiter] = [(); 2].map(|()| Process::new(&engine));
+        let (token, flight) = leader.lead(key(1));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| Process::new(&engine).wait(key(1), &flight, None, WITHIN));
+            wait_until(|| place.waiters() == 1);
+            // Longer than the timeouts of the role, if they counted.
+            place.run("SELECT pg_sleep(0.3)");
+            leader.publish(key(1), &token, b"ada", LONG);
+            assert!(is_outcome(&waiting.join().unwrap(), b"ada"));
+        });
+        assert!(matches!(waiter.claim(key(1)).1, Claimed::Hit { .. }));
+    });
+}
+
+#[test]
+fn a_service_needs_no_more_rights_than_the_setup_names() {
+    with_place("rights", |place| {
+        place.run("CREATE ROLE service LOGIN");
+        let sql = place.open().setup_sql().unwrap();
+        let grants: Vec<_> =
+            sql.lines().filter_map(|line| line.strip_prefix("--   GRANT")).collect();
+        let url = place.url.replace("user=postgres", "user=service");
+        let service = || Postgres::open(&url).schema("rights").connect_timeout(WITHIN);
+        // Without one of them a step is denied.
+        for left_out in 0..grants.len() {
+            let engine = service().engine().unwrap();
+            let process = Process::new(&engine);
+            let token = process.token();
+            let claim = Claim::new(key(1), &token, WITHIN);
+            let error = engine.claim(&claim, WITHIN).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+            place.run(&format!("GRANT {}", grants[left_out]));
+        }
+        assert!(
+            matches!(service().setup(), Err(OpenError::Engine(error)) if error.kind() == ErrorKind::Denied)
+        );
+
+        let engine = service().engine().unwrap();
+        let process = Process::new(&engine);
+        let (token, flight) = process.lead(key(1));
+        process.publish(key(1), &token, b"ada", LONG);
+        assert!(is_outcome(&process.wait(key(1), &flight, None, WITHIN), b"ada"));
+        assert!(engine.discard(key(1), b"ada", WITHIN).unwrap());
+        assert!(!process.forget(key(1)));
+        let all = ForgetAll { namespace: "shop", name: "users", from: &process.inbox, id: 1 };
+        engine.forget_all(&all, WITHIN).unwrap();
+        let (token, _) = process.lead(key(1));
+        process.publish(key(1), &token, b"ada", LONG);
+    });
+}
+
+#[test]
+fn a_schema_can_be_made_again_and_by_many_at_once() {
+    with_place("again", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        let (token, _) = process.lead(key(1));
+        process.publish(key(1), &token, b"ada", LONG);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| place.open().setup().unwrap());
+                scope.spawn(|| place.open().schema("again_and_new").setup().unwrap());
+            }
+        });
+        assert!(matches!(process.claim(key(1)).1, Claimed::Hit { .. }));
+    });
+}
+
+/// Two schemas of a database have other locks, though their flights have the same numbers.
+#[test]
+fn schemas_do_not_meet() {
+    with_place("one_schema", |place| {
+        place.open().schema("other_schema").setup().unwrap();
+        let engines = [place.engine(), place.open().schema("other_schema").engine().unwrap()];
+        let [one, other] = [0, 1].map(|at| Process::new(&engines[at]));
+        let ((_, flight), (_, same)) = (one.lead(key(1)), other.lead(key(1)));
+        assert_eq!(flight, same);
+    });
+}
+
+#[test]
+fn a_value_may_be_long_and_of_any_bytes() {
+    with_place("long", |place| {
+        let engine = place.engine();
+        let process = Process::new(&engine);
+        let value: Vec<u8> =
+            (0..3_000_000_u32).map(|at| at.wrapping_mul(at).to_le_bytes()[1]).collect();
+        let (token, flight) = process.lead(key(1));
+        process.publish(key(1), &token, &value, LONG);
+        assert!(matches!(process.claim(key(1)).1, Claimed::Hit { bytes, .. } if *bytes == *value));
+        assert!(is_outcome(&process.wait(key(1), &flight, None, WITHIN), &value));
+    });
+}
+
+/// A call may come from a runtime of the program's own, where a second one must not be driven.
+#[test]
+fn a_call_from_a_runtime_does_not_panic() {
+    with_place("runtime", |place| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let engine = place.engine();
+            let process = Process::new(&engine);
+            let (token, _) = process.lead(key(1));
+            process.publish(key(1), &token, b"ada", LONG);
+        });
+    });
+}

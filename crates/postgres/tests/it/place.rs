@@ -77,7 +77,8 @@ impl Place {
     }
 
     pub(crate) fn open(&self) -> Postgres {
-        Postgres::open(&self.url).schema(self.schema).connect_timeout(WITHIN)
+        let url = format!("{} application_name=coalescer_{}", self.url, self.schema);
+        Postgres::open(&url).schema(self.schema).connect_timeout(WITHIN)
     }
 
     pub(crate) fn engine(&self) -> PostgresEngine {
@@ -110,6 +111,13 @@ impl Place {
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid::bigint >> 16 = {}",
             locks_of(self.schema)
         ))
+    }
+
+    /// The sessions of the engines of this test.
+    pub(crate) fn sessions(&self) -> i64 {
+        self.number(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'coalescer_{s}'",
+        )
     }
 
     /// Ends the sessions that hold the locks of flights, as an administrator does.
@@ -163,8 +171,28 @@ impl<'a> Process<'a> {
         key: Key<'_>,
         set: impl FnOnce(&mut Claim<'_>),
     ) -> (Token, Claimed) {
+        self.ask(key, None, set)
+    }
+
+    /// A call that waits for that flight asks again.
+    pub(crate) fn claim_again(
+        &self,
+        key: Key<'_>,
+        flight: &FlightId,
+        set: impl FnOnce(&mut Claim<'_>),
+    ) -> (Token, Claimed) {
+        self.ask(key, Some(flight), set)
+    }
+
+    fn ask(
+        &self,
+        key: Key<'_>,
+        joined: Option<&FlightId>,
+        set: impl FnOnce(&mut Claim<'_>),
+    ) -> (Token, Claimed) {
         let token = self.token();
         let mut claim = Claim::new(key, &token, WITHIN);
+        claim.joined = joined;
         set(&mut claim);
         let claimed = self.engine.claim(&claim, WITHIN).unwrap();
         (token, claimed)
