@@ -43,13 +43,13 @@ impl<'t, V, E> Asking<'t, V, E> {
 }
 
 fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
-    let Served { outcome, began, good_until, keep } = served;
+    let Served { outcome, began, good_until, reach } = served;
     let result = match outcome {
         Ended::Value(value) => RunResult::Value(value),
         Ended::Failed(error) => RunResult::Failed(error),
         Ended::Panicked(message) => RunResult::Panicked(Panic::told(message)),
     };
-    let reach = if keep { Reach::EVERYONE } else { Reach::FOLLOWERS };
+    let reach = Reach::from(reach);
     let made = Made::Elsewhere { is_late: false };
     let completion = Completion { result, reach, start: began.0, made };
     let good_until = good_until.map_or(FOREVER, |end| end.0);
@@ -64,7 +64,8 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
     key: &'k K,
 ) -> Ask<'k, K> {
     let table = execution.table;
-    let flights = table.begin_to_ask(execution.slot, !tier.keeps_copies());
+    let admits = tier.keeps_copies();
+    let flights = table.begin_to_ask(execution.slot, !admits);
     let asked = table.clock.now();
     // A call that has waited told the flight what it accepts.
     let accepts_any = call.max_age == FOREVER || waited > 0;
@@ -73,7 +74,7 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
         Mode::Try => Wait::Never,
         Mode::Wait | Mode::Submit => Wait::until(deadline),
     };
-    Ask::new(key, asked, own.max(flights), wait, execution.leader)
+    Ask::new(key, asked, own.max(flights), wait, execution.leader).admitting(admits)
 }
 
 impl<V, E> LeadHere<'_, V, E> {
@@ -85,6 +86,12 @@ impl<V, E> LeadHere<'_, V, E> {
     /// The lead of a call that runs for this process only. `keeps` tells if its result is kept.
     pub(crate) fn alone(keeps: bool) -> Self {
         Self { claim: None, keeps_alone: keeps, share_with: ShareWith::Everyone }
+    }
+
+    /// True if the result is for no call that comes after the answer of the tier: another process may forget the
+    /// key meanwhile, and cannot reach this run.
+    pub(crate) fn closes(&self) -> bool {
+        self.claim.is_none() && !self.keeps_alone
     }
 
     /// The time that the run counts from.

@@ -210,7 +210,7 @@ where
                 return Err(Error::WouldBlock);
             }
         };
-        execution.begin_here(lead.began_or(|| table.clock.now()));
+        execution.begin_here(lead.began_or(|| table.clock.now()), lead.closes());
         let (slot, start) = (execution.slot, execution.start);
         let run = || self.run(work, Some(Arc::clone(&key)), start);
         let (mut completion, run) = run_observed(table, RunOf::call(Some(slot)), run);

@@ -17,6 +17,9 @@ pub trait Tier<K, V, E>: Send + Sync {
     /// True if this process may keep copies of shared results, because the tier takes them back when
     /// another process forgets their key. Otherwise no result is kept, and an answer is only for calls
     /// that entered before the question was asked.
+    ///
+    /// The answer may change: the library asks when a question begins and when a run ends. A tier that
+    /// knows of no other process at the moment may keep copies too.
     fn keeps_copies(&self) -> bool;
 
     /// Asks for the result of a key. May wait for another process, until the question's deadline.
@@ -46,6 +49,7 @@ pub struct Ask<'a, K> {
     pub(crate) asked: Moment,
     pub(crate) not_before: Option<Moment>,
     pub(crate) wait: Wait,
+    pub(crate) admits: bool,
     pub(crate) leads_others: bool,
 }
 
@@ -64,6 +68,7 @@ impl<K> fmt::Debug for Ask<'_, K> {
             .field("asked", &self.asked)
             .field("not_before", &self.not_before)
             .field("wait", &self.wait)
+            .field("admits", &self.admits)
             .field("leads_others", &self.leads_others)
             .finish_non_exhaustive()
     }
@@ -96,7 +101,13 @@ impl<'a, K> Ask<'a, K> {
         leader: ThreadToken,
     ) -> Self {
         let not_before = (not_before > 0).then_some(Moment(not_before));
-        Self { key, asked: Moment(asked), not_before, wait, leads_others: leader.depth() > 1 }
+        let leads_others = leader.depth() > 1;
+        Self { key, asked: Moment(asked), not_before, wait, admits: true, leads_others }
+    }
+
+    pub(crate) fn admitting(mut self, admits: bool) -> Self {
+        self.admits = admits;
+        self
     }
 
     /// The key.
@@ -122,6 +133,13 @@ impl<'a, K> Ask<'a, K> {
     #[must_use]
     pub fn wait(&self) -> Wait {
         self.wait
+    }
+
+    /// True if calls of this process that come from now on join the flight: the tier
+    /// [kept copies](Tier::keeps_copies) when the question began. If not, they wait for the next flight.
+    #[must_use]
+    pub fn admits(&self) -> bool {
+        self.admits
     }
 
     /// True if the thread leads a further flight. Then a wait without an end could be part of a cycle over
@@ -212,7 +230,7 @@ pub struct Served<V, E> {
     pub(crate) outcome: Ended<V, E>,
     pub(crate) began: Moment,
     pub(crate) good_until: Option<Moment>,
-    pub(crate) keep: bool,
+    pub(crate) reach: ShareWith,
 }
 
 /// The outcome of an execution in another process.
@@ -230,14 +248,21 @@ impl<V, E> Served<V, E> {
     /// A result that counts from `began`, and is for all calls that wait. This process keeps no copy.
     #[must_use]
     pub fn new(outcome: Ended<V, E>, began: Moment) -> Self {
-        Self { outcome, began, good_until: None, keep: false }
+        Self { outcome, began, good_until: None, reach: ShareWith::Followers }
     }
 
     /// Lets this process keep a copy until its window ends. Only a tier that
     /// [takes copies back](Tier::keeps_copies) may say so.
     #[must_use]
     pub fn keep(mut self, keep: bool) -> Self {
-        self.keep = keep;
+        self.reach = if keep { ShareWith::Everyone } else { ShareWith::Followers };
+        self
+    }
+
+    /// Lets this process keep a copy for so long after the start, or until its window ends if that is earlier.
+    #[must_use]
+    pub fn keep_for(mut self, limit: Duration) -> Self {
+        self.reach = ShareWith::For(limit);
         self
     }
 

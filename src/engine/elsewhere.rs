@@ -34,9 +34,10 @@ pub(crate) struct Served<V, E> {
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
-    /// Leads the flight here since `start`, as the answer from elsewhere says.
-    pub(crate) fn begin_here(&mut self, start: Nanos) {
-        self.table.begin_here(self.slot, self.start, start);
+    /// Leads the flight here since `start`, as the answer from elsewhere says. With `closes`, its result is not
+    /// for calls that come from now on.
+    pub(crate) fn begin_here(&mut self, start: Nanos, closes: bool) {
+        self.table.begin_here(self.slot, (self.start, start), closes);
         self.start = start;
     }
 
@@ -59,9 +60,10 @@ impl<K, V, E> Execution<'_, K, V, E> {
 }
 
 impl<V, E> Queued<V, E> {
-    /// Leads the flight here since `start`, as the answer from elsewhere says.
-    pub(crate) fn begin_here<K>(&mut self, table: &Table<K, V, E>, start: Nanos) {
-        table.begin_here(self.slot, self.start, start);
+    /// Leads the flight here since `start`, as the answer from elsewhere says. With `closes`, its result is not
+    /// for calls that come from now on.
+    pub(crate) fn begin_here<K>(&mut self, table: &Table<K, V, E>, start: Nanos, closes: bool) {
+        table.begin_here(self.slot, (self.start, start), closes);
         self.start = start;
     }
 
@@ -101,9 +103,12 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Begins the execution of a flight that asked elsewhere at `asked`. It counts from `start`.
-    fn begin_here(&self, slot: SlotRef, asked: Nanos, start: Nanos) {
+    fn begin_here(&self, slot: SlotRef, (asked, start): (Nanos, Nanos), closes: bool) {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
+        if closes {
+            flight.close();
+        }
         if flight.gate().resume(asked, start) {
             shard.slot_mut(slot.id).start = start;
         }

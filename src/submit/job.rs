@@ -163,16 +163,17 @@ fn ask<'t, K, V, E>(
     queued: &mut Queued<V, E>,
     key: &'t K,
 ) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
-    let not_before = table.begin_to_ask(queued.slot, !tier.keeps_copies());
+    let admits = tier.keeps_copies();
+    let not_before = table.begin_to_ask(queued.slot, !admits);
     let asked = table.clock.now();
-    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader);
+    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader).admitting(admits);
     let lead = match Asking::of(tier.ask(question)) {
         Asking::Runs(lead) => lead,
         // The call has no deadline and may wait, so it cannot give up for the tier's reason.
         Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),
         Asking::Served(served) => return Err(served),
     };
-    queued.begin_here(table, lead.began_or(|| table.clock.now()));
+    queued.begin_here(table, lead.began_or(|| table.clock.now()), lead.closes());
     Ok(lead)
 }
 

@@ -34,7 +34,7 @@
 //! let engine = Memory::new();
 //! if let Claimed::Lead { .. } = engine.claim(&Claim::new(key, &token, lease), within)? {
 //!     let user = (7_u64, "ada".to_owned()); // the function's value
-//!     let envelope = seal.close(Kind::Value, key.digest, |out| Postcard.encode(&user, out))?;
+//!     let envelope = seal.close(Kind::Value, key.digest, None, |out| Postcard.encode(&user, out))?;
 //!     let mut publication = Publication::new(key, &token, &envelope);
 //!     publication.keep = Some(window);
 //!     engine.publish(&publication, within)?;
@@ -66,12 +66,21 @@ pub mod health;
 mod memory;
 mod random;
 mod sync;
+mod tier;
 pub mod wire;
 
 #[cfg(feature = "files")]
 #[cfg_attr(docsrs, doc(cfg(feature = "files")))]
 pub use files::Files;
 pub use memory::Memory;
+pub use tier::{Cluster, Open, OpenError, Shared};
+
+/// What a [`Shared`] can be made of.
+pub mod sharing {
+    pub use crate::tier::{
+        CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked,
+    };
+}
 
 /// The README's example, which is compiled and run as a test.
 #[cfg(doctest)]

@@ -150,7 +150,7 @@ pub(crate) fn contained<T>(code: impl FnOnce() -> Result<T, CodecError>) -> Resu
 }
 
 /// A payload whose drop panics would unwind through the caller.
-fn drop_quietly(payload: Box<dyn Any + Send>) {
+pub(crate) fn drop_quietly(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }

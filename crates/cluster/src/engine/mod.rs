@@ -34,6 +34,8 @@ mod names;
 
 use std::time::Duration;
 
+use coalescer::ManualClock;
+
 pub use claim::{Claim, Claimed, DAY, Limits, Manner, Presence};
 pub use ending::{End, Lead, Publication, Published, Release, Released, Wait, Waited};
 pub use error::{EngineError, ErrorKind};
@@ -79,8 +81,6 @@ pub struct Can {
     pub leases: bool,
     /// It can take copies back, so processes may keep them.
     pub invalidates: bool,
-    /// It takes the time from a clock that a test moves.
-    pub has_manual_clock: bool,
 }
 
 impl Can {
@@ -88,14 +88,14 @@ impl Can {
     #[must_use]
     pub const fn by_messages() -> Self {
         let wakes = Wakes::Messages;
-        Self { wakes, leases: true, invalidates: true, has_manual_clock: false }
+        Self { wakes, leases: true, invalidates: true }
     }
 
     /// An engine in which a lead is a lock that ends with its holder, and waiting is a blocking call.
     #[must_use]
     pub const fn by_blocking_calls() -> Self {
         let wakes = Wakes::Blocking;
-        Self { wakes, leases: false, invalidates: false, has_manual_clock: false }
+        Self { wakes, leases: false, invalidates: false }
     }
 }
 
@@ -137,6 +137,12 @@ impl Can {
 pub trait Engine: Send + Sync + 'static {
     /// Tells what this engine can do. The answer never changes.
     fn can(&self) -> Can;
+
+    /// The clock of a test, if the engine takes the time from one. A cluster over it takes its own time from
+    /// there too. No server has one.
+    fn clock(&self) -> Option<ManualClock> {
+        None
+    }
 
     /// Asks the engine for a sign of life.
     ///

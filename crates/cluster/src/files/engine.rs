@@ -250,7 +250,11 @@ impl Inner {
 
 impl Engine for Files {
     fn can(&self) -> Can {
-        Can { has_manual_clock: self.inner.clock.is_some(), ..Can::by_blocking_calls() }
+        Can::by_blocking_calls()
+    }
+
+    fn clock(&self) -> Option<ManualClock> {
+        self.inner.clock.as_ref().map(|(clock, _)| clock.clone())
     }
 
     fn ping(&self, _within: Duration) -> Result<(), EngineError> {

@@ -98,6 +98,31 @@ impl Breaker {
         }
     }
 
+    /// Returns true if nobody may ask now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use coalescer_cluster::engine::ErrorKind;
+    /// use coalescer_cluster::health::Breaker;
+    ///
+    /// let now = Instant::now();
+    /// let breaker = Breaker::new(now);
+    /// assert!(!breaker.is_open(now));
+    /// breaker.failed(&ErrorKind::Refused.into(), now);
+    /// assert!(breaker.is_open(now));
+    /// assert!(!breaker.is_open(now + Duration::from_millis(250)), "one caller may ask");
+    /// ```
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.state.lock().open.is_some_and(|open| now < open.until)
+    }
+
+    /// Shows a failure to operators, and counts it for nothing.
+    pub(super) fn note(&self, error: &EngineError) {
+        self.state.lock().last_error = Some(error.clone());
+    }
+
     /// A step has succeeded. Returns true if that has closed the breaker.
     ///
     /// # Examples

@@ -1,9 +1,9 @@
 //! The counters of the steps and their failures.
 
-use serde::Serialize;
-
 use crate::engine::{Claimed, ErrorKind};
 use crate::sync::{AtomicU64, Ordering};
+
+use super::stats::{AloneCalls, ClusterStats, EngineErrors};
 
 /// Counts what a process asks of its engine. The numbers only rise.
 ///
@@ -34,7 +34,22 @@ pub struct Counters {
     undecodable: AtomicU64,
     forgets_everywhere: AtomicU64,
     forgets_unreached: AtomicU64,
+    alone: Alone,
+    unshareable_keys: AtomicU64,
+    not_encoded: AtomicU64,
+    too_large: AtomicU64,
     errors: Errors,
+}
+
+/// By the reasons for which a call ran its function for its own process.
+#[derive(Debug, Default)]
+struct Alone {
+    down: AtomicU64,
+    full: AtomicU64,
+    told_to: AtomicU64,
+    waited_enough: AtomicU64,
+    cycle: AtomicU64,
+    undecodable: AtomicU64,
 }
 
 /// By the kinds of errors.
@@ -50,79 +65,21 @@ struct Errors {
     unexpected: AtomicU64,
 }
 
-/// The numbers of a process at one moment. Each is right; together they may differ by what happened meanwhile.
-///
-/// # Examples
-///
-/// ```
-/// use coalescer_cluster::health::{ClusterStats, Counters};
-///
-/// assert_eq!(Counters::default().snapshot(), ClusterStats::default());
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ClusterStats {
-    /// Steps that were sent to the engine, those that failed among them.
-    pub round_trips: u64,
-    /// Claims that were told to lead.
-    pub leads: u64,
-    /// Claims that got a result.
-    pub hits: u64,
-    /// Claims that were told to follow another process.
-    pub follows: u64,
-    /// Claims that were told to wait for the end of a flight.
-    pub waits: u64,
-    /// Claims that were told to run for their own process.
-    pub full: u64,
-    /// Claims that would have had to wait, and did not want to.
-    pub busy: u64,
-    /// Steps that were not sent, since the engine is down or the process is a forked child.
-    pub not_asked: u64,
-    /// Leads that another process took over, or that the engine lost.
-    pub lost_leases: u64,
-    /// Leads that this process took over.
-    pub takeovers: u64,
-    /// Results that could not be decoded.
-    pub undecodable: u64,
-    /// Forgets that reached everybody.
-    pub forgets_everywhere: u64,
-    /// Forgets that did not.
-    pub forgets_unreached: u64,
-    /// Steps that failed, by kind.
-    pub errors: EngineErrors,
-}
-
-/// Steps that failed, by [`ErrorKind`].
-///
-/// # Examples
-///
-/// ```
-/// use coalescer_cluster::engine::ErrorKind;
-/// use coalescer_cluster::health::Counters;
-///
-/// let counters = Counters::default();
-/// counters.failed(ErrorKind::Refused);
-/// assert_eq!(counters.snapshot().errors.refused, 1);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct EngineErrors {
-    /// [`ErrorKind::Refused`].
-    pub refused: u64,
-    /// [`ErrorKind::Lost`].
-    pub lost: u64,
-    /// [`ErrorKind::TimedOut`].
-    pub timed_out: u64,
-    /// [`ErrorKind::Full`].
-    pub full: u64,
-    /// [`ErrorKind::Denied`].
-    pub denied: u64,
-    /// [`ErrorKind::ReadOnly`].
-    pub read_only: u64,
-    /// [`ErrorKind::Exhausted`].
-    pub exhausted: u64,
-    /// [`ErrorKind::Unexpected`].
-    pub unexpected: u64,
+/// Why a call runs its function for its own process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The engine is not asked, or a step failed.
+    Down,
+    /// As many flights run, or connections are in use, as may.
+    Full,
+    /// The leader's outcome is for its own process.
+    RunYourOwn,
+    /// It has waited as long as it may.
+    WaitedEnough,
+    /// The engine has found a cycle of waits.
+    Cycle,
+    /// What others wrote cannot be decoded.
+    Undecodable,
 }
 
 impl Counters {
@@ -259,6 +216,46 @@ impl Counters {
         add(&self.forgets_unreached);
     }
 
+    /// A call runs its function for its own process.
+    pub(crate) fn ran_alone(&self, reason: Reason) {
+        let alone = &self.alone;
+        add(match reason {
+            Reason::Down => &alone.down,
+            Reason::Full => &alone.full,
+            Reason::RunYourOwn => &alone.told_to,
+            Reason::WaitedEnough => &alone.waited_enough,
+            Reason::Cycle => &alone.cycle,
+            Reason::Undecodable => &alone.undecodable,
+        });
+    }
+
+    /// A key has no bytes that stand for it.
+    pub(crate) fn found_unshareable_key(&self) {
+        add(&self.unshareable_keys);
+    }
+
+    /// A codec could not write an outcome.
+    pub(crate) fn could_not_encode(&self) {
+        add(&self.not_encoded);
+    }
+
+    /// A value is larger than `max_value`.
+    pub(crate) fn was_too_large(&self) {
+        add(&self.too_large);
+    }
+
+    fn alone_calls(&self) -> AloneCalls {
+        let alone = &self.alone;
+        AloneCalls {
+            down: read(&alone.down),
+            full: read(&alone.full),
+            told_to: read(&alone.told_to),
+            waited_enough: read(&alone.waited_enough),
+            cycle: read(&alone.cycle),
+            undecodable: read(&alone.undecodable),
+        }
+    }
+
     /// Reads the numbers.
     ///
     /// # Examples
@@ -280,6 +277,10 @@ impl Counters {
             undecodable: read(&self.undecodable),
             forgets_everywhere: read(&self.forgets_everywhere),
             forgets_unreached: read(&self.forgets_unreached),
+            alone: self.alone_calls(),
+            unshareable_keys: read(&self.unshareable_keys),
+            not_encoded: read(&self.not_encoded),
+            too_large: read(&self.too_large),
             errors: self.errors.snapshot(),
         }
     }

@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use coalescer::ManualClock;
 
-use crate::engine::{Engine, EngineError};
-use crate::sync::now;
+use crate::engine::{Engine, EngineError, ErrorKind};
+use crate::sync::{AtomicU64, Ordering, now};
 
 use super::breaker::{Breaker, Health};
-use super::counters::{ClusterStats, Counters};
+use super::counters::Counters;
+use super::stats::ClusterStats;
 
 /// An engine that is asked only while it is worth it. Each step that is sent is counted, and what became of it
 /// decides about the next ones.
@@ -39,6 +40,8 @@ pub struct Guarded {
     clock: Option<ManualClock>,
     breaker: Breaker,
     counters: Counters,
+    /// So often the engine came back.
+    closings: AtomicU64,
     /// A forked child must not use its parent's connections.
     process: u32,
 }
@@ -55,6 +58,8 @@ pub enum Unasked {
     Open,
     /// This is a forked child of the process that opened the engine. It must open one of its own.
     Forked,
+    /// The cluster was closed.
+    Closed,
     /// The engine was asked, and the step failed.
     Failed {
         /// In which way.
@@ -69,6 +74,7 @@ impl fmt::Display for Unasked {
         match self {
             Self::Open => f.write_str("the engine has failed, and is left alone for a while"),
             Self::Forked => f.write_str("this is a forked child: open a cluster after the fork"),
+            Self::Closed => f.write_str("the cluster was closed"),
             Self::Failed { error, .. } => error.fmt(f),
         }
     }
@@ -85,7 +91,8 @@ impl Guarded {
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>) -> Self {
         let (clock, breaker, counters) = (None, Breaker::new(now()), Counters::default());
-        Self { engine, clock, breaker, counters, process: std::process::id() }
+        let (closings, process) = (AtomicU64::new(0), std::process::id());
+        Self { engine, clock, breaker, counters, closings, process }
     }
 
     /// Measures the pauses with a clock that a test moves.
@@ -129,7 +136,24 @@ impl Guarded {
         &self,
         step: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
     ) -> Result<T, Unasked> {
-        if std::process::id() != self.process {
+        self.send(false, step)
+    }
+
+    /// Sends one step that has less time than the engine may take, because its call has a deadline. That it
+    /// was not answered in time says nothing about the engine.
+    pub(crate) fn ask_briefly<T>(
+        &self,
+        step: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, Unasked> {
+        self.send(true, step)
+    }
+
+    fn send<T>(
+        &self,
+        is_brief: bool,
+        step: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, Unasked> {
+        if self.is_forked() {
             self.counters.not_sent();
             return Err(Unasked::Forked);
         }
@@ -140,11 +164,17 @@ impl Guarded {
         self.counters.sent();
         match step(&*self.engine) {
             Ok(answer) => {
-                self.breaker.succeeded(self.now());
+                if self.breaker.succeeded(self.now()) {
+                    self.closings.fetch_add(1, Ordering::Relaxed);
+                }
                 Ok(answer)
             }
             Err(error) => {
                 self.counters.failed(error.kind());
+                if is_brief && error.kind() == ErrorKind::TimedOut {
+                    self.breaker.note(&error);
+                    return Err(Unasked::Failed { error, opened: false });
+                }
                 let opened = self.breaker.failed(&error, self.now());
                 Err(Unasked::Failed { error, opened })
             }
@@ -206,7 +236,31 @@ impl Guarded {
         self.breaker.health(self.now(), listening)
     }
 
-    fn now(&self) -> Instant {
+    /// So often the engine has been down and came back.
+    pub(crate) fn closings(&self) -> u64 {
+        self.closings.load(Ordering::Relaxed)
+    }
+
+    /// True if nobody may ask the engine now.
+    pub(crate) fn is_open(&self) -> bool {
+        self.breaker.is_open(self.now())
+    }
+
+    /// True if the engine has failed, and nobody knows that it is back.
+    pub(crate) fn is_down(&self) -> bool {
+        !self.breaker.health(self.now(), true).up
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Shows a failure of something that is not a step.
+    pub(crate) fn note(&self, error: &EngineError) {
+        self.breaker.note(error);
+    }
+
+    pub(crate) fn now(&self) -> Instant {
         self.clock.as_ref().map_or_else(now, ManualClock::now)
     }
 }

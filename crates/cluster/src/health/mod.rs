@@ -3,7 +3,10 @@
 mod breaker;
 mod counters;
 mod guarded;
+mod stats;
 
 pub use breaker::{Breaker, Health};
-pub use counters::{ClusterStats, Counters, EngineErrors};
+pub use counters::Counters;
+pub(crate) use counters::Reason;
 pub use guarded::{Guarded, Unasked};
+pub use stats::{AloneCalls, ClusterStats, EngineErrors};

@@ -76,7 +76,7 @@ impl Memory {
     /// use coalescer_cluster::Memory;
     /// use coalescer_cluster::engine::Engine;
     ///
-    /// assert!(!Memory::new().can().has_manual_clock);
+    /// assert!(Memory::new().clock().is_none());
     /// ```
     #[must_use]
     pub fn new() -> Self {
@@ -92,7 +92,7 @@ impl Memory {
     /// use coalescer_cluster::Memory;
     /// use coalescer_cluster::engine::Engine;
     ///
-    /// assert!(Memory::with_clock(ManualClock::new()).can().has_manual_clock);
+    /// assert!(Memory::with_clock(ManualClock::new()).clock().is_some());
     /// ```
     #[must_use]
     pub fn with_clock(clock: ManualClock) -> Self {
@@ -181,7 +181,11 @@ impl Memory {
 
 impl Engine for Memory {
     fn can(&self) -> Can {
-        Can { has_manual_clock: self.inner.time.is_manual(), ..Can::by_messages() }
+        Can::by_messages()
+    }
+
+    fn clock(&self) -> Option<ManualClock> {
+        self.inner.time.manual().cloned()
     }
 
     fn ping(&self, _within: Duration) -> Result<(), EngineError> {

@@ -21,8 +21,8 @@ impl Time {
         Self { origin: clock.now(), manual: Some(clock) }
     }
 
-    pub(super) fn is_manual(&self) -> bool {
-        self.manual.is_some()
+    pub(super) fn manual(&self) -> Option<&ManualClock> {
+        self.manual.as_ref()
     }
 
     pub(super) fn now(&self) -> Nanos {

@@ -30,12 +30,14 @@ impl Deadline {
     }
 }
 
-#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 impl Deadline {
     pub(crate) fn left(self) -> Duration {
         self.0.map_or(Duration::MAX, |until| until.saturating_duration_since(now()))
     }
+}
 
+#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
+impl Deadline {
     /// Locks a mutex; `None` if the time is over first.
     pub(crate) fn lock<T>(self, mutex: &parking_lot::Mutex<T>) -> Option<MutexGuard<'_, T>> {
         self.0.map_or_else(|| Some(mutex.lock()), |until| mutex.try_lock_until(until))

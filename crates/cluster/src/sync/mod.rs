@@ -3,17 +3,21 @@
 mod deadline;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) mod host;
+mod leading;
+mod worker;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use std::sync::OnceLock;
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) use parking_lot::MutexGuard;
 pub(crate) use parking_lot::{Condvar, Mutex};
 
 pub(crate) use deadline::Deadline;
+pub(crate) use leading::{leads_here, leads_no_more, now_leads};
+pub(crate) use worker::Worker;
 
 /// A time of an engine, counted from a moment that it chooses.
 pub(crate) type Nanos = u64;

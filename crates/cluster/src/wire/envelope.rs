@@ -3,7 +3,7 @@
 //! ```text
 //!  0  "CO"              2 B
 //!  2  format, 1         1 B
-//!  3  kind              1 B   1: value, 2: error
+//!  3  kind              1 B   1: value, 2: error; +128: the body begins with its lifetime
 //!  4  codec             4 B   of the digest of its name
 //!  8  schema            8 B   of its digest
 //! 16  key's digest     16 B
@@ -12,13 +12,15 @@
 //! 52  body
 //! ```
 //!
-//! Nothing follows the body.
+//! Nothing follows the body. A lifetime is 8 B of nanoseconds, little-endian, from the begin of the execution.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::codec::{CodecError, contained};
 use crate::engine::Digest;
 use crate::hash::first;
+use crate::sync::nanos;
 
 use super::FORMAT;
 use super::schema::Schema;
@@ -28,6 +30,9 @@ pub const HEADER: usize = 52;
 
 /// The place of the checksum, which covers all before it.
 const CHECKSUM: usize = 36;
+
+/// Marks a kind whose body begins with a lifetime.
+const WITH_LIFETIME: u8 = 0x80;
 
 /// The kind of outcome in an envelope.
 ///
@@ -72,6 +77,8 @@ impl Kind {
 pub struct Opened<'b> {
     /// The kind of the outcome.
     pub kind: Kind,
+    /// The outcome is served for so long after the begin of its execution, if that is shorter than its window.
+    pub lives_for: Option<Duration>,
     /// The codec's bytes.
     pub body: &'b [u8],
 }
@@ -141,7 +148,8 @@ impl std::error::Error for Undecodable {}
 ///
 /// let digest = Digest::new([7; 16]);
 /// let seal = Seal::new(Schema::named("3"), "text").secret(&[9; 32]);
-/// let envelope = seal.close(Kind::Value, digest, |out| Bytes.encode(&"ada".to_owned(), out))?;
+/// let encode = |out: &mut Vec<u8>| Bytes.encode(&"ada".to_owned(), out);
+/// let envelope = seal.close(Kind::Value, digest, None, encode)?;
 ///
 /// let opened = seal.open(digest, &envelope).unwrap();
 /// assert_eq!((opened.kind, opened.body), (Kind::Value, &b"ada"[..]));
@@ -182,7 +190,8 @@ impl Seal {
         self
     }
 
-    /// Makes an envelope around the bytes that the function appends. A panic of the function becomes an error.
+    /// Makes an envelope around the bytes that the function appends. With `lives_for`, the outcome is served
+    /// for no longer than that after the begin of its execution, even if its window is longer. A panic of the function becomes an error.
     ///
     /// # Errors
     ///
@@ -195,15 +204,20 @@ impl Seal {
         &self,
         kind: Kind,
         digest: Digest,
+        lives_for: Option<Duration>,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
     ) -> Result<Vec<u8>, CodecError> {
         let mut envelope = Vec::with_capacity(2 * HEADER);
         envelope.extend_from_slice(b"CO");
-        envelope.extend([FORMAT, kind.byte()]);
+        let mark = lives_for.map_or(0, |_| WITH_LIFETIME);
+        envelope.extend([FORMAT, kind.byte() | mark]);
         envelope.extend(self.codec);
         envelope.extend(self.schema);
         envelope.extend(digest.bytes());
         envelope.resize(HEADER, 0);
+        if let Some(lives_for) = lives_for {
+            envelope.extend(nanos(lives_for).to_le_bytes());
+        }
         contained(|| write(&mut envelope))?;
 
         let length = envelope.len().checked_sub(HEADER).and_then(|body| u32::try_from(body).ok());
@@ -248,8 +262,13 @@ impl Seal {
         if bytes[16..32] != *digest.bytes() {
             return Err(Undecodable::Key);
         }
-        let kind = Kind::of(bytes[3]).ok_or(Undecodable::Kind)?;
-        Ok(Opened { kind, body })
+        let kind = Kind::of(bytes[3] & !WITH_LIFETIME).ok_or(Undecodable::Kind)?;
+        if bytes[3] & WITH_LIFETIME == 0 {
+            return Ok(Opened { kind, lives_for: None, body });
+        }
+        let (lives_for, body) = body.split_first_chunk().ok_or(Undecodable::Length)?;
+        let lives_for = Some(Duration::from_nanos(u64::from_le_bytes(*lives_for)));
+        Ok(Opened { kind, lives_for, body })
     }
 
     fn checksum(&self, envelope: &[u8]) -> [u8; 16] {

@@ -25,7 +25,7 @@ fn seal() -> Seal {
 }
 
 fn envelope_by(seal: &Seal, body: &str) -> Vec<u8> {
-    seal.close(Kind::Value, DIGEST, |out| Bytes.encode(&body.to_owned(), out)).unwrap()
+    seal.close(Kind::Value, DIGEST, None, |out| Bytes.encode(&body.to_owned(), out)).unwrap()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -112,7 +112,7 @@ fn each_difference_has_its_own_reason() {
 #[test]
 fn a_codec_that_fails_or_panics_makes_no_envelope() {
     let close = |write: fn(&mut Vec<u8>) -> Result<(), CodecError>| {
-        seal().close(Kind::Value, DIGEST, write).unwrap_err().to_string()
+        seal().close(Kind::Value, DIGEST, None, write).unwrap_err().to_string()
     };
     assert_eq!(close(|_| Err(CodecError::new("no bytes for it"))), "no bytes for it");
     assert_eq!(close(|_| panic!("no variant")), "it panicked: no variant");
@@ -134,7 +134,7 @@ proptest! {
     fn an_envelope_comes_back(body in ".{0,200}", is_error: bool, secret: Option<[u8; 32]>) {
         let seal = secret.map_or_else(seal, |secret| seal().secret(&secret));
         let kind = if is_error { Kind::Error } else { Kind::Value };
-        let envelope = seal.close(kind, DIGEST, |out| Bytes.encode(&body, out)).unwrap();
+        let envelope = seal.close(kind, DIGEST, None, |out| Bytes.encode(&body, out)).unwrap();
         let opened = seal.open(DIGEST, &envelope).unwrap();
         prop_assert_eq!((opened.kind, opened.body), (kind, body.as_bytes()));
     }

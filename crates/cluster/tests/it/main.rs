@@ -17,5 +17,5 @@ mod memory;
 #[cfg(feature = "conformance")]
 mod steps;
 #[path = "../../../../tests/support/watchdog.rs"]
-#[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
+mod tier;

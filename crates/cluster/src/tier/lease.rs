@@ -1,0 +1,219 @@
+//! A lead of this process, until its outcome is published.
+
+use std::time::{Duration, Instant};
+
+use coalescer::shared::{Finished, Lease};
+use coalescer::{ShareWith, ToKey};
+
+use crate::codec::{Codec, CodecError};
+use crate::engine::{End, Publication, Published, Release, Wakes};
+use crate::health::Unasked;
+use crate::sync::{leads_no_more, now_leads};
+use crate::wire::Kind;
+
+use super::carry::{CarriesErrors, ChecksValues};
+use super::leads::Place;
+use super::process::may_be_done;
+use super::question::Leads;
+use super::table::{Form, InFlight, Table};
+
+pub(super) struct LeaseOf<'a, K: ToKey<K>, C, X, D, Q> {
+    table: &'a Table<K, C, X, D, Q>,
+    flight: InFlight<'a, K>,
+    place: Place,
+    lead: Leads,
+    has_ended: bool,
+}
+
+/// The outcome, as other processes get it.
+enum Written {
+    Outcome { bytes: Vec<u8>, keep: Option<Duration>, is_error: bool },
+    Nothing(End),
+}
+
+impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
+    pub(super) fn new(
+        table: &'a Table<K, C, X, D, Q>,
+        flight: InFlight<'a, K>,
+        place: &Place,
+        lead: Leads,
+    ) -> Self {
+        now_leads(&lead.token);
+        Self { table, flight, place: place.clone(), lead, has_ended: false }
+    }
+
+    /// Publishes. Returns true if that is certain, and the flight was the key's until now.
+    fn publish(&self, bytes: &[u8], keep: Option<Duration>, is_error: bool) -> bool {
+        let process = self.table.process();
+        let key = self.place.key(&process.terms.namespace);
+        let mut publication = Publication::new(key, &self.lead.token, bytes);
+        publication.keep = keep;
+        publication.is_error = is_error;
+        let published = process
+            .ask(process.terms.op_timeout, |engine, within| engine.publish(&publication, within));
+        match published {
+            Ok(Published::Ended { forgotten, .. }) => !forgotten,
+            Ok(Published::OthersRun) => false,
+            Ok(Published::Refused) => {
+                if process.leads.leave(&self.lead.token) {
+                    process.guarded.counters().lost_lease();
+                }
+                false
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn release(&self, end: End) -> bool {
+        let process = self.table.process();
+        let key = self.place.key(&process.terms.namespace);
+        let release = Release { key, token: &self.lead.token, end };
+        let released = process
+            .ask(process.terms.op_timeout, |engine, within| engine.release(&release, within));
+        match released {
+            Ok(_) => false,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// The engine may hold the lead until its lease is over: it is released as soon as that can be.
+    fn failed(&self, error: &Unasked) -> bool {
+        let is_held = match error {
+            Unasked::Open => true,
+            Unasked::Failed { error, .. } => {
+                may_be_done(error.kind()) || self.table.process().can.leases
+            }
+            Unasked::Forked | Unasked::Closed => false,
+        };
+        if is_held {
+            self.table.process().abandon(self.lead.token.clone(), self.place.clone());
+        }
+        false
+    }
+
+    fn end_with(&mut self, written: Written) -> bool {
+        self.has_ended = true;
+        let (is_certain, lives_for) = match written {
+            Written::Outcome { bytes, keep, is_error } => {
+                (self.publish(&bytes, keep, is_error), keep.unwrap_or_default())
+            }
+            Written::Nothing(end) => (self.release(end), Duration::ZERO),
+        };
+        let process = self.table.process();
+        process.leads.leave(&self.lead.token);
+        leads_no_more(&self.lead.token);
+        let now = process.now();
+        let until: Option<Instant> = match is_certain {
+            true => now.checked_add(lives_for),
+            false => Some(now),
+        };
+        self.flight.had(&self.lead.flight, until);
+        is_certain
+    }
+
+    fn write<V, E>(&self, result: &Finished<'_, V, E>) -> Written
+    where
+        C: Codec<V>,
+        X: CarriesErrors<E, C>,
+        Q: ChecksValues<V>,
+    {
+        let table = self.table;
+        let Form { codec, errors, check, max_value, .. } = &table.form;
+        let digest = self.place.digest;
+        let (written, share, window, is_error) = match result {
+            Finished::Panicked(text) => {
+                return Written::Nothing(End::panicked(text.unwrap_or_default()));
+            }
+            Finished::Value(value, share) => {
+                let lives_for = lives_for(*share, table.window);
+                let written = table.seal.close(Kind::Value, digest, lives_for, |out| {
+                    let from = out.len();
+                    codec.encode(value, out)?;
+                    match Q::LOOKS {
+                        true if !check.accepts(value, &codec.decode(&out[from..])?) => {
+                            Err(CodecError::new("it is read as another value"))
+                        }
+                        _ => Ok(()),
+                    }
+                });
+                (written, *share, table.window, false)
+            }
+            Finished::Failed(error, share) if X::SHARES => {
+                let lives_for = lives_for(*share, table.error_window);
+                let written = table
+                    .seal
+                    .close(Kind::Error, digest, lives_for, |out| errors.encode(codec, error, out));
+                (written, *share, table.error_window, true)
+            }
+            Finished::Failed(..) => return Written::Nothing(End::RunYourOwn),
+            _ => return Written::Nothing(End::AskAgain),
+        };
+        let counters = table.process().guarded.counters();
+        let keep = match share {
+            ShareWith::Nobody => return Written::Nothing(End::RunYourOwn),
+            ShareWith::Followers => None,
+            ShareWith::For(limit) => Some(limit.min(window)),
+            _ => Some(window),
+        };
+        match written {
+            Ok(bytes) if bytes.len() <= *max_value => {
+                let keep = keep.filter(|keep| !keep.is_zero());
+                Written::Outcome { bytes, keep, is_error }
+            }
+            Ok(_) => {
+                counters.was_too_large();
+                Written::Nothing(End::RunYourOwn)
+            }
+            Err(_) => {
+                counters.could_not_encode();
+                Written::Nothing(End::RunYourOwn)
+            }
+        }
+    }
+}
+
+/// The limit of an outcome that is served for less than its window.
+fn lives_for(share: ShareWith, window: Duration) -> Option<Duration> {
+    match share {
+        ShareWith::For(limit) if limit < window => Some(limit),
+        _ => None,
+    }
+}
+
+impl<K, V, E, C, X, D, Q> Lease<V, E> for LeaseOf<'_, K, C, X, D, Q>
+where
+    K: ToKey<K>,
+    C: Codec<V>,
+    X: CarriesErrors<E, C>,
+    Q: ChecksValues<V>,
+{
+    fn may_keep(&self) -> bool {
+        let process = self.table.process();
+        let hears = match process.can.wakes {
+            Wakes::Blocking => true,
+            Wakes::Messages => {
+                self.lead.hearing.is_some() && process.ear.hearing() == self.lead.hearing
+            }
+        };
+        // A forget finds the copy by the lead until the publication has come.
+        let needed = process.now().checked_add(process.terms.op_timeout);
+        let stands = match process.can.leases {
+            true => process.leads.stands_until(&self.lead.token) > needed && needed.is_some(),
+            false => true,
+        };
+        self.table.copies && hears && stands
+    }
+
+    fn end(mut self: Box<Self>, result: Finished<'_, V, E>) -> bool {
+        let written = self.write(&result);
+        self.end_with(written)
+    }
+}
+
+impl<K: ToKey<K>, C, X, D, Q> Drop for LeaseOf<'_, K, C, X, D, Q> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.end_with(Written::Nothing(End::AskAgain));
+        }
+    }
+}

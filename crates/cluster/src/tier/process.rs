@@ -1,0 +1,339 @@
+//! Everything that the tables of one process share: the engine, the inbox, and what waits for messages.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coalescer::shared::{ForgetEverywhere, Unreached};
+
+use crate::engine::{
+    Can, Claim, Claimed, End, Engine, EngineError, ErrorKind, Forget, ForgetAll, ForgetId,
+    Forgotten, Inbox, Presence, Release, Token, Wakes,
+};
+use crate::health::{Guarded, Unasked};
+use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker};
+
+use super::bell::Bell;
+use super::ear::{self, Ear, SIGN_OF_LIFE};
+use super::forgets::{Forgets, ToRepeat};
+use super::keeper;
+use super::leads::{Leads, Place};
+use super::members::Members;
+use super::waits::Waits;
+
+/// The settings of a cluster.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) namespace: Box<str>,
+    pub(super) op_timeout: Duration,
+    pub(super) lease: Duration,
+    pub(super) probe: Duration,
+    pub(super) secret: Option<[u8; 32]>,
+}
+
+pub(super) struct Process {
+    pub(super) guarded: Guarded,
+    pub(super) can: Can,
+    pub(super) terms: Terms,
+    pub(super) inbox: Inbox,
+    pub(super) ear: Ear,
+    pub(super) bell: Bell,
+    pub(super) waits: Waits,
+    pub(super) leads: Leads,
+    /// Claims and publications that failed, and may have been carried out.
+    pub(super) orphans: Leads,
+    pub(super) forgets: Forgets,
+    pub(super) members: Members,
+    is_closed: AtomicBool,
+    /// Tables may keep results of which the engine does not know.
+    keeps_alone: AtomicBool,
+    /// The number of returns of the engine that were noticed.
+    returns: AtomicU64,
+    /// The last number of a claim or of a forget.
+    numbers: AtomicU64,
+    workers: Mutex<Vec<Worker>>,
+}
+
+impl Process {
+    /// Starts the threads of a cluster handle.
+    pub(super) fn start(engine: Arc<dyn Engine>, terms: Terms) -> std::io::Result<Arc<Self>> {
+        let (can, clock) = (engine.can(), engine.clock());
+        let guarded = Guarded::new(engine);
+        let guarded = match clock {
+            Some(clock) => guarded.clock(clock),
+            None => guarded,
+        };
+        let hears_nothing = can.wakes == Wakes::Blocking;
+        let process = Arc::new(Self {
+            guarded,
+            can,
+            inbox: Inbox::draw(&terms.namespace),
+            terms,
+            ear: Ear::new(hears_nothing),
+            bell: Bell::default(),
+            waits: Waits::default(),
+            leads: Leads::default(),
+            orphans: Leads::default(),
+            forgets: Forgets::default(),
+            members: Members::default(),
+            is_closed: AtomicBool::new(false),
+            keeps_alone: AtomicBool::new(false),
+            returns: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
+            workers: Mutex::default(),
+        });
+        let mut workers = Vec::new();
+        let keeper = Arc::clone(&process);
+        workers.push(Worker::start("coalescer-keeper", move || keeper::keep(&keeper))?);
+        if !hears_nothing {
+            let ear = Arc::clone(&process);
+            workers.push(Worker::start("coalescer-ear", move || ear::listen(&ear)).inspect_err(
+                |_| {
+                    process.is_closed.store(true, Ordering::SeqCst);
+                    process.bell.ring();
+                },
+            )?);
+        }
+        *process.workers.lock() = workers;
+        Ok(process)
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.guarded.now()
+    }
+
+    pub(super) fn is_manual(&self) -> bool {
+        self.guarded.engine().clock().is_some()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// True if this process cannot ask the engine now, so that it knows of no other process.
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_closed() || self.guarded.is_open() || self.guarded.is_forked()
+    }
+
+    /// The looks for leaders that have gone are of use.
+    pub(super) fn probes(&self) -> bool {
+        self.can.wakes == Wakes::Messages
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Sends a step, if the engine is asked now.
+    pub(super) fn ask<T>(
+        &self,
+        within: Duration,
+        step: impl FnOnce(&dyn Engine, Duration) -> Result<T, EngineError>,
+    ) -> Result<T, Unasked> {
+        if self.is_closed() {
+            return Err(Unasked::Closed);
+        }
+        let step = |engine: &dyn Engine| step(engine, within);
+        let asked = match within < self.terms.op_timeout / 5 {
+            true => self.guarded.ask_briefly(step),
+            false => self.guarded.ask(step),
+        };
+        match &asked {
+            Ok(_) => self.notice_return(),
+            Err(Unasked::Failed { opened: true, .. }) => {
+                self.waits.wake_all();
+                self.bell.ring();
+            }
+            Err(_) => {}
+        }
+        asked
+    }
+
+    /// If the engine has come back, the other processes could not take back what was kept meanwhile.
+    fn notice_return(&self) {
+        let returns = self.guarded.closings();
+        if self.returns.load(Ordering::Relaxed) != returns
+            && self.returns.swap(returns, Ordering::Relaxed) != returns
+        {
+            self.drop_what_was_kept_alone();
+            self.bell.ring();
+        }
+    }
+
+    /// Says why a table shares with nobody.
+    pub(super) fn shares_nothing(&self, name: &str, error: &std::io::Error) {
+        let text = format!(
+            "`{name}` shares with nobody: the program's file cannot be read ({error}); name a schema"
+        );
+        self.guarded.note(&EngineError::new(ErrorKind::Unexpected, text));
+    }
+
+    /// A table may keep a result of which the engine does not know.
+    pub(super) fn keeps_alone(&self) {
+        self.keeps_alone.store(true, Ordering::SeqCst);
+    }
+
+    fn drop_what_was_kept_alone(&self) {
+        if self.keeps_alone.swap(false, Ordering::SeqCst) {
+            self.members.all(|member| member.forget_all());
+        }
+    }
+
+    /// The process hears messages, for the first time or after a break.
+    pub(super) fn hears_again(&self) {
+        self.drop_what_was_kept_alone();
+        self.waits.wake_all();
+    }
+
+    /// Words to forget may be lost: nothing is served that was there before.
+    pub(super) fn hears_no_more(&self) {
+        self.members.all(|member| member.forget_all());
+        self.waits.wake_all();
+    }
+
+    /// Tells the process that asked that this one has forgotten. If that fails, the other one says that it
+    /// has not reached this process.
+    pub(super) fn confirm(&self, to: &Inbox, id: ForgetId) {
+        let _ = self.ask(self.terms.op_timeout, |engine, within| {
+            engine.confirm(to, &self.inbox, id, within)
+        });
+    }
+
+    /// The ability of this process that a claim tells. `copies`: its table keeps copies.
+    pub(super) fn presence(&self, copies: bool) -> Presence {
+        match self.ear.hearing() {
+            None => Presence::Absent,
+            Some(_) if copies => Presence::KeepsCopies,
+            Some(_) => Presence::Listens,
+        }
+    }
+
+    /// A step has failed after which this claim may lead something.
+    pub(super) fn abandon(&self, token: Token, place: Place) {
+        // By then its lease is over, if nobody renews it.
+        let until = self.now() + 2 * self.terms.lease;
+        self.orphans.enter(token, place, until);
+        self.bell.ring_for_work();
+    }
+
+    pub(super) fn has_repairs(&self) -> bool {
+        self.guarded.is_down() || !self.forgets.is_empty() || !self.orphans.is_empty()
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.has_repairs()
+            || self.can.leases && !self.leads.is_empty()
+            || self.probes() && !self.waits.holders().is_empty()
+    }
+
+    /// Forgets in the other processes. `lives_for` is the longest time for which anything of it is served;
+    /// `but` is the table that asks, which forgets by itself.
+    pub(super) fn forget(
+        &self,
+        what: ToRepeat,
+        lives_for: Duration,
+        but: *const (),
+    ) -> ForgetEverywhere<bool> {
+        let began = Deadline::after(self.terms.op_timeout);
+        let name = match &what {
+            ToRepeat::Key(place) => &place.name,
+            ToRepeat::Name(name) => name,
+        };
+        self.members.each(name, |member| match &what {
+            _ if std::ptr::from_ref(member).cast::<()>() == but => {}
+            ToRepeat::Key(place) => member.forget(place.digest),
+            ToRepeat::Name(_) => member.forget_all(),
+        });
+        let id = self.next_number();
+        self.forgets.expect(id);
+        let Ok(forgotten) = self.send_forget(&what, id) else {
+            self.forgets.collect(id, 0, began, false);
+            self.guarded.counters().forgot_unreached();
+            let until = self.now().checked_add(lives_for);
+            self.forgets.missed(what, until);
+            self.bell.ring_for_work();
+            return Err(Unreached::new(true, 0, lives_for));
+        };
+        let told = forgotten.told as usize;
+        let hears = self.ear.hearing().is_some();
+        let answers = self.forgets.collect(id, told, began, hears);
+        if answers >= told {
+            self.guarded.counters().forgot_everywhere();
+            return Ok(forgotten.was_there);
+        }
+        self.guarded.counters().forgot_unreached();
+        // By then a process that cannot hear has noticed it.
+        let at_most = lives_for.min(SIGN_OF_LIFE + self.terms.op_timeout);
+        Err(Unreached::new(false, told - answers, at_most))
+    }
+
+    fn send_forget(&self, what: &ToRepeat, id: ForgetId) -> Result<Forgotten, Unasked> {
+        let (namespace, from) = (&*self.terms.namespace, &self.inbox);
+        self.ask(self.terms.op_timeout, |engine, within| match what {
+            ToRepeat::Key(place) => {
+                engine.forget(&Forget { key: place.key(namespace), from, id }, within)
+            }
+            ToRepeat::Name(name) => {
+                engine.forget_all(&ForgetAll { namespace, name, from, id }, within)
+            }
+        })
+    }
+
+    /// Repeats a forget that did not reach the engine. Returns false if it fails again.
+    pub(super) fn repeat(&self, what: &(ToRepeat, u64)) -> bool {
+        let is_sent = self.send_forget(&what.0, self.next_number()).is_ok();
+        if is_sent {
+            self.forgets.repeated(what);
+        }
+        is_sent
+    }
+
+    /// Sends a claim. If it fails and may have been carried out, it is released later.
+    pub(super) fn claim(
+        &self,
+        claim: &Claim<'_>,
+        place: &Place,
+        within: Duration,
+    ) -> Result<Claimed, Unasked> {
+        let claimed = self.ask(within, |engine, within| engine.claim(claim, within));
+        match &claimed {
+            Ok(claimed) => self.guarded.counters().answered(claimed),
+            Err(Unasked::Failed { error, .. }) if may_be_done(error.kind()) => {
+                self.abandon(claim.token.clone(), place.clone());
+            }
+            Err(_) => {}
+        }
+        claimed
+    }
+
+    /// Ends all that this process has in the engine, and its threads. Calls run by themselves from now on.
+    pub(super) fn close(&self) {
+        if self.is_closed.swap(true, Ordering::SeqCst) || self.guarded.is_forked() {
+            return;
+        }
+        let until = Deadline::after(self.terms.op_timeout);
+        self.waits.wake_all();
+        self.bell.ring();
+        self.members.all(|member| member.forget_all());
+        for (token, place) in self.leads.all() {
+            let within = until.left();
+            let key = place.key(&self.terms.namespace);
+            let release = Release { key, token: &token, end: End::AskAgain };
+            if within.is_zero()
+                || self.guarded.ask(|engine| engine.release(&release, within)).is_err()
+            {
+                break;
+            }
+        }
+        // A message ends the wait for messages.
+        let within = until.left();
+        let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+        for worker in self.workers.lock().drain(..) {
+            worker.join(until);
+        }
+    }
+}
+
+/// A step that fails so may have been carried out.
+pub(super) fn may_be_done(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Lost | ErrorKind::TimedOut | ErrorKind::Unexpected)
+}

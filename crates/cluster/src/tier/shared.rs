@@ -1,0 +1,346 @@
+//! How one table is shared: the argument of `Builder::shared`.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use coalescer::ToKey;
+use coalescer::shared::{Attachment, SharedBy, Tier};
+
+use crate::codec::{Codec, Postcard};
+use crate::engine::Limits;
+use crate::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, Seal, With, WriteKey};
+
+use super::carry::{CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked};
+use super::cluster::Cluster;
+use super::held::{Held, Member};
+use super::table::{Form, Table};
+
+/// A larger value stays in its process.
+const MAX_VALUE: usize = 1 << 20;
+
+const NESTED_WAIT: Duration = Duration::from_secs(1);
+
+/// The sharing of one table with other processes: give it to [`Builder::shared`](coalescer::Builder::shared).
+/// [`Cluster::named`] makes one.
+///
+/// Processes share if they agree on namespace, name, schema, codec and windows. Processes that differ in one of
+/// them form groups of their own.
+///
+/// # What must be told
+///
+/// - **Keys** are written by serde and read back. A key that does not come back equal is never shared: in builds
+///   with debug assertions the call panics, in others it stays in its process, and is counted. Write keys that serde cannot read,
+///   such as `&'static str`, by [`key_with`](Self::key_with).
+/// - **Values** are written by serde. What serde leaves out, as a field with `#[serde(skip)]`, is missing in
+///   the other processes. [`check_with`](Self::check_with) finds that.
+/// - **Errors** stay in their process unless you say [`share_errors`](Self::share_errors). Then an
+///   `error_window` keeps no error either, because other processes could not take it back.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::{Coalescer, Role};
+/// use coalescer_cluster::{Cluster, Memory};
+///
+/// let engine = Memory::new(); // in earnest: Redis, PostgreSQL, or the files of a host
+/// let [here, there] = [(); 2].map(|()| {
+///     let cluster = Cluster::over(engine.clone()).namespace("shop").open().unwrap();
+///     Coalescer::builder()
+///         .window(Duration::from_secs(60))
+///         .shared(cluster.named("users").schema("1"))
+///         .build(|id: &u64| Ok::<_, std::io::Error>(format!("user {id}")))
+/// });
+/// assert_eq!(here.call(&7).outcome().unwrap().role, Role::Leader);
+/// assert_eq!(there.call(&7).outcome().unwrap().role, Role::Shared);
+/// ```
+#[must_use]
+pub struct Shared<C = Postcard, X = OwnErrors, D = ReadBack, Q = Unchecked> {
+    cluster: Cluster,
+    name: Box<str>,
+    schema: Option<Schema>,
+    form: Form<C, X, D, Q>,
+    copies: Option<bool>,
+    max_remote_wait: Option<Duration>,
+    nested_wait: Duration,
+}
+
+impl Shared {
+    pub(super) fn new(cluster: Cluster, name: &str) -> Self {
+        let form = Form {
+            codec: Postcard,
+            errors: OwnErrors,
+            keys: ReadBack,
+            check: Unchecked,
+            max_value: MAX_VALUE,
+        };
+        let (schema, copies, max_remote_wait) = Default::default();
+        let (name, nested_wait) = (name.into(), NESTED_WAIT);
+        Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait }
+    }
+}
+
+impl<C, X, D, Q> Shared<C, X, D, Q> {
+    fn with_form<C2, X2, D2, Q2>(
+        self,
+        change: impl FnOnce(Form<C, X, D, Q>) -> Form<C2, X2, D2, Q2>,
+    ) -> Shared<C2, X2, D2, Q2> {
+        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
+        let form = change(form);
+        Shared { cluster, name, schema, form, copies, max_remote_wait, nested_wait }
+    }
+
+    /// Writes values and shared errors by this codec. Default: [`Postcard`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_cluster::{Cluster, Memory, codec::Bytes};
+    ///
+    /// let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let pages = coalescer::Coalescer::builder()
+    ///     .shared(cluster.named("pages").schema("1").codec(Bytes))
+    ///     .build(|path: &String| Ok::<Vec<u8>, ()>(path.clone().into_bytes()));
+    /// ```
+    pub fn codec<C2>(self, codec: C2) -> Shared<C2, X, D, Q> {
+        self.with_form(|Form { errors, keys, check, max_value, .. }| Form {
+            codec,
+            errors,
+            keys,
+            check,
+            max_value,
+        })
+    }
+
+    /// Lets processes of different builds share. Change the name whenever the type of a key, value or
+    /// shared error changes.
+    ///
+    /// Default: only processes of one program file share. It is read by the first table that needs it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("users").schema("3");
+    /// ```
+    pub fn schema(mut self, name: &str) -> Self {
+        self.schema = Some(Schema::named(name));
+        self
+    }
+
+    /// Shares errors as values, by the same codec, and keeps them for the `error_window`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let users = coalescer::Coalescer::builder()
+    ///     .error_window(std::time::Duration::from_secs(1))
+    ///     .shared(cluster.named("users").schema("1").share_errors())
+    ///     .build(|id: &u64| Err::<String, String>(format!("there is no user {id}")));
+    /// ```
+    pub fn share_errors(self) -> Shared<C, SharedErrors, D, Q> {
+        self.with_form(|Form { codec, keys, check, max_value, .. }| Form {
+            codec,
+            errors: SharedErrors,
+            keys,
+            check,
+            max_value,
+        })
+    }
+
+    /// Writes keys by a function. It must write all that `Eq` compares: keys with the same bytes share a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_cluster::{Cluster, Memory, wire::KeyWriter};
+    ///
+    /// let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let key = |currency: &&'static str, out: &mut KeyWriter| { out.text(currency); };
+    /// let rates = coalescer::Coalescer::builder()
+    ///     .shared(cluster.named("rates").schema("1").key_with(key))
+    ///     .build(|currency: &&'static str| Ok::<usize, ()>(currency.len()));
+    /// assert_eq!(*rates.execute(&"EUR").unwrap(), 3);
+    /// ```
+    pub fn key_with<K, F>(self, write: F) -> Shared<C, X, With<F>, Q>
+    where
+        F: Fn(&K, &mut KeyWriter) + Send + Sync + 'static,
+    {
+        self.with_form(|Form { codec, errors, check, max_value, .. }| Form {
+            codec,
+            errors,
+            keys: With(write),
+            check,
+            max_value,
+        })
+    }
+
+    /// Reads each value back before others get it, and asks this function if it is the same: made first, read
+    /// second. If not, other processes run their own functions, and it is counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("users").check_with(|made: &String, read| made == read);
+    /// ```
+    pub fn check_with<V, F>(self, accepts: F) -> Shared<C, X, D, CheckedBy<F>>
+    where
+        F: Fn(&V, &V) -> bool + Send + Sync + 'static,
+    {
+        self.with_form(|Form { codec, errors, keys, max_value, .. }| Form {
+            codec,
+            errors,
+            keys,
+            check: CheckedBy(accepts),
+            max_value,
+        })
+    }
+
+    /// Keeps larger values in their process, and counts them: calls of other processes that waited run their own
+    /// functions. In bytes, with the envelope of 52. Default: 1 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("reports").max_value(16 << 20);
+    /// ```
+    pub fn max_value(mut self, bytes: usize) -> Self {
+        self.form.max_value = bytes;
+        self
+    }
+
+    /// Sets if this process keeps results of the cluster, for late calls.
+    ///
+    /// Default: yes, if the engine can take copies back. With `false` each burst of late calls asks the engine once,
+    /// and `forget` holds exactly, without a message. With `true` and an engine that cannot
+    /// take copies back, a copy is served until its window ends, even if another process has forgotten it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("prices").local_copies(false);
+    /// ```
+    pub fn local_copies(mut self, keep: bool) -> Self {
+        self.copies = Some(keep);
+        self
+    }
+
+    /// Bounds the wait for another process. A call that has waited so long runs its own function.
+    ///
+    /// Default: no bound but the call's deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("users").max_remote_wait(std::time::Duration::from_secs(2));
+    /// ```
+    pub fn max_remote_wait(mut self, limit: Duration) -> Self {
+        self.max_remote_wait = Some(limit);
+        self
+    }
+
+    /// Bounds the wait for another process while the calling thread leads a further flight. Such a wait can be
+    /// part of a cycle over processes, which no process sees: A leads 1 and asks for 2, B leads 2 and asks for 1.
+    /// After that time the call runs its own function. Default: 1 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("users").nested_wait(std::time::Duration::from_millis(200));
+    /// ```
+    pub fn nested_wait(mut self, limit: Duration) -> Self {
+        self.nested_wait = limit;
+        self
+    }
+}
+
+impl<K, V, E, S, C, X, D, Q> SharedBy<K, V, E, S> for Shared<C, X, D, Q>
+where
+    K: ToKey<K> + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    C: Codec<V>,
+    X: CarriesErrors<E, C>,
+    D: WriteKey<K>,
+    Q: ChecksValues<V>,
+{
+    /// # Panics
+    ///
+    /// If the name is none, if `max_requests` is 1, or if the table has a [`ManualClock`](coalescer::ManualClock)
+    /// and the engine has not.
+    fn attach(self, table: Attachment<'_, K, V, E, S>) -> Option<Arc<dyn Tier<K, V, E>>> {
+        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
+        let process = cluster.process();
+        assert!(
+            table.max_requests() != Some(1),
+            "shared with max_requests(1): each call runs its function, so there is nothing to share; \
+             leave one of them out"
+        );
+        assert!(
+            !table.has_manual_clock() || process.is_manual(),
+            "shared with a ManualClock: the engine has a clock of its own; \
+             use Memory::with_clock with the same clock"
+        );
+        let of_build = || {
+            Schema::of_this_build().inspect_err(|error| process.shares_nothing(&name, error)).ok()
+        };
+        let schema = schema.or_else(of_build)?;
+        let (window, error_window) = (table.window(), table.error_window());
+        let codec = form.codec.name();
+        let namespace = &*process.terms.namespace;
+        let scope = Scope { namespace, name: &name, schema, codec, window, error_window };
+        let digests = Digests::new(&scope).unwrap_or_else(|error| panic!("shared: {error}"));
+        let seal = Seal::new(schema, codec);
+        let seal = match &process.terms.secret {
+            Some(secret) => seal.secret(secret),
+            None => seal,
+        };
+        let limits = Limits {
+            leader_timeout: table.leader_timeout(),
+            max_leaders: u32::try_from(table.max_leaders()).unwrap_or(u32::MAX),
+            max_join_age: table.max_join_age(),
+        };
+        let held = Arc::new(Held::new(table.local()));
+        let name: Arc<str> = name.into();
+        let member = Arc::downgrade(&held) as Weak<dyn Member>;
+        process.members.join(&name, member);
+        let copies = copies.unwrap_or(process.can.invalidates);
+        Some(Arc::new(Table {
+            name,
+            digests,
+            seal,
+            form,
+            window,
+            error_window,
+            limits,
+            uses_up: table.max_requests().is_some(),
+            copies,
+            max_remote_wait,
+            nested_wait,
+            held,
+            cluster,
+        }))
+    }
+}
+
+impl<C, X, D, Q> fmt::Debug for Shared<C, X, D, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+//! Engines that are down, leaders that have gone, and bytes that nobody has written (C4, C11, C15 to C17).
+
+use std::thread;
+use std::time::Duration;
+
+use coalescer::{ManualClock, Role};
+use coalescer_cluster::Memory;
+use coalescer_cluster::engine::ErrorKind;
+
+use super::{Function, MINUTE, open, site};
+use crate::support::{wait_until, watched};
+
+/// C15, and worked example 4: each process coalesces by itself, and joins again.
+#[test]
+fn c15_without_an_engine_each_process_coalesces_by_itself() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        engine.fail_with(ErrorKind::Refused);
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        let copies = [&here, &there].map(|site| {
+            assert_eq!(site.call(7).role, Role::Leader);
+            assert_eq!(site.call(7).role, Role::Late, "its own copy");
+            site.copy(7)
+        });
+        assert_eq!(function.runs(), 2);
+        assert!(!here.cluster.health().up);
+        assert_eq!(here.cluster.stats().alone.down, 1);
+        engine.fail_with(None);
+        wait_until(|| [&here, &there].iter().all(|site| site.cluster.health().up));
+        wait_until(|| copies.iter().all(|copy| !copy.is_kept()));
+        wait_until(|| [&here, &there].iter().all(|site| site.cluster.health().listening));
+        assert_eq!(here.value(7), 3);
+        assert_eq!(there.call(7).role, Role::Shared);
+    });
+}
+
+/// C15: those who wait for another process are not left waiting for the engine.
+#[test]
+fn c15_an_engine_that_fails_wakes_those_who_wait() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.value(7));
+            function.wait_for(1);
+            let second = scope.spawn(|| there.call(7).role);
+            wait_until(|| there.cluster.stats().follows >= 1);
+            engine.fail_with(ErrorKind::Refused);
+            function.wait_for(2);
+            function.let_go();
+            assert_eq!(first.join().unwrap(), 1);
+            assert_eq!(second.join().unwrap(), Role::Leader);
+        });
+    });
+}
+
+/// C11 and C16: a leader that has gone, with its connection.
+#[test]
+fn c16_a_leader_that_does_not_listen_is_taken_over() {
+    watched(|| {
+        let engine = Memory::new();
+        let function = Function::default();
+        let there = site(engine.clone(), MINUTE, &function);
+        // A process that was killed: its claim stands, and its inbox has no listener.
+        {
+            use coalescer_cluster::engine::{Claim, Claimed, Engine, Inbox, Token};
+            let key = claim_of(&there, &engine);
+            let token = Token::new(Inbox::draw("shop"), 1);
+            let claim = Claim::new(key.key(), &token, MINUTE);
+            let claimed = engine.claim(&claim, MINUTE).unwrap();
+            assert!(matches!(claimed, Claimed::Lead { .. }));
+        }
+        assert_eq!(there.call(7).role, Role::Leader);
+        assert_eq!(there.cluster.stats().takeovers, 1);
+    });
+}
+
+/// C17: a leader whose lease was taken over.
+#[test]
+fn c17_a_leader_that_was_taken_over_keeps_no_copy() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let (engine, function) = (Memory::with_clock(clock.clone()), Function::default());
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
+            let cluster = open(engine.clone()).open().unwrap();
+            let users = coalescer::Coalescer::builder()
+                .clock(clock.clone())
+                .window(MINUTE)
+                .shared(cluster.named("users").schema("1"))
+                .build(move |_: &u64| Ok::<_, String>(function.run()));
+            super::Site { cluster, users }
+        });
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.value(7));
+            function.wait_for(1);
+            // The engine loses everything, so another process leads beside this one.
+            engine.flush();
+            let second = scope.spawn(|| there.value(7));
+            function.wait_for(2);
+            function.let_go();
+            assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
+        });
+        assert_eq!(here.value(7), 2, "its own value is not kept");
+        assert!(here.cluster.stats().lost_leases == 1);
+    });
+}
+
+/// C4: bytes that nobody has written are removed, and one process runs.
+#[test]
+fn c4_what_cannot_be_decoded_is_removed() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        {
+            use coalescer_cluster::engine::{Claim, Engine, Inbox, Publication, Token};
+            let key = claim_of(&here, &engine);
+            let token = Token::new(Inbox::draw("shop"), 1);
+            engine.claim(&Claim::new(key.key(), &token, MINUTE), MINUTE).unwrap();
+            let mut publication = Publication::new(key.key(), &token, b"garbage");
+            publication.keep = Some(MINUTE);
+            engine.publish(&publication, MINUTE).unwrap();
+        }
+        assert_eq!(here.call(7).role, Role::Leader);
+        assert_eq!(here.cluster.stats().undecodable, 1);
+        assert_eq!(there.call(7).role, Role::Shared);
+        assert_eq!(function.runs(), 1);
+    });
+}
+
+/// C28: after `close` calls run by themselves, and those who wait are let go.
+#[test]
+fn c28_closing_lets_everybody_go() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.value(7));
+            function.wait_for(1);
+            let second = scope.spawn(|| there.call(7).role);
+            wait_until(|| there.cluster.stats().follows >= 1);
+            there.cluster.close();
+            function.wait_for(2);
+            function.let_go();
+            assert_eq!(first.join().unwrap(), 1);
+            assert_eq!(second.join().unwrap(), Role::Leader);
+        });
+        assert!(there.cluster.ping().is_err());
+        there.call(8);
+        assert_eq!(there.call(8).role, Role::Late, "by itself");
+        assert_eq!(function.runs(), 3);
+    });
+}
+
+/// The key by which the engine knows a user.
+struct Named(coalescer_cluster::engine::Digest);
+
+impl Named {
+    fn key(&self) -> coalescer_cluster::engine::Key<'static> {
+        coalescer_cluster::engine::Key { namespace: "shop", name: "users", digest: self.0 }
+    }
+}
+
+fn claim_of(_: &super::Site, _: &Memory) -> Named {
+    use coalescer_cluster::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, WriteKey};
+    let scope = Scope {
+        namespace: "shop",
+        name: "users",
+        schema: Schema::named("1"),
+        codec: "postcard",
+        window: MINUTE,
+        error_window: Duration::ZERO,
+    };
+    let mut out = KeyWriter::new();
+    ReadBack.write(&7_u64, &mut out).unwrap();
+    Named(Digests::new(&scope).unwrap().of(out.bytes()))
+}

@@ -1,0 +1,258 @@
+//! One execution a key and window, for all processes (C1 to C10, C24).
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use coalescer::{Coalescer, Error, Role, ShareWith};
+use coalescer_cluster::Memory;
+
+use super::{Function, MINUTE, Site, open, site};
+use crate::support::{wait_until, watched};
+
+#[test]
+fn c1_the_second_process_gets_what_the_first_has_made() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        assert_eq!(here.call(7).role, Role::Leader);
+        let outcome = there.call(7);
+        assert_eq!((*outcome.value, outcome.role), (1, Role::Shared));
+        assert_eq!(there.users.stats().shared, 1);
+        assert_eq!(there.users.stats().executed_requests, 0);
+        assert_eq!(there.call(8).role, Role::Leader, "another key");
+    });
+}
+
+/// C3: after the first call, a process has a copy and asks nobody.
+#[test]
+fn c3_a_late_call_asks_nobody() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        for site in [&here, &there] {
+            site.call(7);
+            let asked = site.cluster.stats().round_trips;
+            assert_eq!(site.call(7).role, Role::Late);
+            assert_eq!(site.cluster.stats().round_trips, asked);
+        }
+        assert_eq!(here.cluster.stats().leads, 1);
+        assert_eq!(there.cluster.stats().hits, 1);
+    });
+}
+
+/// C1, C6 and worked example 2: a window of zero, 8 processes of 8 threads at a barrier.
+#[test]
+fn c6_with_a_window_of_zero_those_who_wait_get_it() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let sites: Vec<_> =
+            (0..8).map(|_| site(engine.clone(), Duration::ZERO, &function)).collect();
+        function.hold();
+        let barrier = Barrier::new(64);
+        thread::scope(|scope| {
+            let callers: Vec<_> = sites
+                .iter()
+                .flat_map(|site| [(); 8].map(|()| site))
+                .map(|site| {
+                    let barrier = &barrier;
+                    scope.spawn(move || {
+                        barrier.wait();
+                        site.call(7).role
+                    })
+                })
+                .collect();
+            let waiting = || {
+                sites.iter().map(Site::followers).sum::<usize>() == 56
+                    && sites.iter().map(|site| site.cluster.stats().follows).sum::<u64>() >= 7
+            };
+            wait_until(waiting);
+            function.let_go();
+            let roles: Vec<_> = callers.into_iter().map(|call| call.join().unwrap()).collect();
+            let count = |role| roles.iter().filter(|found| **found == role).count();
+            assert_eq!(
+                (count(Role::Leader), count(Role::Shared), count(Role::Follower)),
+                (1, 7, 56)
+            );
+        });
+        assert_eq!(function.runs(), 1);
+    });
+}
+
+/// C7: within a process all get one allocation.
+#[test]
+fn c7_a_process_decodes_once() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        here.call(7);
+        let [one, other] = [(); 2].map(|()| there.call(7).value);
+        assert!(std::sync::Arc::ptr_eq(&one, &other));
+    });
+}
+
+fn with_errors(engine: &Memory, shares: bool) -> Coalescer<u64, u32, String> {
+    let cluster = open(engine.clone()).open().unwrap();
+    let builder = Coalescer::builder().window(MINUTE).error_window(MINUTE);
+    let shared = cluster.named("users").schema("1");
+    let fail = |key: &u64| Err(format!("there is no user {key}"));
+    match shares {
+        true => builder.shared(shared.share_errors()).build(fail),
+        false => builder.shared(shared).build(fail),
+    }
+}
+
+#[test]
+fn c9_errors_stay_in_their_process_unless_they_are_shared() {
+    watched(|| {
+        for shares in [false, true] {
+            let engine = Memory::new();
+            let [here, there] = [(); 2].map(|()| with_errors(&engine, shares));
+            assert!(here.execute(&7).is_err());
+            let Err(Error::Failed(error)) = there.execute(&7) else { panic!("it fails as well") };
+            assert_eq!(*error, "there is no user 7");
+            assert_eq!(there.stats().executed_requests, u64::from(!shares));
+            assert_eq!(there.stats().shared, u64::from(shares));
+        }
+    });
+}
+
+/// C8: what is for nobody else, and what is for those who wait.
+#[test]
+fn c8_what_is_not_shared_is_run_by_each_process() {
+    watched(|| {
+        for share in [ShareWith::Nobody, ShareWith::Followers] {
+            let (engine, function) = (Memory::new(), Function::default());
+            let [here, there] = [(); 2].map(|()| {
+                let cluster = open(engine.clone()).open().unwrap();
+                let function = function.clone();
+                Coalescer::builder()
+                    .window(MINUTE)
+                    .share_with(move |_: &u32| share)
+                    .shared(cluster.named("users").schema("1"))
+                    .build(move |_: &u64| Ok::<_, String>(function.run()))
+            });
+            function.hold();
+            thread::scope(|scope| {
+                let first = scope.spawn(|| *here.execute(&7).unwrap());
+                function.wait_for(1);
+                let second = scope.spawn(|| there.call(&7).outcome().unwrap().role);
+                wait_until(|| there.in_flight().len() == 1);
+                function.let_go();
+                assert_eq!(first.join().unwrap(), 1);
+                let expected = match share {
+                    ShareWith::Nobody => Role::Leader,
+                    _ => Role::Shared,
+                };
+                assert_eq!(second.join().unwrap(), expected, "{share:?}");
+            });
+            let runs = function.runs();
+            there.execute(&7).unwrap();
+            assert_eq!(function.runs(), runs + 1, "it is kept nowhere");
+        }
+    });
+}
+
+/// A value that lives for less than its window does so in each process.
+#[test]
+fn a_shorter_life_is_as_short_in_other_processes() {
+    watched(|| {
+        let clock = coalescer::ManualClock::new();
+        let (engine, function) = (Memory::with_clock(clock.clone()), Function::default());
+        let [here, there] = [(); 2].map(|()| {
+            let cluster = open(engine.clone()).open().unwrap();
+            let function = function.clone();
+            Coalescer::builder()
+                .clock(clock.clone())
+                .window(MINUTE)
+                .share_with(|_: &u32| ShareWith::For(Duration::from_secs(1)))
+                .shared(cluster.named("users").schema("1"))
+                .build(move |_: &u64| Ok::<_, String>(function.run()))
+        });
+        here.execute(&7).unwrap();
+        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Shared);
+        clock.advance(Duration::from_millis(999));
+        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Late);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Leader);
+    });
+}
+
+#[test]
+fn c10_a_panic_is_told_as_text() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            Coalescer::builder().window(MINUTE).shared(cluster.named("users").schema("1")).build(
+                move |_: &u64| -> Result<u32, String> {
+                    function.run();
+                    panic!("no such table")
+                },
+            )
+        });
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.execute(&7));
+            function.wait_for(1);
+            let second = scope.spawn(|| there.execute(&7));
+            wait_until(|| there.in_flight().len() == 1);
+            // It waits by its first claim: its second would lead.
+            function.let_go();
+            assert!(first.join().is_err());
+            let Err(Error::LeaderPanicked { message }) = second.join().unwrap() else {
+                panic!("it is told")
+            };
+            assert_eq!(message.as_deref(), Some("no such table"));
+        });
+        assert_eq!(function.runs(), 1);
+    });
+}
+
+/// C24: fresh calls of all processes that come during one flight share one successor.
+#[test]
+fn c24_fresh_calls_share_a_successor() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let sites = [(); 4].map(|()| site(engine.clone(), MINUTE, &function));
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| sites[0].value(7));
+            function.wait_for(1);
+            let fresh: Vec<_> = sites[1..]
+                .iter()
+                .map(|site| scope.spawn(|| *site.users.execute_fresh(&7).unwrap()))
+                .collect();
+            wait_until(|| sites[1..].iter().all(|site| site.cluster.stats().waits >= 1));
+            function.let_go();
+            assert_eq!(first.join().unwrap(), 1);
+            for call in fresh {
+                assert_eq!(call.join().unwrap(), 2);
+            }
+        });
+        assert_eq!(function.runs(), 2);
+        assert_eq!(*sites[0].users.execute_fresh(&7).unwrap(), 3, "a result is not fresh");
+    });
+}
+
+/// C2: a process that has used an outcome up asks for another one.
+#[test]
+fn c2_a_used_up_outcome_is_not_taken_again() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            Coalescer::builder()
+                .window(MINUTE)
+                .max_requests(3)
+                .shared(cluster.named("users").schema("1"))
+                .build(move |_: &u64| Ok::<_, String>(function.run()))
+        });
+        let calls = |users: &Coalescer<u64, u32, String>, count| {
+            (0..count).map(|_| *users.execute(&7).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(calls(&here, 4), [1, 1, 1, 2]);
+        assert_eq!(calls(&there, 3), [2, 2, 2], "another process counts by itself");
+        assert_eq!(calls(&there, 1), [3]);
+    });
+}
