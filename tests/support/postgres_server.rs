@@ -112,6 +112,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // A stopped process does not end.
+        self.signal("CONT").ok();
         // The directory is removed next, so the server must have ended.
         self.stop();
     }

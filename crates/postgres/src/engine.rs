@@ -15,7 +15,9 @@ use crate::lead::Lead;
 use crate::pool::{Checked, Pool, Purpose};
 use crate::schema::Schema;
 use crate::session::{Connector, SharedSession};
-use crate::steps::{self, Answer, Asked, Ended, Ending, Look, Names, Sort, id, number, patience};
+use crate::steps::{
+    self, Answer, Asked, Ended, Ending, Look, Names, Sort, id, number, patience, patience_of_wait,
+};
 use crate::sync::{AtomicU64, Deadline, Driver, Mutex, Ordering, bounded};
 
 /// A process sweeps with its first publication, and after so many more.
@@ -23,7 +25,11 @@ const SWEEP: u64 = 500;
 
 const SWEEP_TIME: Duration = Duration::from_secs(5);
 
-/// The server ends a wait by itself. If it does not within so much more, it is frozen, and the session ends.
+/// The server ends a wait by itself, before the caller's time is over. A caller whose time is shorter than this does not
+/// take a late answer for a failure.
+const GLANCE: Duration = Duration::from_millis(40);
+
+/// Its session then ends after so much more.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The engine of processes that share a PostgreSQL server. Made by [`Postgres::engine`](crate::Postgres::engine).
@@ -209,7 +215,7 @@ impl PostgresEngine {
         within: Duration,
         deadline: Deadline,
     ) -> Result<Waited, EngineError> {
-        let (session, left) = (session.clone(), patience(deadline.left()));
+        let (session, left) = (session.clone(), patience_of_wait(deadline.left()));
         let future = async move {
             let look = bounded(
                 within.saturating_add(GRACE),
@@ -222,7 +228,11 @@ impl PostgresEngine {
             drop(guard);
             look
         };
-        Ok(match self.inner.driver.run(future, deadline).unwrap_or(Ok(Look::StillRuns))? {
+        let look = self.inner.driver.run(future, deadline).unwrap_or_else(|| {
+            let is_late = within >= GLANCE;
+            if is_late { Err(ErrorKind::TimedOut.into()) } else { Ok(Look::StillRuns) }
+        });
+        Ok(match look? {
             Look::Ended { end, forgotten } => Waited::Ended { end, forgotten },
             Look::StillRuns => Waited::StillRuns,
             Look::WouldDeadlock => Waited::WouldDeadlock,
@@ -344,8 +354,9 @@ impl Engine for PostgresEngine {
             return self.wait_in(lent, &session, names, flight, within, deadline);
         }
         let checked = match self.take(Purpose::Flight, deadline) {
-            // The time of the wait is over.
-            Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Waited::StillRuns),
+            Err(error) if error.kind() == ErrorKind::TimedOut && within < GLANCE => {
+                return Ok(Waited::StillRuns);
+            }
             checked => checked?,
         };
         let session = checked.session().clone();

@@ -1,11 +1,11 @@
-//! The settings, and how an engine is opened.
+//! The settings, and how a cluster is opened over the engine.
 
 use std::fmt;
-use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use coalescer_cluster::engine::{EngineError, ErrorKind};
+use coalescer_cluster::engine::ErrorKind;
+use coalescer_cluster::{Cluster, OpenError};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket};
@@ -22,6 +22,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Whoever sets up may wait for others that do.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The client's own words may repeat a part of the URL.
+const URL: &str =
+    "the URL of the server cannot be read: it is postgresql://user@host:port/database";
+
+const TLS: &str = "the URL says sslmode=require: give a connector to `Postgres::tls`";
 
 /// A server whose tables the processes share.
 ///
@@ -42,10 +48,17 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// use coalescer_postgres::Postgres;
 ///
 /// // Nothing is connected yet, so a server that is down is no error.
-/// let engine = Postgres::open("postgresql://service@localhost/shop").max_connections(4).engine()?;
-/// # Ok::<(), coalescer_postgres::OpenError>(())
+/// let cluster = Postgres::open("postgresql://service@localhost/shop")
+///     .namespace("shop")
+///     .max_connections(4)
+///     .connect()?;
+/// let users = coalescer::Coalescer::builder()
+///     .shared(cluster.named("users"))
+///     .build(|id: &u64| Ok::<_, std::io::Error>(format!("user {id}")));
+/// assert_eq!(*users.execute(&7)?, "user 7"); // by itself, if there is no server
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing happens before `engine` or `setup`"]
+#[must_use = "nothing happens before `connect`, `engine` or `setup`"]
 pub struct Postgres {
     config: Option<Config>,
     schema: String,
@@ -53,11 +66,22 @@ pub struct Postgres {
     connect_timeout: Duration,
     dial: Box<dyn Dial>,
     has_tls: bool,
+    of_cluster: OfCluster,
+}
+
+/// What the cluster over the engine is told; its defaults are its own.
+#[derive(Default)]
+struct OfCluster {
+    namespace: Option<String>,
+    op_timeout: Option<Duration>,
+    lease: Option<Duration>,
+    probe: Option<Duration>,
+    secret: Option<[u8; 32]>,
 }
 
 impl Postgres {
     /// Takes the address of a server: `postgresql://user:password@host:port/database`, or `host=.. user=.. dbname=..`.
-    /// It is read by [`engine`](Self::engine) and [`setup`](Self::setup).
+    /// It is read by [`connect`](Self::connect), [`engine`](Self::engine) and [`setup`](Self::setup).
     ///
     /// # Examples
     ///
@@ -70,6 +94,7 @@ impl Postgres {
             connect_timeout: CONNECT_TIMEOUT,
             dial: Box::new(With(NoTls)),
             has_tls: false,
+            of_cluster: OfCluster::default(),
         }
     }
 
@@ -140,7 +165,111 @@ impl Postgres {
         self
     }
 
-    /// Opens the engine. It connects to nothing: sessions begin when they are needed.
+    /// The namespace that all processes of the cluster have in common: `coalescer`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use coalescer_postgres::Postgres;
+    /// let postgres = Postgres::open("postgresql://localhost/shop").namespace("shop");
+    /// ```
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        self.of_cluster.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// The server may take so long for one step: 100 ms. At most a third of the lease.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use coalescer_postgres::Postgres;
+    /// let postgres = Postgres::open("postgresql://localhost/shop").op_timeout(Duration::from_millis(50));
+    /// ```
+    pub fn op_timeout(mut self, limit: Duration) -> Self {
+        self.of_cluster.op_timeout = Some(limit);
+        self
+    }
+
+    /// A process that stood still for so long takes no answer of before: 3 s. Leads have no lease here: they end with
+    /// their sessions.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use coalescer_postgres::Postgres;
+    /// let postgres = Postgres::open("postgresql://localhost/shop").lease(Duration::from_secs(2));
+    /// ```
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.of_cluster.lease = Some(lease);
+        self
+    }
+
+    /// The interval of the looks for dead leaders: 40 ms. With this engine nobody looks, since the server tells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use coalescer_postgres::Postgres;
+    /// let postgres = Postgres::open("postgresql://localhost/shop").probe(Duration::from_millis(20));
+    /// ```
+    pub fn probe(mut self, interval: Duration) -> Self {
+        self.of_cluster.probe = Some(interval);
+        self
+    }
+
+    /// A secret that all processes of the cluster have: what anybody else writes is never decoded. Values still lie in
+    /// the tables in clear.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use coalescer_postgres::Postgres;
+    /// let postgres = Postgres::open("postgresql://localhost/shop").secret([7; 32]);
+    /// ```
+    pub fn secret(mut self, secret: [u8; 32]) -> Self {
+        self.of_cluster.secret = Some(secret);
+        self
+    }
+
+    /// Opens a cluster over the engine. It connects to nothing: sessions begin when they are needed, and calls run by
+    /// themselves while there is no server.
+    ///
+    /// # Errors
+    ///
+    /// As [`engine`](Self::engine), and if a setting of the cluster is out of range.
+    ///
+    /// # Examples
+    ///
+    /// See [`Postgres`].
+    pub fn connect(mut self) -> Result<Cluster, OpenError> {
+        let OfCluster { namespace, op_timeout, lease, probe, secret } =
+            std::mem::take(&mut self.of_cluster);
+        let mut open = Cluster::over(self.engine()?);
+        if let Some(namespace) = namespace {
+            open = open.namespace(&namespace);
+        }
+        if let Some(limit) = op_timeout {
+            open = open.op_timeout(limit);
+        }
+        if let Some(lease) = lease {
+            open = open.lease(lease);
+        }
+        if let Some(interval) = probe {
+            open = open.probe(interval);
+        }
+        if let Some(secret) = secret {
+            open = open.secret(secret);
+        }
+        open.open()
+    }
+
+    /// Opens the engine alone, for a program that takes the steps itself. It connects to nothing: sessions begin when they are needed.
     ///
     /// # Errors
     ///
@@ -172,7 +301,8 @@ impl Postgres {
         let driver = Driver::start().map_err(OpenError::Thread)?;
         let made =
             driver.run(async move { connector.set_up().await }, Deadline::after(SETUP_TIMEOUT));
-        made.unwrap_or_else(|| Err(ErrorKind::TimedOut.into())).map_err(OpenError::Engine)
+        let made = made.unwrap_or_else(|| Err(ErrorKind::TimedOut.into()));
+        made.map_err(|error| OpenError::Engine(error.to_string().into()))
     }
 
     /// Returns the SQL that [`setup`](Self::setup) runs, for a migration. Its head has the rights that a service needs.
@@ -194,14 +324,15 @@ impl Postgres {
     }
 
     fn read_schema(&self) -> Result<Schema, OpenError> {
-        Schema::new(&self.schema).ok_or(OpenError::Schema)
+        let text = "the name of a schema has letters, digits and `_`: 1 to 63 of them";
+        Schema::new(&self.schema).ok_or_else(|| OpenError::Engine(text.into()))
     }
 
     fn connector(self) -> Result<Connector, OpenError> {
         let schema = self.read_schema()?;
-        let config = self.config.ok_or(OpenError::Url)?;
+        let config = self.config.ok_or_else(|| OpenError::Engine(URL.into()))?;
         if config.get_ssl_mode() == SslMode::Require && !self.has_tls {
-            return Err(OpenError::Tls);
+            return Err(OpenError::Engine(TLS.into()));
         }
         Ok(Connector { config, dial: self.dial, schema, timeout: self.connect_timeout })
     }
@@ -224,7 +355,7 @@ fn with_defaults(mut config: Config) -> Config {
     config
 }
 
-/// It names hosts and the database, and no password.
+/// It names hosts and the database, no password and no secret.
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Postgres");
@@ -238,59 +369,5 @@ impl fmt::Debug for Postgres {
         }
         out.field("schema", &self.schema).field("max_connections", &self.max_connections);
         out.finish_non_exhaustive()
-    }
-}
-
-/// Why an engine was not opened, or a schema not made. It never names a password.
-///
-/// # Examples
-///
-/// ```
-/// use coalescer_postgres::{OpenError, Postgres};
-///
-/// let opened = Postgres::open("postgres://user:secret@localhost:port/shop").engine();
-/// assert!(matches!(opened, Err(OpenError::Url)));
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The URL cannot be read.
-    Url,
-    /// The name of the schema has other characters than letters, digits and `_`, or not 1 to 63 of them.
-    Schema,
-    /// The URL says `sslmode=require`, and no TLS was given.
-    Tls,
-    /// No thread can be started.
-    Thread(io::Error),
-    /// The server cannot be reached, or it refuses to make the schema.
-    Engine(EngineError),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The client's own words may repeat a part of it.
-            Self::Url => f.write_str(
-                "the URL of the server cannot be read: postgresql://user@host:port/database",
-            ),
-            Self::Schema => {
-                f.write_str("the name of a schema has letters, digits and `_`: 1 to 63 of them")
-            }
-            Self::Tls => {
-                f.write_str("the URL says sslmode=require: give a connector to `Postgres::tls`")
-            }
-            Self::Thread(error) => write!(f, "no thread for the sessions: {error}"),
-            Self::Engine(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Thread(error) => Some(error),
-            Self::Engine(error) => Some(error),
-            _ => None,
-        }
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn patience(within: Duration) -> i64 {
     i64::try_from((within - way_back).as_millis()).unwrap_or(i64::MAX).clamp(1, i64::from(i32::MAX))
 }
 
+/// The same for a wait, which the server ends by itself: if it does not, it has enough time left to be called frozen.
+pub(crate) fn patience_of_wait(within: Duration) -> i64 {
+    patience(within - (within / 2).min(Duration::from_millis(100)))
+}
+
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

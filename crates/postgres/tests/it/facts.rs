@@ -201,7 +201,7 @@ fn a_cycle_of_leaders_is_seen_by_the_server() {
         let (token_1, flight_1) = one.lead(key(1));
         let (token_2, flight_2) = other.lead(key(2));
         // Without a thread's lead it is a wait like any other.
-        let short = Duration::from_millis(50);
+        let short = Duration::from_millis(20);
         assert_eq!(one.wait(key(2), &flight_2, None, short), Waited::StillRuns);
         let wait = |engine: usize, asks: u8, flight, leads: Token| {
             let token = Token::new(Inbox::draw("shop"), 1);
@@ -412,17 +412,17 @@ fn a_service_needs_no_more_rights_than_the_setup_names() {
         let url = place.url.replace("user=postgres", "user=service");
         let service = || Postgres::open(&url).schema("rights").connect_timeout(WITHIN);
         // Without one of them a step is denied.
-        for left_out in 0..grants.len() {
+        for grant in grants {
             let engine = service().engine().unwrap();
             let process = Process::new(&engine);
             let token = process.token();
             let claim = Claim::new(key(1), &token, WITHIN);
             let error = engine.claim(&claim, WITHIN).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-            place.run(&format!("GRANT {}", grants[left_out]));
+            place.run(&format!("GRANT {grant}"));
         }
         assert!(
-            matches!(service().setup(), Err(OpenError::Engine(error)) if error.kind() == ErrorKind::Denied)
+            matches!(service().setup(), Err(OpenError::Engine(text)) if text.contains("42501"))
         );
 
         let engine = service().engine().unwrap();
