@@ -16,7 +16,8 @@ use crate::pool::{Checked, Pool, Purpose};
 use crate::schema::Schema;
 use crate::session::{Connector, SharedSession};
 use crate::steps::{
-    self, Answer, Asked, Ended, Ending, Look, Names, Sort, id, number, patience, patience_of_wait,
+    self, Answer, Asked, Ended, Ending, Look, Names, Sort, Waiter, id, number, patience,
+    patience_of_wait,
 };
 use crate::sync::{AtomicU64, Deadline, Driver, Mutex, Ordering, bounded};
 
@@ -210,16 +211,15 @@ impl PostgresEngine {
         &self,
         guard: G,
         session: &SharedSession,
-        names: Names,
-        flight: i64,
-        within: Duration,
-        deadline: Deadline,
+        waiter: Waiter,
+        (names, flight): (Names, i64),
+        (within, deadline): (Duration, Deadline),
     ) -> Result<Waited, EngineError> {
         let (session, left) = (session.clone(), patience_of_wait(deadline.left()));
         let future = async move {
             let look = bounded(
                 within.saturating_add(GRACE),
-                steps::wait(session.clone(), names, flight, left),
+                steps::wait(session.clone(), names, flight, waiter, left),
             );
             let look = look.await.unwrap_or_else(|| Err(ErrorKind::TimedOut.into()));
             if look.is_err() {
@@ -351,7 +351,13 @@ impl Engine for PostgresEngine {
         }
         if let Some(lent) = leads.and_then(|lead| lead.try_take()) {
             let session = lent.session().clone();
-            return self.wait_in(lent, &session, names, flight, within, deadline);
+            return self.wait_in(
+                lent,
+                &session,
+                Waiter::Leads,
+                (names, flight),
+                (within, deadline),
+            );
         }
         let checked = match self.take(Purpose::Flight, deadline) {
             Err(error) if error.kind() == ErrorKind::TimedOut && within < GLANCE => {
@@ -360,7 +366,7 @@ impl Engine for PostgresEngine {
             checked => checked?,
         };
         let session = checked.session().clone();
-        self.wait_in(checked, &session, names, flight, within, deadline)
+        self.wait_in(checked, &session, Waiter::LeadsNothing, (names, flight), (within, deadline))
     }
 }
 

@@ -199,9 +199,23 @@ BEGIN
 END
 $$;
 
--- Waits until nobody leads that flight. Kinds as those of an end, and 4: it still runs; 5: it would be a cycle.
+-- Says if the leader of that flight waits for a lock of this session, by way of others perhaps.
+CREATE OR REPLACE FUNCTION {schema}.is_cycle(number bigint) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    WITH RECURSIVE chain(pid) AS (
+        SELECT pid FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND classid = (({locks} + number) >> 32)::oid AND objid = (number & 4294967295)::oid AND objsubid = 1
+        UNION
+        SELECT unnest(pg_blocking_pids(chain.pid)) FROM chain
+    )
+    SELECT EXISTS (SELECT FROM chain WHERE chain.pid = pg_backend_pid())
+$$;
+
+-- Waits until nobody leads that flight. A session that leads itself may close a cycle: the server sees it if it waits for a
+-- second, and calls that wait ask more often, so each wait that ends looks for one. Kinds as those of an end, and 4: it still runs; 5: it would be a cycle.
 CREATE OR REPLACE FUNCTION {schema}.wait(
-    k bytea, n bytea, number bigint, patience bigint,
+    k bytea, n bytea, number bigint, leads boolean, patience bigint,
     OUT kind smallint, OUT kept boolean, OUT forgotten boolean, OUT body bytea
 ) LANGUAGE plpgsql AS $$
 BEGIN
@@ -211,7 +225,7 @@ BEGIN
         PERFORM pg_advisory_xact_lock_shared({locks} + number);
     EXCEPTION
         WHEN lock_not_available THEN
-            kind := 4;
+            kind := CASE WHEN leads AND {schema}.is_cycle(number) THEN 5 ELSE 4 END;
             RETURN;
         WHEN deadlock_detected THEN
             kind := 5;

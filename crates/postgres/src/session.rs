@@ -168,14 +168,15 @@ impl Link {
         let claim = format!(
             "SELECT answer, number, began, age, body FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         );
-        let wait = format!("SELECT kind, kept, forgotten, body FROM {schema}.wait($1, $2, $3, $4)");
+        let wait =
+            format!("SELECT kind, kept, forgotten, body FROM {schema}.wait($1, $2, $3, $4, $5)");
         let publish =
             format!("SELECT kept, forgotten FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7)");
         let of_claim = [
             bytes.clone(),
             bytes.clone(),
             truth.clone(),
-            truth,
+            truth.clone(),
             number.clone(),
             number.clone(),
             number.clone(),
@@ -183,7 +184,7 @@ impl Link {
             number.clone(),
             number.clone(),
         ];
-        let of_wait = [bytes.clone(), bytes.clone(), number.clone(), number.clone()];
+        let of_wait = [bytes.clone(), bytes.clone(), number.clone(), truth.clone(), number.clone()];
         let of_publish = [
             bytes.clone(),
             bytes.clone(),

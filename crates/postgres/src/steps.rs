@@ -214,21 +214,29 @@ pub(crate) async fn publish(
     Ok(read::<Option<bool>>(&row, 0)?.map(|kept| Ended { kept, forgotten }))
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    Leads,
+    LeadsNothing,
+}
+
 pub(crate) enum Look {
     Ended { end: End, forgotten: bool },
     StillRuns,
     WouldDeadlock,
 }
 
-/// Waits for the end of a flight.
+/// Waits for the end of a flight, in a session that leads another one, or in any.
 pub(crate) async fn wait(
     session: SharedSession,
     names: Names,
     number: i64,
+    waiter: Waiter,
     patience: i64,
 ) -> Result<Look, EngineError> {
     let (key, name) = (&*names.key, &*names.name);
-    let values: [&(dyn ToSql + Sync); 4] = [&key, &name, &number, &patience];
+    let leads = waiter == Waiter::Leads;
+    let values: [&(dyn ToSql + Sync); 5] = [&key, &name, &number, &leads, &patience];
     let row = match session
         .client()
         .query_one(&session.statements.wait, &values)

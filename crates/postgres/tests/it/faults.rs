@@ -137,7 +137,7 @@ fn a_cycle_over_two_processes_is_seen_by_the_server() {
         let (_worker, mut said) = Worker::start(place, "asks");
         let flight = FlightId::new(hears(&mut said, "leads "));
         wait_until(|| place.waiters() == 1);
-        let here = process.wait(key(1), &flight, Some(&token), Duration::from_secs(5));
+        let here = process.wait(key(1), &flight, Some(&token), Duration::from_secs(3));
         if here == Waited::WouldDeadlock {
             process.publish(key(2), &token, b"ada", LONG);
             assert!(hears(&mut said, "waited ").contains("Outcome"));

@@ -12,6 +12,8 @@ mod place;
 mod poolers;
 #[path = "../../../../tests/support/postgres_server.rs"]
 mod server;
+mod sessions;
 mod steps;
 #[path = "../../../../tests/support/watchdog.rs"]
 mod support;
+mod tier;

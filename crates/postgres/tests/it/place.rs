@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use coalescer_cluster::engine::{
-    Claim, Claimed, Digest, Engine, FlightId, Forget, Inbox, Key, Manner, Publication, Published,
-    Token, Wait, Waited,
+    Claim, Claimed, Digest, Engine, FlightId, Forget, Inbox, Key, Publication, Published, Token,
+    Wait, Waited,
 };
 use coalescer_postgres::{Postgres, PostgresEngine};
 use postgres::{Client, NoTls};
@@ -196,10 +196,6 @@ impl<'a> Process<'a> {
         set(&mut claim);
         let claimed = self.engine.claim(&claim, WITHIN).unwrap();
         (token, claimed)
-    }
-
-    pub(crate) fn fresh(&self, key: Key<'_>) -> (Token, Claimed) {
-        self.claim_with(key, |claim| claim.manner = Manner::Fresh)
     }
 
     /// Claims and must lead.
