@@ -8,6 +8,7 @@ use coalescer_cluster::engine::{
     Claim, Claimed, End, Engine, ErrorKind, Inbox, Lead, Publication, Published, Release, Released,
     Token, Wait, Waited,
 };
+use postgres::{Client, NoTls};
 
 use crate::place::{Process, WITHIN, key, with_place};
 use crate::support::wait_until;
@@ -161,6 +162,49 @@ fn a_leader_that_has_lost_its_session_publishes_nothing() {
 
 fn lead(token: &Token) -> Lead<'_> {
     Lead { key: key(1), token, lease: WITHIN }
+}
+
+/// Whoever the free lock wakes must find the end.
+#[test]
+fn a_lock_is_free_only_when_the_end_is_written() {
+    with_place("ordered", |place| {
+        let [engine, other] = [place.engine(), place.engine()];
+        let (leader, waiter) = (Process::new(&engine), Process::new(&other));
+        let (token, flight) = leader.lead(key(1));
+        let mut holder = Client::connect(&place.url, NoTls).unwrap();
+        let mut hold = holder.transaction().unwrap();
+        hold.batch_execute("LOCK TABLE ordered.coalescer_result IN EXCLUSIVE MODE").unwrap();
+        thread::scope(|scope| {
+            let publishing =
+                scope.spawn(|| Process::new(&engine).publish(key(1), &token, b"ada", LONG));
+            wait_until(|| {
+                place.number(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted",
+                ) == 1
+            });
+            assert_eq!(place.leaders(), 1);
+            hold.commit().unwrap();
+            publishing.join().unwrap();
+        });
+        assert!(is_outcome(&waiter.wait(key(1), &flight, None, WITHIN), b"ada"));
+    });
+}
+
+/// Also a call that has waited before the end was there.
+#[test]
+fn who_waits_gets_the_outcome() {
+    with_place("outcome", |place| {
+        let [engine, other] = [place.engine(), place.engine()];
+        let leader = Process::new(&engine);
+        let (token, flight) = leader.lead(key(1));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| Process::new(&other).wait(key(1), &flight, None, WITHIN));
+            wait_until(|| place.waiters() == 1);
+            leader.publish(key(1), &token, b"ada", Duration::ZERO);
+            let waited = waiting.join().unwrap();
+            assert!(is_outcome(&waited, b"ada"), "{waited:?}");
+        });
+    });
 }
 
 /// C20: nobody joins it, and its outcome goes to those who waited.
