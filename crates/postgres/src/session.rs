@@ -17,12 +17,17 @@ use crate::sync::{AtomicBool, Ordering, Task, bounded};
 use crate::tls::Dial;
 
 /// A setting of the role, or of the database, must not change how the functions see each other's work, and must not end a
-/// session whose leader is at work. Numbers of flights need not outlive a crash, which empties the tables.
+/// session whose leader is at work. The server must notice a host that has vanished, too. Numbers of flights need not outlive
+/// a crash, which empties the tables.
 const SETTINGS: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET synchronous_commit = off;
     SET statement_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0";
+    SET idle_in_transaction_session_timeout = 0;
+    SET tcp_keepalives_idle = 5;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 2;
+    SET tcp_user_timeout = 10000";
 
 /// What servers from 14 on have beside it.
 const SINCE_14: &str = ";

@@ -21,15 +21,20 @@ pub(crate) const WITHIN: Duration = Duration::from_secs(20);
 /// A test with the schema of that name. Without a server it says so and passes; where `CI` is set, it fails.
 pub(crate) fn with_place(schema: &'static str, test: impl FnOnce(&Place) + Send + 'static) {
     watched(move || {
-        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-        let mut shared = lock(&SHARED);
-        let server =
-            shared.upgrade().or_else(|| Server::start().map(Arc::new).map_err(missing).ok());
-        let Some(server) = server else { return };
-        *shared = Arc::downgrade(&server);
-        drop(shared);
-        test(&Place::new(schema, &server));
+        if let Some(server) = shared() {
+            test(&Place::new(schema, &server));
+        }
     });
+}
+
+/// The server that tests share, which runs as long as one of them has it.
+pub(crate) fn shared() -> Option<Arc<Server>> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let mut shared = lock(&SHARED);
+    let server =
+        shared.upgrade().or_else(|| Server::start().map(Arc::new).map_err(missing).ok())?;
+    *shared = Arc::downgrade(&server);
+    Some(server)
 }
 
 /// A test that breaks its server.

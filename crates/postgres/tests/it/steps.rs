@@ -10,12 +10,12 @@ use coalescer_cluster::engine::{
 };
 use coalescer_postgres::PostgresEngine;
 
-use crate::place::{Place, with_place};
+use crate::place::{Place, shared, with_place};
 
 /// As many as somebody's patience asks for, in `COALESCER_SEQUENCES`; in CI those that take seconds.
 fn sequences() -> u64 {
     let set = std::env::var("COALESCER_SEQUENCES").ok();
-    set.and_then(|text| text.parse().ok()).unwrap_or(200)
+    set.and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 /// Three engines in one: each process of the kit has sessions of its own.
@@ -91,11 +91,12 @@ fn with_manual_clock(place: &Place) -> impl Fn(Duration) + '_ {
 #[test]
 fn the_steps_are_those_of_the_reference() {
     let all = sequences();
-    for begin in (0..all).step_by(200) {
+    let _server = shared();
+    for begin in (0..all).step_by(20) {
         // The watchdog's time is for this part.
         with_place("steps", move |place| {
             let pass = with_manual_clock(place);
-            for seed in begin + 1..=(begin + 200).min(all) {
+            for seed in begin + 1..=(begin + 20).min(all) {
                 let engine = Apart([place.engine(), place.engine(), place.engine()]);
                 Conformance::new().sequences(1).seed(seed).check(&engine, &pass);
             }
