@@ -28,6 +28,7 @@ pub(crate) fn told_at_connect(error: &Error) -> EngineError {
     }
     let kind = match cause(error).map(io::Error::kind) {
         Some(io::ErrorKind::TimedOut) => ErrorKind::TimedOut,
+        Some(io::ErrorKind::PermissionDenied) if is_replica(error) => ErrorKind::ReadOnly,
         Some(io::ErrorKind::PermissionDenied) => ErrorKind::Denied,
         Some(
             io::ErrorKind::ConnectionReset
@@ -74,6 +75,11 @@ pub(crate) fn kind(code: &str) -> ErrorKind {
             _ => ErrorKind::Unexpected,
         },
     }
+}
+
+/// The client says so itself, when it looks for the primary among several hosts. The system's errors have a number.
+fn is_replica(error: &Error) -> bool {
+    cause(error).is_some_and(|cause| cause.raw_os_error().is_none())
 }
 
 fn cause(error: &Error) -> Option<&io::Error> {

@@ -88,7 +88,7 @@ impl Postgres {
     /// See [`Postgres`].
     pub fn open(url: &str) -> Self {
         Self {
-            config: Config::from_str(url).ok().map(with_defaults),
+            config: Config::from_str(url).ok().filter(names_a_host).map(with_defaults),
             schema: "coalescer".to_owned(),
             max_connections: MAX_CONNECTIONS,
             connect_timeout: CONNECT_TIMEOUT,
@@ -338,18 +338,31 @@ impl Postgres {
     }
 }
 
+/// The client has no default for it.
+fn names_a_host(config: &Config) -> bool {
+    !config.get_hosts().is_empty() || !config.get_hostaddrs().is_empty()
+}
+
 /// What the URL does not say.
 fn with_defaults(mut config: Config) -> Config {
     if config.get_application_name().is_none() {
         config.application_name("coalescer");
     }
     // The host of a leader may vanish: its session must end, on either side.
-    config.keepalives(true);
-    config.keepalives_idle(Duration::from_secs(5));
-    config.keepalives_interval(Duration::from_secs(5));
-    config.keepalives_retries(2);
-    config.tcp_user_timeout(Duration::from_secs(10));
-    if config.get_hosts().len() > 1 {
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(Duration::from_secs(5));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(5));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(2);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(10));
+    }
+    if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any
+    {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     config

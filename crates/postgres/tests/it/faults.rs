@@ -324,6 +324,12 @@ fn a_replica_is_refused() {
         let error = claim(&engine, WITHIN).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
         assert!(error.text().contains("primary"), "{error}");
+        // Among several hosts the client looks for the primary itself.
+        let url =
+            format!("{} host={1},{1}", url(&server, "postgres"), server.directory().display());
+        let several =
+            Postgres::open(&url).schema("replica").connect_timeout(WITHIN).engine().unwrap();
+        assert_eq!(kind(&several), ErrorKind::ReadOnly);
     });
 }
 
@@ -337,6 +343,7 @@ fn settings_that_cannot_be_are_refused_at_once() {
     };
     refused(Postgres::open("postgresql://user:secret@localhost:port/shop"), "URL");
     refused(Postgres::open("host=localhost password=my secret"), "URL");
+    refused(Postgres::open("dbname=shop password=secret"), "URL");
     refused(Postgres::open("postgresql://user:secret@localhost/shop?sslmode=require"), "tls");
     refused(Postgres::open("postgresql://localhost/shop").schema("a\"b"), "schema");
     let postgres = Postgres::open("postgresql://user:secret@localhost/shop")
