@@ -26,8 +26,8 @@ const SWEEP: u64 = 500;
 
 const SWEEP_TIME: Duration = Duration::from_secs(5);
 
-/// The server ends a wait by itself, before the caller's time is over. A caller whose time is shorter than this does not
-/// take a late answer for a failure.
+/// The server ends a wait by itself, before the caller's time is over. If it does not, and if it has answered nobody meanwhile,
+/// it is frozen. A caller whose time is shorter than this cannot tell.
 const GLANCE: Duration = Duration::from_millis(40);
 
 /// Its session then ends after so much more.
@@ -74,16 +74,18 @@ struct Inner {
     pool: Pool,
     schema: Schema,
     publications: AtomicU64,
+    /// The number of answers of the server so far.
+    answers: AtomicU64,
     /// The last to go: what the others drop ends on its thread.
     driver: Driver,
 }
 
 impl PostgresEngine {
     pub(crate) fn new(connector: Connector, max_connections: usize, driver: Driver) -> Self {
-        let (leads, publications) = Default::default();
+        let (leads, publications, answers) = Default::default();
         let schema = connector.schema.clone();
         let pool = Pool::new(connector, max_connections);
-        Self { inner: Arc::new(Inner { leads, pool, schema, publications, driver }) }
+        Self { inner: Arc::new(Inner { leads, pool, schema, publications, answers, driver }) }
     }
 
     fn take(&self, purpose: Purpose, deadline: Deadline) -> Result<Checked, EngineError> {
@@ -114,7 +116,9 @@ impl PostgresEngine {
             session.end();
             return Err(ErrorKind::TimedOut.into());
         };
-        answer.map(|answer| (guard, answer))
+        let answer = answer?;
+        self.inner.answers.fetch_add(1, Ordering::Relaxed);
+        Ok((guard, answer))
     }
 
     /// A step that leaves nothing in its session.
@@ -228,11 +232,19 @@ impl PostgresEngine {
             drop(guard);
             look
         };
-        let look = self.inner.driver.run(future, deadline).unwrap_or_else(|| {
-            let is_late = within >= GLANCE;
-            if is_late { Err(ErrorKind::TimedOut.into()) } else { Ok(Look::StillRuns) }
-        });
-        Ok(match look? {
+        let answers = || self.inner.answers.load(Ordering::Relaxed);
+        let before = answers();
+        let look = match self.inner.driver.run(future, deadline) {
+            Some(look) => {
+                self.inner.answers.fetch_add(1, Ordering::Relaxed);
+                look?
+            }
+            None if within >= GLANCE && answers() == before => {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            None => Look::StillRuns,
+        };
+        Ok(match look {
             Look::Ended { end, forgotten } => Waited::Ended { end, forgotten },
             Look::StillRuns => Waited::StillRuns,
             Look::WouldDeadlock => Waited::WouldDeadlock,

@@ -1,6 +1,7 @@
 //! What stands before a server: pgbouncer, by transactions and by sessions.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -40,7 +41,7 @@ impl Pooler {
             child: command.spawn().unwrap(),
             url: format!("host={directory} port=6432 user=postgres dbname=postgres"),
         };
-        wait_until(|| server.directory().join(".s.PGSQL.6432").exists());
+        wait_until(|| UnixStream::connect(server.directory().join(".s.PGSQL.6432")).is_ok());
         Some(pooler)
     }
 }
