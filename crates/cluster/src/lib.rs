@@ -4,16 +4,36 @@
 //! others get its answer. An *engine* is the store that they share: it knows who runs a key, wakes those who
 //! wait, and keeps results for their window.
 //!
-//! This crate has what all engines have in common:
+//! ```
+//! use std::time::Duration;
+//! use coalescer::Coalescer;
+//! use coalescer_cluster::{Cluster, Memory};
 //!
-//! | module | has |
+//! let cluster = Cluster::over(Memory::new()).namespace("shop").open()?; // once a process
+//! let users = Coalescer::builder()
+//!     .window(Duration::from_millis(250))
+//!     .shared(cluster.named("users"))
+//!     .build(|id: &u64| Ok::<_, std::io::Error>(format!("user {id}")));
+//! assert_eq!(*users.execute(&7).unwrap(), "user 7");
+//! # Ok::<(), coalescer_cluster::OpenError>(())
+//! ```
+//!
+//! Other engines are in crates of their own: `coalescer-redis` and `coalescer-postgres`.
+//!
+//! | item | is |
 //! |---|---|
+//! | [`Cluster`], [`Shared`] | the handle of a process, and how one table is shared |
+//! | [`sharing`] | what a `Shared` can be made of |
 //! | [`engine`] | the steps that an engine carries out: [`Engine`](engine::Engine) is the trait to implement |
 //! | [`Memory`], `Files` | two engines without a server: for tests, and for one host |
 //! | [`wire`] | the digests of keys, and the envelopes of outcomes |
 //! | [`codec`] | how values become bytes |
 //! | [`health`] | the breaker, which leaves an engine alone that is down, and the counters |
 //! | `conformance` | the test kit for engines |
+//!
+//! # The steps
+//!
+//! A tier uses an engine step by step. Programs need none of this:
 //!
 //! ```
 //! use std::time::Duration;
@@ -75,14 +95,15 @@ pub use files::Files;
 pub use memory::Memory;
 pub use tier::{Cluster, Open, OpenError, Shared};
 
-/// What a [`Shared`] can be made of.
+/// The parts of a [`Shared`].
 pub mod sharing {
     pub use crate::tier::{
         CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked,
     };
 }
 
-/// The README's example, which is compiled and run as a test.
+/// The examples of the README and of the repository's page, which are compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../../../docs/cluster.md")]
 struct Readme;

@@ -108,6 +108,26 @@ fn alone_a_process_coalesces_as_ever_and_tells_nobody() {
 }
 
 #[test]
+fn a_run_that_no_forget_reaches_is_joined_by_nobody() {
+    // S76: another process may forget the key while it runs, and its result is not kept.
+    watched(|| {
+        let (group, desk) = desk(true, |group| group.window(Duration::MAX));
+        let leader = begin(&group, "k");
+        let before = desk.next();
+        let joins = begin(&group, "k");
+        wait_until(|| group.in_flight()[0].followers == 1);
+        before.answer(Reply::Alone { keep: false });
+        let running = leader.begun();
+        let later = begin(&group, "k");
+        wait_until(|| group.in_flight().len() == 2);
+        assert_eq!(*running.returns(Ok(7)).unwrap().value, 7);
+        assert_eq!(*joins.join_unrun().unwrap().value, 7, "it came before the answer");
+        desk.next().serve(8, Duration::ZERO, false);
+        assert_eq!(*later.join_unrun().unwrap().value, 8);
+    });
+}
+
+#[test]
 fn a_panic_is_published_as_its_text() {
     // S21 S22
     watched(|| {

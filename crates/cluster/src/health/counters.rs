@@ -45,6 +45,7 @@ pub struct Counters {
 #[derive(Debug, Default)]
 struct Alone {
     down: AtomicU64,
+    deaf: AtomicU64,
     full: AtomicU64,
     told_to: AtomicU64,
     waited_enough: AtomicU64,
@@ -70,6 +71,8 @@ struct Errors {
 pub(crate) enum Reason {
     /// The engine is not asked, or a step failed.
     Down,
+    /// The process has begun or ceased to hear messages since the call asked.
+    Deaf,
     /// As many flights run, or connections are in use, as may.
     Full,
     /// The leader's outcome is for its own process.
@@ -78,7 +81,7 @@ pub(crate) enum Reason {
     WaitedEnough,
     /// The engine has found a cycle of waits.
     Cycle,
-    /// What others wrote cannot be decoded.
+    /// The bytes of others cannot be decoded.
     Undecodable,
 }
 
@@ -221,6 +224,7 @@ impl Counters {
         let alone = &self.alone;
         add(match reason {
             Reason::Down => &alone.down,
+            Reason::Deaf => &alone.deaf,
             Reason::Full => &alone.full,
             Reason::RunYourOwn => &alone.told_to,
             Reason::WaitedEnough => &alone.waited_enough,
@@ -248,6 +252,7 @@ impl Counters {
         let alone = &self.alone;
         AloneCalls {
             down: read(&alone.down),
+            deaf: read(&alone.deaf),
             full: read(&alone.full),
             told_to: read(&alone.told_to),
             waited_enough: read(&alone.waited_enough),

@@ -66,6 +66,8 @@ pub struct ClusterStats {
 pub struct AloneCalls {
     /// The engine was down, or a step failed.
     pub down: u64,
+    /// The process began or ceased to hear messages while they asked.
+    pub deaf: u64,
     /// As many executions of the key ran, or as many connections were in use, as may.
     pub full: u64,
     /// The leader's outcome was for its own process.
@@ -74,7 +76,7 @@ pub struct AloneCalls {
     pub waited_enough: u64,
     /// The engine found a cycle of waits.
     pub cycle: u64,
-    /// What others wrote could not be decoded, twice.
+    /// The bytes of others could not be decoded, twice.
     pub undecodable: u64,
 }
 

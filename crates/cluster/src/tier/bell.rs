@@ -31,7 +31,7 @@ impl Bell {
     }
 
     /// Sleeps until somebody rings, unless somebody has rung since `count`, or there is work already.
-    pub(super) fn sleep(&self, count: u64, has_work: impl Fn() -> bool) {
+    pub(super) fn rest(&self, count: u64, has_work: impl Fn() -> bool) {
         self.sleeps.store(true, Ordering::SeqCst);
         // Work that came before the store has not rung.
         if !has_work() {

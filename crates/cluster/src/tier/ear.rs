@@ -38,6 +38,11 @@ impl Ear {
         (changes % 2 == 1).then_some(Hearing(changes))
     }
 
+    /// The process has not tried to listen yet.
+    pub(super) fn is_new(&self) -> bool {
+        !*self.has_tried.lock()
+    }
+
     /// Waits until the process has tried to listen for the first time.
     pub(super) fn wait_for_first_try(&self, until: Deadline) {
         let mut has_tried = self.has_tried.lock();

@@ -25,14 +25,15 @@ pub(super) fn keep(process: &Process) {
                 let left = if process.is_manual() { left.min(LOOK) } else { left };
                 process.bell.wait(rung, left.max(Duration::from_micros(100)));
             }
-            None => process.bell.sleep(rung, || process.has_work()),
+            None => process.bell.rest(rung, || process.has_work()),
         }
     }
 }
 
 struct Keeper<'a> {
     process: &'a Process,
-    next_renewal: Instant,
+    /// `None` while nothing is led.
+    next_renewal: Option<Instant>,
     next_probe: Instant,
     next_repair: Instant,
     /// Leaders that did not listen when they were looked for last.
@@ -45,7 +46,7 @@ impl<'a> Keeper<'a> {
     fn new(process: &'a Process) -> Self {
         let now = process.now();
         let (missing, releases) = Default::default();
-        Self { process, next_renewal: now, next_probe: now, next_repair: now, missing, releases }
+        Self { process, next_renewal: None, next_probe: now, next_repair: now, missing, releases }
     }
 
     /// Does what is due. Returns when something is due next; `None` if there is nothing to keep.
@@ -53,11 +54,19 @@ impl<'a> Keeper<'a> {
         let (process, now) = (self.process, self.process.now());
         let mut due = Vec::new();
         if process.can.leases && !process.leads.is_empty() {
-            if now >= self.next_renewal {
-                self.renew();
-                self.next_renewal = now + process.terms.lease / 3;
-            }
-            due.push(self.next_renewal);
+            let in_time = now + process.terms.lease / 3;
+            let next = match self.next_renewal {
+                Some(next) if now >= next => {
+                    self.renew();
+                    in_time
+                }
+                // A lead that has just begun needs nothing yet.
+                next => next.unwrap_or(in_time),
+            };
+            self.next_renewal = Some(next);
+            due.push(next);
+        } else {
+            self.next_renewal = None;
         }
         let holders = if process.probes() { process.waits.holders() } else { Vec::new() };
         if holders.is_empty() {

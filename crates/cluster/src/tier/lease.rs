@@ -14,8 +14,8 @@ use crate::wire::Kind;
 use super::carry::{CarriesErrors, ChecksValues};
 use super::leads::Place;
 use super::process::may_be_done;
-use super::question::Leads;
 use super::table::{Form, InFlight, Table};
+use super::words::Leads;
 
 pub(super) struct LeaseOf<'a, K: ToKey<K>, C, X, D, Q> {
     table: &'a Table<K, C, X, D, Q>,

@@ -11,8 +11,10 @@ use super::held::Member;
 
 #[derive(Default)]
 pub(super) struct Members {
-    of_name: Mutex<HashMap<Arc<str>, Vec<Weak<dyn Member>>>>,
+    of_name: Mutex<HashMap<Arc<str>, OfName>>,
 }
+
+type OfName = Vec<Weak<dyn Member>>;
 
 impl Members {
     pub(super) fn join(&self, name: &Arc<str>, member: Weak<dyn Member>) {

@@ -11,6 +11,7 @@ mod bell;
 mod carry;
 mod cluster;
 mod ear;
+mod following;
 mod forgets;
 mod held;
 mod keeper;
@@ -22,6 +23,7 @@ mod question;
 mod shared;
 mod table;
 mod waits;
+mod words;
 
 pub use carry::{CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked};
 pub use cluster::{Cluster, Open, OpenError};

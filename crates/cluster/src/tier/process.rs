@@ -207,6 +207,26 @@ impl Process {
         }
     }
 
+    /// Returns when all messages have been heard that the engine had sent before, or when the time is over.
+    pub(super) fn catch_up(&self, within: Duration) {
+        let until = Deadline::after(within);
+        let id = self.next_number();
+        self.forgets.expect(id);
+        // It comes behind all others.
+        let sent =
+            self.ask(within, |engine, within| engine.confirm(&self.inbox, &self.inbox, id, within));
+        self.forgets.collect(id, 1, until, sent.is_ok() && self.ear.hearing().is_some());
+    }
+
+    /// Gives up a lead whose function has not begun.
+    pub(super) fn give_up(&self, token: &Token, place: &Place, within: Duration) {
+        let key = place.key(&self.terms.namespace);
+        let release = Release { key, token, end: End::AskAgain };
+        if self.ask(within, |engine, within| engine.release(&release, within)).is_err() {
+            self.abandon(token.clone(), place.clone());
+        }
+    }
+
     /// A step has failed after which this claim may lead something.
     pub(super) fn abandon(&self, token: Token, place: Place) {
         // By then its lease is over, if nobody renews it.
@@ -238,14 +258,16 @@ impl Process {
             ToRepeat::Key(place) => &place.name,
             ToRepeat::Name(name) => name,
         };
+        let id = self.next_number();
+        self.forgets.expect(id);
+        let sent = self.send_forget(&what, id);
+        // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
             _ if std::ptr::from_ref(member).cast::<()>() == but => {}
             ToRepeat::Key(place) => member.forget(place.digest),
             ToRepeat::Name(_) => member.forget_all(),
         });
-        let id = self.next_number();
-        self.forgets.expect(id);
-        let Ok(forgotten) = self.send_forget(&what, id) else {
+        let Ok(forgotten) = sent else {
             self.forgets.collect(id, 0, began, false);
             self.guarded.counters().forgot_unreached();
             let until = self.now().checked_add(lives_for);

@@ -11,115 +11,45 @@
 //!            └── its end, some time, its leader is missing, messages lost or back ──┘
 //! ```
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coalescer::shared::Moment;
 
-use crate::engine::{
-    Claim, Claimed, End, FlightId, Inbox, Limits, Manner, Token, Wait, Waited, Wakes,
-};
+use crate::engine::{Claim, Claimed, FlightId, Manner, Token, Wakes};
 use crate::health::{Reason, Unasked};
-use crate::sync::leads_here;
 
 use super::ear::Hearing;
-use super::leads::Place;
 use super::process::Process;
-use super::waits::{Seat, Woken};
-
-/// A call that waits claims again after so long, at first: after a flush nothing else would wake it.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The same, while the process hears no messages.
-const FIRST_DEAF_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_DEAF_PAUSE: Duration = Duration::from_millis(16);
-
-/// A call waits in an engine for so long at a time.
-const BLOCKING_WAIT: Duration = Duration::from_millis(250);
+use super::waits::Seat;
+use super::words::{Leads, Next, Outcome, Reply, Terms};
 
 /// So many outcomes that cannot be decoded end a question.
 const REJECTIONS: u32 = 2;
 
-/// What a call asks.
-pub(super) struct Terms<'a> {
-    pub(super) place: &'a Place,
-    /// The table keeps copies of what other processes made.
-    pub(super) copies: bool,
-    pub(super) limits: Limits,
-    /// Older results are too old.
-    pub(super) not_before: Option<Moment>,
-    /// The call accepts no flight that began before it asked.
-    pub(super) is_fresh: bool,
-    pub(super) waits: bool,
-    pub(super) deadline: Option<Instant>,
-    /// Then the call runs its own function.
-    pub(super) gives_up: Option<Instant>,
-    /// The flight whose outcome this process has used up.
-    pub(super) used_up: Option<FlightId>,
-    /// The time by the clock of the table.
-    pub(super) moment: &'a dyn Fn() -> Moment,
-}
-
-/// The answer.
-pub(super) enum Reply {
-    Lead(Leads),
-    Outcome(Outcome),
-    Panicked(Arc<str>, Moment),
-    Alone(Reason),
-    TimedOut,
-    WouldBlock,
-}
-
-/// A lead of this process.
-pub(super) struct Leads {
-    pub(super) token: Token,
-    pub(super) flight: FlightId,
-    pub(super) began: Moment,
-    /// The process has heard everything since before the claim was sent. `None`: a copy could not be taken back.
-    pub(super) hearing: Option<Hearing>,
-}
-
-/// An outcome of another process.
-pub(super) struct Outcome {
-    pub(super) bytes: Arc<[u8]>,
-    pub(super) flight: FlightId,
-    pub(super) began: Moment,
-    /// It is a result in its window, and not the end of a flight that the call waited for.
-    pub(super) is_hit: bool,
-    /// This process may keep a copy.
-    pub(super) keep: bool,
-}
-
 pub(super) struct Question<'a> {
-    process: &'a Process,
-    terms: Terms<'a>,
-    seat: Seat<'a>,
-    token: Token,
-    manner: Manner,
-    excluded: Option<FlightId>,
+    pub(super) process: &'a Process,
+    pub(super) terms: Terms<'a>,
+    pub(super) seat: Seat<'a>,
+    pub(super) token: Token,
+    pub(super) manner: Manner,
+    pub(super) excluded: Option<FlightId>,
     /// Any other flight than the excluded one began after the question.
-    knows_by_identity: bool,
-    joined: Option<FlightId>,
-    pause: Option<Duration>,
-    rejections: u32,
-}
-
-/// What follows a wait.
-enum Next {
-    Claim,
-    Reply(Reply),
+    pub(super) knows_by_identity: bool,
+    pub(super) joined: Option<Told>,
+    pub(super) pause: Option<Duration>,
+    pub(super) rejections: u32,
 }
 
 /// A flight of which a claim was told.
-struct Told {
-    flight: FlightId,
-    began: Moment,
-    age: Duration,
-    sent: Instant,
-    hearing: Option<Hearing>,
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) flight: FlightId,
+    pub(super) began: Moment,
+    pub(super) age: Duration,
+    pub(super) sent: Instant,
+    pub(super) hearing: Option<Hearing>,
     /// The call accepts its outcome. If not, it waits for the end alone.
-    is_accepted: bool,
+    pub(super) is_accepted: bool,
 }
 
 impl<'a> Question<'a> {
@@ -162,6 +92,9 @@ impl<'a> Question<'a> {
             };
             // A process that stood still has an answer of long ago.
             let is_old = self.process.now().saturating_duration_since(sent) >= self.lease();
+            if let Some(reply) = self.missed(&claimed) {
+                return reply;
+            }
             let (told, holder) = match claimed {
                 Claimed::Lead { flight, age } => {
                     let began = self.began(moment, age);
@@ -225,7 +158,7 @@ impl<'a> Question<'a> {
         let mut claim = Claim::new(key, &self.token, self.lease());
         claim.manner = self.manner;
         claim.excluded = self.excluded.as_ref();
-        claim.joined = self.joined.as_ref();
+        claim.joined = self.joined.as_ref().map(|told| &told.flight);
         claim.presence = self.process.presence(self.terms.copies);
         claim.limits = self.terms.limits;
         let claimed = self.process.claim(&claim, place, within);
@@ -266,7 +199,7 @@ impl<'a> Question<'a> {
         sent: Instant,
         hearing: Option<Hearing>,
     ) -> Leads {
-        if self.joined.as_ref() == Some(&flight) {
+        if self.has_joined(&flight) {
             self.process.guarded.counters().took_over();
         }
         let (token, stands_until) = (self.token.clone(), sent + self.lease());
@@ -277,134 +210,18 @@ impl<'a> Question<'a> {
         Leads { token, flight, began, hearing }
     }
 
-    /// Waits for a flight of another process.
-    fn wait(&mut self, told: Told, holder: Option<Inbox>) -> Next {
-        if self.joined.as_ref() != Some(&told.flight) {
-            self.joined = Some(told.flight.clone());
-            self.pause = None;
-        }
-        match self.process.can.wakes {
-            Wakes::Messages => self.wait_for_message(told, holder),
-            Wakes::Blocking => self.wait_in_engine(told),
-        }
-    }
-
-    fn wait_for_message(&mut self, told: Told, holder: Option<Inbox>) -> Next {
-        let process = self.process;
-        let (first, longest) = match told.hearing {
-            Some(_) => (FIRST_PAUSE, LONGEST_PAUSE),
-            None => (FIRST_DEAF_PAUSE, LONGEST_DEAF_PAUSE),
-        };
-        let pause = self.pause.map_or(first, |pause| (pause * 2).min(longest));
-        self.pause = Some(pause);
-        let claims_at = self.earliest(&told, process.now() + pause);
-        if holder.is_some() && told.hearing.is_some() {
-            self.seat.waits_for(holder);
-            process.bell.ring_for_work();
-        }
-        let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
-        let until = until.fold(claims_at, Instant::min);
-        let next = loop {
-            match self.seat.wait(&told.flight, until, || process.now(), process.is_manual()) {
-                // A message of long ago, which the process reads now: others have gone on without it.
-                Woken::Ended(_)
-                    if process.now().saturating_duration_since(told.sent) >= self.lease() =>
-                {
-                    break Next::Claim;
-                }
-                Woken::Ended(end) => break self.ended(end, told, true),
-                Woken::Missing => {
-                    self.manner = Manner::Suspect;
-                    break Next::Claim;
-                }
-                Woken::Looks => {}
-            }
-            if let Some(reply) = self.over() {
-                break Next::Reply(reply);
-            }
-            if process.is_alone() {
-                break Next::Reply(Reply::Alone(Reason::Down));
-            }
-            if process.now() >= claims_at || process.ear.hearing() != told.hearing {
-                break Next::Claim;
-            }
-        };
-        self.seat.waits_for(None);
-        next
-    }
-
-    /// Waits in the engine. The flight may be due for a further execution before it ends.
-    fn wait_in_engine(&mut self, told: Told) -> Next {
-        let process = self.process;
-        let now = process.now();
-        let claims_at = self.earliest(&told, now + 4 * BLOCKING_WAIT);
-        loop {
-            if let Some(reply) = self.over() {
-                return Next::Reply(reply);
-            }
-            let now = process.now();
-            if now >= claims_at {
-                return Next::Claim;
-            }
-            let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
-            let until = until.fold(claims_at.min(now + BLOCKING_WAIT), Instant::min);
-            let leads = leads_here(|token| process.leads.has(token));
-            let wait = Wait {
-                key: self.terms.place.key(&process.terms.namespace),
-                token: &self.token,
-                flight: &told.flight,
-                leads: leads.as_ref(),
-            };
-            let within = until.saturating_duration_since(now);
-            match process.ask(within, |engine, within| engine.wait(&wait, within)) {
-                Ok(Waited::Ended { end, forgotten }) => return self.ended(end, told, !forgotten),
-                Ok(Waited::WouldDeadlock) => return Next::Reply(Reply::Alone(Reason::Cycle)),
-                Ok(Waited::StillRuns) => {}
-                Err(error) => return Next::Reply(self.failed(&error)),
-            }
-        }
-    }
-
-    /// The flight that the call waited for has ended.
-    fn ended(&mut self, end: End, told: Told, keep: bool) -> Next {
-        if !told.is_accepted {
-            return Next::Claim;
-        }
-        let Told { flight, began, hearing, .. } = told;
-        match end {
-            End::Outcome { bytes, kept } => {
-                let keep = keep && kept && self.may_keep(hearing);
-                let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
-                Next::Reply(Reply::Outcome(outcome))
-            }
-            End::Fetch => {
-                let key = self.terms.place.key(&self.process.terms.namespace);
-                let within = self.step_time();
-                match self.process.ask(within, |engine, within| engine.fetch(key, &flight, within))
-                {
-                    Ok(Some(End::Outcome { bytes, kept })) => {
-                        let keep = keep && kept && self.may_keep(hearing);
-                        let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
-                        Next::Reply(Reply::Outcome(outcome))
-                    }
-                    Ok(_) => Next::Claim,
-                    Err(error) => Next::Reply(self.failed(&error)),
-                }
-            }
-            End::AskAgain => Next::Claim,
-            End::RunYourOwn => Next::Reply(Reply::Alone(Reason::RunYourOwn)),
-            End::Panicked(text) => Next::Reply(Reply::Panicked(text, began)),
-        }
+    pub(super) fn has_joined(&self, flight: &FlightId) -> bool {
+        self.joined.as_ref().is_some_and(|told| told.flight == *flight)
     }
 
     /// A copy can be taken back: the process has heard everything since before the claim.
-    fn may_keep(&self, hearing: Option<Hearing>) -> bool {
+    pub(super) fn may_keep(&self, hearing: Option<Hearing>) -> bool {
         let hears = hearing.is_some() && self.process.ear.hearing() == hearing;
         self.terms.copies && (hears || self.process.can.wakes == Wakes::Blocking)
     }
 
     /// A step has failed.
-    fn failed(&self, error: &Unasked) -> Reply {
+    pub(super) fn failed(&self, error: &Unasked) -> Reply {
         use crate::engine::ErrorKind::Exhausted;
         match error {
             Unasked::Failed { error, .. } if error.kind() == Exhausted => {
@@ -416,7 +233,7 @@ impl<'a> Question<'a> {
     }
 
     /// The answer that needs no further claim.
-    fn over(&self) -> Option<Reply> {
+    pub(super) fn over(&self) -> Option<Reply> {
         if self.is_past(self.terms.deadline) {
             return Some(Reply::TimedOut);
         }
@@ -431,17 +248,17 @@ impl<'a> Question<'a> {
     }
 
     /// The time at which the call claims again: then, or when the flight is due for a further execution.
-    fn earliest(&self, told: &Told, then: Instant) -> Instant {
+    pub(super) fn earliest(&self, told: &Told, then: Instant) -> Instant {
         let left = self.terms.limits.leader_timeout.and_then(|limit| limit.checked_sub(told.age));
         left.map_or(then, |left| then.min(told.sent + left))
     }
 
-    fn step_time(&self) -> Duration {
+    pub(super) fn step_time(&self) -> Duration {
         let left = self.terms.deadline.map(|end| end.saturating_duration_since(self.process.now()));
         left.map_or(self.process.terms.op_timeout, |left| left.min(self.process.terms.op_timeout))
     }
 
-    fn lease(&self) -> Duration {
+    pub(super) fn lease(&self) -> Duration {
         self.process.terms.lease
     }
 }

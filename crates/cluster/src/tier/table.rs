@@ -20,7 +20,8 @@ use super::held::Held;
 use super::leads::Place;
 use super::lease::LeaseOf;
 use super::process::Process;
-use super::question::{Outcome, Question, Reply, Terms};
+use super::question::Question;
+use super::words::{Outcome, Reply, Terms};
 
 /// How the values of a table are written.
 pub(super) struct Form<C, X, D, Q> {
@@ -92,7 +93,8 @@ where
     Q: ChecksValues<V>,
 {
     fn keeps_copies(&self) -> bool {
-        self.process().is_alone() || self.copies && self.hears()
+        // At its start a process does not know yet if it hears. The question waits until it does.
+        self.process().is_alone() || self.copies && (self.hears() || self.process().ear.is_new())
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a, K>) -> Asked<'a, V, E> {
@@ -112,8 +114,9 @@ where
             process.ear.wait_for_first_try(Deadline::after(self.first_wait(&ask)));
         }
         if ask.admits() && !(self.copies && self.hears()) {
-            // The engine is back since the question began, and calls have joined that its answer is not for.
-            return self.alone(Reason::Full);
+            // Calls have joined that an answer of the engine would not be for.
+            let is_up = process.ask(process.terms.op_timeout, |engine, within| engine.ping(within));
+            return self.alone(if is_up.is_ok() { Reason::Deaf } else { Reason::Down });
         }
         self.ask_engine(&ask, &place)
     }

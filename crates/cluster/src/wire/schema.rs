@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::hash::first;
 use crate::sync::OnceLock;
 
+/// A program's file is read in parts of so many bytes.
+const PART: u64 = 1 << 16;
+
 /// Says which processes understand each other's values.
 ///
 /// Without a name it is the digest of the running program: only processes of one build share. Name a schema to
@@ -75,15 +78,12 @@ impl Schema {
 
     fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut buffer = vec![0; 1 << 16];
+        let mut part = Vec::with_capacity(PART as usize);
         let mut hasher = blake3::Hasher::new();
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => drop(hasher.update(&buffer[..read])),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        // Each part is whole, whatever a read returns, so that two processes cut the file at the same places.
+        while file.by_ref().take(PART).read_to_end(&mut part)? > 0 {
+            hasher.update(&condensed(&part));
+            part.clear();
         }
         Ok(Self::of(b"program", hasher.finalize().as_bytes()))
     }
@@ -95,6 +95,33 @@ impl Schema {
     }
 }
 
+/// A short form of a part of a program's file. Nobody chooses a program so that it looks like another one, so this
+/// need not resist malice. It must be fast without optimisation: a cryptographic hash of a program with debug
+/// information takes seconds in such a build.
+fn condensed(part: &[u8]) -> [u8; 40] {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut lanes = [1_u64, 2, 3, 4];
+    let mut words = part.chunks_exact(32);
+    let mix = |lane: u64, bytes: &[u8]| {
+        let word = bytes.try_into().map_or(0, u64::from_le_bytes);
+        // Each step maps lanes one to one, so a part with one other word is never the same.
+        (lane ^ word).wrapping_mul(FACTOR).rotate_left(29)
+    };
+    for four in words.by_ref() {
+        lanes[0] = mix(lanes[0], &four[..8]);
+        lanes[1] = mix(lanes[1], &four[8..16]);
+        lanes[2] = mix(lanes[2], &four[16..24]);
+        lanes[3] = mix(lanes[3], &four[24..]);
+    }
+    for byte in words.remainder() {
+        lanes[0] = mix(lanes[0], &u64::from(*byte).to_le_bytes());
+    }
+    let mut out = [0; 40];
+    let all = lanes.into_iter().chain([part.len() as u64]);
+    out.chunks_exact_mut(8).zip(all).for_each(|(to, lane)| to.copy_from_slice(&lane.to_le_bytes()));
+    out
+}
+
 /// The file of the running program. On Linux it is found even if a deploy has put another one in its place.
 fn program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
@@ -104,6 +131,18 @@ fn program() -> io::Result<PathBuf> {
 #[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_that_differ_in_a_byte_differ() {
+        let program: Vec<_> = (0..200_u32).map(|n| n as u8).collect();
+        for at in 0..program.len() {
+            let mut other = program.clone();
+            other[at] ^= 1;
+            assert_ne!(condensed(&program), condensed(&other), "byte {at}");
+        }
+        assert_ne!(condensed(&[0; 32]), condensed(&[0; 64]));
+        assert_ne!(condensed(&[]), condensed(&[0]));
+    }
 
     #[test]
     fn a_program_that_cannot_be_read_is_an_error() {

@@ -123,21 +123,22 @@ fn c8_what_is_not_shared_is_run_by_each_process() {
     watched(|| {
         for share in [ShareWith::Nobody, ShareWith::Followers] {
             let (engine, function) = (Memory::new(), Function::default());
-            let [here, there] = [(); 2].map(|()| {
+            let [(here, _), (there, cluster)] = [(); 2].map(|()| {
                 let cluster = open(engine.clone()).open().unwrap();
                 let function = function.clone();
-                Coalescer::builder()
+                let users = Coalescer::builder()
                     .window(MINUTE)
                     .share_with(move |_: &u32| share)
                     .shared(cluster.named("users").schema("1"))
-                    .build(move |_: &u64| Ok::<_, String>(function.run()))
+                    .build(move |_: &u64| Ok::<_, String>(function.run()));
+                (users, cluster)
             });
             function.hold();
             thread::scope(|scope| {
                 let first = scope.spawn(|| *here.execute(&7).unwrap());
                 function.wait_for(1);
                 let second = scope.spawn(|| there.call(&7).outcome().unwrap().role);
-                wait_until(|| there.in_flight().len() == 1);
+                wait_until(|| cluster.stats().follows >= 1);
                 function.let_go();
                 assert_eq!(first.join().unwrap(), 1);
                 let expected = match share {
@@ -182,22 +183,23 @@ fn a_shorter_life_is_as_short_in_other_processes() {
 fn c10_a_panic_is_told_as_text() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [here, there] = [(); 2].map(|()| {
+        let [(here, _), (there, cluster)] = [(); 2].map(|()| {
             let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            Coalescer::builder().window(MINUTE).shared(cluster.named("users").schema("1")).build(
+            let shared = cluster.named("users").schema("1");
+            let users = Coalescer::builder().window(MINUTE).shared(shared).build(
                 move |_: &u64| -> Result<u32, String> {
                     function.run();
                     panic!("no such table")
                 },
-            )
+            );
+            (users, cluster)
         });
         function.hold();
         thread::scope(|scope| {
             let first = scope.spawn(|| here.execute(&7));
             function.wait_for(1);
             let second = scope.spawn(|| there.execute(&7));
-            wait_until(|| there.in_flight().len() == 1);
-            // It waits by its first claim: its second would lead.
+            wait_until(|| cluster.stats().follows >= 1);
             function.let_go();
             assert!(first.join().is_err());
             let Err(Error::LeaderPanicked { message }) = second.join().unwrap() else {
@@ -254,5 +256,13 @@ fn c2_a_used_up_outcome_is_not_taken_again() {
         assert_eq!(calls(&here, 4), [1, 1, 1, 2]);
         assert_eq!(calls(&there, 3), [2, 2, 2], "another process counts by itself");
         assert_eq!(calls(&there, 1), [3]);
+    });
+}
+
+#[test]
+fn all_promises_hold_in_memory() {
+    watched(|| {
+        let engine = Memory::new();
+        super::suite::all(&|| engine.clone());
     });
 }

@@ -86,7 +86,9 @@ fn c18_a_cycle_over_processes_ends() {
             let calls = sites.each_ref().map(|(users, first)| {
                 scope.spawn(move || *users.get().unwrap().execute(first).unwrap())
             });
-            assert_eq!(calls.map(|call| call.join().unwrap()), [3, 3]);
+            // One gives up first, and runs the other's function. The other one may get the whole of that.
+            let values = calls.map(|call| call.join().unwrap());
+            assert!([[3, 3], [4, 3], [3, 5]].contains(&values), "{values:?}");
         });
     });
 }

@@ -1,0 +1,181 @@
+//! A question that waits for another process: by a message, or by a blocking call of the engine.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::{Claimed, End, FlightId, Inbox, Manner, Token, Wait, Waited, Wakes};
+use crate::health::Reason;
+use crate::sync::leads_here;
+
+use super::question::{Question, Told};
+use super::waits::Woken;
+use super::words::{Next, Outcome, Reply};
+
+/// A call that waits claims again after so long, at first: after a flush nothing else would wake it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The same, while the process hears no messages.
+const FIRST_DEAF_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_DEAF_PAUSE: Duration = Duration::from_millis(16);
+
+/// A call waits in an engine for so long at a time.
+const BLOCKING_WAIT: Duration = Duration::from_millis(250);
+
+impl Question<'_> {
+    /// Waits for a flight of another process.
+    pub(super) fn wait(&mut self, told: Told, holder: Option<Inbox>) -> Next {
+        if !self.has_joined(&told.flight) {
+            self.pause = None;
+        }
+        self.joined = Some(told.clone());
+        match self.process.can.wakes {
+            Wakes::Messages => self.wait_for_message(told, holder),
+            Wakes::Blocking => self.wait_in_engine(told),
+        }
+    }
+
+    fn wait_for_message(&mut self, told: Told, holder: Option<Inbox>) -> Next {
+        let process = self.process;
+        let (first, longest) = match told.hearing {
+            Some(_) => (FIRST_PAUSE, LONGEST_PAUSE),
+            None => (FIRST_DEAF_PAUSE, LONGEST_DEAF_PAUSE),
+        };
+        let pause = self.pause.map_or(first, |pause| (pause * 2).min(longest));
+        self.pause = Some(pause);
+        let claims_at = self.earliest(&told, process.now() + pause);
+        if holder.is_some() && told.hearing.is_some() {
+            self.seat.waits_for(holder);
+            process.bell.ring_for_work();
+        }
+        let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
+        let until = until.fold(claims_at, Instant::min);
+        let next = loop {
+            match self.seat.wait(&told.flight, until, || process.now(), process.is_manual()) {
+                // A message of long ago, which the process reads now: others have gone on without it.
+                Woken::Ended(_)
+                    if process.now().saturating_duration_since(told.sent) >= self.lease() =>
+                {
+                    break Next::Claim;
+                }
+                Woken::Ended(end) => break self.ended(end, told, true),
+                Woken::Missing => {
+                    self.manner = Manner::Suspect;
+                    break Next::Claim;
+                }
+                Woken::Looks => {}
+            }
+            if let Some(reply) = self.over() {
+                break Next::Reply(reply);
+            }
+            if process.is_alone() {
+                break Next::Reply(Reply::Alone(Reason::Down));
+            }
+            if process.now() >= claims_at || process.ear.hearing() != told.hearing {
+                break Next::Claim;
+            }
+        };
+        self.seat.waits_for(None);
+        next
+    }
+
+    /// Waits in the engine. The flight may be due for a further execution before it ends.
+    fn wait_in_engine(&mut self, told: Told) -> Next {
+        let process = self.process;
+        let now = process.now();
+        let claims_at = self.earliest(&told, now + 4 * BLOCKING_WAIT);
+        loop {
+            if let Some(reply) = self.over() {
+                return Next::Reply(reply);
+            }
+            let now = process.now();
+            if now >= claims_at {
+                return Next::Claim;
+            }
+            let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
+            let until = until.fold(claims_at.min(now + BLOCKING_WAIT), Instant::min);
+            let leads = leads_here(|token| process.leads.has(token));
+            let wait = self.wait_for(&told.flight, leads.as_ref());
+            let within = until.saturating_duration_since(now);
+            match process.ask(within, |engine, within| engine.wait(&wait, within)) {
+                Ok(Waited::Ended { end, forgotten }) => return self.ended(end, told, !forgotten),
+                Ok(Waited::WouldDeadlock) => return Next::Reply(Reply::Alone(Reason::Cycle)),
+                Ok(Waited::StillRuns) => {}
+                Err(error) => return Next::Reply(self.failed(&error)),
+            }
+        }
+    }
+
+    /// The engine tells of another flight than the one that the call has joined. So that one has ended, and its
+    /// outcome may be on its way: then the call takes it, and gives up what it was told.
+    pub(super) fn missed(&mut self, claimed: &Claimed) -> Option<Reply> {
+        let is_end = !matches!(claimed, Claimed::Hit { .. });
+        let other = claimed.flight().filter(|flight| is_end && !self.has_joined(flight));
+        let told = self.joined.clone().filter(|told| other.is_some() && told.is_accepted)?;
+        let end = match self.process.can.wakes {
+            Wakes::Messages if told.hearing.is_some() => {
+                self.process.catch_up(self.step_time());
+                match self.seat.wait(&told.flight, self.process.now(), || self.process.now(), false)
+                {
+                    Woken::Ended(end) => end,
+                    Woken::Missing | Woken::Looks => return None,
+                }
+            }
+            Wakes::Messages => return None,
+            Wakes::Blocking => {
+                let wait = self.wait_for(&told.flight, None);
+                match self
+                    .process
+                    .ask(self.step_time(), |engine, within| engine.wait(&wait, within))
+                {
+                    Ok(Waited::Ended { end, .. }) => end,
+                    _ => return None,
+                }
+            }
+        };
+        if !matches!(end, End::Outcome { .. } | End::Fetch | End::Panicked(_)) {
+            return None;
+        }
+        let Next::Reply(reply) = self.ended(end, told, false) else { return None };
+        if matches!(claimed, Claimed::Lead { .. }) {
+            self.process.give_up(&self.token, self.terms.place, self.step_time());
+        }
+        Some(reply)
+    }
+
+    fn wait_for<'q>(&'q self, flight: &'q FlightId, leads: Option<&'q Token>) -> Wait<'q> {
+        let key = self.terms.place.key(&self.process.terms.namespace);
+        Wait { key, token: &self.token, flight, leads }
+    }
+
+    /// The flight that the call waited for has ended.
+    fn ended(&mut self, end: End, told: Told, keep: bool) -> Next {
+        if !told.is_accepted {
+            return Next::Claim;
+        }
+        let Told { flight, began, hearing, .. } = told;
+        match end {
+            End::Outcome { bytes, kept } => {
+                let keep = keep && kept && self.may_keep(hearing);
+                let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
+                Next::Reply(Reply::Outcome(outcome))
+            }
+            End::Fetch => {
+                let key = self.terms.place.key(&self.process.terms.namespace);
+                let within = self.step_time();
+                match self.process.ask(within, |engine, within| engine.fetch(key, &flight, within))
+                {
+                    Ok(Some(End::Outcome { bytes, kept })) => {
+                        let keep = keep && kept && self.may_keep(hearing);
+                        let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
+                        Next::Reply(Reply::Outcome(outcome))
+                    }
+                    Ok(_) => Next::Claim,
+                    Err(error) => Next::Reply(self.failed(&error)),
+                }
+            }
+            End::AskAgain => Next::Claim,
+            End::RunYourOwn => Next::Reply(Reply::Alone(Reason::RunYourOwn)),
+            End::Panicked(text) => Next::Reply(Reply::Panicked(text, began)),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The words of a question: what a call asks, and the answers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use coalescer::shared::Moment;
+
+use crate::engine::{FlightId, Limits, Token};
+use crate::health::Reason;
+
+use super::ear::Hearing;
+use super::leads::Place;
+
+/// The question of a call.
+pub(super) struct Terms<'a> {
+    pub(super) place: &'a Place,
+    /// The table keeps copies of what other processes made.
+    pub(super) copies: bool,
+    pub(super) limits: Limits,
+    /// Older results are too old.
+    pub(super) not_before: Option<Moment>,
+    /// The call accepts no flight that began before it asked.
+    pub(super) is_fresh: bool,
+    pub(super) waits: bool,
+    pub(super) deadline: Option<Instant>,
+    /// Then the call runs its own function.
+    pub(super) gives_up: Option<Instant>,
+    /// The flight whose outcome this process has used up.
+    pub(super) used_up: Option<FlightId>,
+    /// The time by the clock of the table.
+    pub(super) moment: &'a dyn Fn() -> Moment,
+}
+
+/// The answer.
+pub(super) enum Reply {
+    Lead(Leads),
+    Outcome(Outcome),
+    Panicked(Arc<str>, Moment),
+    Alone(Reason),
+    TimedOut,
+    WouldBlock,
+}
+
+/// A lead of this process.
+pub(super) struct Leads {
+    pub(super) token: Token,
+    pub(super) flight: FlightId,
+    pub(super) began: Moment,
+    /// The process has heard everything since before the claim was sent. `None`: a copy could not be taken back.
+    pub(super) hearing: Option<Hearing>,
+}
+
+/// An outcome of another process.
+pub(super) struct Outcome {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) flight: FlightId,
+    pub(super) began: Moment,
+    /// It is a result in its window, and not the end of a flight that the call waited for.
+    pub(super) is_hit: bool,
+    /// This process may keep a copy.
+    pub(super) keep: bool,
+}
+
+/// The step that follows a wait.
+pub(super) enum Next {
+    Claim,
+    Reply(Reply),
+}
