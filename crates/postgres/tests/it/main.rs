@@ -14,6 +14,7 @@ mod poolers;
 mod server;
 mod sessions;
 mod steps;
+mod suite;
 #[path = "../../../../tests/support/watchdog.rs"]
 mod support;
 mod tier;
