@@ -68,6 +68,8 @@
 //! |---|---|
 //! | `files` | `Files`, the engine of one host, on Linux with 64 bits |
 //! | `json`, `messagepack` | two more codecs |
+//! | `metrics` | [`metrics`](https://docs.rs/metrics) of each cluster handle |
+//! | `tracing` | a span for each question to the engine and each publication |
 //! | `conformance` | the test kit, for the tests of an engine |
 
 #![forbid(unsafe_code)]
@@ -84,6 +86,7 @@ mod files;
 mod hash;
 pub mod health;
 mod memory;
+mod observe;
 mod random;
 mod sync;
 mod tier;
@@ -93,6 +96,9 @@ pub mod wire;
 #[cfg_attr(docsrs, doc(cfg(feature = "files")))]
 pub use files::Files;
 pub use memory::Memory;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use observe::metrics;
 pub use tier::{Cluster, Open, OpenError, Shared};
 
 /// The parts of a [`Shared`].
@@ -107,3 +113,49 @@ pub mod sharing {
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../../../docs/cluster.md")]
 struct Readme;
+
+/// Code that must not compile.
+///
+/// A value without bytes:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// struct User; // no `Serialize`
+/// let users = coalescer::Coalescer::builder()
+///     .shared(cluster.named("users"))
+///     .build(|_: &u64| Ok::<User, ()>(User));
+/// ```
+///
+/// A key that cannot be read back:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let rates = coalescer::Coalescer::builder()
+///     .shared(cluster.named("rates"))
+///     .build(|currency: &&'static str| Ok::<usize, ()>(currency.len()));
+/// ```
+///
+/// Errors without bytes that are to be shared:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let users = coalescer::Coalescer::builder()
+///     .shared(cluster.named("users").share_errors())
+///     .build(|_: &u64| Err::<u64, _>(std::io::Error::other("down")));
+/// ```
+///
+/// The same without `share_errors` compiles, also as an option:
+///
+/// ```
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let users = coalescer::Coalescer::builder()
+///     .shared(Some(cluster.named("users")))
+///     .build(|_: &u64| Err::<u64, _>(std::io::Error::other("down")));
+/// assert!(users.execute(&7).is_err());
+/// ```
+#[cfg(doctest)]
+struct MustNotCompile;

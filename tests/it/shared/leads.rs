@@ -9,7 +9,7 @@ use coalescer::{Group, ManualClock, Role, ShareWith};
 use super::desk::{FIRM, Question, Reply, Terms, Told, desk};
 use crate::jobs::assert_at_rest;
 use crate::support::{
-    MS, Numbers, begin, follow, followers, text, until_refused, wait_until, watched,
+    MS, Numbers, begin, follow, followers, text, unless_refused, until_refused, wait_until, watched,
 };
 
 fn grant(question: Question) {
@@ -249,8 +249,8 @@ fn a_wait_that_began_while_the_leader_asked_is_seen_by_deadlock_detection() {
         let waiting = thread::spawn({
             let (group, other) = (group.clone(), other.clone());
             move || {
-                let follow = || Ok(*group.execute("a", || unreachable!("it follows")).unwrap() + 1);
-                *other.execute("b", follow).unwrap()
+                let wait = || group.execute("a", || unreachable!("it follows"));
+                *other.execute("b", || Ok(*unless_refused(wait).unwrap() + 1)).unwrap()
             }
         });
         wait_until(|| followers(&group) == 1);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::engine::{End, Inbox, Lead, Release, Released};
+use crate::observe::Step;
 
 use super::process::Process;
 
@@ -97,8 +98,9 @@ impl<'a> Keeper<'a> {
             .map(|(token, place)| Lead { key: place.key(namespace), token, lease })
             .collect();
         let sent = process.now();
-        let renewed =
-            process.ask(process.terms.op_timeout, |engine, within| engine.renew(&steps, within));
+        let renewed = process.ask(Step::Renew, process.terms.op_timeout, |engine, within| {
+            engine.renew(&steps, within)
+        });
         let Ok(renewed) = renewed else { return };
         for ((token, _), stands) in leads.iter().zip(renewed) {
             if stands {
@@ -111,8 +113,9 @@ impl<'a> Keeper<'a> {
 
     fn probe(&mut self, holders: &[Inbox]) {
         let process = self.process;
-        let listening = process
-            .ask(process.terms.op_timeout, |engine, within| engine.listening(holders, within));
+        let listening = process.ask(Step::Listening, process.terms.op_timeout, |engine, within| {
+            engine.listening(holders, within)
+        });
         // An engine that does not answer says nothing about a leader.
         let Ok(listening) = listening else { return self.missing.clear() };
         let absent = holders.iter().zip(listening).filter(|(_, listens)| !listens);
@@ -126,7 +129,7 @@ impl<'a> Keeper<'a> {
     fn repair(&mut self) {
         let process = self.process;
         let within = process.terms.op_timeout;
-        if process.ask(within, |engine, within| engine.ping(within)).is_err() {
+        if process.ask(Step::Ping, within, |engine, within| engine.ping(within)).is_err() {
             return;
         }
         for what in process.forgets.all(process.now()) {
@@ -138,7 +141,8 @@ impl<'a> Keeper<'a> {
         for (token, place) in process.orphans.all() {
             let key = place.key(&process.terms.namespace);
             let release = Release { key, token: &token, end: End::AskAgain };
-            let released = process.ask(within, |engine, within| engine.release(&release, within));
+            let released = process
+                .ask(Step::Release, within, |engine, within| engine.release(&release, within));
             let Ok(released) = released else { return };
             let tries = self.releases.entry(token.number()).or_default();
             *tries += 1;

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coalescer::ToKey;
 use coalescer::shared::{Ask, Asked, Claim, Ended, ForgetEverywhere, Served, Tier, Wait};
+use coalescer::{Elsewhere, ToKey};
 
 use crate::codec::{Codec, contained};
 use crate::engine::{Digest, FlightId, Limits, Wakes};
 use crate::health::Reason;
+use crate::observe::Step;
 use crate::sync::Deadline;
 use crate::wire::{Digests, KeyWriter, Kind, Seal, WriteKey};
 
@@ -115,7 +116,8 @@ where
         }
         if ask.admits() && !(self.copies && self.hears()) {
             // Calls have joined that an answer of the engine would not be for.
-            let is_up = process.ask(process.terms.op_timeout, |engine, within| engine.ping(within));
+            let is_up = process
+                .ask(Step::Ping, process.terms.op_timeout, |engine, within| engine.ping(within));
             return self.alone(if is_up.is_ok() { Reason::Deaf } else { Reason::Down });
         }
         self.ask_engine(&ask, &place)
@@ -130,6 +132,12 @@ where
     fn forget_all(&self) -> ForgetEverywhere<()> {
         let what = ToRepeat::Name(Arc::clone(&self.name));
         self.process().forget(what, self.longest(), self.identity()).map(drop)
+    }
+
+    fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
+        let process = self.process();
+        let (holder, began) = process.waits.shown(&self.digest(key)?)?;
+        Some(Elsewhere::new(holder, process.now().saturating_duration_since(began)))
     }
 }
 

@@ -41,6 +41,20 @@ pub(super) enum Reply {
     WouldBlock,
 }
 
+impl Reply {
+    /// The word for spans.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Lead(_) => "lead",
+            Self::Outcome(_) => "served",
+            Self::Panicked(..) => "panicked",
+            Self::Alone(_) => "alone",
+            Self::TimedOut => "timed_out",
+            Self::WouldBlock => "would_block",
+        }
+    }
+}
+
 /// A lead of this process.
 pub(super) struct Leads {
     pub(super) token: Token,

@@ -5,6 +5,8 @@ mod forgetting;
 mod settings;
 mod sharing;
 pub(crate) mod sites;
+#[cfg(feature = "tracing")]
+mod spans;
 pub(crate) mod suite;
 mod waiting;
 mod words;
