@@ -3,6 +3,7 @@
 //! It listens on a socket in that directory, and on no network. PostgreSQL refuses to run as root, so if
 //! this process is root, the server runs as the user `postgres` or `nobody`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Error};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -79,18 +80,24 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) -> io::Result<()> {
         let text = fs::read_to_string(self.directory().join("data/postmaster.pid"))?;
         let main = text.lines().next().unwrap_or_default();
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", r#"kill -"$@""#, "sh", signal, main]);
+        let kill = |processes: &[OsString]| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", r#"kill -"$@""#, "sh", signal]).args(processes);
+            // A session that has just ended cannot be signalled, and need not be.
+            command.stderr(Stdio::null()).status().map(drop)
+        };
+        // First, so that it makes no session that is not seen below.
+        kill(&[main.into()])?;
+        let mut sessions = Vec::new();
         for entry in fs::read_dir("/proc")?.flatten() {
             // The name of the program, in brackets, may have spaces. The parent is the second word after it.
             let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
             let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
             if after.split_whitespace().nth(1) == Some(main) {
-                command.arg(entry.file_name());
+                sessions.push(entry.file_name());
             }
         }
-        // A session that has just ended cannot be signalled, and need not be.
-        command.stderr(Stdio::null()).status().map(drop)
+        kill(&sessions)
     }
 
     /// Reads the output of the server until it is ready. If the server ends, the output is the error.

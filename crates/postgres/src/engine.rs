@@ -38,8 +38,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A leader holds an advisory lock of the server in a session of its own, for as long as its function runs. When its process
 /// dies, the server frees the lock. Those who wait block in a session each. Sessions are no part of any pool of the program.
 ///
-/// A step fails with [`Exhausted`](ErrorKind::Exhausted), or a claim is answered with [`Full`](Claimed::Full), if
-/// [`max_connections`](crate::Postgres::max_connections) sessions are at work.
+/// A claim or a wait fails with [`Exhausted`](ErrorKind::Exhausted) if
+/// [`max_connections`](crate::Postgres::max_connections) flights are led or waited for.
 ///
 /// A forked child opens an engine of its own. It must not outlive a leader that was running when it was forked: it shares
 /// that leader's connection.
@@ -161,14 +161,16 @@ impl PostgresEngine {
         within: Duration,
     ) -> Result<Option<Ended>, EngineError> {
         let (deadline, names) = (Deadline::after(within), Names::of(key));
-        let Some(lead) = self.remove(token, &names.key) else { return Ok(None) };
+        let Some(lead) = self.remove(token, &names.key) else { return self.nothing_led(deadline) };
         self.cancel_wait(&lead, within);
         let Some(lent) = lead.take(deadline) else {
             lead.end();
             return Err(ErrorKind::TimedOut.into());
         };
         // The fence: a session that has ended has no lock, and somebody else may lead.
-        let Some(checked) = lent.keep().filter(|_| lead.stands()) else { return Ok(None) };
+        let Some(checked) = lent.keep().filter(|_| lead.stands()) else {
+            return self.nothing_led(deadline);
+        };
         let (session, schema) = (checked.session().clone(), self.inner.schema.clone());
         let left = patience(deadline.left());
         let step = steps::publish(session.clone(), schema, names, lead.number, ending, left);
@@ -176,6 +178,12 @@ impl PostgresEngine {
         checked.let_go();
         self.sweep_at_times(checked);
         Ok(ended)
+    }
+
+    /// An answer must be the server's, since the breaker takes it for a sign of life.
+    fn nothing_led(&self, deadline: Deadline) -> Result<Option<Ended>, EngineError> {
+        self.short(deadline.left(), steps::ping)?;
+        Ok(None)
     }
 
     fn remove(&self, token: &Token, key: &[u8]) -> Option<Arc<Lead>> {
@@ -266,10 +274,7 @@ impl Engine for PostgresEngine {
         if let Some(lead) = self.lead(claim.token, &names.key) {
             return self.led(&lead, deadline);
         }
-        let mut checked = match self.take(Purpose::Flight, deadline) {
-            Err(error) if error.kind() == ErrorKind::Exhausted => return Ok(Claimed::Full),
-            checked => checked?,
-        };
+        let mut checked = self.take(Purpose::Flight, deadline)?;
         // Until the answer says that it leads nothing.
         checked.hold();
         let session = checked.session().clone();

@@ -99,7 +99,7 @@ impl Postgres {
     }
 
     /// At most so many flights are led or waited for by this process at the same time, each in a session of its own: 8. More
-    /// claims are answered with `Full`, and their callers run the function for their own process. One session more serves
+    /// claims fail with `Exhausted`, and their callers run the function for their own process. One session more serves
     /// short steps. Zero counts as one.
     ///
     /// # Examples

@@ -124,7 +124,7 @@ impl Caller<'_> {
 
     /// Returns the execution whose value the call gets; `None` after an error.
     fn ask(&mut self, number: u8, is_fresh: bool) -> Option<usize> {
-        let (key, mut token) = (key(number), self.token());
+        let (key, token) = (key(number), self.token());
         let (mut excluded, mut joined): (Option<FlightId>, Option<FlightId>) = (None, None);
         loop {
             let sent = Instant::now();
@@ -155,7 +155,6 @@ impl Caller<'_> {
                     }
                     joined = Some(flight);
                 }
-                Claimed::Full => token = self.token(),
                 other => panic!("{other:?}"),
             }
         }

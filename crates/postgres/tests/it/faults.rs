@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use coalescer_cluster::engine::{
-    Claim, Claimed, End, Engine, EngineError, ErrorKind, FlightId, Publication, Published, Wait,
-    Waited,
+    Claim, Claimed, End, Engine, EngineError, ErrorKind, FlightId, Publication, Published, Release,
+    Wait, Waited,
 };
 use coalescer_postgres::{OpenError, Postgres, PostgresEngine};
 
@@ -205,6 +205,10 @@ fn a_frozen_server_costs_a_step_its_time() {
             engine.publish(&Publication::new(key(2), &lead, b"ada"), STEP).map(drop)
         });
         timed("a sign of life", &|| engine.ping(STEP));
+        timed("a release of what is not led", &|| {
+            let release = Release { key: key(9), token: &process.token(), end: End::AskAgain };
+            engine.release(&release, STEP).map(drop)
+        });
         timed("a wait", &|| {
             let wait = Wait { key: key(3), token: &process.token(), flight: &flight, leads: None };
             other.wait(&wait, STEP).map(drop)

@@ -24,7 +24,9 @@ fn as_many_flights_as_connections_and_short_steps_beside_them() {
         let (process, elsewhere) = (Process::new(&engine), Process::new(&other));
         let (first, _) = process.lead(key(1));
         process.lead(key(2));
-        assert_eq!(process.claim(key(3)).1, Claimed::Full);
+        let token = process.token();
+        let claim = Claim::new(key(3), &token, WITHIN);
+        assert_eq!(engine.claim(&claim, WITHIN).unwrap_err().kind(), ErrorKind::Exhausted);
         let (_, flight) = elsewhere.lead(key(4));
         let token = process.token();
         let wait = Wait { key: key(4), token: &token, flight: &flight, leads: None };
