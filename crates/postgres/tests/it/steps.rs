@@ -92,11 +92,11 @@ fn with_manual_clock(place: &Place) -> impl Fn(Duration) + '_ {
 fn the_steps_are_those_of_the_reference() {
     let all = sequences();
     let _server = shared();
-    for begin in (0..all).step_by(20) {
+    for begin in (0..all).step_by(5) {
         // The watchdog's time is for this part.
         with_place("steps", move |place| {
             let pass = with_manual_clock(place);
-            for seed in begin + 1..=(begin + 20).min(all) {
+            for seed in begin + 1..=(begin + 5).min(all) {
                 let engine = Apart([place.engine(), place.engine(), place.engine()]);
                 Conformance::new().sequences(1).seed(seed).check(&engine, &pass);
             }
