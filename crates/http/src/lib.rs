@@ -245,7 +245,10 @@ mod key_lines;
 mod layer;
 mod location;
 mod page;
+#[cfg(feature = "cluster")]
+mod shared_pages;
 mod shared_response;
+mod sharing;
 mod stats;
 mod verdict;
 mod write;
@@ -257,7 +260,11 @@ pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+#[cfg(feature = "cluster")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+pub use shared_pages::{SharedPages, SharesByDefault};
 pub use shared_response::SharedResponse;
+pub use sharing::SharesPages;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 
