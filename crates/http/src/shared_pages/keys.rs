@@ -1,9 +1,10 @@
 //! [`PageKeys`]: the bytes of a key, and the keys that have none.
 
 use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
-use http::Version;
+use http::{HeaderName, Version};
 
 use crate::gates::Gates;
+use crate::gates::request_fields::is_about_one_person;
 use crate::key::{Added, Key, KeyParts, Target};
 
 /// Writes everything that `Eq` of keys compares, part by part, behind what processes must agree on.
@@ -23,12 +24,20 @@ impl PageKeys {
 
 impl WriteKey<Key> for PageKeys {
     fn write(&self, key: &Key, out: &mut KeyWriter) -> Result<(), KeyError> {
-        if !self.shares_credentials && (key.has_credentials() || key.has_principal()) {
+        if !self.shares_credentials && is_for_one_person(key) {
             return Err(KeyError::by_choice("its page is for one person"));
         }
         out.blob(&self.agreement);
         write_parts(key.parts(), out)
     }
+}
+
+/// A key that names a person, or that has a credential other than the name of a tenant.
+fn is_for_one_person(key: &Key) -> bool {
+    let is_credential = |name: &str| {
+        HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| is_about_one_person(&name))
+    };
+    key.has_principal() || key.has_credentials() && key.has_field(is_credential)
 }
 
 fn write_parts(parts: &KeyParts, out: &mut KeyWriter) -> Result<(), KeyError> {
@@ -81,7 +90,7 @@ fn number(version: Version) -> Result<u8, KeyError> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 mod tests {
-    use http::{HeaderName, HeaderValue, Method};
+    use http::{HeaderValue, Method};
     use proptest::prelude::*;
 
     use super::*;
@@ -215,7 +224,8 @@ mod tests {
         };
         let get = http::Request::get;
         assert_eq!(stays(get("/"), false), None);
-        for request in [|| get("/").header("cookie", "id=1"), || get("/?ada")] {
+        for (path, name) in [("/", "cookie"), ("/?ada", "x-a")] {
+            let request = || get(path).header(name, "id=1");
             assert!(stays(request(), false).unwrap().ends_with("for one person"));
             assert_eq!(stays(request(), true), None);
         }
