@@ -209,7 +209,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            failure_persistence: None, cases: 2000, ..ProptestConfig::default()
+            failure_persistence: None, cases: 1000, ..ProptestConfig::default()
         })]
 
         /// H24: what is written is read as it was, line by line; and a part of it never is a page.

@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            failure_persistence: None, cases: 5000, ..ProptestConfig::default()
+            failure_persistence: None, cases: 2000, ..ProptestConfig::default()
         })]
 
         /// H23: keys have equal bytes if they are equal, and only then.

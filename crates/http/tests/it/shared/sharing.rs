@@ -44,6 +44,8 @@ fn a_page_of_another_process_is_equal_byte_by_byte() {
         assert_eq!(parts(shared), made);
         assert_eq!(made.1.len(), 5, "{made:?}");
         assert_eq!((here.counts(), there.counts()), ((1, 0), (0, 1)));
+        assert!(there.pages.stats().to_string().ends_with("; 1 from other processes"));
+        assert!(!here.pages.stats().to_string().contains("other processes"));
     });
 }
 
@@ -207,5 +209,31 @@ fn what_is_passed_through_asks_nobody() {
         here.call(get("/a").header("cookie", "id=1"), page("own"));
         assert_eq!(here.pages.stats().passed_through_for(PassThrough::Credentials), 1);
         assert_eq!(here.cluster.stats().leads, asked);
+    });
+}
+
+/// Without copies, each burst of requests asks once, and each page from the engine has its age.
+#[test]
+fn without_copies_each_process_asks_again() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let engine = Memory::with_clock(clock.clone());
+        let settings = Settings::new().window(MINUTE).clock(clock.clone());
+        let [here, there] = [(); 2].map(|()| {
+            let cluster = Cluster::over(engine.clone()).namespace("shop").open().unwrap();
+            let layer = CoalesceLayer::new().settings(settings.clone()).key_header("cookie");
+            let layer = layer.shared(super::shared(&cluster).local_copies(false));
+            Site { pages: pages(layer), cluster }
+        });
+        here.call(get("/a"), page("made"));
+        for second in 1..4 {
+            clock.advance(std::time::Duration::from_secs(1));
+            let page = there.call(get("/a"), page("not run"));
+            assert_eq!(page.headers()["age"], second.to_string().as_str());
+        }
+        assert_eq!(there.counts(), (0, 3));
+        // A page that stays in its process is kept there.
+        let cookie = || get("/a").header("cookie", "id=1");
+        assert!(there.runs(cookie()) && !there.runs(cookie()));
     });
 }
