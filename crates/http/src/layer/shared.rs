@@ -54,6 +54,18 @@ impl CoalesceLayer<Alone> {
     /// assert_eq!(there.call(request()).unwrap().headers()["age"], "0");
     /// assert_eq!((there.stats().flights.executed_requests, there.stats().flights.shared), (0, 1));
     /// ```
+    ///
+    /// The errors of the handler are `Send + Sync + 'static`:
+    ///
+    /// ```compile_fail,E0277
+    /// # use coalescer_cluster::{Cluster, Memory};
+    /// # use coalescer_http::{Body, CoalesceLayer};
+    /// # use http::{Request, Response};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// CoalesceLayer::new()
+    ///     .shared(cluster.named("pages"))
+    ///     .layer(|_: Request<()>| Err::<Response<Body>, _>(std::rc::Rc::new("an error of one thread")));
+    /// ```
     pub fn shared(self, shared: impl SharesByDefault) -> CoalesceLayer<SharedPages> {
         self.exchange(SharedPages::new(shared)).0
     }
@@ -63,7 +75,8 @@ impl CoalesceLayer<SharedPages> {
     /// Shares also the pages whose key has credentials or names a person: who may read the engine can then read them.
     ///
     /// Two requests share only if their credentials are equal, and a `private` page only if both name the same person,
-    /// as within a process.
+    /// as within a process. An engine sees a key as a digest alone, but who reads it can guess a credential of few
+    /// possible values.
     ///
     /// # Examples
     ///

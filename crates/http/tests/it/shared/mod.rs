@@ -5,6 +5,7 @@ mod kinds;
 mod record;
 mod secrets;
 mod sharing;
+mod visits;
 mod writes;
 
 use std::sync::mpsc::channel;

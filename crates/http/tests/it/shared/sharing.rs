@@ -9,8 +9,11 @@ use super::{MINUTE, Site, site, site_of, two, two_by_clock};
 use crate::stage::{begin, get, lead, page, page_with, pages, text};
 use crate::support::{wait_until, watched};
 
+/// The name and the value of a line, and if it is a secret.
+type Line = (String, Vec<u8>, bool);
+
 /// The parts of a response that others get: status, lines of fields, body.
-fn parts(page: Response<Body>) -> (StatusCode, Vec<(String, Vec<u8>, bool)>, Vec<u8>) {
+fn parts(page: Response<Body>) -> (StatusCode, Vec<Line>, Vec<u8>) {
     let (head, body) = page.into_parts();
     let line = |(name, value): (&http::HeaderName, &HeaderValue)| {
         (name.to_string(), value.as_bytes().to_vec(), value.is_sensitive())
