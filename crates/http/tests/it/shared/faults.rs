@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use coalescer::ManualClock;
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::ErrorKind;
+use coalescer_http::Settings;
 use http::Request;
 
-use super::{MINUTE, site};
+use super::{MINUTE, site, site_of};
 use crate::stage::{begin, follow, get, lead, page, text};
 use crate::support::{wait_until, watched};
 
@@ -14,14 +16,20 @@ use crate::support::{wait_until, watched};
 #[test]
 fn without_an_engine_each_process_makes_its_own_pages() {
     watched(|| {
-        let engine = Memory::new();
-        let [here, there] = [(); 2].map(|()| site(engine.clone()));
+        // The engine is left alone as long as this clock stands.
+        let clock = ManualClock::new();
+        let engine = Memory::with_clock(clock.clone());
+        let settings = Settings::new().window(MINUTE).clock(clock.clone());
+        let [here, there] =
+            [(); 2].map(|()| site_of(engine.clone(), settings.clone(), |layer| layer));
         here.call(get("/a"), page("before"));
         engine.fail_with(ErrorKind::Refused);
         for site in [&here, &there] {
-            wait_until(|| {
-                site.runs(get("/").header("pragma", "no-cache")) && !site.cluster.health().up
-            });
+            let is_alone = || {
+                let health = site.cluster.health();
+                !health.up && !health.listening
+            };
+            wait_until(|| site.runs(get("/").header("pragma", "no-cache")) && is_alone());
         }
         let slow = lead(&there.pages, get("/b"));
         let waits = follow(&there.pages, || get("/b"), 2);
@@ -33,7 +41,10 @@ fn without_an_engine_each_process_makes_its_own_pages() {
         assert!(!there.runs(get("/b")), "it has its own window");
         engine.fail_with(None);
         for site in [&here, &there] {
-            wait_until(|| site.cluster.health().up && site.cluster.health().listening);
+            wait_until(|| {
+                clock.advance(Duration::from_millis(100));
+                site.cluster.health().up && site.cluster.health().listening
+            });
         }
         here.call(get("/c"), page("after"));
         assert_eq!(text(there.call(get("/c"), page("not run"))), "after");
@@ -70,9 +81,7 @@ fn a_forget_that_reaches_nobody_says_so() {
 fn a_wait_for_another_process_has_the_limit_of_every_wait() {
     watched(|| {
         let engine = Memory::new();
-        let settings = || {
-            crate::stage::with(coalescer_http::Settings::new().max_wait(Duration::from_millis(50)))
-        };
+        let settings = || crate::stage::with(Settings::new().max_wait(Duration::from_millis(50)));
         let [here, there] = [(); 2].map(|()| {
             let site = site(engine.clone());
             let layer = settings().shared(super::shared(&site.cluster));

@@ -94,11 +94,11 @@ fn a_page_that_was_waited_for_is_new() {
     watched(|| {
         let ([here, there], clock) = two_by_clock();
         let slow = lead(&here.pages, get("/a"));
+        // Shorter than a lease. Those who wait look again as time goes on, so it stands still then.
+        clock.advance(std::time::Duration::from_secs(2));
         let asks = begin(&there.pages, get("/a"));
         wait_until(|| there.cluster.stats().follows >= 1);
         let follows = crate::stage::follow(&there.pages, || get("/a"), 2);
-        // Shorter than a lease, or another process would take over.
-        clock.advance(std::time::Duration::from_secs(2));
         slow.returns(Ok(page("made"))).unwrap();
         for call in follows.into_iter().chain([asks]) {
             let page = call.join_unrun().unwrap();
