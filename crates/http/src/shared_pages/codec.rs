@@ -18,6 +18,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::page::Page;
 use crate::shared_response::SharedResponse;
 
+/// A map of fields panics if it gets more than 24 576 names.
+const MOST_LINES: u32 = 1 << 14;
+
 /// Writes and reads pages. What a leader keeps for its own request has no bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct PageCodec;
@@ -50,6 +53,9 @@ fn write(page: &SharedResponse, out: &mut Vec<u8>) -> Result<(), CodecError> {
         headers.iter().map(|(name, value)| 9 + name.as_str().len() + value.len()).sum();
     out.reserve(14 + fields + body.len());
     out.extend(status.as_u16().to_le_bytes());
+    if headers.len() > MOST_LINES as usize {
+        return Err(too_many());
+    }
     out.extend(short(headers.len())?);
     for (name, value) in headers {
         for part in [name.as_str().as_bytes(), value.as_bytes()] {
@@ -82,6 +88,9 @@ fn read(mut bytes: &[u8]) -> Result<SharedResponse, CodecError> {
 
 fn fields(rest: &mut &[u8]) -> Result<HeaderMap, CodecError> {
     let count = u32::from_le_bytes(array(rest)?);
+    if count > MOST_LINES {
+        return Err(too_many());
+    }
     let mut headers = HeaderMap::new();
     let mut last = None;
     for _ in 0..count {
@@ -98,8 +107,7 @@ fn fields(rest: &mut &[u8]) -> Result<HeaderMap, CodecError> {
         if last.as_ref() != Some(&name) && headers.contains_key(&name) {
             return Err(CodecError::new("a field in two places"));
         }
-        let added = headers.try_append(name.clone(), value);
-        added.map_err(|_| CodecError::new("too many fields"))?;
+        headers.append(name.clone(), value);
         last = Some(name);
     }
     Ok(headers)
@@ -116,6 +124,10 @@ fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], CodecError> {
     let (array, after) = rest.split_first_chunk().ok_or_else(cut_off)?;
     *rest = after;
     Ok(*array)
+}
+
+fn too_many() -> CodecError {
+    CodecError::new("too many fields")
 }
 
 fn cut_off() -> CodecError {
@@ -163,6 +175,26 @@ mod tests {
     #[test]
     fn what_its_own_request_has_has_no_bytes() {
         assert!(PageCodec.encode(&Page::Own, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_page_has_so_many_lines_at_most() {
+        let of = |count: u32| {
+            let mut page = b"\xc8\0".to_vec();
+            page.extend(count.to_le_bytes());
+            for number in 0..count {
+                page.extend([b"\x06\0\0\0x", format!("{number:05}").as_bytes(), &[0; 5]].concat());
+            }
+            page.extend([0; 8]);
+            page
+        };
+        let most = PageCodec.decode(&of(MOST_LINES)).unwrap();
+        assert_eq!(written(&most), of(MOST_LINES));
+        let refused = read(&of(MOST_LINES + 1)).map(|_| ()).unwrap_err();
+        assert_eq!(refused.to_string(), "too many fields");
+        let lines = (0..=MOST_LINES).map(|_| ("x-a", &b""[..], false));
+        let page = page(200, &lines.collect::<Vec<_>>(), b"");
+        assert!(PageCodec.encode(&page, &mut Vec::new()).is_err());
     }
 
     #[test]
