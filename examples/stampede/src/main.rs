@@ -20,6 +20,7 @@ mod report;
 mod schedule;
 mod units;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("stampede: {error:#}");
+            // A closed stderr must not turn the failure into a panic.
+            let _ = writeln!(io::stderr(), "stampede: {error:#}");
             ExitCode::FAILURE
         }
     }

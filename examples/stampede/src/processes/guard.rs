@@ -1,5 +1,6 @@
 //! The end of a run: a signal asks for it, and a watchdog makes it certain.
 
+use std::io::{self, Write};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,20 @@ use anyhow::{Context, Result, bail};
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 type Undo = Box<dyn FnOnce() + Send>;
+
+/// Undoes all when it goes, also in a panic.
+pub(super) struct AtEnd<'a>(pub(super) &'a Guard);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.undo();
+    }
+}
+
+/// Says something on stderr, if it is open.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "stampede: {text}");
+}
 
 /// What must be undone on every way out, newest first. Clones are handles to one list.
 #[derive(Clone, Default)]
@@ -58,8 +73,8 @@ impl Guard {
             while let Some(left) = end.checked_duration_since(Instant::now()) {
                 thread::sleep(left);
             }
-            eprintln!("stampede: {why} within {} s", limit.as_secs());
             guard.undo();
+            complain(&format!("{why} within {} s", limit.as_secs()));
             process::exit(1);
         };
         // Without the thread there is one safety less, and nothing else.
@@ -71,7 +86,7 @@ impl Guard {
         self.lock().push(Box::new(undo));
     }
 
-    pub(super) fn undo(&self) {
+    fn undo(&self) {
         loop {
             // Not under the lock.
             let Some(undo) = self.lock().pop() else { return };

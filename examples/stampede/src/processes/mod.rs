@@ -19,6 +19,7 @@ mod worker;
 
 use std::env;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use anyhow::{Context, Result, ensure};
 use self::course::{Course, PLANS};
 use self::engine::Engine;
 use self::fleet::Fleet;
-use self::guard::Guard;
+use self::guard::{AtEnd, Guard};
 use self::live::Live;
 use self::report::Report;
 use self::talk::Job;
@@ -61,10 +62,12 @@ pub(super) fn demonstrate(settings: &Settings) -> Result<ExitCode> {
     let guard = Guard::new()?;
     let phases = u32::try_from(PLANS.len())?;
     guard.watch(settings.phase * phases + BESIDE, "the run did not end");
-    let done = measure(settings, &guard).and_then(|report| tell(&report, settings));
-    guard.undo();
+    let done = {
+        let _at_end = AtEnd(&guard);
+        measure(settings, &guard).and_then(|report| tell(&report, settings))
+    };
     if guard.is_interrupted() {
-        eprintln!("stampede: interrupted: all processes are ended");
+        guard::complain("interrupted: all processes are ended");
         return Ok(ExitCode::from(130));
     }
     done.map(|()| ExitCode::SUCCESS)
@@ -123,11 +126,12 @@ fn tell(report: &Report, settings: &Settings) -> Result<()> {
         fs::write(path, svg)
             .with_context(|| format!("cannot write the picture to {}", path.display()))?;
     }
-    if settings.json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        println!("\n{report}");
-    }
+    let mut out = io::stdout().lock();
+    let printed = match settings.json {
+        true => writeln!(out, "{}", serde_json::to_string_pretty(report)?),
+        false => writeln!(out, "\n{report}"),
+    };
+    printed.context("cannot print the result")?;
     ensure!(report.wrong == 0, "{} of the answers were wrong", report.wrong);
     ensure!(report.over_age == 0, "{} of the answers were over age", report.over_age);
     ensure!(report.failed == 0, "{} of the calls failed", report.failed);
