@@ -4,7 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -92,11 +92,8 @@ impl Fleet {
 
     /// The next event, if there is one in this time.
     pub(super) fn next(&self, within: Duration) -> Option<(Who, Event)> {
-        match self.events.recv_timeout(within) {
-            Ok(event) => Some(event),
-            // `self` has a sender.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // It is never disconnected: `self` has a sender.
+        self.events.recv_timeout(within).ok()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{LIMIT, signal, stampede};
+use super::{LIMIT, signal, stampede, turn};
 
 const ENDLESS: [&str; 4] = ["--processes=3", "--threads=2", "--phase=10min", "--json"];
 
@@ -72,6 +72,7 @@ fn is_alive(id: u32) -> bool {
 
 #[test]
 fn a_signal_ends_all_processes_and_removes_their_folders() {
+    let _turn = turn();
     for name in ["INT", "TERM"] {
         let (mut child, workers) = started();
         signal(name, child.id());
@@ -88,6 +89,7 @@ fn a_signal_ends_all_processes_and_removes_their_folders() {
 
 #[test]
 fn a_worker_that_is_killed_by_somebody_ends_the_run() {
+    let _turn = turn();
     let (mut child, workers) = started();
     signal("KILL", workers.ids[0]);
     let status = child.wait().expect("it is our child");
@@ -98,6 +100,7 @@ fn a_worker_that_is_killed_by_somebody_ends_the_run() {
 
 #[test]
 fn the_workers_do_not_outlive_a_parent_that_is_killed() {
+    let _turn = turn();
     let (mut child, workers) = started();
     signal("KILL", child.id());
     child.wait().expect("it is our child");

@@ -8,6 +8,7 @@ mod short_run;
 
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -22,8 +23,15 @@ fn stampede(arguments: &[&str]) -> Command {
     command
 }
 
+/// One run at a time has the processors.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs the program to its end.
 fn run(arguments: &[&str]) -> Output {
+    let _turn = turn();
     let child = stampede(arguments).spawn().expect("the program was built with its tests");
     let id = child.id();
     let (sender, receiver) = channel();

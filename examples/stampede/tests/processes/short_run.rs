@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::{result, run, text};
 
-const PROCESSES: f64 = 3.0;
 const WINDOWS: f64 = 10.0;
+
+/// Two executions begin at least a window apart, so a phase of ten windows has room for eleven.
+const MOST: f64 = (WINDOWS + 1.0) / WINDOWS;
 
 const ARGUMENTS: [&str; 5] =
     ["--processes=3", "--threads=2", "--window=100ms", "--phase=1s", "--pause=5ms"];
@@ -59,16 +61,15 @@ fn all_processes_together_run_one_execution_a_window_and_faults_make_no_answer_w
         assert_eq!(phase["series"].as_array().expect("it has a series").len() as f64, WINDOWS);
     }
 
-    // Each process runs one a window. So the measure sees more than one execution, and that they overlap.
+    // Each process runs one a window. So the measure sees more than there may be together, and that they overlap.
     let alone = phase(&result, "alone");
-    assert!(number(alone, "executions_per_window") > 0.6 * PROCESSES, "{alone}");
+    assert!(number(alone, "executions_per_window") > MOST, "{alone}");
     assert!(number(alone, "overlaps") > 0.0);
     assert_eq!(number(alone, "round_trips"), 0.0);
 
-    // Two executions begin at least a window apart, so a phase of ten windows has room for eleven.
     let shared = phase(&result, "shared");
-    assert!(number(shared, "executions_per_window") <= (WINDOWS + 1.0) / WINDOWS, "{shared}");
-    assert!(number(shared, "executions_per_window") > 0.2, "{shared}");
+    assert!(number(shared, "executions_per_window") <= MOST, "{shared}");
+    assert!(number(shared, "executions_per_window") > 0.0, "{shared}");
     assert_eq!(number(shared, "overlaps"), 0.0);
     assert!(number(shared, "round_trips") > 0.0);
     assert_eq!(number(shared, "queries"), number(shared, "executions"));
@@ -76,10 +77,7 @@ fn all_processes_together_run_one_execution_a_window_and_faults_make_no_answer_w
     let killed = phase(&result, "kill -9");
     assert_eq!(number(killed, "overlaps"), 0.0);
     let kills = number(killed, "kills");
-    assert!(
-        number(killed, "executions_per_window") <= (WINDOWS + 1.0 + kills) / WINDOWS,
-        "{killed}"
-    );
+    assert!(number(killed, "executions_per_window") <= MOST + kills / WINDOWS, "{killed}");
     if kills > 0.0 {
         assert!(number(killed, "takeover_ms") < 1000.0, "{killed}");
     }
