@@ -28,6 +28,7 @@ use crate::wait::manual_clock::ManualClock;
 /// | [`max_join_age`](Self::max_join_age) | any age | the age from which a flight is no longer joined |
 /// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, with whom, and how long |
 /// | [`share_error_with`](Self::share_error_with) | all errors | the same of errors |
+/// | [`shared`](Self::shared) | this process alone | with which other processes |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |

@@ -35,10 +35,10 @@ use crate::wait::contain::contain;
 ///
 /// To discard a job, drop it: its ticket gets [`Abandoned`](crate::Error::Abandoned), and one of the calls
 /// that follow it runs its own function. If all of these are tickets, the thread that drops the job runs
-/// one of their functions in the drop, unless the executor [never blocks](Executor::never_blocks) or the
-/// thread has submitted; then it passes a job to [`spawn`](Executor::spawn). A job that is dropped within
-/// `spawn` calls for no other: the tickets that follow it are abandoned too. A thread that submits should
-/// drop no job while it holds a lock that `spawn` takes.
+/// one of their functions in the drop, whichever thread that is: it could be the one that makes room in
+/// the queue. If the executor [never blocks](Executor::never_blocks), it passes a job to
+/// [`spawn`](Executor::spawn) instead. A job that is dropped within `spawn` calls for no other: the tickets
+/// that follow it are abandoned too. So are they if the thread unwinds.
 ///
 /// # Flights with many tickets
 ///

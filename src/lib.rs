@@ -136,8 +136,8 @@
 //!
 //! - Calls of one key must be interchangeable. Do not coalesce writes, or answers that depend on the user
 //!   without the user in the key.
-//! - It works in one process: ten servers may run ten queries. It does not bound how many *different* keys
-//!   execute at a time.
+//! - By itself it works in one process: ten servers may run ten queries, unless they share an engine
+//!   ([`shared`]). It does not bound how many *different* keys execute at a time.
 //! - It cannot interrupt a function. A deadline bounds waiting, never the leader's own run.
 //! - It does not see a deadlock that involves anything but flights: a mutex that a follower holds and the
 //!   leader's function locks, or a pool all of whose threads wait for a queued job.
@@ -170,9 +170,9 @@
 //! ([`share_with`](Builder::share_with)), and a call can refuse a value that is too old for it
 //! (`call(&key).max_age(d)`).
 //!
-//! **Can several processes share executions?** Not with this library alone. The function can take a
-//! lock that all processes see (an advisory lock of the database), and then look for the result in a
-//! store that they share.
+//! **Can several processes share executions?** Yes, by one line of the builder, [`shared`](Builder::shared), and
+//! a crate with an engine: `coalescer-redis`, `coalescer-postgres`, or `coalescer-cluster` for the processes of
+//! one host.
 //!
 //! **How do I translate from Go's singleflight, moka, quick_cache or cached?** See the
 //! [migration guide](_migration_guide/index.html).

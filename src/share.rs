@@ -51,7 +51,7 @@ pub enum ShareWith {
     Followers,
     /// Only the leader gets the result, and it is not kept. After a value, every follower is released at
     /// once and runs its own function. After an error, one follower leads next, and the others follow
-    /// it.
+    /// it: the leader is the only owner of its error then, so `Arc::try_unwrap` gives it back.
     Nobody,
 }
 

@@ -82,6 +82,12 @@ pub trait SharedBy<K, V, E, S> {
     /// The builder's `build` calls it once. The table exists when `build` returns, so a [`Local`] finds
     /// none before that.
     fn attach(self, table: Attachment<'_, K, V, E, S>) -> Option<Arc<dyn Tier<K, V, E>>>;
+
+    /// What tells this one from others of its type, as a text. A [`Manager`](crate::Manager) refuses a
+    /// second caller of a name whose text differs.
+    fn describe(&self) -> String {
+        String::new()
+    }
 }
 
 /// No other process: each asks for itself. The default of every builder.
@@ -106,6 +112,10 @@ impl<K, V, E, S> SharedBy<K, V, E, S> for Alone {
 impl<K, V, E, S, R: SharedBy<K, V, E, S>> SharedBy<K, V, E, S> for Option<R> {
     fn attach(self, table: Attachment<'_, K, V, E, S>) -> Option<Arc<dyn Tier<K, V, E>>> {
         self?.attach(table)
+    }
+
+    fn describe(&self) -> String {
+        self.as_ref().map_or_else(|| "none".to_owned(), R::describe)
     }
 }
 

@@ -173,9 +173,10 @@ impl<K, V, E> Table<K, V, E> {
         let stuck = if is_success { None } else { self.stuck_since() };
         let mut state = flight.gate().lock();
         state.end_execution(execution.leader, execution.start);
-        let is_own = completion.is_leaders_own() && state.waiting > 0;
-        let decides = !is_own && state.decides(is_success, stuck);
         let others = state.has_executions();
+        // Also if only executions are left: a job that begins later could follow the flight (S72).
+        let is_own = completion.is_leaders_own() && (state.waiting > 0 || others);
+        let decides = !is_own && state.decides(is_success, stuck);
         if is_own && !decides {
             state.pass_on(stuck);
         }

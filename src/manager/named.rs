@@ -8,6 +8,7 @@ use crate::builder::{Builder, ForCoalescer};
 use crate::coalescer::Coalescer;
 use crate::manager::names::{Compared, Made, Named, TypeOf};
 use crate::manager::{Manager, NameError};
+use crate::shared::SharedBy;
 
 impl Manager {
     /// Returns the coalescer of this name, and makes it with the manager's settings if there is none.
@@ -52,7 +53,8 @@ impl Manager {
     /// `settings` gets a builder with the manager's settings. The manager compares
     /// [`share_if`](Builder::share_if), [`share_error_with`](Builder::share_error_with),
     /// [`on_slow`](Builder::on_slow), [`hasher`](Builder::hasher) and [`executor`](Builder::executor) by
-    /// their types only.
+    /// their types only, and [`shared`](Builder::shared) by its type and by what it says of itself
+    /// ([`SharedBy::describe`]).
     ///
     /// # Errors
     ///
@@ -96,14 +98,15 @@ impl Manager {
     /// manager.named_with("files", |settings| settings.share_error_with(rule), read)?;
     /// # Ok::<(), NameError>(())
     /// ```
-    pub fn named_with<K, V, E, S, T, F>(
+    pub fn named_with<K, V, E, S, T, F, R>(
         &self,
         name: &str,
-        settings: impl FnOnce(Builder<ForCoalescer, K, V>) -> Builder<T, K, V, S>,
+        settings: impl FnOnce(Builder<ForCoalescer, K, V>) -> Builder<T, K, V, S, R>,
         load: F,
     ) -> Result<Coalescer<K, V, E, S>, NameError>
     where
         T: MakesCoalescer<E>,
+        R: SharedBy<K, V, E, S> + 'static,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,

@@ -10,6 +10,7 @@ use crate::builder::Builder;
 use crate::manager::error::NameError;
 use crate::manager::report::Managed;
 use crate::settings::Settings;
+use crate::shared::SharedBy;
 use crate::sync::Mutex;
 
 /// A type, identified by its id and shown by its name.
@@ -33,15 +34,20 @@ pub(crate) struct Compared {
     sharing: Option<TypeId>,
     error_sharing: Option<TypeId>,
     on_slow: Option<(Duration, TypeId)>,
+    shared: (TypeId, String),
 }
 
 impl Compared {
-    pub(crate) fn of<T, K, V, S>(builder: &Builder<T, K, V, S>) -> Self {
+    pub(crate) fn of<T, K, V, E, S, R>(builder: &Builder<T, K, V, S, R>) -> Self
+    where
+        R: SharedBy<K, V, E, S> + 'static,
+    {
         Self {
             settings: builder.settings.clone(),
             sharing: builder.sharing.as_ref().map(|sharing| sharing.function),
             error_sharing: builder.error_sharing.as_ref().map(|sharing| sharing.function),
             on_slow: builder.on_slow.as_ref().map(|slow| (slow.after, slow.function)),
+            shared: (TypeId::of::<R>(), builder.shared.describe()),
         }
     }
 
@@ -51,6 +57,7 @@ impl Compared {
             ("share_if", self.sharing == other.sharing),
             ("share_error_with", self.error_sharing == other.error_sharing),
             ("on_slow", self.on_slow == other.on_slow),
+            ("shared", self.shared == other.shared),
         ];
         let differing = functions.into_iter().find(|(_, is_same)| !is_same);
         self.settings.differs_in(&other.settings).or(differing.map(|(name, _)| name))

@@ -11,11 +11,11 @@
 //! decides what a lost job is told as, and not the state of the thread on which the job was dropped: that
 //! thread may unwind for a reason of its own.
 //!
-//! A job is dropped in the executor's own code, perhaps by the thread that would make room in its queue. If
-//! a ticket is to begin the flight then, a thread of the pool runs that ticket's job in the drop, as it does
-//! at the end of a job, unless the executor [never waits](crate::NeverBlocks). A thread that has submitted
-//! is none of the pool, and hands the job over. A thread in `spawn` does neither, as it may hold the
-//! executor's locks: the tickets are told that their jobs are lost. So does one that unwinds.
+//! A job is dropped in the executor's own code, perhaps by the thread that would make room in its queue, and
+//! perhaps under the queue's lock. If a ticket is to begin the flight then, that thread runs the ticket's
+//! job in the drop, as it does at the end of a job, unless the executor [never waits](crate::NeverBlocks).
+//! A thread in `spawn` runs nothing, as it is that of a caller: the tickets are told that their jobs are
+//! lost. So does one that unwinds.
 //!
 //! A lost job, or one that ran, can call for another: the next seat begins the flight. The cell passes
 //! such seats on to the thread that hands the job over, so that an executor which runs or drops each job
@@ -130,8 +130,8 @@ where
     fn end_dropped(self) {
         let may_wait = !self.core.expect_executor().never_blocks();
         let (in_spawn, in_job) = this_thread(|me| (me.spawning() > 0, me.jobs() > 0));
-        let in_drop = InDrop::begin();
-        let unwinds = is_panicking() && may_wait && !in_job && !in_drop.hands_over();
+        let _in_drop = InJob::begin();
+        let unwinds = is_panicking() && may_wait && !in_job;
         let seats = self.end_unrun(Unrun::Dropped);
         match in_spawn || unwinds {
             true => seats.lose(),
@@ -165,14 +165,14 @@ impl<W: Work> Run for Cell<W> {
     }
 }
 
-/// Marks the calling thread as one that runs a job.
-struct InJob {
+/// Marks the calling thread as one that runs a job, or that drops one: it waits for no room in the queue.
+pub(super) struct InJob {
     /// The jobs that it was handing over outside of this one.
     spawning: u64,
 }
 
 impl InJob {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         this_thread(|me| {
             me.set_jobs(me.jobs() + 1);
             let spawning = me.spawning();
@@ -188,21 +188,6 @@ impl Drop for InJob {
             me.set_spawning(self.spawning);
             me.set_jobs(me.jobs().saturating_sub(1));
         });
-    }
-}
-
-/// Marks the calling thread as one that drops a job. It counts as one that runs a job meanwhile, unless it
-/// has submitted: a thread of the pool hands nothing over, and what it calls in a callback says nothing of it.
-pub(super) struct InDrop(Option<InJob>);
-
-impl InDrop {
-    pub(super) fn begin() -> Self {
-        let hands_over = this_thread(|me| me.jobs() == 0 && me.spawning() == 0 && me.submits());
-        Self((!hands_over).then(InJob::begin))
-    }
-
-    fn hands_over(&self) -> bool {
-        self.0.is_none()
     }
 }
 

@@ -10,7 +10,7 @@
 //! calls of strangers. No callback is lost: the fate of the job decides only on which thread they are made.
 
 use crate::executor::Chosen;
-use crate::submit::hand_over::{InDrop, Spawned, Work, spawn};
+use crate::submit::hand_over::{InJob, Spawned, Work, spawn};
 use crate::sync::this_thread;
 use crate::wait::contain::drop_contained;
 use crate::wait::seats::{Rest, Seats};
@@ -39,8 +39,8 @@ impl Work for Relay {
     }
 
     fn end_dropped(self) {
-        // They may call for jobs, which a thread of the pool runs itself.
-        let _in_drop = InDrop::begin();
+        // They may call for jobs, which this thread runs itself.
+        let _in_drop = InJob::begin();
         (self.0)();
     }
 }

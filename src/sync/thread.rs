@@ -62,8 +62,6 @@ pub(crate) struct ThisThread {
     jobs: Cell<u64>,
     /// How many jobs it is handing over now, one within the other, in the innermost job that it runs.
     spawning: Cell<u64>,
-    /// True if it has handed a job over while it ran none.
-    submits: Cell<bool>,
 }
 
 impl ThisThread {
@@ -73,7 +71,6 @@ impl ThisThread {
             helping: Cell::new(0),
             jobs: Cell::new(0),
             spawning: Cell::new(0),
-            submits: Cell::new(false),
         }
     }
 
@@ -160,15 +157,7 @@ impl ThisThread {
     }
 
     pub(crate) fn set_spawning(&self, spawning: u64) {
-        if spawning > 0 && self.jobs.get() == 0 {
-            self.submits.set(true);
-        }
         self.spawning.set(spawning);
-    }
-
-    /// Returns true if this thread has handed a job over while it ran none.
-    pub(crate) fn submits(&self) -> bool {
-        self.submits.get()
     }
 
     /// Returns how many leads of other threads this thread works for.

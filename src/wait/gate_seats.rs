@@ -126,3 +126,91 @@ impl Gate {
         status.has_left()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::sync::ThreadToken;
+    use crate::wait::clock::FOREVER;
+    use crate::wait::seats::{Rest, Seats};
+
+    /// Counts how often the gate looks at a seat.
+    struct Looked {
+        status: SeatStatus,
+        numbers: SeatNumbers,
+        looks: Arc<AtomicUsize>,
+    }
+
+    impl GateSeat for Looked {
+        fn status(&self) -> &SeatStatus {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            &self.status
+        }
+
+        fn answers_a_job(&self) -> bool {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            false
+        }
+
+        fn flight_has_ended(&self) {}
+
+        fn pass_on(&self, rest: Rest) {
+            rest();
+        }
+
+        fn begin_flight(self: Arc<Self>) -> Seats {
+            Seats::none()
+        }
+
+        fn lose_flight(self: Arc<Self>) -> Seats {
+            Seats::none()
+        }
+    }
+
+    /// How often a gate looks at its seats while all of them are given up, the oldest or the youngest first,
+    /// as tickets are when they are dropped. `is_due`: its flight has lost its leader, so seats try.
+    fn looks(count: usize, is_due: bool, youngest_first: bool) -> usize {
+        let leader = ThreadToken::made_up(1, 1);
+        let gate = Gate::new_running(leader, 0, FOREVER, FOREVER);
+        let looks = Arc::<AtomicUsize>::default();
+        let mut seats: Vec<_> = (0..count)
+            .map(|_| {
+                let (status, numbers) = (SeatStatus::idle(), SeatNumbers::unique());
+                Arc::new(Looked { status, numbers, looks: Arc::clone(&looks) })
+            })
+            .collect();
+        for seat in &seats {
+            let callback = Callback::Seat(Arc::clone(seat) as Arc<dyn GateSeat>);
+            assert!(gate.call_on_close(seat.numbers.seat, callback).is_none());
+        }
+        let mut state = gate.lock();
+        (state.waiting, state.seats) = (count, count);
+        drop(state);
+        if is_due {
+            assert!(gate.make_due());
+            gate.set_room(true, FOREVER);
+        }
+        looks.store(0, Ordering::Relaxed);
+        let mut trying = usize::from(gate.begin_due().is_some());
+        if youngest_first {
+            seats.reverse();
+        }
+        for seat in seats {
+            drop(gate.leave_seat(&seat.status, seat.numbers));
+            trying += usize::from(gate.begin_due().is_some());
+        }
+        assert_eq!(trying > 0, is_due);
+        looks.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_seat_is_given_up_without_a_look_at_all_the_others() {
+        for (is_due, youngest_first) in [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let looks = looks(1_000, is_due, youngest_first);
+            assert!(looks <= 4_000, "{looks} looks, due {is_due}, youngest first {youngest_first}");
+        }
+    }
+}

@@ -217,17 +217,32 @@ fn an_executor_may_drop_an_older_job_within_spawn() {
 }
 
 #[test]
-fn a_thread_that_submits_hands_over_what_a_dropped_job_calls_for() {
-    // S71: it is no thread of the pool, and runs no function of another call.
+fn a_thread_that_has_submitted_may_drop_a_job_while_the_queue_is_full() {
+    // S71: it would wait for room, and perhaps it is the one that makes room.
     watched(|| {
         let (queue, group) = queueing(Queue::push);
         let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
         let dropped = queue.pop().unwrap();
         let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+        let other = group.submit("other", || Ok(7)).unwrap();
         drop(dropped);
         assert!(lost.wait().unwrap_err().is_abandoned());
-        assert_eq!(group.stats().executed_requests, 0);
+        assert!(tickets.into_iter().all(|ticket| *ticket.wait().unwrap() == 5));
         queue.pop().unwrap().run();
+        assert_eq!(*other.wait().unwrap(), 7);
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn a_thread_that_has_submitted_may_drop_jobs_under_the_lock_of_their_queue() {
+    // S71 S2
+    watched(|| {
+        let (queue, group) = queueing(Queue::push);
+        let lost = group.submit("k", || unreachable!("it is dropped")).unwrap();
+        let tickets: Vec<_> = (0..3).map(|_| group.submit("k", || Ok(5)).unwrap()).collect();
+        queue.clear();
+        assert!(lost.wait().unwrap_err().is_abandoned());
         assert!(tickets.into_iter().all(|ticket| *ticket.wait().unwrap() == 5));
         assert_at_rest(&group);
     });

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{ForGroup, Group, Job, ManualClock};
+use coalescer::{ForGroup, Group, Job, ManualClock, NeverBlocks};
 
 use crate::jobs::{Jobs, assert_at_rest, never};
 use crate::support::{Numbers, follow, followers, lead, watched};
@@ -268,7 +268,8 @@ fn if_no_call_can_begin_the_flight_of_a_lost_leader_all_are_told() {
     watched(|| {
         const TICKETS: usize = 50_000;
         let (queue, jobs) = std::sync::mpsc::sync_channel(1);
-        let group: Numbers = Group::builder().executor(move |job: Job| queue.try_send(job)).build();
+        let executor = NeverBlocks(move |job: Job| queue.try_send(job));
+        let group: Numbers = Group::builder().executor(executor).build();
         let lost = group.submit("k", never).unwrap();
         let tickets: Vec<_> = (0..TICKETS).map(|_| group.submit("k", never).unwrap()).collect();
         let job = jobs.recv().unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Group, ManualClock, SlowFlight};
+use coalescer::{Group, ManualClock, NeverBlocks, SlowFlight};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
@@ -88,8 +88,8 @@ fn a_job_that_never_ran_is_a_refused_call_and_no_execution() {
     watched(|| {
         let recorder = PrometheusBuilder::new().build_recorder();
         let (queue, jobs) = std::sync::mpsc::sync_channel(1);
-        let group: Numbers =
-            Group::builder().name("n").executor(move |job| queue.try_send(job)).build();
+        let executor = NeverBlocks(move |job| queue.try_send(job));
+        let group: Numbers = Group::builder().name("n").executor(executor).build();
         let publish = || metrics::with_local_recorder(&recorder, || group.publish_metrics());
         let dropped = group.submit("k", || Ok(1)).unwrap();
         let follower = group.submit("k", || Ok(1)).unwrap();

@@ -1,9 +1,11 @@
 //! Rules over errors, and calls that are refused because too many wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::{Coalescer, Error, Group, Job, ManualClock, Role, ShareWith};
 
+use crate::jobs::{Jobs, assert_at_rest};
 use crate::support::{MS, Numbers, begin, follow, followers, lead, wait_until, watched};
 
 fn group(window: Duration) -> Numbers {
@@ -75,6 +77,92 @@ fn an_error_of_the_leader_alone_lets_exactly_one_follower_lead_next() {
         let stats = group.stats();
         assert_eq!((stats.executed_requests, stats.failed, stats.followers), (3, 2, 2));
         assert_eq!(stats.takeovers, 0);
+    });
+}
+
+/// The error of a call, if nobody else owns it.
+fn taken(answer: Result<impl Sized, Error<String>>) -> String {
+    let Err(Error::Failed(error)) = answer else { unreachable!("its function fails") };
+    Arc::try_unwrap(error).expect("the leader is its only owner")
+}
+
+#[test]
+fn an_error_of_the_leader_alone_has_no_other_owner() {
+    // S72: with nobody, with threads and with tickets that wait, and while one of them leads next.
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let group: Numbers = Group::builder()
+            .error_window(Duration::MAX)
+            .share_error_with(|_: &String| ShareWith::Nobody)
+            .executor(executor)
+            .build();
+        let own = || Err::<u32, _>(String::from("own"));
+        assert_eq!(taken(group.execute("k", own)), "own");
+        let leader = lead(&group, "k");
+        let call = follow(&group, "k", 1).remove(0);
+        let ticket = group.submit("k", own).unwrap();
+        assert_eq!(taken(leader.returns(own())), "own");
+        let call = call.begun();
+        assert_eq!(followers(&group), 1);
+        assert_eq!(taken(call.returns(own())), "own");
+        // The job of the ticket leads. One more ticket waits for it, and has it led by a job.
+        let next = group.submit("k", own).unwrap();
+        jobs.next().run();
+        assert_eq!(taken(ticket.wait()), "own");
+        jobs.next().run();
+        assert_eq!(taken(next.wait()), "own");
+        assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn an_error_of_a_take_over_alone_has_no_other_owner() {
+    // S72 S38: of a take-over, and of the stuck leader whose flight has ended by then.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder()
+            .leader_timeout(MS)
+            .clock(clock.clone())
+            .share_error_with(|_: &String| ShareWith::Nobody)
+            .build();
+        for waits in [false, true] {
+            let stuck = lead(&group, "k");
+            clock.advance(MS);
+            let second = lead(&group, "k");
+            let calls = follow(&group, "k", usize::from(waits));
+            assert_eq!(taken(second.returns(Err("own".into()))), "own", "waits: {waits}");
+            let call = calls.into_iter().next().unwrap_or_else(|| begin(&group, "k"));
+            assert_eq!(*call.begun().returns(Ok(3)).unwrap().value, 3);
+            assert_eq!(taken(stuck.returns(Err("late".into()))), "late");
+            assert_at_rest(&group);
+        }
+    });
+}
+
+#[test]
+fn an_error_of_a_take_over_alone_is_no_answer_for_a_job_that_begins_later() {
+    // S72 S26: no call waits when the take-over fails, and the flight's first job is still in the queue.
+    watched(|| {
+        let (clock, (executor, jobs)) = (ManualClock::new(), Jobs::new());
+        let group: Numbers = Group::builder()
+            .leader_timeout(MS)
+            .clock(clock.clone())
+            .share_error_with(|_: &String| ShareWith::Nobody)
+            .executor(executor)
+            .build();
+        let ticket = group.submit("k", || Ok(1)).unwrap();
+        clock.advance(MS);
+        let stuck = lead(&group, "k");
+        clock.advance(MS);
+        let second = lead(&group, "k");
+        assert!(second.returns(Err("own".into())).is_err());
+        let third = lead(&group, "k");
+        // Two executions run, so the job runs none.
+        jobs.next().run();
+        assert_eq!(*third.returns(Ok(3)).unwrap().value, 3);
+        assert_eq!(*ticket.wait().unwrap(), 3);
+        assert_eq!(*stuck.returns(Ok(2)).unwrap().value, 2);
+        assert_at_rest(&group);
     });
 }
 
@@ -180,7 +268,7 @@ fn calls_for_the_next_flight_count_as_followers_too() {
 fn a_submit_too_many_leaves_the_tickets_before_it_as_they_are() {
     // S73 S9: it would wait for the next flight, which a ticket is to begin.
     watched(|| {
-        let (executor, jobs) = crate::jobs::Jobs::new();
+        let (executor, jobs) = Jobs::new();
         let group: Numbers = Group::builder()
             .max_followers(1)
             .max_join_age(Duration::ZERO)

@@ -183,6 +183,19 @@ impl BuildHasher for OneHash {
     }
 }
 
+/// Waits, and waits again whenever it is refused. A call of [`until_refused`] stands in the wait-for graph
+/// itself for a moment, so it can refuse the wait that it looks for.
+pub(crate) fn unless_refused<T>(
+    mut wait: impl FnMut() -> Result<T, Error<String>>,
+) -> Result<T, Error<String>> {
+    loop {
+        let answer = wait();
+        if !answer.as_ref().is_err_and(Error::would_deadlock) {
+            return answer;
+        }
+    }
+}
+
 /// Asks for this key from the thread that calls, until the wait-for graph refuses the wait. A wait may
 /// enter the graph a moment after its call counts as a follower, or after its hook has returned.
 pub(crate) fn until_refused(group: &Numbers, key: &str) {

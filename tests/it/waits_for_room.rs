@@ -8,7 +8,7 @@ use coalescer::{Error, Group, ManualClock};
 
 use crate::jobs::{Jobs, NumberTicket, assert_at_rest, never};
 use crate::support::{
-    Call, MS, Numbers, begin, followers, lead, until_refused, wait_until, watched,
+    Call, MS, Numbers, begin, followers, lead, unless_refused, until_refused, wait_until, watched,
 };
 
 fn or_zero(answer: Result<Arc<u32>, Error<String>>) -> Result<u32, String> {
@@ -134,14 +134,8 @@ fn a_wait_from_before_depends_on_an_execution_that_can_give_room() {
             });
             entered.join().unwrap();
             let inner = group.clone();
-            // Refused for as long as the flight between waits for `other`, to look.
             let call = lead(group, "other").ends(move || {
-                loop {
-                    let answer = inner.submit("k", || Ok(2)).unwrap().wait();
-                    if !answer.as_ref().is_err_and(Error::would_deadlock) {
-                        return or_zero(answer);
-                    }
-                }
+                or_zero(unless_refused(|| inner.submit("k", || Ok(2)).unwrap().wait()))
             });
             until_refused(group, "other");
             send.send(call).unwrap();

@@ -18,6 +18,8 @@ pub(crate) struct Counts {
     /// Of those, the ones that are known to have waited, and to have been late.
     pub(crate) followers: u64,
     pub(crate) late: u64,
+    /// Of those, the ones that got a value with a time of its own.
+    pub(crate) late_in_time: u64,
     pub(crate) told_of_panics: u64,
     pub(crate) timed_out: u64,
     pub(crate) would_block: u64,
@@ -37,6 +39,7 @@ impl AddAssign for Counts {
         self.served += other.served;
         self.followers += other.followers;
         self.late += other.late;
+        self.late_in_time += other.late_in_time;
         self.told_of_panics += other.told_of_panics;
         self.timed_out += other.timed_out;
         self.would_block += other.would_block;
@@ -85,6 +88,7 @@ impl Counts {
             ("a panic", self.panicked),
             ("a follower", self.followers),
             ("a late call", self.late),
+            ("a late call that got a value within the value's own time", self.late_in_time),
             ("a follower that was told of a panic", self.told_of_panics),
             ("a timeout", self.timed_out),
             ("a call that would have blocked", self.would_block),

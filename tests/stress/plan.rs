@@ -40,6 +40,8 @@ pub(crate) struct Mix {
     pub(crate) errors: u64,
     pub(crate) panics: u64,
     pub(crate) private: u64,
+    /// Values with a time of their own, if there is a rule.
+    pub(crate) limited: u64,
     /// How often a function makes calls itself, and how deep that goes.
     pub(crate) nested: u64,
     pub(crate) depth: u32,
@@ -151,6 +153,7 @@ impl Mix {
             errors: rng.pick(&[0, 10, 50]),
             panics: rng.pick(&[0, 5, 20]),
             private: rng.pick(&[5, 30]),
+            limited: rng.pick(&[5, 30]),
             nested: rng.pick(&[0, 20, 60]),
             depth: rng.pick(&[1, 2, 3]),
             is_ordered: rng.percent(50),

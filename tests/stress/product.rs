@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coalescer::{ShareWith, ToKey};
 
@@ -51,6 +51,8 @@ pub(crate) struct Product {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Shared,
+    /// With late calls for this time.
+    For(Duration),
     /// With followers only.
     Passing,
     Private,
@@ -63,9 +65,20 @@ impl Sharing {
         no_lock("the rule");
         match product.sharing {
             Self::Shared => ShareWith::Everyone,
+            Self::For(time) => ShareWith::For(time),
             Self::Passing => ShareWith::Followers,
             Self::Private => ShareWith::Nobody,
             Self::Broken => planned_panic(product.key, product.begun),
+        }
+    }
+}
+
+impl Product {
+    /// How long after its start late calls may get it, beside the window.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        match self.sharing {
+            Sharing::For(time) => Some(time),
+            _ => None,
         }
     }
 }

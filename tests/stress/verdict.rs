@@ -97,7 +97,10 @@ impl Got {
         counts.served += 1;
         counts.fresh_followers += u64::from(entry.verb == Verb::Fresh);
         match self {
-            Self::Value(_, Some(outcome)) if outcome.role == Role::Late => counts.late += 1,
+            Self::Value(product, Some(outcome)) if outcome.role == Role::Late => {
+                counts.late += 1;
+                counts.late_in_time += u64::from(product.lifetime().is_some());
+            }
             Self::Value(_, Some(_)) => counts.followers += 1,
             Self::LeaderPanicked(_) => {
                 counts.followers += 1;
@@ -202,7 +205,11 @@ impl Case<'_> {
         match outcome.role {
             Role::Leader => {}
             Role::Shared => self.check(false, "there is no other process"),
-            Role::Late => self.check(is_before(settings.window), "late after the window (S8)"),
+            Role::Late => {
+                self.check(is_before(settings.window), "late after the window (S8)");
+                let is_in_time = outcome.value.lifetime().is_none_or(is_before);
+                self.check(is_in_time, "late after the value's own time (S74)");
+            }
             Role::Follower => {
                 let age = settings.max_join_age.unwrap_or(Duration::MAX);
                 self.check(is_before(age), "joined a flight that was too old (S9)");
@@ -224,7 +231,7 @@ impl Case<'_> {
     }
 
     /// S5: only the window hands a result to a call that began after a participant had returned.
-    /// It keeps no value that is for those who wait (S40).
+    /// It keeps no value that is for those who wait (S40), or whose own time is over (S74).
     fn judge_time(&self, product: &Product) {
         let settings = &self.round.plan.settings;
         let (window, role) = match self.got {
@@ -234,7 +241,9 @@ impl Case<'_> {
         let is_value = matches!(self.got, Got::Value(..));
         let is_passing = is_value && settings.has_rule && product.sharing == Sharing::Passing;
         self.check(!is_passing || role != Some(Role::Late), "it may not be kept (S40)");
-        let has_joined = window.is_zero() || is_passing || role == Some(Role::Follower);
+        let end = product.lifetime().and_then(|time| product.started.checked_add(time));
+        let is_over = is_value && end.is_some_and(|end| self.entry.at >= end);
+        let has_joined = window.is_zero() || is_passing || is_over || role == Some(Role::Follower);
         let first_return = product.first_return.load(Ordering::SeqCst);
         let is_in_time = first_return > self.entry.tick;
         self.check(!has_joined || is_in_time, "joined a flight that was over (S5)");

@@ -16,6 +16,14 @@ use crate::round::Round;
 use crate::verdict::{Entry, Got, judge};
 use crate::watch::What;
 
+/// The times of values that have their own.
+const LIFETIMES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_micros(200),
+    Duration::from_millis(2),
+    Duration::from_millis(10),
+];
+
 pub(crate) struct Worker<'r> {
     round: &'r Round,
     id: usize,
@@ -125,10 +133,14 @@ impl<'r> Worker<'r> {
     }
 
     fn product(&self, key: usize, begun: u64, started: Instant) -> Product {
+        let (mix, has_rule) = (&self.round.plan.mix, self.round.plan.settings.has_rule);
         let sharing = match self.rng.below(100) {
             0 => Sharing::Broken,
-            dice if dice <= self.round.plan.mix.private => Sharing::Private,
-            dice if dice <= 2 * self.round.plan.mix.private => Sharing::Passing,
+            dice if dice <= mix.private => Sharing::Private,
+            dice if dice <= 2 * mix.private => Sharing::Passing,
+            dice if has_rule && dice <= 2 * mix.private + mix.limited => {
+                Sharing::For(self.rng.pick(&LIFETIMES))
+            }
             _ => Sharing::Shared,
         };
         Product {

@@ -4,16 +4,36 @@
 //! others get its answer. An *engine* is the store that they share: it knows who runs a key, wakes those who
 //! wait, and keeps results for their window.
 //!
-//! This crate has what all engines have in common:
+//! ```
+//! use std::time::Duration;
+//! use coalescer::Coalescer;
+//! use coalescer_cluster::{Cluster, Memory};
 //!
-//! | module | has |
+//! let cluster = Cluster::over(Memory::new()).namespace("shop").open()?; // once a process
+//! let users = Coalescer::builder()
+//!     .window(Duration::from_millis(250))
+//!     .shared(cluster.named("users"))
+//!     .build(|id: &u64| Ok::<_, std::io::Error>(format!("user {id}")));
+//! assert_eq!(*users.execute(&7).unwrap(), "user 7");
+//! # Ok::<(), coalescer_cluster::OpenError>(())
+//! ```
+//!
+//! Other engines are in crates of their own: `coalescer-redis` and `coalescer-postgres`.
+//!
+//! | item | is |
 //! |---|---|
+//! | [`Cluster`], [`Shared`] | the handle of a process, and how one table is shared |
+//! | [`sharing`] | what a `Shared` can be made of |
 //! | [`engine`] | the steps that an engine carries out: [`Engine`](engine::Engine) is the trait to implement |
 //! | [`Memory`], `Files` | two engines without a server: for tests, and for one host |
 //! | [`wire`] | the digests of keys, and the envelopes of outcomes |
 //! | [`codec`] | how values become bytes |
 //! | [`health`] | the breaker, which leaves an engine alone that is down, and the counters |
 //! | `conformance` | the test kit for engines |
+//!
+//! # The steps
+//!
+//! A tier uses an engine step by step. Programs need none of this:
 //!
 //! ```
 //! use std::time::Duration;
@@ -48,6 +68,8 @@
 //! |---|---|
 //! | `files` | `Files`, the engine of one host, on Linux with 64 bits |
 //! | `json`, `messagepack` | two more codecs |
+//! | `metrics` | [`metrics`](https://docs.rs/metrics) of each cluster handle |
+//! | `tracing` | a span for each question to the engine and each publication |
 //! | `conformance` | the test kit, for the tests of an engine |
 
 #![forbid(unsafe_code)]
@@ -64,6 +86,7 @@ mod files;
 mod hash;
 pub mod health;
 mod memory;
+mod observe;
 mod random;
 mod sync;
 mod tier;
@@ -73,16 +96,66 @@ pub mod wire;
 #[cfg_attr(docsrs, doc(cfg(feature = "files")))]
 pub use files::Files;
 pub use memory::Memory;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use observe::metrics;
 pub use tier::{Cluster, Open, OpenError, Shared};
 
-/// What a [`Shared`] can be made of.
+/// The parts of a [`Shared`].
 pub mod sharing {
     pub use crate::tier::{
         CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked,
     };
 }
 
-/// The README's example, which is compiled and run as a test.
+/// The examples of the README and of the repository's page, which are compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../../../docs/cluster.md")]
 struct Readme;
+
+/// Code that must not compile.
+///
+/// A value without bytes:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// struct User; // no `Serialize`
+/// let users = coalescer::Coalescer::builder()
+///     .shared(cluster.named("users"))
+///     .build(|_: &u64| Ok::<User, ()>(User));
+/// ```
+///
+/// A key that cannot be read back:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let rates = coalescer::Coalescer::builder()
+///     .shared(cluster.named("rates"))
+///     .build(|currency: &&'static str| Ok::<usize, ()>(currency.len()));
+/// ```
+///
+/// Errors without bytes that are to be shared:
+///
+/// ```compile_fail,E0277
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let users = coalescer::Coalescer::builder()
+///     .shared(cluster.named("users").share_errors())
+///     .build(|_: &u64| Err::<u64, _>(std::io::Error::other("down")));
+/// ```
+///
+/// The same without `share_errors` compiles, also as an option:
+///
+/// ```
+/// # use coalescer_cluster::{Cluster, Memory};
+/// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+/// let users = coalescer::Coalescer::builder()
+///     .shared(Some(cluster.named("users")))
+///     .build(|_: &u64| Err::<u64, _>(std::io::Error::other("down")));
+/// assert!(users.execute(&7).is_err());
+/// ```
+#[cfg(doctest)]
+struct MustNotCompile;

@@ -12,7 +12,7 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, with an example of its use.
-const WORDS: [(&str, &str); 25] = [
+const WORDS: [(&str, &str); 26] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
     ("max_requests", "max_requests = 50"),
@@ -29,6 +29,7 @@ const WORDS: [(&str, &str); 25] = [
     ("share_error_with", "share_error_with = |error: &DbError| error.audience()"),
     ("on_deadlock", "on_deadlock = OnDeadlock::Bypass"),
     ("hasher", "hasher = std::hash::RandomState"),
+    ("shared", "shared = cluster().named(\"users\")"),
     ("name", "name = \"users\""),
     ("clock", "clock = CLOCK.clone()"),
     ("precise_clock", "precise_clock"),

@@ -20,6 +20,7 @@ mod limits;
 mod lost;
 mod manager;
 mod receivers;
+mod room;
 mod seats;
 mod shared;
 mod sharing;

@@ -19,6 +19,7 @@ pub(super) struct Question {
     pub(super) not_before: Option<Moment>,
     pub(super) wait: Wait,
     pub(super) leads_others: bool,
+    pub(super) admits: bool,
     reply: Sender<Reply>,
 }
 
@@ -113,6 +114,7 @@ impl Tier<String, u32, String> for Switchboard {
             not_before: ask.not_before(),
             wait: ask.wait(),
             leads_others: ask.leads_others(),
+            admits: ask.admits(),
             reply,
         };
         self.questions.send(question).unwrap();

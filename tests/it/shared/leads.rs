@@ -9,7 +9,7 @@ use coalescer::{Group, ManualClock, Role, ShareWith};
 use super::desk::{FIRM, Question, Reply, Terms, Told, desk};
 use crate::jobs::assert_at_rest;
 use crate::support::{
-    MS, Numbers, begin, follow, followers, text, until_refused, wait_until, watched,
+    MS, Numbers, begin, follow, followers, text, unless_refused, until_refused, wait_until, watched,
 };
 
 fn grant(question: Question) {
@@ -104,6 +104,26 @@ fn alone_a_process_coalesces_as_ever_and_tells_nobody() {
                 assert_eq!(*next.begun().returns(Ok(8)).unwrap().value, 8);
             }
         }
+    });
+}
+
+#[test]
+fn a_run_that_no_forget_reaches_is_joined_by_nobody() {
+    // S76: another process may forget the key while it runs, and its result is not kept.
+    watched(|| {
+        let (group, desk) = desk(true, |group| group.window(Duration::MAX));
+        let leader = begin(&group, "k");
+        let before = desk.next();
+        let joins = begin(&group, "k");
+        wait_until(|| group.in_flight()[0].followers == 1);
+        before.answer(Reply::Alone { keep: false });
+        let running = leader.begun();
+        let later = begin(&group, "k");
+        wait_until(|| group.in_flight().len() == 2);
+        assert_eq!(*running.returns(Ok(7)).unwrap().value, 7);
+        assert_eq!(*joins.join_unrun().unwrap().value, 7, "it came before the answer");
+        desk.next().serve(8, Duration::ZERO, false);
+        assert_eq!(*later.join_unrun().unwrap().value, 8);
     });
 }
 
@@ -229,8 +249,8 @@ fn a_wait_that_began_while_the_leader_asked_is_seen_by_deadlock_detection() {
         let waiting = thread::spawn({
             let (group, other) = (group.clone(), other.clone());
             move || {
-                let follow = || Ok(*group.execute("a", || unreachable!("it follows")).unwrap() + 1);
-                *other.execute("b", follow).unwrap()
+                let wait = || group.execute("a", || unreachable!("it follows"));
+                *other.execute("b", || Ok(*unless_refused(wait).unwrap() + 1)).unwrap()
             }
         });
         wait_until(|| followers(&group) == 1);

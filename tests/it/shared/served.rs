@@ -247,3 +247,37 @@ fn no_tier_is_a_choice_too() {
     assert_eq!(group.call(&1).outcome(|| Ok(1)).unwrap().role, Role::Leader);
     assert_eq!(group.stats().shared, 0);
 }
+
+#[test]
+fn a_copy_lives_no_longer_than_its_value() {
+    // S74 S80: the other process shares it for less than the window.
+    watched(|| {
+        let (clock, group, desk) = timed_desk();
+        let leader = begin(&group, "k");
+        let question = desk.next();
+        let served = Served::new(Ended::Value(Arc::new(7)), question.asked.before(10 * MS));
+        question.answer(Reply::Served(served.keep_for(30 * MS)));
+        assert_eq!(leader.join_unrun().unwrap().role, Role::Shared);
+        clock.advance(20 * MS - NS);
+        assert_eq!(begin(&group, "k").join_unrun().unwrap().role, Role::Late);
+        clock.advance(NS);
+        let next = begin(&group, "k");
+        desk.next().serve(8, Duration::ZERO, false);
+        assert_eq!(*next.join_unrun().unwrap().value, 8);
+    });
+}
+
+#[test]
+fn a_question_says_if_others_join_it() {
+    // S80
+    watched(|| {
+        for copies in [true, false] {
+            let (group, desk) = desk(copies, |group| group);
+            let leader = begin(&group, "k");
+            let question = desk.next();
+            assert_eq!(question.admits, copies);
+            question.serve(7, Duration::ZERO, false);
+            leader.join_unrun().unwrap();
+        }
+    });
+}

@@ -10,7 +10,9 @@ use coalescer::{Group, ManualClock, SlowFlight};
 
 use super::{Log, SLOW, hooked, lead_as};
 use crate::jobs::{Jobs, NumberTicket, assert_at_rest};
-use crate::support::{MS, NS, Numbers, followers, lead, until_refused, wait_until, watched};
+use crate::support::{
+    MS, NS, Numbers, followers, lead, unless_refused, until_refused, wait_until, watched,
+};
 
 fn stage() -> (ManualClock, Log, Numbers, Jobs) {
     let (clock, log) = (ManualClock::new(), Log::default());
@@ -89,10 +91,11 @@ fn a_ticket_that_tells_still_stands_in_the_graph() {
         let (clock, log, slow, _jobs) = stage();
         let outer = Numbers::new();
         let leader = lead(&slow, "b");
-        let ticket = slow.submit("b", never).unwrap();
+        let mut ticket = slow.submit("b", never).unwrap();
         let handle = outer.clone();
         let waiter = thread::spawn(move || {
-            *handle.execute("a", || Ok(*ticket.wait().unwrap() + 1)).unwrap()
+            let mut wait = || unless_refused(|| ticket.wait_timeout(Duration::MAX));
+            *handle.execute("a", || Ok(*wait().unwrap() + 1)).unwrap()
         });
         clock.advance(SLOW);
         wait_until(|| log.len() == 1);

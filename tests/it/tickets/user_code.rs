@@ -10,7 +10,9 @@ use std::time::Duration;
 use coalescer::{Group, Job, ManualClock, SlowFlight};
 
 use crate::jobs::{Jobs, assert_at_rest, queued};
-use crate::support::{MS, Numbers, followers, lead, until_refused, wait_until, watched};
+use crate::support::{
+    MS, Numbers, followers, lead, unless_refused, until_refused, wait_until, watched,
+};
 
 const TIMEOUT: Duration = Duration::from_millis(30);
 
@@ -126,7 +128,8 @@ fn a_job_that_a_hook_runs_takes_no_wait_out_of_the_graph() {
             let (leads, waits_on, on) = (leads.clone(), on.clone(), on);
             let led = thread::spawn(move || {
                 let value = leads.execute(key, || {
-                    Ok(*waits_on.execute(other, || unreachable!("it follows")).unwrap() + 1)
+                    let wait = || waits_on.execute(other, || unreachable!("it follows"));
+                    Ok(*unless_refused(wait).unwrap() + 1)
                 });
                 *value.unwrap()
             });
@@ -168,7 +171,8 @@ fn a_leader_whose_ticket_tries_to_take_over_still_leads_its_flight() {
                     // With this its flight comes into the graph.
                     timed_out.send(group.execute_timeout("k", MS, || Ok(0))).unwrap();
                     goes.recv().unwrap();
-                    Ok(*group.submit("k", || Ok(0)).unwrap().wait().unwrap())
+                    let mut ticket = group.submit("k", || Ok(0)).unwrap();
+                    Ok(*unless_refused(|| ticket.wait_timeout(Duration::MAX)).unwrap())
                 })
             }
         });

@@ -68,6 +68,11 @@ pub(crate) use postcard::{read as postcard_read, write as postcard_write};
 /// assert_eq!(value, (7, "ada".to_owned()));
 /// # Ok::<(), CodecError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot be written by the codec `{Self}`, so it cannot be shared with other processes",
+    label = "values, and errors with `share_errors`, need bytes",
+    note = "derive serde's `Serialize` and `Deserialize` for it, or give a codec of your own: `.codec(..)`"
+)]
 pub trait Codec<T>: Send + Sync + 'static {
     /// The name, which is part of every key: processes with codecs of other names never meet. Change it when the
     /// bytes change.

@@ -81,7 +81,7 @@ pub(crate) enum Reason {
     WaitedEnough,
     /// The engine has found a cycle of waits.
     Cycle,
-    /// What others wrote cannot be decoded.
+    /// The bytes of others cannot be decoded.
     Undecodable,
 }
 

@@ -76,7 +76,7 @@ pub struct AloneCalls {
     pub waited_enough: u64,
     /// The engine found a cycle of waits.
     pub cycle: u64,
-    /// What others wrote could not be decoded, twice.
+    /// The bytes of others could not be decoded, twice.
     pub undecodable: u64,
 }
 

@@ -27,6 +27,12 @@ pub(crate) fn leads_here(is_alive: impl Fn(&Token) -> bool) -> Option<Token> {
     .flatten()
 }
 
+/// False while the locals of this thread are being destroyed.
+#[cfg(feature = "tracing")]
+pub(crate) fn has_locals() -> bool {
+    LEADS.try_with(|_| ()).is_ok()
+}
+
 /// `None` while the thread ends.
 fn with<T>(look: impl FnOnce(&mut Vec<Token>) -> T) -> Option<T> {
     LEADS.try_with(|leads| look(&mut leads.borrow_mut())).ok()

@@ -16,6 +16,8 @@ pub(crate) use parking_lot::MutexGuard;
 pub(crate) use parking_lot::{Condvar, Mutex};
 
 pub(crate) use deadline::Deadline;
+#[cfg(feature = "tracing")]
+pub(crate) use leading::has_locals;
 pub(crate) use leading::{leads_here, leads_no_more, now_leads};
 pub(crate) use worker::Worker;
 

@@ -1,4 +1,4 @@
-//! What else a table shares: its errors, and a look at each value before others get it.
+//! The choices of a sharing: its errors, and a look at each value before others get it.
 
 use crate::codec::{Codec, CodecError};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::health::{ClusterStats, Health, Unasked};
+use crate::observe::Step;
 use crate::wire::{BadName, check_name};
 
 use super::process::{Process, Terms};
@@ -86,8 +87,7 @@ impl Cluster {
     /// ```
     #[must_use]
     pub fn health(&self) -> Health {
-        let process = self.process();
-        process.guarded.health(process.ear.hearing().is_some())
+        self.process().health()
     }
 
     /// The numbers of this process.
@@ -124,7 +124,19 @@ impl Cluster {
     /// ```
     pub fn ping(&self) -> Result<(), Unasked> {
         let process = self.process();
-        process.ask(process.terms.op_timeout, |engine, within| engine.ping(within))
+        process.ask(Step::Ping, process.terms.op_timeout, |engine, within| engine.ping(within))
+    }
+
+    /// Adds what was counted since the last time to the counters of the [`metrics`](crate::metrics) recorder. Call
+    /// it in the handler of `/metrics`.
+    ///
+    /// # Examples
+    ///
+    /// See [`metrics`](crate::metrics).
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn publish_metrics(&self) {
+        self.process().publish_metrics();
     }
 
     /// Leaves the cluster. Leads are released, calls that wait for other processes run their own functions,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Claimed, End, FlightId, Inbox, Manner, Token, Wait, Waited, Wakes};
 use crate::health::Reason;
+use crate::observe::Step;
 use crate::sync::leads_here;
 
 use super::question::{Question, Told};
@@ -26,6 +27,7 @@ impl Question<'_> {
     pub(super) fn wait(&mut self, told: Told, holder: Option<Inbox>) -> Next {
         if !self.has_joined(&told.flight) {
             self.pause = None;
+            self.span.waits_for(holder.as_ref().map_or(told.flight.as_str(), Inbox::as_str));
         }
         self.joined = Some(told.clone());
         match self.process.can.wakes {
@@ -96,7 +98,7 @@ impl Question<'_> {
             let leads = leads_here(|token| process.leads.has(token));
             let wait = self.wait_for(&told.flight, leads.as_ref());
             let within = until.saturating_duration_since(now);
-            match process.ask(within, |engine, within| engine.wait(&wait, within)) {
+            match process.ask(Step::Wait, within, |engine, within| engine.wait(&wait, within)) {
                 Ok(Waited::Ended { end, forgotten }) => return self.ended(end, told, !forgotten),
                 Ok(Waited::WouldDeadlock) => return Next::Reply(Reply::Alone(Reason::Cycle)),
                 Ok(Waited::StillRuns) => {}
@@ -125,7 +127,7 @@ impl Question<'_> {
                 let wait = self.wait_for(&told.flight, None);
                 match self
                     .process
-                    .ask(self.step_time(), |engine, within| engine.wait(&wait, within))
+                    .ask(Step::Wait, self.step_time(), |engine, within| engine.wait(&wait, within))
                 {
                     Ok(Waited::Ended { end, .. }) => end,
                     _ => return None,
@@ -162,7 +164,9 @@ impl Question<'_> {
             End::Fetch => {
                 let key = self.terms.place.key(&self.process.terms.namespace);
                 let within = self.step_time();
-                match self.process.ask(within, |engine, within| engine.fetch(key, &flight, within))
+                match self
+                    .process
+                    .ask(Step::Fetch, within, |engine, within| engine.fetch(key, &flight, within))
                 {
                     Ok(Some(End::Outcome { bytes, kept })) => {
                         let keep = keep && kept && self.may_keep(hearing);

@@ -1,4 +1,4 @@
-//! What this process forgets everywhere: the answers that it waits for, and what did not reach the engine.
+//! The keys that this process forgets everywhere: answers that it waits for, and forgets that did not reach the engine.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) struct Forgets {
     missed: Mutex<Missed>,
 }
 
-/// What did not reach the engine.
+/// The forgets that did not reach the engine.
 #[derive(Default)]
 struct Missed {
     keys: HashMap<Place, Miss>,
@@ -88,7 +88,7 @@ impl Forgets {
         }
     }
 
-    /// What is to be repeated before this key is asked for, with its number.
+    /// The forget that is to be repeated before this key is asked for, with its number.
     pub(super) fn of(&self, place: &Place) -> Option<(ToRepeat, u64)> {
         let missed = self.missed.lock();
         if let Some(miss) = missed.names.get(&place.name) {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::engine::{End, Inbox, Lead, Release, Released};
+use crate::observe::Step;
 
 use super::process::Process;
 
@@ -32,7 +33,8 @@ pub(super) fn keep(process: &Process) {
 
 struct Keeper<'a> {
     process: &'a Process,
-    next_renewal: Instant,
+    /// `None` while nothing is led.
+    next_renewal: Option<Instant>,
     next_probe: Instant,
     next_repair: Instant,
     /// Leaders that did not listen when they were looked for last.
@@ -45,7 +47,7 @@ impl<'a> Keeper<'a> {
     fn new(process: &'a Process) -> Self {
         let now = process.now();
         let (missing, releases) = Default::default();
-        Self { process, next_renewal: now, next_probe: now, next_repair: now, missing, releases }
+        Self { process, next_renewal: None, next_probe: now, next_repair: now, missing, releases }
     }
 
     /// Does what is due. Returns when something is due next; `None` if there is nothing to keep.
@@ -53,11 +55,19 @@ impl<'a> Keeper<'a> {
         let (process, now) = (self.process, self.process.now());
         let mut due = Vec::new();
         if process.can.leases && !process.leads.is_empty() {
-            if now >= self.next_renewal {
-                self.renew();
-                self.next_renewal = now + process.terms.lease / 3;
-            }
-            due.push(self.next_renewal);
+            let in_time = now + process.terms.lease / 3;
+            let next = match self.next_renewal {
+                Some(next) if now >= next => {
+                    self.renew();
+                    in_time
+                }
+                // A lead that has just begun needs nothing yet.
+                next => next.unwrap_or(in_time),
+            };
+            self.next_renewal = Some(next);
+            due.push(next);
+        } else {
+            self.next_renewal = None;
         }
         let holders = if process.probes() { process.waits.holders() } else { Vec::new() };
         if holders.is_empty() {
@@ -88,8 +98,9 @@ impl<'a> Keeper<'a> {
             .map(|(token, place)| Lead { key: place.key(namespace), token, lease })
             .collect();
         let sent = process.now();
-        let renewed =
-            process.ask(process.terms.op_timeout, |engine, within| engine.renew(&steps, within));
+        let renewed = process.ask(Step::Renew, process.terms.op_timeout, |engine, within| {
+            engine.renew(&steps, within)
+        });
         let Ok(renewed) = renewed else { return };
         for ((token, _), stands) in leads.iter().zip(renewed) {
             if stands {
@@ -102,8 +113,9 @@ impl<'a> Keeper<'a> {
 
     fn probe(&mut self, holders: &[Inbox]) {
         let process = self.process;
-        let listening = process
-            .ask(process.terms.op_timeout, |engine, within| engine.listening(holders, within));
+        let listening = process.ask(Step::Listening, process.terms.op_timeout, |engine, within| {
+            engine.listening(holders, within)
+        });
         // An engine that does not answer says nothing about a leader.
         let Ok(listening) = listening else { return self.missing.clear() };
         let absent = holders.iter().zip(listening).filter(|(_, listens)| !listens);
@@ -117,7 +129,7 @@ impl<'a> Keeper<'a> {
     fn repair(&mut self) {
         let process = self.process;
         let within = process.terms.op_timeout;
-        if process.ask(within, |engine, within| engine.ping(within)).is_err() {
+        if process.ask(Step::Ping, within, |engine, within| engine.ping(within)).is_err() {
             return;
         }
         for what in process.forgets.all(process.now()) {
@@ -129,7 +141,8 @@ impl<'a> Keeper<'a> {
         for (token, place) in process.orphans.all() {
             let key = place.key(&process.terms.namespace);
             let release = Release { key, token: &token, end: End::AskAgain };
-            let released = process.ask(within, |engine, within| engine.release(&release, within));
+            let released = process
+                .ask(Step::Release, within, |engine, within| engine.release(&release, within));
             let Ok(released) = released else { return };
             let tries = self.releases.entry(token.number()).or_default();
             *tries += 1;

@@ -8,6 +8,7 @@ use coalescer::{ShareWith, ToKey};
 use crate::codec::{Codec, CodecError};
 use crate::engine::{End, Publication, Published, Release, Wakes};
 use crate::health::Unasked;
+use crate::observe::{Span, Step};
 use crate::sync::{leads_no_more, now_leads};
 use crate::wire::Kind;
 
@@ -49,8 +50,9 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         let mut publication = Publication::new(key, &self.lead.token, bytes);
         publication.keep = keep;
         publication.is_error = is_error;
-        let published = process
-            .ask(process.terms.op_timeout, |engine, within| engine.publish(&publication, within));
+        let published = process.ask(Step::Publish, process.terms.op_timeout, |engine, within| {
+            engine.publish(&publication, within)
+        });
         match published {
             Ok(Published::Ended { forgotten, .. }) => !forgotten,
             Ok(Published::OthersRun) => false,
@@ -68,8 +70,9 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         let process = self.table.process();
         let key = self.place.key(&process.terms.namespace);
         let release = Release { key, token: &self.lead.token, end };
-        let released = process
-            .ask(process.terms.op_timeout, |engine, within| engine.release(&release, within));
+        let released = process.ask(Step::Release, process.terms.op_timeout, |engine, within| {
+            engine.release(&release, within)
+        });
         match released {
             Ok(_) => false,
             Err(error) => self.failed(&error),
@@ -93,12 +96,14 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
 
     fn end_with(&mut self, written: Written) -> bool {
         self.has_ended = true;
+        let span = Span::of_publication(&self.place.name);
         let (is_certain, lives_for) = match written {
             Written::Outcome { bytes, keep, is_error } => {
                 (self.publish(&bytes, keep, is_error), keep.unwrap_or_default())
             }
             Written::Nothing(end) => (self.release(end), Duration::ZERO),
         };
+        span.ends(if is_certain { "published" } else { "not_published" });
         let process = self.table.process();
         process.leads.leave(&self.lead.token);
         leads_no_more(&self.lead.token);

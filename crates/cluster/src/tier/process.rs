@@ -9,8 +9,11 @@ use crate::engine::{
     Can, Claim, Claimed, End, Engine, EngineError, ErrorKind, Forget, ForgetAll, ForgetId,
     Forgotten, Inbox, Presence, Release, Token, Wakes,
 };
-use crate::health::{Guarded, Unasked};
-use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker};
+#[cfg(feature = "metrics")]
+use crate::health::ClusterStats;
+use crate::health::{Guarded, Health, Unasked};
+use crate::observe::{Step, records_steps, took};
+use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker, now};
 
 use super::bell::Bell;
 use super::ear::{self, Ear, SIGN_OF_LIFE};
@@ -51,6 +54,8 @@ pub(super) struct Process {
     /// The last number of a claim or of a forget.
     numbers: AtomicU64,
     workers: Mutex<Vec<Worker>>,
+    #[cfg(feature = "metrics")]
+    published: Mutex<ClusterStats>,
 }
 
 impl Process {
@@ -80,6 +85,8 @@ impl Process {
             returns: AtomicU64::new(0),
             numbers: AtomicU64::new(0),
             workers: Mutex::default(),
+            #[cfg(feature = "metrics")]
+            published: Mutex::default(),
         });
         let mut workers = Vec::new();
         let keeper = Arc::clone(&process);
@@ -126,13 +133,21 @@ impl Process {
     /// Sends a step, if the engine is asked now.
     pub(super) fn ask<T>(
         &self,
+        kind: Step,
         within: Duration,
         step: impl FnOnce(&dyn Engine, Duration) -> Result<T, EngineError>,
     ) -> Result<T, Unasked> {
         if self.is_closed() {
             return Err(Unasked::Closed);
         }
-        let step = |engine: &dyn Engine| step(engine, within);
+        let step = |engine: &dyn Engine| {
+            let began = records_steps().then(now);
+            let answer = step(engine, within);
+            if let Some(began) = began {
+                took(kind, now().saturating_duration_since(began));
+            }
+            answer
+        };
         let asked = match within < self.terms.op_timeout / 5 {
             true => self.guarded.ask_briefly(step),
             false => self.guarded.ask(step),
@@ -157,6 +172,20 @@ impl Process {
             self.drop_what_was_kept_alone();
             self.bell.ring();
         }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.guarded.health(self.ear.hearing().is_some())
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn publish_metrics(&self) {
+        // Read under the lock, so that nothing is added twice. The recorder runs without it.
+        let mut published = self.published.lock();
+        let (old, new) = (*published, self.guarded.stats());
+        *published = new;
+        drop(published);
+        crate::observe::metrics::publish(&self.terms.namespace, &old, &new, &self.health());
     }
 
     /// Says why a table shares with nobody.
@@ -193,7 +222,7 @@ impl Process {
     /// Tells the process that asked that this one has forgotten. If that fails, the other one says that it
     /// has not reached this process.
     pub(super) fn confirm(&self, to: &Inbox, id: ForgetId) {
-        let _ = self.ask(self.terms.op_timeout, |engine, within| {
+        let _ = self.ask(Step::Confirm, self.terms.op_timeout, |engine, within| {
             engine.confirm(to, &self.inbox, id, within)
         });
     }
@@ -213,8 +242,9 @@ impl Process {
         let id = self.next_number();
         self.forgets.expect(id);
         // It comes behind all others.
-        let sent =
-            self.ask(within, |engine, within| engine.confirm(&self.inbox, &self.inbox, id, within));
+        let sent = self.ask(Step::Confirm, within, |engine, within| {
+            engine.confirm(&self.inbox, &self.inbox, id, within)
+        });
         self.forgets.collect(id, 1, until, sent.is_ok() && self.ear.hearing().is_some());
     }
 
@@ -222,7 +252,10 @@ impl Process {
     pub(super) fn give_up(&self, token: &Token, place: &Place, within: Duration) {
         let key = place.key(&self.terms.namespace);
         let release = Release { key, token, end: End::AskAgain };
-        if self.ask(within, |engine, within| engine.release(&release, within)).is_err() {
+        if self
+            .ask(Step::Release, within, |engine, within| engine.release(&release, within))
+            .is_err()
+        {
             self.abandon(token.clone(), place.clone());
         }
     }
@@ -258,14 +291,16 @@ impl Process {
             ToRepeat::Key(place) => &place.name,
             ToRepeat::Name(name) => name,
         };
+        let id = self.next_number();
+        self.forgets.expect(id);
+        let sent = self.send_forget(&what, id);
+        // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
             _ if std::ptr::from_ref(member).cast::<()>() == but => {}
             ToRepeat::Key(place) => member.forget(place.digest),
             ToRepeat::Name(_) => member.forget_all(),
         });
-        let id = self.next_number();
-        self.forgets.expect(id);
-        let Ok(forgotten) = self.send_forget(&what, id) else {
+        let Ok(forgotten) = sent else {
             self.forgets.collect(id, 0, began, false);
             self.guarded.counters().forgot_unreached();
             let until = self.now().checked_add(lives_for);
@@ -288,7 +323,7 @@ impl Process {
 
     fn send_forget(&self, what: &ToRepeat, id: ForgetId) -> Result<Forgotten, Unasked> {
         let (namespace, from) = (&*self.terms.namespace, &self.inbox);
-        self.ask(self.terms.op_timeout, |engine, within| match what {
+        self.ask(Step::Forget, self.terms.op_timeout, |engine, within| match what {
             ToRepeat::Key(place) => {
                 engine.forget(&Forget { key: place.key(namespace), from, id }, within)
             }
@@ -314,7 +349,7 @@ impl Process {
         place: &Place,
         within: Duration,
     ) -> Result<Claimed, Unasked> {
-        let claimed = self.ask(within, |engine, within| engine.claim(claim, within));
+        let claimed = self.ask(Step::Claim, within, |engine, within| engine.claim(claim, within));
         match &claimed {
             Ok(claimed) => self.guarded.counters().answered(claimed),
             Err(Unasked::Failed { error, .. }) if may_be_done(error.kind()) => {

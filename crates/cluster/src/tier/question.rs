@@ -17,6 +17,7 @@ use coalescer::shared::Moment;
 
 use crate::engine::{Claim, Claimed, FlightId, Manner, Token, Wakes};
 use crate::health::{Reason, Unasked};
+use crate::observe::{Span, Step};
 
 use super::ear::Hearing;
 use super::process::Process;
@@ -38,6 +39,7 @@ pub(super) struct Question<'a> {
     pub(super) joined: Option<Told>,
     pub(super) pause: Option<Duration>,
     pub(super) rejections: u32,
+    pub(super) span: Span,
 }
 
 /// A flight of which a claim was told.
@@ -54,6 +56,7 @@ pub(super) struct Told {
 
 impl<'a> Question<'a> {
     pub(super) fn new(process: &'a Process, terms: Terms<'a>) -> Self {
+        let span = Span::of_question(&terms.place.name);
         let token = Token::new(process.inbox.clone(), process.next_number());
         let seat = process.waits.take_seat(terms.place.digest);
         let manner = match terms.waits {
@@ -74,11 +77,18 @@ impl<'a> Question<'a> {
             joined,
             pause,
             rejections,
+            span,
         }
     }
 
     /// Asks until there is an answer.
     pub(super) fn next(&mut self) -> Reply {
+        let reply = self.ask();
+        self.span.ends(reply.word());
+        reply
+    }
+
+    fn ask(&mut self) -> Reply {
         loop {
             if let Some(reply) = self.over() {
                 return reply;
@@ -144,7 +154,7 @@ impl<'a> Question<'a> {
         self.process.guarded.counters().found_undecodable();
         if outcome.is_hit {
             let key = self.terms.place.key(&self.process.terms.namespace);
-            let _ = self.process.ask(self.step_time(), |engine, within| {
+            let _ = self.process.ask(Step::Discard, self.step_time(), |engine, within| {
                 engine.discard(key, &outcome.bytes, within)
             });
         } else {

@@ -337,6 +337,16 @@ where
             cluster,
         }))
     }
+
+    fn describe(&self) -> String {
+        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
+        let terms = &cluster.process().terms;
+        let (namespace, codec, max_value) = (&terms.namespace, form.codec.name(), form.max_value);
+        format!(
+            "{namespace}/{name}, schema {schema:?}, codec {codec}, max_value {max_value}, \
+             local_copies {copies:?}, max_remote_wait {max_remote_wait:?}, nested_wait {nested_wait:?}"
+        )
+    }
 }
 
 impl<C, X, D, Q> fmt::Debug for Shared<C, X, D, Q> {

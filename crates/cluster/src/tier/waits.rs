@@ -24,7 +24,7 @@ struct Cell {
 
 #[derive(Default)]
 struct State {
-    /// What came since the last look, for any flight of the key.
+    /// The ends that came since the last look, for any flight of the key.
     ends: Vec<(FlightId, End)>,
     /// Something else has changed that the call must look at.
     is_woken: bool,

@@ -11,7 +11,7 @@ use crate::health::Reason;
 use super::ear::Hearing;
 use super::leads::Place;
 
-/// What a call asks.
+/// The question of a call.
 pub(super) struct Terms<'a> {
     pub(super) place: &'a Place,
     /// The table keeps copies of what other processes made.
@@ -41,6 +41,20 @@ pub(super) enum Reply {
     WouldBlock,
 }
 
+impl Reply {
+    /// The word for spans.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Lead(_) => "lead",
+            Self::Outcome(_) => "served",
+            Self::Panicked(..) => "panicked",
+            Self::Alone(_) => "alone",
+            Self::TimedOut => "timed_out",
+            Self::WouldBlock => "would_block",
+        }
+    }
+}
+
 /// A lead of this process.
 pub(super) struct Leads {
     pub(super) token: Token,
@@ -61,7 +75,7 @@ pub(super) struct Outcome {
     pub(super) keep: bool,
 }
 
-/// What follows a wait.
+/// The step that follows a wait.
 pub(super) enum Next {
     Claim,
     Reply(Reply),

@@ -131,6 +131,11 @@ impl fmt::Debug for KeyWriter {
 /// # Examples
 ///
 /// See [`ReadBack`] and [`With`], which implement it.
+#[diagnostic::on_unimplemented(
+    message = "keys of type `{K}` cannot be written by `{Self}`, so they cannot be shared with other processes",
+    label = "a key is written and read back by serde",
+    note = "derive `Serialize` and `Deserialize` for it, or write it by a function: `.key_with(..)`"
+)]
 pub trait WriteKey<K: ?Sized>: Send + Sync + 'static {
     /// Writes a key.
     ///

@@ -348,3 +348,11 @@ fn a_key_of_which_nothing_is_left_to_know_has_no_file() {
     engine.release(&Release { key: KEY, token: &leader, end: End::AskAgain }, WITHIN).unwrap();
     assert_eq!(files(), 1, "the lock");
 }
+
+#[test]
+fn all_promises_of_the_tier_hold_on_one_host() {
+    watched(|| {
+        let folder = Folder::new();
+        crate::tier::suite::all(&|| folder.open());
+    });
+}

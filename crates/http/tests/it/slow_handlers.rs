@@ -1,10 +1,14 @@
 //! Handlers that take their time, and windows of every length.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use coalescer::ManualClock;
 use coalescer_http::{Body, CoalesceLayer, Gates, RequestVerdict, Settings};
 use http::{Request, Response};
+
+use crate::stage::{Pages, begin, followers, get, lead, page, pages, with};
+use crate::support::{Call, MS, wait_until, watched};
 
 const WINDOWS: [Duration; 3] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(60)];
@@ -63,4 +67,45 @@ fn a_page_is_kept_if_its_handler_was_quicker_than_the_window() {
         let kept = window > TAKES;
         assert_eq!(pages.stats().flights.late, u64::from(kept), "{window:?}");
     }
+}
+
+fn executions(pages: &Pages) -> usize {
+    pages.in_flight().iter().map(|flight| flight.executions).sum()
+}
+
+#[test]
+fn fresh_requests_of_a_hung_handler_keep_to_max_leaders() {
+    // S30 S39: a browser that reloads sends `no-cache`, and its user reloads a page that does not come.
+    watched(|| {
+        for max in 1..=3 {
+            let clock = ManualClock::new();
+            let settings = Settings::new().leader_timeout(MS).max_leaders(max);
+            let pages = pages(with(settings.clock(clock.clone())));
+            let reload = || get("/").header("cache-control", "no-cache");
+            let first = lead(&pages, reload());
+            let mut reloads = Vec::new();
+            for count in 2..=8 {
+                reloads.push(begin(&pages, reload()));
+                wait_until(|| executions(&pages) + followers(&pages) == count);
+                clock.advance(MS);
+                wait_until(|| executions(&pages) >= max.min(count));
+                assert_eq!(executions(&pages), max.min(count), "after {count} requests");
+            }
+            let handlers = Cell::new(1);
+            wait_until(|| {
+                let begun = reloads.iter().filter(|call| call.has_begun()).count();
+                handlers.set(handlers.get() + begun);
+                handlers.get() >= max
+            });
+            assert_eq!(handlers.get(), max, "all others wait");
+            let ended: Vec<_> =
+                reloads.into_iter().map(|call| call.ends(|| Ok(page("made")))).collect();
+            first.returns(Ok(page("made"))).unwrap();
+            ended
+                .into_iter()
+                .map(Call::join)
+                .for_each(|page| assert_eq!(page.unwrap().status(), 200));
+            assert_eq!(pages.stats().flights.in_flight, 0);
+        }
+    });
 }

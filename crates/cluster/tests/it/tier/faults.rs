@@ -1,13 +1,12 @@
 //! Engines that are down, leaders that have gone, and bytes that nobody has written (C4, C11, C15 to C17).
 
 use std::thread;
-use std::time::Duration;
 
 use coalescer::{ManualClock, Role};
 use coalescer_cluster::Memory;
-use coalescer_cluster::engine::ErrorKind;
+use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Publication, Token};
 
-use super::{Function, MINUTE, open, site};
+use super::{Function, MINUTE, key_of, open, site};
 use crate::support::{wait_until, watched};
 
 /// C15, and worked example 4: each process coalesces by itself, and joins again.
@@ -63,14 +62,9 @@ fn c16_a_leader_that_does_not_listen_is_taken_over() {
         let function = Function::default();
         let there = site(engine.clone(), MINUTE, &function);
         // A process that was killed: its claim stands, and its inbox has no listener.
-        {
-            use coalescer_cluster::engine::{Claim, Claimed, Engine, Inbox, Token};
-            let key = claim_of(&there, &engine);
-            let token = Token::new(Inbox::draw("shop"), 1);
-            let claim = Claim::new(key.key(), &token, MINUTE);
-            let claimed = engine.claim(&claim, MINUTE).unwrap();
-            assert!(matches!(claimed, Claimed::Lead { .. }));
-        }
+        let token = Token::new(Inbox::draw("shop"), 1);
+        let claimed = engine.claim(&Claim::new(key_of(7), &token, MINUTE), MINUTE).unwrap();
+        assert!(matches!(claimed, Claimed::Lead { .. }));
         assert_eq!(there.call(7).role, Role::Leader);
         assert_eq!(there.cluster.stats().takeovers, 1);
     });
@@ -114,15 +108,11 @@ fn c4_what_cannot_be_decoded_is_removed() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
-        {
-            use coalescer_cluster::engine::{Claim, Engine, Inbox, Publication, Token};
-            let key = claim_of(&here, &engine);
-            let token = Token::new(Inbox::draw("shop"), 1);
-            engine.claim(&Claim::new(key.key(), &token, MINUTE), MINUTE).unwrap();
-            let mut publication = Publication::new(key.key(), &token, b"garbage");
-            publication.keep = Some(MINUTE);
-            engine.publish(&publication, MINUTE).unwrap();
-        }
+        let token = Token::new(Inbox::draw("shop"), 1);
+        engine.claim(&Claim::new(key_of(7), &token, MINUTE), MINUTE).unwrap();
+        let mut publication = Publication::new(key_of(7), &token, b"garbage");
+        publication.keep = Some(MINUTE);
+        engine.publish(&publication, MINUTE).unwrap();
         assert_eq!(here.call(7).role, Role::Leader);
         assert_eq!(here.cluster.stats().undecodable, 1);
         assert_eq!(there.call(7).role, Role::Shared);
@@ -153,28 +143,4 @@ fn c28_closing_lets_everybody_go() {
         assert_eq!(there.call(8).role, Role::Late, "by itself");
         assert_eq!(function.runs(), 3);
     });
-}
-
-/// The key by which the engine knows a user.
-struct Named(coalescer_cluster::engine::Digest);
-
-impl Named {
-    fn key(&self) -> coalescer_cluster::engine::Key<'static> {
-        coalescer_cluster::engine::Key { namespace: "shop", name: "users", digest: self.0 }
-    }
-}
-
-fn claim_of(_: &super::Site, _: &Memory) -> Named {
-    use coalescer_cluster::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, WriteKey};
-    let scope = Scope {
-        namespace: "shop",
-        name: "users",
-        schema: Schema::named("1"),
-        codec: "postcard",
-        window: MINUTE,
-        error_window: Duration::ZERO,
-    };
-    let mut out = KeyWriter::new();
-    ReadBack.write(&7_u64, &mut out).unwrap();
-    Named(Digests::new(&scope).unwrap().of(out.bytes()))
 }

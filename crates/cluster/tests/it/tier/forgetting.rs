@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use coalescer::Role;
 use coalescer_cluster::Memory;
-use coalescer_cluster::engine::ErrorKind;
+use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Presence, Token};
 
-use super::{Function, MINUTE, open, site, site_with};
+use super::{Function, MINUTE, key_of, open, site, site_with};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -148,24 +148,38 @@ fn c23_a_function_may_forget_its_key() {
 
 /// C20: a process that does not answer is told of.
 #[test]
-fn c20_a_process_that_does_not_answer_is_counted() {
+fn c21_a_process_that_does_not_answer_is_counted() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         let here = site(engine.clone(), MINUTE, &function);
         here.call(7);
-        // A process that holds a copy, and is stopped.
-        let inbox = coalescer_cluster::engine::Inbox::draw("shop");
-        let stopped = engine_listener(&engine, &inbox);
-        let forgotten = here.users.forget_everywhere(&7);
-        assert_eq!(forgotten, Ok(true), "it holds nothing");
-        drop(stopped);
+        // A process that has a copy, and is stopped: it reads no message.
+        let (inbox, within) = (Inbox::draw("shop"), Duration::from_secs(1));
+        let _stopped = engine.listen(&inbox, within).unwrap();
+        let token = Token::new(inbox, 1);
+        let mut claim = Claim::new(key_of(7), &token, within);
+        claim.presence = Presence::KeepsCopies;
+        assert!(matches!(engine.claim(&claim, within).unwrap(), Claimed::Hit { .. }));
+        let unreached = here.users.forget_everywhere(&7).unwrap_err();
+        assert_eq!((unreached.engine(), unreached.processes()), (false, 1));
+        assert_eq!(unreached.at_most(), Duration::from_millis(350));
+        assert_eq!(here.cluster.stats().forgets_unreached, 1);
     });
 }
 
-fn engine_listener(
-    engine: &Memory,
-    inbox: &coalescer_cluster::engine::Inbox,
-) -> Box<dyn coalescer_cluster::engine::Listener> {
-    use coalescer_cluster::engine::Engine;
-    engine.listen(inbox, Duration::from_secs(1)).unwrap()
+/// Two coalescers of one name in a process are one group, as those of two processes.
+#[test]
+fn c20_coalescers_of_one_process_forget_together() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let here = site(engine, MINUTE, &function);
+        let run = function.clone();
+        let twin = coalescer::Coalescer::builder()
+            .window(MINUTE)
+            .shared(here.cluster.named("users").schema("1"))
+            .build(move |_: &u64| Ok::<_, String>(run.run()));
+        assert_eq!((here.value(7), *twin.execute(&7).unwrap()), (1, 1));
+        assert_eq!(here.users.forget_everywhere(&7), Ok(true));
+        assert_eq!(*twin.execute(&7).unwrap(), 2);
+    });
 }

@@ -4,14 +4,19 @@ mod faults;
 mod forgetting;
 mod settings;
 mod sharing;
+#[cfg(feature = "tracing")]
+mod spans;
+pub(crate) mod suite;
 mod waiting;
+mod words;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use coalescer::{Coalescer, Outcome};
-use coalescer_cluster::engine::Engine;
+use coalescer_cluster::engine::{Engine, Key};
+use coalescer_cluster::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, WriteKey};
 use coalescer_cluster::{Cluster, Open, Shared};
 use parking_lot::{Condvar, Mutex};
 
@@ -111,4 +116,20 @@ pub(crate) fn site_with(
     let run = move |_: &u64| Ok(function.run());
     let users = Coalescer::builder().window(window).shared(shared).build(run);
     Site { cluster, users }
+}
+
+/// A user's key as the engine has it, in a cluster of `site`s with a window of a minute.
+pub(crate) fn key_of(user: u64) -> Key<'static> {
+    let scope = Scope {
+        namespace: "shop",
+        name: "users",
+        schema: Schema::named("1"),
+        codec: "postcard",
+        window: MINUTE,
+        error_window: Duration::ZERO,
+    };
+    let mut out = KeyWriter::new();
+    ReadBack.write(&user, &mut out).unwrap();
+    let digest = Digests::new(&scope).unwrap().of(out.bytes());
+    Key { namespace: "shop", name: "users", digest }
 }

@@ -66,7 +66,7 @@ fn processes_of_another_window_schema_codec_or_name_form_groups_of_their_own() {
         assert_eq!(elsewhere.call(7).role, Role::Leader);
         let secret = open(engine).secret([7; 32]);
         let secret = site_with(secret, MINUTE, &function, |shared| shared);
-        assert_eq!(secret.call(7).role, Role::Leader, "it trusts nobody without the secret");
+        assert_eq!(secret.call(7).role, Role::Leader, "C30: it trusts nobody without the secret");
         assert_eq!(secret.cluster.stats().undecodable, 1);
     });
 }

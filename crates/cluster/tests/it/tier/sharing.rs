@@ -258,3 +258,11 @@ fn c2_a_used_up_outcome_is_not_taken_again() {
         assert_eq!(calls(&there, 1), [3]);
     });
 }
+
+#[test]
+fn all_promises_hold_in_memory() {
+    watched(|| {
+        let engine = Memory::new();
+        super::suite::all(&|| engine.clone());
+    });
+}

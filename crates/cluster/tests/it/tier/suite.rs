@@ -1,0 +1,240 @@
+//! The promises that hold for every engine. The tests of other engines run this file as well.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use coalescer::{Coalescer, Error, Role, ShareWith};
+use coalescer_cluster::Cluster;
+use coalescer_cluster::engine::Engine;
+
+use super::{Function, MINUTE, Site, site};
+use crate::support::wait_until;
+
+/// Runs all of it. `open` gives each process its engine.
+pub(crate) fn all<N: Engine>(open: &(impl Fn() -> N + Sync)) {
+    a_key_is_run_once(open);
+    a_herd_of_all_processes_is_one_execution(open);
+    errors_and_panics(open);
+    fresh_calls_share_a_successor(open);
+    forgetting(open);
+    a_forgotten_flight_is_for_those_who_waited(open);
+    what_is_not_shared_is_run_by_each(open);
+    deadlines(open);
+    large_values(open);
+}
+
+fn sites<N: Engine>(open: &impl Fn() -> N, window: Duration, function: &Function) -> Vec<Site> {
+    let sites: Vec<_> = (0..3).map(|_| site(open(), window, function)).collect();
+    sites.iter().for_each(|site| site.cluster.ping().unwrap());
+    sites
+}
+
+/// Calls of this process wait for another one.
+fn waits(site: &Site) -> bool {
+    let stats = site.cluster.stats();
+    stats.follows + stats.waits >= 1
+}
+
+fn a_key_is_run_once<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let sites = sites(open, MINUTE, &function);
+    assert_eq!(sites[0].call(1).role, Role::Leader);
+    for site in &sites {
+        for _ in 0..3 {
+            let outcome = site.call(1);
+            assert!(matches!(outcome.role, Role::Late | Role::Shared), "{:?}", outcome.role);
+            assert_eq!(*outcome.value, 1);
+        }
+    }
+    assert_eq!(function.runs(), 1);
+    assert_eq!(sites[1].value(2), 2, "another key");
+}
+
+fn a_herd_of_all_processes_is_one_execution<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    // Without copies, calls that come after the question ask once more: then a window keeps them from running.
+    let has_copies = open().can().invalidates;
+    let window = if has_copies { Duration::ZERO } else { MINUTE };
+    let sites = sites(open, window, &function);
+    function.hold();
+    let barrier = Barrier::new(12);
+    thread::scope(|scope| {
+        for site in sites.iter().flat_map(|site| [site; 4]) {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                barrier.wait();
+                assert_eq!(site.value(3), 1);
+            });
+        }
+        function.wait_for(1);
+        wait_until(|| sites.iter().filter(|site| waits(site)).count() == 2);
+        wait_until(|| sites.iter().map(Site::followers).sum::<usize>() == 9);
+        function.let_go();
+    });
+    assert_eq!(function.runs(), 1);
+    assert_eq!(sites[2].value(3), if has_copies { 2 } else { 1 });
+}
+
+fn errors_and_panics<N: Engine>(open: &impl Fn() -> N) {
+    for panics in [false, true] {
+        let function = Function::default();
+        let users: Vec<_> = (0..2)
+            .map(|_| {
+                let cluster = super::open(open()).open().unwrap();
+                cluster.ping().unwrap();
+                let shared = cluster.named("fails").schema("1").share_errors();
+                let function = function.clone();
+                let users = Coalescer::builder().window(MINUTE).shared(shared).build(
+                    move |_: &u64| -> Result<u32, String> {
+                        let run = function.run();
+                        assert!(!panics, "run {run} panics");
+                        Err(format!("run {run} fails"))
+                    },
+                );
+                (users, cluster)
+            })
+            .collect();
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| users[0].0.execute(&1));
+            function.wait_for(1);
+            let second = scope.spawn(|| users[1].0.execute(&1));
+            wait_until(|| users[1].1.stats().follows >= 1);
+            function.let_go();
+            match (first.join(), second.join().unwrap()) {
+                (Ok(Err(Error::Failed(_))), Err(Error::Failed(error))) => {
+                    assert_eq!(*error, "run 1 fails");
+                }
+                (Err(_), Err(Error::LeaderPanicked { message })) => {
+                    assert_eq!(message.as_deref(), Some("run 1 panics"));
+                }
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(function.runs(), 1);
+    }
+}
+
+fn fresh_calls_share_a_successor<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let sites = sites(open, MINUTE, &function);
+    function.hold();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| sites[0].value(4));
+        function.wait_for(1);
+        let fresh: Vec<_> = sites[1..]
+            .iter()
+            .map(|site| scope.spawn(|| *site.users.execute_fresh(&4).unwrap()))
+            .collect();
+        wait_until(|| sites[1..].iter().all(waits));
+        function.let_go();
+        assert_eq!(first.join().unwrap(), 1);
+        fresh.into_iter().for_each(|call| assert_eq!(call.join().unwrap(), 2));
+    });
+    assert_eq!(*sites[0].users.execute_fresh(&4).unwrap(), 3);
+}
+
+fn forgetting<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let sites = sites(open, MINUTE, &function);
+    sites.iter().for_each(|site| assert_eq!(site.value(5), 1));
+    assert_eq!(sites[1].users.forget_everywhere(&5), Ok(true));
+    sites.iter().for_each(|site| assert_eq!(site.value(5), 2));
+    sites[2].users.forget_all_everywhere().unwrap();
+    sites.iter().for_each(|site| assert_eq!(site.value(5), 3));
+    assert_eq!(function.runs(), 3);
+}
+
+fn a_forgotten_flight_is_for_those_who_waited<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let sites = sites(open, MINUTE, &function);
+    function.hold();
+    thread::scope(|scope| {
+        let old = scope.spawn(|| sites[0].value(6));
+        function.wait_for(1);
+        let waiting = scope.spawn(|| sites[1].value(6));
+        wait_until(|| waits(&sites[1]));
+        sites[2].users.forget_everywhere(&6).unwrap();
+        let new = scope.spawn(|| sites[2].value(6));
+        function.wait_for(2);
+        function.let_go();
+        assert_eq!((old.join().unwrap(), waiting.join().unwrap(), new.join().unwrap()), (1, 1, 2));
+    });
+    sites.iter().for_each(|site| assert_eq!(site.value(6), 2));
+}
+
+fn what_is_not_shared_is_run_by_each<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let users: Vec<(Coalescer<u64, u32, String>, Cluster)> = (0..2)
+        .map(|_| {
+            let cluster = super::open(open()).open().unwrap();
+            cluster.ping().unwrap();
+            let function = function.clone();
+            let users = Coalescer::builder()
+                .window(MINUTE)
+                .share_with(|_: &u32| ShareWith::Nobody)
+                .shared(cluster.named("own").schema("1"))
+                .build(move |_: &u64| Ok(function.run()));
+            (users, cluster)
+        })
+        .collect();
+    function.hold();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| *users[0].0.execute(&1).unwrap());
+        function.wait_for(1);
+        let second = scope.spawn(|| *users[1].0.execute(&1).unwrap());
+        wait_until(|| users[1].1.stats().follows >= 1);
+        function.let_go();
+        assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
+    });
+}
+
+fn deadlines<N: Engine>(open: &impl Fn() -> N) {
+    let function = Function::default();
+    let sites = sites(open, MINUTE, &function);
+    function.hold();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| sites[0].value(7));
+        function.wait_for(1);
+        let limit = Duration::from_millis(30);
+        let timed_out = sites[1].users.execute_timeout(&7, limit);
+        assert!(matches!(timed_out, Err(Error::TimedOut)), "{timed_out:?}");
+        let refused = sites[1].users.try_execute(&7);
+        assert!(matches!(refused, Err(Error::WouldBlock)), "{refused:?}");
+        function.let_go();
+        assert_eq!(first.join().unwrap(), 1);
+    });
+}
+
+fn large_values<N: Engine>(open: &impl Fn() -> N) {
+    for window in [Duration::ZERO, MINUTE] {
+        let function = Function::default();
+        let users: Vec<_> = (0..2)
+            .map(|_| {
+                let cluster = super::open(open()).open().unwrap();
+                cluster.ping().unwrap();
+                let (shared, function) = (cluster.named("large").schema("1"), function.clone());
+                let large = Coalescer::builder().window(window).shared(shared).build(
+                    move |length: &usize| {
+                        function.run();
+                        Ok::<_, String>("x".repeat(*length))
+                    },
+                );
+                (large, cluster)
+            })
+            .collect();
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| users[0].0.execute(&200_000).unwrap());
+            function.wait_for(1);
+            let second = scope.spawn(|| users[1].0.execute(&200_000).unwrap());
+            wait_until(|| users[1].1.stats().follows >= 1);
+            function.let_go();
+            let values: [Arc<String>; 2] = [first.join().unwrap(), second.join().unwrap()];
+            assert_eq!(values[0].len(), 200_000);
+            assert_eq!(values[0], values[1]);
+        });
+        assert_eq!(function.runs(), 1);
+    }
+}
