@@ -28,7 +28,7 @@ pub(super) fn draw(report: &Report) -> Result<String> {
         let canvas = Canvas { root, report };
         canvas.root.fill(&BACK)?;
         canvas.shade()?;
-        canvas.text((24, 14), 18, TEXT, HPos::Left, &report.finding())?;
+        canvas.text((24, 14), 17, TEXT, HPos::Left, &report.finding())?;
         canvas.text((24, 42), 12, NOTE, HPos::Left, &setting(report))?;
         canvas.figures()?;
         canvas.columns()?;
