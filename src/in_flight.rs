@@ -63,6 +63,47 @@ pub struct InFlight<K> {
     /// In JSON: the name of the thread, or its number if it has no name.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
     pub leader: Option<Thread>,
+    /// The execution of another process for which the flight waits. `None` without
+    /// [`shared`](crate::Builder::shared), and while the function runs in this process; JSON leaves it out then.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// An execution in another process, for which a flight of this one waits.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use coalescer::Elsewhere;
+///
+/// let elsewhere = Elsewhere::new("shop:0a1b", Duration::from_millis(7));
+/// assert_eq!((&*elsewhere.holder, elsewhere.age.as_millis()), ("shop:0a1b", 7));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// The name of that process, as the engine has it. Empty if the engine does not know.
+    pub holder: String,
+    /// The time since that execution's flight began. In JSON: `age_seconds`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "age_seconds", serialize_with = "serialize::seconds")
+    )]
+    pub age: Duration,
+}
+
+impl Elsewhere {
+    /// Makes one, for a tier of your own.
+    ///
+    /// # Examples
+    ///
+    /// See [`Elsewhere`].
+    #[must_use]
+    pub fn new(holder: impl Into<String>, age: Duration) -> Self {
+        Self { holder: holder.into(), age }
+    }
 }
 
 /// The name of a thread, or its number if it has no name.

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use crate::coalescer::Coalescer;
 use crate::group::Group;
-use crate::in_flight::InFlight;
+use crate::in_flight::{Elsewhere, InFlight};
 use crate::stats::Stats;
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
@@ -112,12 +112,17 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         K: Clone,
     {
-        self.core.table.in_flight(K::clone)
+        self.core.table.in_flight(|key| (key.clone(), self.elsewhere(key)))
     }
 
     /// Like `in_flight`, without the keys.
     pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
-        self.core.table.in_flight(|_| ())
+        self.core.table.in_flight(|key| ((), self.elsewhere(key)))
+    }
+
+    /// The execution of another process for which a flight of this key waits.
+    fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
+        self.core.sharing.tier.as_ref()?.elsewhere(key)
     }
 
     /// As [`Coalescer::publish_metrics`].

@@ -181,7 +181,7 @@
 //!
 //! | feature | default | effect |
 //! |---|---|---|
-//! | `serde` | yes | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
+//! | `serde` | yes | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`Elsewhere`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
 //! | `channel` | yes | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; tickets themselves need no feature |
 //! | `coarse-clock` | yes | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
 //! | `macros` | no | the attribute `#[coalesce]`; it adds syn to the build, and nothing to the program |
@@ -235,7 +235,7 @@ pub use error::Error;
 pub use executor::{Executor, Job, NeverBlocks, Rejected, Spawned};
 pub use group::Group;
 pub use hasher::DefaultHashBuilder;
-pub use in_flight::InFlight;
+pub use in_flight::{Elsewhere, InFlight};
 pub use key::{Parts, ToKey};
 pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::in_flight::Elsewhere;
 use crate::share::{ShareRules, ShareWith};
 use crate::sync::Handle;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
@@ -38,6 +39,13 @@ pub trait Tier<K, V, E>: Send + Sync {
     ///
     /// [`Unreached`] if somebody may go on with what it has.
     fn forget_all(&self) -> ForgetEverywhere<()>;
+
+    /// The execution of another process for which a question of this key waits now, for
+    /// [`in_flight`](crate::Coalescer::in_flight).
+    fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
+        let _ = key;
+        None
+    }
 }
 
 /// The result of forgetting in all processes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::slab::SlotId;
 use crate::engine::slot::Slot;
 use crate::engine::table::Table;
-use crate::in_flight::InFlight;
+use crate::in_flight::{Elsewhere, InFlight};
 use crate::sync::thread_of;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::ThreadToken;
@@ -23,7 +23,10 @@ struct Seen<K> {
 impl<K, V, E> Table<K, V, E> {
     /// The flights that run now, the oldest first. Each shard is locked in turn; `show` makes of a
     /// key whatever the reader may see, under no lock.
-    pub(crate) fn in_flight<T>(&self, show: impl Fn(&K) -> T) -> Vec<InFlight<T>> {
+    pub(crate) fn in_flight<T>(
+        &self,
+        show: impl Fn(&K) -> (T, Option<Elsewhere>),
+    ) -> Vec<InFlight<T>> {
         let mut seen = Vec::new();
         for shard in self.shards() {
             let mut shard = shard.lock();
@@ -58,13 +61,15 @@ impl<K> Seen<K> {
         })
     }
 
-    fn describe<T>(self, now: Nanos, show: &impl Fn(&K) -> T) -> InFlight<T> {
+    fn describe<T>(self, now: Nanos, show: &impl Fn(&K) -> (T, Option<Elsewhere>)) -> InFlight<T> {
+        let (key, elsewhere) = show(&self.key);
         InFlight {
-            key: show(&self.key),
+            key,
             age: Duration::from_nanos(now.saturating_sub(self.start)),
             followers: self.followers,
             executions: self.executions,
             leader: self.leader.and_then(thread_of),
+            elsewhere,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::coalescer::Coalescer;
-use crate::in_flight::InFlight;
 #[cfg(feature = "serde")]
 use crate::in_flight::serialize;
+use crate::in_flight::{Elsewhere, InFlight};
 use crate::stats::Stats;
 use crate::sync::Thread;
 
@@ -153,6 +153,9 @@ pub struct NamedInFlight {
     /// As [`InFlight::leader`].
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::thread"))]
     pub leader: Option<Thread>,
+    /// As [`InFlight::elsewhere`].
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl NamedStats {
@@ -163,7 +166,7 @@ impl NamedStats {
 
 impl NamedInFlight {
     pub(super) fn new(name: &str, flight: InFlight<()>) -> Self {
-        let InFlight { key: (), age, followers, executions, leader } = flight;
-        Self { name: name.to_owned(), age, followers, executions, leader }
+        let InFlight { key: (), age, followers, executions, leader, elsewhere } = flight;
+        Self { name: name.to_owned(), age, followers, executions, leader, elsewhere }
     }
 }

@@ -27,7 +27,10 @@ impl Question<'_> {
     pub(super) fn wait(&mut self, told: Told, holder: Option<Inbox>) -> Next {
         if !self.has_joined(&told.flight) {
             self.pause = None;
-            self.span.waits_for(holder.as_ref().map_or(told.flight.as_str(), Inbox::as_str));
+            let holder = holder.as_ref().map_or("", Inbox::as_str);
+            self.span.waits_for(holder);
+            let began = told.sent.checked_sub(told.age).unwrap_or(told.sent);
+            self.seat.show(holder.to_owned(), began);
         }
         self.joined = Some(told.clone());
         match self.process.can.wakes {

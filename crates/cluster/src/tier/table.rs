@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coalescer::ToKey;
 use coalescer::shared::{Ask, Asked, Claim, Ended, ForgetEverywhere, Served, Tier, Wait};
+use coalescer::{Elsewhere, ToKey};
 
 use crate::codec::{Codec, contained};
 use crate::engine::{Digest, FlightId, Limits, Wakes};
@@ -132,6 +132,12 @@ where
     fn forget_all(&self) -> ForgetEverywhere<()> {
         let what = ToRepeat::Name(Arc::clone(&self.name));
         self.process().forget(what, self.longest(), self.identity()).map(drop)
+    }
+
+    fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
+        let process = self.process();
+        let (holder, began) = process.waits.shown(&self.digest(key)?)?;
+        Some(Elsewhere::new(holder, process.now().saturating_duration_since(began)))
     }
 }
 

@@ -28,8 +28,10 @@ struct State {
     ends: Vec<(FlightId, End)>,
     /// Something else has changed that the call must look at.
     is_woken: bool,
-    /// The process that leads what the call waits for.
+    /// The process that leads what the call waits for, if messages come that a look for it can replace.
     holder: Option<Inbox>,
+    /// The same for operators, with the begin of the flight.
+    shown: Option<(String, Instant)>,
     /// It does not listen.
     is_missing: bool,
 }
@@ -76,6 +78,12 @@ impl Waits {
         }
     }
 
+    /// The process for which a call of this key waits, and the begin of the flight.
+    pub(super) fn shown(&self, digest: &Digest) -> Option<(String, Instant)> {
+        let seats = self.seats.lock();
+        seats.get(digest)?.iter().find_map(|cell| cell.state.lock().shown.clone())
+    }
+
     /// The processes that somebody waits for.
     pub(super) fn holders(&self) -> Vec<Inbox> {
         let seats = self.seats.lock();
@@ -104,6 +112,11 @@ impl Seat<'_> {
         let mut state = self.cell.state.lock();
         state.is_missing = false;
         state.holder = holder;
+    }
+
+    /// Shows operators for whom the call waits.
+    pub(super) fn show(&self, holder: String, began: Instant) {
+        self.cell.state.lock().shown = Some((holder, began));
     }
 
     /// Waits for the end of a flight, or for anything else that a call must look at, until the clock shows

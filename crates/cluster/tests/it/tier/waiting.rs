@@ -92,3 +92,25 @@ fn c18_a_cycle_over_processes_ends() {
         });
     });
 }
+
+#[test]
+fn operators_see_for_whom_a_flight_waits() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.value(7));
+            function.wait_for(1);
+            assert!(here.users.in_flight()[0].elsewhere.is_none());
+            let second = scope.spawn(|| there.value(7));
+            wait_until(|| there.users.in_flight().iter().any(|flight| flight.elsewhere.is_some()));
+            let elsewhere = there.users.in_flight()[0].elsewhere.clone().unwrap();
+            assert!(format!("{:?}", here.cluster).contains(&elsewhere.holder), "{elsewhere:?}");
+            assert!(elsewhere.age < MINUTE);
+            function.let_go();
+            assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 1));
+        });
+        assert!(there.users.in_flight().is_empty());
+    });
+}
