@@ -17,14 +17,16 @@ pub(crate) struct Judged {
     pub(crate) values: usize,
     pub(crate) executions: usize,
     pub(crate) forgets: usize,
+    pub(crate) unreached: usize,
     /// What must not be, one a line.
     pub(crate) broken: Vec<String>,
 }
 
 impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, values, executions, forgets, .. } = self;
-        write!(f, "{calls} calls, {values} values, {executions} executions, {forgets} forgets")
+        let Self { calls, values, executions, forgets, unreached, .. } = self;
+        write!(f, "{calls} calls, {values} values, {executions} executions, ")?;
+        write!(f, "{forgets} forgets, of which {unreached} reached not everybody")
     }
 }
 
@@ -34,7 +36,6 @@ struct Led {
     execution: Execution,
     entered: Nanos,
     returned: Nanos,
-    is_fresh: bool,
 }
 
 struct Court<'a> {
@@ -51,8 +52,7 @@ pub(crate) fn judge(record: &Record, killed: &[(u64, Nanos)], is_calm: bool) -> 
     let led = record.executions.iter().filter_map(|execution| {
         let call = ran.get(&execution.number)?;
         let (entered, returned) = (call.entered, call.returned);
-        let is_fresh = call.kind == Kind::Fresh;
-        Some((execution.number, Led { execution: *execution, entered, returned, is_fresh }))
+        Some((execution.number, Led { execution: *execution, entered, returned }))
     });
     let mut court = Court { record, killed, led: led.collect(), judged: Judged::default() };
     for call in &record.calls {
@@ -65,6 +65,8 @@ pub(crate) fn judge(record: &Record, killed: &[(u64, Nanos)], is_calm: bool) -> 
     court.judged.calls = record.calls.len();
     court.judged.executions = record.executions.len();
     court.judged.forgets = record.forgets.len();
+    let unreached = record.forgets.iter().filter(|forget| forget.returned == Nanos::MAX);
+    court.judged.unreached = unreached.count();
     court.judged
 }
 
@@ -150,22 +152,55 @@ impl Court<'_> {
             let before = all[..nth].iter().rev().take_while(|led| led.execution.key == key);
             // Older ones than these have ended long ago.
             for (back, led) in before.take(8).enumerate() {
+                // The one whose function begins later may have been claimed, and forgotten, before the other one.
+                let from = led.entered.min(next.entered);
                 let is_between = |forget: &Forget| {
-                    forget.key == key
-                        && forget.returned >= led.entered
-                        && forget.entered <= next.execution.began
+                    let (entered, returned) = (forget.entered, forget.returned);
+                    forget.key == key && returned >= from && entered <= next.execution.began
                 };
                 if self.record.forgets.iter().any(is_between) {
-                    break;
+                    continue;
                 }
-                let pair = format!("{:?} {:?}", led.execution, next.execution);
+                let pair = format!("{} and {}", self.told(led), self.told(next));
                 if next.execution.began < led.execution.ended {
                     self.broken("C1, executions overlap", pair);
-                } else if back == 0 && !next.is_fresh && too_soon(led, next) {
+                } else if back == 0 && too_soon(led, next) && !self.has_fresh_call(next) {
                     self.broken("C1, two executions in a window", pair);
                 }
             }
         }
+    }
+
+    /// An execution with its call, and the forgets before and after it.
+    fn told(&self, led: &Led) -> String {
+        let of_key = || {
+            let forgets = self.record.forgets.iter();
+            forgets.filter(|forget| forget.key == led.execution.key)
+        };
+        let before = of_key().filter(|forget| forget.entered < led.entered);
+        let after = of_key().filter(|forget| forget.entered >= led.entered);
+        format!(
+            "{:?} by {:?} [last forget {:?}, next forget {:?}]",
+            led.execution,
+            self.record.calls.iter().find(|call| call.ran == Some(led.execution.number)),
+            before
+                .max_by_key(|forget| forget.entered)
+                .map(|forget| (forget.entered, forget.returned)),
+            after
+                .min_by_key(|forget| forget.entered)
+                .map(|forget| (forget.entered, forget.returned)),
+        )
+    }
+
+    /// A fresh call came before the execution and took part in it. The one that leads need not be fresh.
+    fn has_fresh_call(&self, led: &Led) -> bool {
+        let is_there = |call: &&Call| {
+            call.kind == Kind::Fresh
+                && call.key == led.execution.key
+                && call.entered <= led.execution.began
+                && call.returned >= led.entered
+        };
+        self.record.calls.iter().any(|call| is_there(&call))
     }
 }
 

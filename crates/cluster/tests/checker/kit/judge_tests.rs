@@ -22,7 +22,7 @@ fn led(executions: &[Execution]) -> Record {
         Call { ran: Some(made.number), ..call(*made, Kind::Execute, entered, returned) }
     };
     let calls = executions.iter().map(own).collect();
-    Record { executions: executions.to_vec(), calls, forgets: Vec::new() }
+    Record { executions: executions.to_vec(), calls, ..Record::default() }
 }
 
 fn broken(record: &Record) -> String {
@@ -47,16 +47,23 @@ fn overlaps_are_noticed_unless_one_was_forgotten() {
     assert!(broken(&overlapping).contains("overlap"));
     assert_eq!(broken(&with_forget(overlapping.clone(), 120, 121)), "");
     assert!(broken(&with_forget(overlapping.clone(), 90, 91)).contains("overlap"));
-    assert!(broken(&with_forget(overlapping, 161, 163)).contains("overlap"));
+    assert!(broken(&with_forget(overlapping.clone(), 161, 163)).contains("overlap"));
+    // The later one was claimed first, forgotten, and begun late.
+    let mut forgotten = with_forget(overlapping, 90, 91);
+    forgotten.calls[1].entered = 89 * MS;
+    assert_eq!(broken(&forgotten), "");
 }
 
 #[test]
 fn a_second_execution_in_a_window_is_noticed_unless_it_is_fresh() {
     let mut two = led(&[execution(1, 100, 105), execution(2, 148, 149)]);
     assert!(broken(&two).contains("two executions in a window"));
+    let led_by_another = with_call(two.clone(), call(two.executions[1], Kind::Fresh, 148, 149));
+    assert_eq!(broken(&led_by_another), "");
     two.calls[1].kind = Kind::Fresh;
-    two.calls[1].entered = 147 * MS;
     assert_eq!(broken(&two), "");
+    let over = with_call(two.clone(), call(two.executions[0], Kind::Fresh, 98, 106));
+    assert_eq!(broken(&over), "");
 }
 
 #[test]

@@ -84,8 +84,16 @@ pub(crate) fn run(worker: &str, address: &str, plan: Plan) {
         run.make_faults(&mut workers);
     }
     let record = run.collect(workers);
-    let judged = judge(&record, &run.killed, !plan.faults);
+    // Some promises are for times at which the engine answers in time, and on a busy machine it may not.
+    let is_calm = !plan.faults && record.alone == 0;
+    let judged = judge(&record, &run.killed, is_calm);
     println!("{plan:?}: {judged}; {} processes killed", run.killed.len());
+    if !plan.faults && !is_calm {
+        println!(
+            "NOT CHECKED: C1, C20 and C24, since the engine did not answer {} calls",
+            record.alone
+        );
+    }
     let Judged { broken, calls, values, .. } = judged;
     assert!(broken.is_empty(), "{} promises are broken:\n{}", broken.len(), first(&broken));
     // On a busy machine there are few, and those of processes that were killed are lost.

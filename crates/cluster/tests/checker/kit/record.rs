@@ -47,6 +47,7 @@ pub(crate) struct Call {
 pub(crate) struct Forget {
     pub(crate) key: Key,
     pub(crate) entered: Nanos,
+    /// The largest number if it did not reach everybody.
     pub(crate) returned: Nanos,
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct Record {
     pub(crate) executions: Vec<Execution>,
     pub(crate) calls: Vec<Call>,
     pub(crate) forgets: Vec<Forget>,
+    /// Calls that ran their function for their own process alone: the engine did not answer in time.
+    pub(crate) alone: u64,
 }
 
 impl Record {
@@ -63,6 +66,7 @@ impl Record {
         self.executions.append(&mut other.executions);
         self.calls.append(&mut other.calls);
         self.forgets.append(&mut other.forgets);
+        self.alone += other.alone;
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -91,6 +95,7 @@ impl Record {
             let numbers = [forget.key.0 as u64, forget.key.1, forget.entered, forget.returned];
             line(&mut text, "forget", &numbers);
         }
+        line(&mut text, "alone", &[self.alone]);
         text
     }
 
@@ -99,6 +104,10 @@ impl Record {
         for line in text.lines() {
             let (word, rest) = line.split_once(' ').unwrap();
             let n: Vec<u64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
+            if word == "alone" {
+                record.alone = n[0];
+                continue;
+            }
             let key = (n[0] as usize, n[1]);
             match word {
                 "execution" => record.executions.push(execution(&n)),

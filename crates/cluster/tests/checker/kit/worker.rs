@@ -83,6 +83,18 @@ pub(crate) fn work(open: impl FnOnce(&str) -> Cluster) {
     });
     callers.into_iter().for_each(|seen| record.add(seen));
     record.executions = executions.lock().unwrap().clone();
+    let alone = cluster.stats().alone;
+    record.alone = [
+        alone.down,
+        alone.deaf,
+        alone.full,
+        alone.told_to,
+        alone.waited_enough,
+        alone.cycle,
+        alone.undecodable,
+    ]
+    .iter()
+    .sum();
     // In its place by one step, so that nobody reads half of it.
     let new = format!("{}.new", job.path);
     fs::write(&new, record.to_text()).unwrap();
@@ -131,11 +143,10 @@ fn calls(tables: &[Table], mut dice: Dice, until: Nanos) -> Record {
         let kind = match dice.below(100) {
             0..6 => {
                 let entered = now();
-                let reached = table.forget_everywhere(&key).is_ok();
-                let (key, returned) = ((place, key), now());
-                if reached {
-                    record.forgets.push(Forget { key, entered, returned });
-                }
+                let is_done = table.forget_everywhere(&key).is_ok();
+                // One that did not reach the engine is repeated some time later.
+                let returned = if is_done { now() } else { Nanos::MAX };
+                record.forgets.push(Forget { key: (place, key), entered, returned });
                 continue;
             }
             6..14 => Kind::Fresh,
