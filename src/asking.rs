@@ -6,8 +6,10 @@ use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
 use crate::engine::execution::Execution;
 use crate::engine::reach::Reach;
+use crate::engine::slot::SlotRef;
+use crate::engine::table::Table;
 use crate::share::ShareWith;
-use crate::tier::{Ask, Asked, Claim, Ended, Finished, Served, Tier, Wait};
+use crate::tier::{Ask, Asked, Claim, Door, Ended, Finished, Served, Tier, Wait};
 use crate::wait::clock::{FOREVER, Nanos};
 
 pub(crate) enum Asking<'t, V, E> {
@@ -61,7 +63,7 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
     tier: &dyn Tier<K, V, E>,
     execution: &Execution<'_, K, V, E>,
     (call, deadline, waited): (&Call<'_, Q>, Nanos, Nanos),
-    key: &'k K,
+    (key, door): (&'k K, &'k dyn Door),
 ) -> Ask<'k, K> {
     let table = execution.table;
     let admits = tier.keeps_copies();
@@ -74,7 +76,16 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
         Mode::Try => Wait::Never,
         Mode::Wait | Mode::Submit => Wait::until(deadline),
     };
-    Ask::new(key, asked, own.max(flights), wait, execution.leader).admitting(admits)
+    Ask::new(key, asked, own.max(flights), wait, execution.leader).at(door, admits)
+}
+
+/// The door of a flight that asks.
+pub(crate) struct DoorOf<'t, K, V, E>(pub(crate) &'t Table<K, V, E>, pub(crate) SlotRef);
+
+impl<K, V, E> Door for DoorOf<'_, K, V, E> {
+    fn set(&self, opens: bool) -> bool {
+        self.0.set_door(self.1, opens)
+    }
 }
 
 impl<V, E> LeadHere<'_, V, E> {
@@ -90,7 +101,7 @@ impl<V, E> LeadHere<'_, V, E> {
 
     /// True if the result is for no call that comes after the answer of the tier: another process may forget the
     /// key meanwhile, and cannot reach this run.
-    pub(crate) fn closes(&self) -> bool {
+    pub(crate) fn shuts(&self) -> bool {
         self.claim.is_none() && !self.keeps_alone
     }
 
@@ -103,6 +114,7 @@ impl<V, E> LeadHere<'_, V, E> {
     /// keeps.
     pub(crate) fn before_end<K>(
         &mut self,
+        (table, slot): (&Table<K, V, E>, SlotRef),
         tier: &dyn Tier<K, V, E>,
         completion: &mut Completion<V, E>,
     ) {
@@ -111,8 +123,12 @@ impl<V, E> LeadHere<'_, V, E> {
             None => self.keeps_alone,
             Some(claim) => tier.keeps_copies() && claim.lease.may_keep(),
         };
-        if !tier.keeps_copies() {
-            self.publish(completion);
+        if self.claim.is_some() && !tier.keeps_copies() {
+            // From now on the other processes can forget what is published.
+            let has_joined = table.set_door(slot, false);
+            if !self.publish(completion) && has_joined {
+                completion.made = Made::HereAlone;
+            }
         }
         if !keeps {
             completion.keep_nothing();

@@ -18,7 +18,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use crate::asking::{Asking, question};
+use crate::asking::{Asking, DoorOf, question};
 use crate::engine::alone::Alone;
 use crate::engine::answer::{Answer, Answered};
 use crate::engine::call::{Admission, Call, Entry, Hit, NewKey, Refusal};
@@ -191,7 +191,8 @@ where
     ) -> Answer<V, E> {
         let table = self.table;
         let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
-        let ask = question(tier, &execution, (&self.call, self.deadline, waited), &*key);
+        let door = DoorOf(table, execution.slot);
+        let ask = question(tier, &execution, (&self.call, self.deadline, waited), (&*key, &door));
         let asked = ask.asked().0;
         let mut lead = match Asking::of(tier.ask(ask)) {
             Asking::Runs(lead) => lead,
@@ -210,11 +211,11 @@ where
                 return Err(Error::WouldBlock);
             }
         };
-        execution.begin_here(lead.began_or(|| table.clock.now()), lead.closes());
+        execution.begin_here(lead.began_or(|| table.clock.now()), lead.shuts());
         let (slot, start) = (execution.slot, execution.start);
         let run = || self.run(work, Some(Arc::clone(&key)), start);
         let (mut completion, run) = run_observed(table, RunOf::call(Some(slot)), run);
-        lead.before_end(tier, &mut completion);
+        lead.before_end((table, slot), tier, &mut completion);
         let callers = self.end(execution, &completion);
         if !lead.after_end(&completion) {
             table.remove_kept(self.call.hash, &completion);

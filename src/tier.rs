@@ -58,7 +58,13 @@ pub struct Ask<'a, K> {
     pub(crate) not_before: Option<Moment>,
     pub(crate) wait: Wait,
     pub(crate) admits: bool,
+    pub(crate) door: Option<&'a dyn Door>,
     pub(crate) leads_others: bool,
+}
+
+/// Lets calls of this process join a flight that asks, or not.
+pub(crate) trait Door {
+    fn set(&self, opens: bool) -> bool;
 }
 
 impl<K> Clone for Ask<'_, K> {
@@ -110,11 +116,13 @@ impl<'a, K> Ask<'a, K> {
     ) -> Self {
         let not_before = (not_before > 0).then_some(Moment(not_before));
         let leads_others = leader.depth() > 1;
-        Self { key, asked: Moment(asked), not_before, wait, admits: true, leads_others }
+        let (admits, door) = (true, None);
+        Self { key, asked: Moment(asked), not_before, wait, admits, door, leads_others }
     }
 
-    pub(crate) fn admitting(mut self, admits: bool) -> Self {
-        self.admits = admits;
+    /// The question of the flight with this door, which admits calls now or not.
+    pub(crate) fn at(mut self, door: &'a dyn Door, admits: bool) -> Self {
+        (self.door, self.admits) = (Some(door), admits);
         self
     }
 
@@ -143,11 +151,26 @@ impl<'a, K> Ask<'a, K> {
         self.wait
     }
 
-    /// True if calls of this process that come from now on join the flight: the tier
-    /// [kept copies](Tier::keeps_copies) when the question began. If not, they wait for the next flight.
+    /// True if calls of this process that come after the question join the flight: the tier
+    /// [kept copies](Tier::keeps_copies) when the question began. If not, they wait for the next flight, until
+    /// the tier [reopens](Self::reopen) this one.
     #[must_use]
     pub fn admits(&self) -> bool {
         self.admits
+    }
+
+    /// Lets calls of this process that come from now on join the flight. A tier without copies does so while it
+    /// waits for another process, and [shuts](Self::shut) the flight before it looks at the outcome.
+    pub fn reopen(&self) {
+        if let Some(door) = self.door {
+            door.set(true);
+        }
+    }
+
+    /// Lets calls of this process that come from now on wait for the next flight. Returns true if a call has
+    /// joined since the flight was first reopened: then the outcome must be for that call too.
+    pub fn shut(&self) -> bool {
+        self.door.is_some_and(|door| door.set(false))
     }
 
     /// True if the thread leads a further flight. Then a wait without an end could be part of a cycle over
@@ -213,10 +236,12 @@ pub trait Lease<V, E> {
     /// result is published will find the copy.
     fn may_keep(&self) -> bool;
 
-    /// Publishes the result. Returns true if that is certain; if not, this process keeps no copy.
+    /// Publishes the result. Returns true if that is certain, and no process has forgotten the key since the
+    /// claim. If not, this process keeps no copy.
     ///
     /// With a tier that [keeps copies](Tier::keeps_copies), the followers of this process have the result
-    /// before.
+    /// before. With any other they have it afterwards, and if this returns false, only if all of them had
+    /// joined before the claim: else the leader has it alone, and one of the others asks next.
     fn end(self: Box<Self>, result: Finished<'_, V, E>) -> bool;
 }
 

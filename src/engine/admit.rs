@@ -183,7 +183,7 @@ impl<K, V, E> Table<K, V, E> {
             };
         }
         let oldest_accepted = shard.slot(id).start.saturating_add(call.max_age);
-        let is_young = self.clock.is_before(call.entry, oldest_accepted) && !shard.is_closed(id);
+        let is_young = self.clock.is_before(call.entry, oldest_accepted) && !shard.is_shut(id);
         match call.mode {
             Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
             // The execution of a flight that has not begun is younger than this call.
@@ -218,6 +218,7 @@ impl<K, V, E> Table<K, V, E> {
         state.waiting += 1;
         state.seats += usize::from(call.mode == Mode::Submit);
         drop(state);
+        flight.note_join();
         if call.max_age != FOREVER {
             flight.accept_not_before(call.not_before(self.clock.now()));
         }

@@ -34,6 +34,9 @@ pub(crate) struct Completion<V, E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
     Here,
+    /// In this process, and the result is the leader's alone: another process may have forgotten the key since
+    /// a call has joined.
+    HereAlone,
     /// In another process.
     Elsewhere {
         /// True if the result is too old for a call of the flight. The leader has it alone, and one of
@@ -79,14 +82,14 @@ impl<V, E> Completion<V, E> {
     /// It decides nothing for calls that wait: one of them leads next (S72, S78).
     pub(crate) fn is_leaders_own(&self) -> bool {
         let is_own_error = matches!(self.result, RunResult::Failed(_));
-        let is_late = self.made == Made::Elsewhere { is_late: true };
+        let is_late = matches!(self.made, Made::HereAlone | Made::Elsewhere { is_late: true });
         is_late || is_own_error && self.reach == Reach::NOBODY
     }
 
     /// The role of the call that led.
     pub(crate) fn leaders_role(&self) -> Role {
         match self.made {
-            Made::Here => Role::Leader,
+            Made::Here | Made::HereAlone => Role::Leader,
             Made::Elsewhere { .. } => Role::Shared,
         }
     }

@@ -34,10 +34,10 @@ pub(crate) struct Served<V, E> {
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
-    /// Leads the flight here since `start`, as the answer from elsewhere says. With `closes`, its result is not
+    /// Leads the flight here since `start`, as the answer from elsewhere says. With `shuts`, its result is not
     /// for calls that come from now on.
-    pub(crate) fn begin_here(&mut self, start: Nanos, closes: bool) {
-        self.table.begin_here(self.slot, (self.start, start), closes);
+    pub(crate) fn begin_here(&mut self, start: Nanos, shuts: bool) {
+        self.table.begin_here(self.slot, (self.start, start), shuts);
         self.start = start;
     }
 
@@ -60,10 +60,10 @@ impl<K, V, E> Execution<'_, K, V, E> {
 }
 
 impl<V, E> Queued<V, E> {
-    /// Leads the flight here since `start`, as the answer from elsewhere says. With `closes`, its result is not
+    /// Leads the flight here since `start`, as the answer from elsewhere says. With `shuts`, its result is not
     /// for calls that come from now on.
-    pub(crate) fn begin_here<K>(&mut self, table: &Table<K, V, E>, start: Nanos, closes: bool) {
-        table.begin_here(self.slot, (self.start, start), closes);
+    pub(crate) fn begin_here<K>(&mut self, table: &Table<K, V, E>, start: Nanos, shuts: bool) {
+        table.begin_here(self.slot, (self.start, start), shuts);
         self.start = start;
     }
 
@@ -83,31 +83,46 @@ impl<V, E> Queued<V, E> {
 
 impl<K, V, E> Shard<K, V, E> {
     /// True if the result of the flight in this slot will not be for a call that comes now.
-    pub(super) fn is_closed(&self, id: SlotId) -> bool {
-        self.slot(id).flight().is_some_and(|flight| flight.is_closed())
+    pub(super) fn is_shut(&self, id: SlotId) -> bool {
+        self.slot(id).flight().is_some_and(|flight| flight.is_shut())
     }
 }
 
 impl<K, V, E> Table<K, V, E> {
-    /// Begins to ask elsewhere for the flight in this slot. No call takes over meanwhile. With `closes`,
+    /// Begins to ask elsewhere for the flight in this slot. No call takes over meanwhile. With `shuts`,
     /// the answer is not for calls that come from now on: they wait for the next flight. Returns the
     /// time at which, or after which, a result must have begun for all calls of the flight to accept it.
-    pub(crate) fn begin_to_ask(&self, slot: SlotRef, closes: bool) -> Nanos {
+    pub(crate) fn begin_to_ask(&self, slot: SlotRef, shuts: bool) -> Nanos {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
-        if closes {
-            flight.close();
+        if shuts {
+            flight.shut();
         }
         flight.gate().suspend();
         flight.not_before()
     }
 
-    /// Begins the execution of a flight that asked elsewhere at `asked`. It counts from `start`.
-    fn begin_here(&self, slot: SlotRef, (asked, start): (Nanos, Nanos), closes: bool) {
+    /// Lets calls join the flight in this slot again, or lets them wait for the next one. Returns true if a
+    /// call has joined since it was opened again.
+    pub(crate) fn set_door(&self, slot: SlotRef, opens: bool) -> bool {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
-        if closes {
-            flight.close();
+        match opens {
+            true => {
+                flight.reopen();
+                false
+            }
+            false => flight.shut(),
+        }
+    }
+
+    /// Begins the execution of a flight that asked elsewhere at `asked`. It counts from `start`.
+    fn begin_here(&self, slot: SlotRef, (asked, start): (Nanos, Nanos), shuts: bool) {
+        let mut shard = self.shard(slot.hash).lock();
+        let flight = self.flight_of(&mut shard, slot.id);
+        match shuts {
+            true => drop(flight.shut()),
+            false => flight.reopen(),
         }
         if flight.gate().resume(asked, start) {
             shard.slot_mut(slot.id).start = start;

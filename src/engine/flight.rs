@@ -20,8 +20,22 @@ pub(crate) struct Flight<V, E> {
     /// The time from which on a result must have begun for all calls of the flight to accept it. Under
     /// the shard's lock.
     not_before: LockedCell,
-    /// One if further calls wait for the next flight. Under the shard's lock.
-    closed: LockedCell,
+    /// One of [`door`]. Under the shard's lock.
+    door: LockedCell,
+}
+
+/// Tells if calls join a flight, where the answer of another process decides for whom its result is.
+mod door {
+    /// They join, as they do any flight.
+    pub(super) const OPEN: u64 = 0;
+    /// They wait for the next flight: this one's result will not be for them.
+    pub(super) const SHUT: u64 = 1;
+    /// They join again, and none has.
+    pub(super) const REOPENED: u64 = 2;
+    /// A call has joined since.
+    pub(super) const JOINED: u64 = 3;
+    /// Shut once more, after a call has joined.
+    pub(super) const SHUT_AGAIN: u64 = 4;
 }
 
 impl<V, E> Flight<V, E> {
@@ -31,7 +45,7 @@ impl<V, E> Flight<V, E> {
             predecessor: LockedCell::new(u64::from(NONE)),
             successor: LockedCell::new(u64::from(NONE)),
             not_before: LockedCell::new(0),
-            closed: LockedCell::new(0),
+            door: LockedCell::new(door::OPEN),
         })
     }
 
@@ -58,12 +72,33 @@ impl<V, E> Flight<V, E> {
     }
 
     /// True if further calls wait for the next flight: this one's result will not be for them.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.get() > 0
+    pub(super) fn is_shut(&self) -> bool {
+        matches!(self.door.get(), door::SHUT | door::SHUT_AGAIN)
     }
 
-    pub(super) fn close(&self) {
-        self.closed.set(1);
+    /// Lets further calls wait for the next flight. Returns true if a call has joined since the door was
+    /// opened again.
+    pub(super) fn shut(&self) -> bool {
+        let has_joined = matches!(self.door.get(), door::JOINED | door::SHUT_AGAIN);
+        self.door.set(if has_joined { door::SHUT_AGAIN } else { door::SHUT });
+        has_joined
+    }
+
+    /// Lets further calls join again.
+    pub(super) fn reopen(&self) {
+        match self.door.get() {
+            door::SHUT => self.door.set(door::REOPENED),
+            door::SHUT_AGAIN => self.door.set(door::JOINED),
+            _ => {}
+        }
+    }
+
+    /// A call has joined.
+    #[inline]
+    pub(super) fn note_join(&self) {
+        if self.door.get() == door::REOPENED {
+            self.door.set(door::JOINED);
+        }
     }
 
     pub(super) fn set_predecessor(&self, id: Option<SlotId>) {

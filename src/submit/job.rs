@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::asking::{Asking, LeadHere};
+use crate::asking::{Asking, DoorOf, LeadHere};
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::elsewhere;
@@ -70,14 +70,17 @@ where
         let core = Arc::clone(&self.core);
         self.promise.gate.begin_job(me);
         let key = Arc::clone(&self.key);
-        let mut lead = match (&core.sharing.tier, &mut self.duty) {
-            (Some(tier), Duty::Flight(queued)) => match ask(&core.table, &**tier, queued, &key) {
-                Ok(lead) => lead,
-                Err(served) => {
-                    drop(leading);
-                    return self.end_served(served);
+        let door = self.duty.slot().map(|slot| DoorOf(&core.table, slot));
+        let mut lead = match (&core.sharing.tier, &door, &mut self.duty) {
+            (Some(tier), Some(door), Duty::Flight(queued)) => {
+                match ask(door, &**tier, queued, &key) {
+                    Ok(lead) => lead,
+                    Err(served) => {
+                        drop(leading);
+                        return self.end_served(served);
+                    }
                 }
-            },
+            }
             _ => LeadHere::without_tier(),
         };
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
@@ -87,10 +90,10 @@ where
             attempt(&core.sharing.rules, start, || function.run(&key))
         });
         drop(leading);
-        if let Some(tier) = &core.sharing.tier {
-            lead.before_end(&**tier, &mut completion);
-        }
         let slot = self.duty.slot();
+        if let (Some(tier), Some(slot)) = (&core.sharing.tier, slot) {
+            lead.before_end((&core.table, slot), &**tier, &mut completion);
+        }
         let (callers, seats) = self.end(&completion);
         if let (false, Some(slot)) = (lead.after_end(&completion), slot) {
             core.table.remove_kept(slot.hash, &completion);
@@ -158,22 +161,22 @@ where
 /// Asks the other processes, for a job that leads. Its thread waits as long as its function would run.
 /// Begins the flight here, or returns the result of another process.
 fn ask<'t, K, V, E>(
-    table: &Table<K, V, E>,
+    door: &'t DoorOf<'_, K, V, E>,
     tier: &'t dyn Tier<K, V, E>,
     queued: &mut Queued<V, E>,
     key: &'t K,
 ) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
-    let admits = tier.keeps_copies();
+    let (table, admits) = (door.0, tier.keeps_copies());
     let not_before = table.begin_to_ask(queued.slot, !admits);
     let asked = table.clock.now();
-    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader).admitting(admits);
+    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader).at(door, admits);
     let lead = match Asking::of(tier.ask(question)) {
         Asking::Runs(lead) => lead,
         // The call has no deadline and may wait, so it cannot give up for the tier's reason.
         Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),
         Asking::Served(served) => return Err(served),
     };
-    queued.begin_here(table, lead.began_or(|| table.clock.now()), lead.closes());
+    queued.begin_here(table, lead.began_or(|| table.clock.now()), lead.shuts());
     Ok(lead)
 }
 

@@ -21,9 +21,12 @@ pub(super) struct Question {
     pub(super) leads_others: bool,
     pub(super) admits: bool,
     reply: Sender<Reply>,
+    opened: Receiver<bool>,
 }
 
 pub(super) enum Reply {
+    Reopen,
+    Shut,
     Lead(Terms),
     Served(Served<u32, String>),
     Alone { keep: bool },
@@ -54,6 +57,18 @@ pub(super) enum Told {
 impl Question {
     pub(super) fn answer(self, reply: Reply) {
         self.reply.send(reply).unwrap();
+    }
+
+    /// The tier lets further calls join.
+    pub(super) fn reopen(&self) {
+        self.reply.send(Reply::Reopen).unwrap();
+        self.opened.recv().unwrap();
+    }
+
+    /// The tier lets further calls wait. Returns true if one has joined.
+    pub(super) fn shut(&self) -> bool {
+        self.reply.send(Reply::Shut).unwrap();
+        self.opened.recv().unwrap()
     }
 
     /// Serves a value that began so long before the question, and may be kept.
@@ -108,6 +123,7 @@ impl Tier<String, u32, String> for Switchboard {
     fn ask<'a>(&'a self, ask: Ask<'a, String>) -> Asked<'a, u32, String> {
         assert_eq!(coalescer::locks_held(), 0, "the tier is asked under a lock");
         let (reply, answer) = channel();
+        let (open, opened) = channel();
         let question = Question {
             key: ask.key().clone(),
             asked: ask.asked(),
@@ -116,9 +132,21 @@ impl Tier<String, u32, String> for Switchboard {
             leads_others: ask.leads_others(),
             admits: ask.admits(),
             reply,
+            opened,
         };
         self.questions.send(question).unwrap();
-        match answer.recv().unwrap() {
+        let reply = loop {
+            match answer.recv().unwrap() {
+                Reply::Reopen => {
+                    ask.reopen();
+                    open.send(true).unwrap();
+                }
+                Reply::Shut => open.send(ask.shut()).unwrap(),
+                reply => break reply,
+            }
+        };
+        match reply {
+            Reply::Reopen | Reply::Shut => unreachable!("they are no answers"),
             Reply::Lead(terms) => {
                 let lease = TestLease { told: Some(&self.told), line: &self.line, terms };
                 Asked::Lead(Claim::new(lease, ask.asked()))

@@ -73,16 +73,45 @@ fn without_copies_the_result_is_published_first_and_kept_nowhere() {
         let leader = begin(&group, "k");
         grant(desk.next());
         let leader = leader.begun();
-        // It came after the question, so it asks when this flight has ended.
-        let later = follow(&group, "k", 1);
+        let joins = follow(&group, "k", 1).remove(0);
         let line = desk.line.lock().unwrap();
         let leader = leader.ends(|| Ok(7));
         assert_eq!(desk.told.recv().unwrap(), Told::Value(7, ShareWith::Everyone));
-        assert_eq!(group.in_flight().len(), 2, "the flight ends after the publication");
+        // From now on another process can forget what is published.
+        let later = begin(&group, "k");
+        wait_until(|| group.in_flight().len() == 2);
         drop(line);
         assert_eq!(*leader.join().unwrap().value, 7);
+        assert_eq!(joins.join_unrun().unwrap().role, Role::Follower);
         desk.next().serve(7, Duration::ZERO, false);
-        assert_eq!(later.into_iter().next().unwrap().join_unrun().unwrap().role, Role::Shared);
+        assert_eq!(later.join_unrun().unwrap().role, Role::Shared);
+    });
+}
+
+#[test]
+fn without_copies_a_forgotten_result_is_for_those_who_came_before_the_claim() {
+    // S80: the lease says that another process may have forgotten the key since the claim.
+    watched(|| {
+        let forgotten = || Reply::Lead(Terms { confirms: false, ..FIRM });
+        for joins_after in [false, true] {
+            let (group, desk) = desk(false, |group| group.window(Duration::MAX));
+            let leader = begin(&group, "k");
+            desk.next().answer(forgotten());
+            let leader = leader.begun();
+            let joined = joins_after.then(|| follow(&group, "k", 2));
+            assert_eq!(*leader.returns(Ok(7)).unwrap().value, 7, "a leader has its own result");
+            let Some(joined) = joined else {
+                assert_at_rest(&group);
+                continue;
+            };
+            let question = desk.next();
+            wait_until(|| followers(&group) == 1);
+            question.serve(8, Duration::ZERO, false);
+            for call in joined {
+                assert_eq!(*call.join_unrun().unwrap().value, 8);
+            }
+            assert_eq!((group.stats().shared, group.stats().followers), (1, 1));
+        }
     });
 }
 

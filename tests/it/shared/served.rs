@@ -281,3 +281,27 @@ fn a_question_says_if_others_join_it() {
         }
     });
 }
+
+#[test]
+fn a_tier_without_copies_lets_calls_join_while_it_waits() {
+    // S80: it learns if one has, and then must look again.
+    watched(|| {
+        for joins in [false, true] {
+            let (group, desk) = desk(false, |group| group);
+            let leader = begin(&group, "k");
+            let question = desk.next();
+            question.reopen();
+            let joined = joins.then(|| follow(&group, "k", 1).remove(0));
+            assert_eq!(question.shut(), joins);
+            let later = begin(&group, "k");
+            wait_until(|| group.in_flight().len() == 2);
+            question.serve(7, Duration::ZERO, false);
+            assert_eq!(*leader.join_unrun().unwrap().value, 7);
+            if let Some(joined) = joined {
+                assert_eq!(joined.join_unrun().unwrap().role, Role::Follower);
+            }
+            desk.next().serve(8, Duration::ZERO, false);
+            assert_eq!(*later.join_unrun().unwrap().value, 8);
+        }
+    });
+}

@@ -25,6 +25,11 @@ const BLOCKING_WAIT: Duration = Duration::from_millis(250);
 impl Question<'_> {
     /// Waits for a flight of another process.
     pub(super) fn wait(&mut self, told: Told, holder: Option<Inbox>) -> Next {
+        if told.is_accepted && !self.terms.copies && self.process.can.wakes == Wakes::Blocking {
+            // The engine says at the end if it was forgotten meanwhile.
+            (self.terms.door)(true);
+            self.is_reopened = true;
+        }
         if !self.has_joined(&told.flight) {
             self.pause = None;
             let holder = holder.as_ref().map_or("", Inbox::as_str);
@@ -62,7 +67,7 @@ impl Question<'_> {
                 {
                     break Next::Claim;
                 }
-                Woken::Ended(end) => break self.ended(end, told, true),
+                Woken::Ended(end) => break self.ended(end, told, true, false),
                 Woken::Missing => {
                     self.manner = Manner::Suspect;
                     break Next::Claim;
@@ -102,12 +107,29 @@ impl Question<'_> {
             let wait = self.wait_for(&told.flight, leads.as_ref());
             let within = until.saturating_duration_since(now);
             match process.ask(Step::Wait, within, |engine, within| engine.wait(&wait, within)) {
-                Ok(Waited::Ended { end, forgotten }) => return self.ended(end, told, !forgotten),
+                Ok(Waited::Ended { end, forgotten }) => {
+                    let is_late = self.is_reopened && self.is_for_the_first(&told, forgotten);
+                    return self.ended(end, told, !forgotten, is_late);
+                }
                 Ok(Waited::WouldDeadlock) => return Next::Reply(Reply::Alone(Reason::Cycle)),
                 Ok(Waited::StillRuns) => {}
                 Err(error) => return Next::Reply(self.failed(&error)),
             }
         }
+    }
+
+    /// Calls have joined since the question, and the flight may have been forgotten before they came: then its
+    /// outcome is not for them. The engine's word is of before they came, so it is asked once more.
+    fn is_for_the_first(&mut self, told: &Told, was_forgotten: bool) -> bool {
+        self.is_reopened = false;
+        if !(self.terms.door)(false) || was_forgotten {
+            return was_forgotten;
+        }
+        let wait = self.wait_for(&told.flight, None);
+        let ended = self
+            .process
+            .ask(Step::Wait, self.step_time(), |engine, within| engine.wait(&wait, within));
+        !matches!(ended, Ok(Waited::Ended { forgotten: false, .. }))
     }
 
     /// The engine tells of another flight than the one that the call has joined. So that one has ended, and its
@@ -140,7 +162,7 @@ impl Question<'_> {
         if !matches!(end, End::Outcome { .. } | End::Fetch | End::Panicked(_)) {
             return None;
         }
-        let Next::Reply(reply) = self.ended(end, told, false) else { return None };
+        let Next::Reply(reply) = self.ended(end, told, false, false) else { return None };
         if matches!(claimed, Claimed::Lead { .. }) {
             self.process.give_up(&self.token, self.terms.place, self.step_time());
         }
@@ -153,7 +175,7 @@ impl Question<'_> {
     }
 
     /// The flight that the call waited for has ended.
-    fn ended(&mut self, end: End, told: Told, keep: bool) -> Next {
+    fn ended(&mut self, end: End, told: Told, keep: bool, is_late: bool) -> Next {
         if !told.is_accepted {
             return Next::Claim;
         }
@@ -161,7 +183,7 @@ impl Question<'_> {
         match end {
             End::Outcome { bytes, kept } => {
                 let keep = keep && kept && self.may_keep(hearing);
-                let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
+                let outcome = Outcome { bytes, flight, began, is_hit: false, keep, is_late };
                 Next::Reply(Reply::Outcome(outcome))
             }
             End::Fetch => {
@@ -173,7 +195,8 @@ impl Question<'_> {
                 {
                     Ok(Some(End::Outcome { bytes, kept })) => {
                         let keep = keep && kept && self.may_keep(hearing);
-                        let outcome = Outcome { bytes, flight, began, is_hit: false, keep };
+                        let outcome =
+                            Outcome { bytes, flight, began, is_hit: false, keep, is_late };
                         Next::Reply(Reply::Outcome(outcome))
                     }
                     Ok(_) => Next::Claim,

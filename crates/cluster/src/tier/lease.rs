@@ -74,7 +74,8 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
             engine.release(&release, within)
         });
         match released {
-            Ok(_) => false,
+            // The calls of this process have the outcome. Copies have not been published, so none is kept.
+            Ok(_) => !self.table.copies,
             Err(error) => self.failed(&error),
         }
     }

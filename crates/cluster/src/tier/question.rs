@@ -39,6 +39,8 @@ pub(super) struct Question<'a> {
     pub(super) joined: Option<Told>,
     pub(super) pause: Option<Duration>,
     pub(super) rejections: u32,
+    /// Calls of this process join the flight, although it has no copies.
+    pub(super) is_reopened: bool,
     pub(super) span: Span,
 }
 
@@ -77,6 +79,7 @@ impl<'a> Question<'a> {
             joined,
             pause,
             rejections,
+            is_reopened: false,
             span,
         }
     }
@@ -119,7 +122,8 @@ impl<'a> Question<'a> {
                     }
                     let began = self.began(moment, age);
                     let keep = self.may_keep(hearing);
-                    return Reply::Outcome(Outcome { bytes, flight, began, is_hit: true, keep });
+                    let (is_hit, is_late) = (true, false);
+                    return Reply::Outcome(Outcome { bytes, flight, began, is_hit, keep, is_late });
                 }
                 Claimed::Full | Claimed::Old => return Reply::Alone(Reason::Full),
                 Claimed::Busy => return Reply::WouldBlock,
@@ -163,6 +167,11 @@ impl<'a> Question<'a> {
     }
 
     fn claim(&mut self) -> Result<Claimed, Unasked> {
+        if self.is_reopened {
+            // A result is for calls that came before the claim is sent.
+            (self.terms.door)(false);
+            self.is_reopened = false;
+        }
         let (within, place) = (self.step_time(), self.terms.place);
         let key = place.key(&self.process.terms.namespace);
         let mut claim = Claim::new(key, &self.token, self.lease());

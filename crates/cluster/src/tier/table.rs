@@ -175,6 +175,13 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
         let process = self.process();
         let now = process.now();
         let moment = || self.held.local.now().unwrap_or(ask.asked());
+        let door = |opens: bool| match opens {
+            true => {
+                ask.reopen();
+                false
+            }
+            false => ask.shut(),
+        };
         let deadline = match ask.wait() {
             Wait::Until(end) => now.checked_add(end.since(moment())),
             Wait::Never | Wait::Endless => None,
@@ -195,6 +202,7 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
             gives_up: gives_up.and_then(|limit| now.checked_add(limit)),
             used_up: last.filter(|_| self.uses_up),
             moment: &moment,
+            door: &door,
         };
         let mut question = Question::new(process, terms);
         loop {
@@ -222,6 +230,9 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
             }
             if outcome.is_hit {
                 served = served.good_until(outcome.began.after(lives_for));
+            }
+            if outcome.is_late {
+                served = served.good_until(ask.asked());
             }
             return Asked::Served(served);
         }

@@ -29,6 +29,8 @@ pub(super) struct Terms<'a> {
     pub(super) used_up: Option<FlightId>,
     /// The time by the clock of the table.
     pub(super) moment: &'a dyn Fn() -> Moment,
+    /// Lets calls of this process join the flight, or not. Returns true if one has joined.
+    pub(super) door: &'a dyn Fn(bool) -> bool,
 }
 
 /// The answer.
@@ -73,6 +75,8 @@ pub(super) struct Outcome {
     pub(super) is_hit: bool,
     /// This process may keep a copy.
     pub(super) keep: bool,
+    /// It is not for calls that came after the question.
+    pub(super) is_late: bool,
 }
 
 /// The step that follows a wait.

@@ -142,17 +142,11 @@ fn c29_a_cluster_opens_without_its_engine() {
     });
 }
 
-/// C26 and C28: the threads of a handle, and their end with the last handle or table. A process of its own counts
-/// them, since other tests have threads too.
+/// C26 and C28: the threads of a handle, and their end with the last handle or table.
 #[cfg(target_os = "linux")]
 #[test]
 fn c26_a_handle_has_two_threads() {
-    const ALONE: &str = "COALESCER_TEST_COUNTS_THREADS";
-    const NAME: &str = "tier::words::c26_a_handle_has_two_threads";
-    if std::env::var_os(ALONE).is_none() {
-        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
-        let test = test.args(["--exact", NAME]).env(ALONE, "1").output().unwrap();
-        assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stdout));
+    if !super::is_alone("tier::words::c26_a_handle_has_two_threads") {
         return;
     }
     watched(|| {

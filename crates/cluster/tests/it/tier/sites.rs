@@ -1,0 +1,125 @@
+//! What the tests of a tier are made of: a function that can be held, and processes that share it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use coalescer::{Coalescer, Outcome};
+use coalescer_cluster::engine::{Engine, Key};
+use coalescer_cluster::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, WriteKey};
+use coalescer_cluster::{Cluster, Open, Shared};
+use parking_lot::{Condvar, Mutex};
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// The function of a test: it counts its runs, and waits while it is held.
+#[derive(Clone, Default)]
+pub(crate) struct Function(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    begun: AtomicU32,
+    held: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Function {
+    pub(crate) fn run(&self) -> u32 {
+        let number = self.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut held = self.0.held.lock();
+        self.0.changed.notify_all();
+        self.0.changed.wait_while(&mut held, |held| *held);
+        number
+    }
+
+    pub(crate) fn hold(&self) {
+        *self.0.held.lock() = true;
+    }
+
+    pub(crate) fn let_go(&self) {
+        *self.0.held.lock() = false;
+        self.0.changed.notify_all();
+    }
+
+    pub(crate) fn runs(&self) -> u32 {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many runs have begun.
+    pub(crate) fn wait_for(&self, runs: u32) {
+        let mut held = self.0.held.lock();
+        self.0.changed.wait_while(&mut held, |_| self.runs() < runs);
+    }
+}
+
+/// One process: its handle to the cluster, and its coalescer, whose values are the numbers of the runs.
+pub(crate) struct Site {
+    pub(crate) cluster: Cluster,
+    pub(crate) users: Coalescer<u64, u32, String>,
+}
+
+impl Site {
+    pub(crate) fn call(&self, key: u64) -> Outcome<u32> {
+        self.users.call(&key).outcome().unwrap()
+    }
+
+    /// Calls, and watches the copy that the process may keep.
+    pub(crate) fn copy(&self, key: u64) -> Copied {
+        Copied(Arc::downgrade(&self.call(key).value))
+    }
+
+    pub(crate) fn followers(&self) -> usize {
+        self.users.in_flight().iter().map(|flight| flight.followers).sum()
+    }
+
+    pub(crate) fn value(&self, key: u64) -> u32 {
+        *self.call(key).value
+    }
+}
+
+/// A value of a process, which lives while the process keeps it.
+pub(crate) struct Copied(Weak<u32>);
+
+impl Copied {
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+pub(crate) fn open(engine: impl Engine) -> Open {
+    Cluster::over(engine).namespace("shop")
+}
+
+/// A process with a window.
+pub(crate) fn site(engine: impl Engine, window: Duration, function: &Function) -> Site {
+    site_with(open(engine), window, function, |shared| shared)
+}
+
+pub(crate) fn site_with(
+    open: Open,
+    window: Duration,
+    function: &Function,
+    share: impl FnOnce(Shared) -> Shared,
+) -> Site {
+    let (cluster, function) = (open.open().unwrap(), function.clone());
+    let shared = share(cluster.named("users").schema("1"));
+    let run = move |_: &u64| Ok(function.run());
+    let users = Coalescer::builder().window(window).shared(shared).build(run);
+    Site { cluster, users }
+}
+
+/// A user's key as the engine has it, in a cluster of `site`s with a window of a minute.
+pub(crate) fn key_of(user: u64) -> Key<'static> {
+    let scope = Scope {
+        namespace: "shop",
+        name: "users",
+        schema: Schema::named("1"),
+        codec: "postcard",
+        window: MINUTE,
+        error_window: Duration::ZERO,
+    };
+    let mut out = KeyWriter::new();
+    ReadBack.write(&user, &mut out).unwrap();
+    let digest = Digests::new(&scope).unwrap().of(out.bytes());
+    Key { namespace: "shop", name: "users", digest }
+}

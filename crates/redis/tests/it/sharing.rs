@@ -1,0 +1,115 @@
+//! Tables of several processes that share by a server. A cluster handle stands for a process here.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use coalescer::Coalescer;
+use coalescer_redis::{Cluster, Redis};
+
+use crate::servers;
+use crate::support::watched;
+use crate::world::WINDOW;
+
+/// A busy machine is slow, and a step that fails costs an execution.
+fn connect(server: &servers::Redis) -> Cluster {
+    let redis = Redis::open(server.url()).namespace("shop");
+    redis.op_timeout(Duration::from_secs(5)).lease(Duration::from_secs(15)).connect().unwrap()
+}
+
+fn wait_until_it_listens(cluster: &Cluster) {
+    servers::wait("the cluster to listen", || cluster.health().listening);
+}
+
+/// C1: one execution for all threads of all processes.
+#[test]
+fn one_process_runs_the_function() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let clusters = [(); 4].map(|()| connect(&server));
+        clusters.iter().for_each(wait_until_it_listens);
+        let (executions, barrier) = (Arc::new(AtomicU32::new(0)), Barrier::new(16));
+        let barrier = &barrier;
+        thread::scope(|scope| {
+            for cluster in &clusters {
+                let users = Coalescer::builder().window(WINDOW).shared(cluster.named("users"));
+                let executions = executions.clone();
+                let users = users.build(move |id: &u64| {
+                    executions.fetch_add(1, Ordering::Relaxed);
+                    Ok::<_, Infallible>(format!("user {id}"))
+                });
+                let users = Arc::new(users);
+                for _ in 0..4 {
+                    let users = users.clone();
+                    scope.spawn(move || {
+                        for id in 0..20_u64 {
+                            barrier.wait();
+                            assert_eq!(*users.execute(&id).unwrap(), format!("user {id}"));
+                        }
+                    });
+                }
+            }
+        });
+        assert_eq!(executions.load(Ordering::Relaxed), 20);
+    });
+}
+
+/// C20: a forget in one process is one in all.
+#[test]
+fn what_one_process_forgets_all_forget() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let clusters = [connect(&server), connect(&server)];
+        clusters.iter().for_each(wait_until_it_listens);
+        let executions = Arc::new(AtomicU32::new(0));
+        let table = |cluster: &Cluster| {
+            let builder = Coalescer::builder().window(WINDOW).shared(cluster.named("users"));
+            let executions = executions.clone();
+            builder.build(move |_: &u64| {
+                Ok::<_, Infallible>(executions.fetch_add(1, Ordering::Relaxed))
+            })
+        };
+        let [here, there] = [table(&clusters[0]), table(&clusters[1])];
+        for round in 0..20 {
+            assert_eq!(*here.execute(&7).unwrap(), round);
+            assert_eq!(*there.execute(&7).unwrap(), round);
+            if round % 2 == 0 {
+                here.forget(&7)
+            } else {
+                there.forget(&7)
+            };
+        }
+    });
+}
+
+/// C15, C29: no call fails for the server, and the processes find each other again.
+#[test]
+fn a_server_that_goes_and_comes_costs_no_answer() {
+    watched(|| {
+        let Some(mut server) = servers::Redis::start() else { return };
+        let clusters = [connect(&server), connect(&server)];
+        clusters.iter().for_each(wait_until_it_listens);
+        let table = |cluster: &Cluster| {
+            let builder = Coalescer::builder().window(WINDOW).shared(cluster.named("users"));
+            builder.build(|id: &u64| Ok::<_, Infallible>(id + 1))
+        };
+        let [here, there] = [table(&clusters[0]), table(&clusters[1])];
+        server.kill();
+        for id in 0..50 {
+            assert_eq!(*here.execute(&id).unwrap(), id + 1);
+            assert_eq!(*there.execute(&id).unwrap(), id + 1);
+        }
+        assert!(!clusters[0].health().up);
+        server.revive();
+        clusters.iter().for_each(wait_until_it_listens);
+        let mut id = 100;
+        let served = || clusters.iter().map(|cluster| cluster.stats().hits).sum::<u64>();
+        let before = served();
+        while served() == before {
+            id += 1;
+            assert_eq!(*here.execute(&id).unwrap(), *there.execute(&id).unwrap());
+        }
+    });
+}
