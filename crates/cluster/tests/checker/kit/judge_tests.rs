@@ -146,4 +146,6 @@ fn a_record_is_read_as_it_was_written() {
         record.calls.push(Call { end, ..call(made, kind, 100, 105) });
     }
     assert_eq!(Record::parse(&record.to_text()), record);
+    let torn = format!("{}execution 1 2", record.to_text());
+    assert_eq!(Record::parse(&torn), record);
 }

@@ -101,7 +101,9 @@ impl Record {
 
     pub(crate) fn parse(text: &str) -> Self {
         let mut record = Self::default();
-        for line in text.lines() {
+        // A process that was killed may have left a part of a line.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in whole.lines() {
             let (word, rest) = line.split_once(' ').unwrap();
             let n: Vec<u64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
             if word == "alone" {

@@ -1,11 +1,12 @@
 //! A process of the checker: its threads make random calls, and it writes down what they saw.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, fs, io, process, thread};
+use std::{env, io, mem, process, thread};
 
 use coalescer::{Coalescer, Error};
 use coalescer_cluster::Cluster;
@@ -16,6 +17,9 @@ use super::{KEYS, MS, Nanos, WINDOWS, now};
 
 /// The variable that tells a worker what to do.
 pub(super) const VARIABLE: &str = "COALESCER_CHECKER_JOB";
+
+/// So many calls of a thread are written at a time.
+const PART: usize = 8;
 
 /// What a worker does.
 pub(super) struct Job {
@@ -70,21 +74,16 @@ pub(crate) fn work(open: impl FnOnce(&str) -> Cluster) {
     let tables: Vec<Table> = (0..WINDOWS.len())
         .map(|place| table(&cluster, place, &executions, &numbers, job.seed))
         .collect();
-    let mut record = Record::default();
-    let callers: Vec<_> = thread::scope(|scope| {
-        let callers: Vec<_> = (0..job.threads)
-            .map(|thread| {
-                let (tables, until) = (&tables, job.until);
-                let dice = Dice::new(job.seed ^ (job.number << 8) ^ thread);
-                scope.spawn(move || calls(tables, dice, until))
-            })
-            .collect();
-        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    let book = Book::open(&job.path, executions);
+    thread::scope(|scope| {
+        for thread in 0..job.threads {
+            let (tables, book, until) = (&tables, &book, job.until);
+            let dice = Dice::new(job.seed ^ (job.number << 8) ^ thread);
+            scope.spawn(move || calls(tables, dice, until, book));
+        }
     });
-    callers.into_iter().for_each(|seen| record.add(seen));
-    record.executions = executions.lock().unwrap().clone();
     let alone = cluster.stats().alone;
-    record.alone = [
+    let alone = [
         alone.down,
         alone.deaf,
         alone.full,
@@ -92,13 +91,8 @@ pub(crate) fn work(open: impl FnOnce(&str) -> Cluster) {
         alone.waited_enough,
         alone.cycle,
         alone.undecodable,
-    ]
-    .iter()
-    .sum();
-    // In its place by one step, so that nobody reads half of it.
-    let new = format!("{}.new", job.path);
-    fs::write(&new, record.to_text()).unwrap();
-    fs::rename(new, &job.path).unwrap();
+    ];
+    book.write(Record { alone: alone.iter().sum(), ..Record::default() });
     // Not by `exit` of the other thread.
     process::exit(0);
 }
@@ -130,12 +124,29 @@ fn table(
         .build(run)
 }
 
+/// Where the record goes, part by part: a process that is killed leaves what it has written.
+struct Book {
+    file: Mutex<File>,
+    executions: Arc<Mutex<Vec<Execution>>>,
+}
+
+impl Book {
+    fn open(path: &str, executions: Arc<Mutex<Vec<Execution>>>) -> Self {
+        Self { file: Mutex::new(File::create(path).unwrap()), executions }
+    }
+
+    fn write(&self, mut record: Record) {
+        record.executions = mem::take(&mut *self.executions.lock().unwrap());
+        self.file.lock().unwrap().write_all(record.to_text().as_bytes()).unwrap();
+    }
+}
+
 /// Load takes time. Nothing is ordered by it.
 fn pause(time: Nanos) {
     thread::sleep(Duration::from_nanos(time));
 }
 
-fn calls(tables: &[Table], mut dice: Dice, until: Nanos) -> Record {
+fn calls(tables: &[Table], mut dice: Dice, until: Nanos, book: &Book) {
     let mut record = Record::default();
     while now() < until {
         let place = dice.below(tables.len() as u64) as usize;
@@ -155,11 +166,14 @@ fn calls(tables: &[Table], mut dice: Dice, until: Nanos) -> Record {
             _ => Kind::Execute,
         };
         record.calls.push(call(table, place, key, kind));
+        if record.calls.len() == PART {
+            book.write(mem::take(&mut record));
+        }
         if dice.below(2) == 0 {
             pause(dice.below(4) * MS);
         }
     }
-    record
+    book.write(record);
 }
 
 fn call(table: &Table, place: usize, key: u64, kind: Kind) -> Call {
