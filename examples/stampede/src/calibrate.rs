@@ -35,6 +35,18 @@ pub(crate) fn calibrate(
     customers: u64,
     clients: usize,
 ) -> Result<Calibration> {
+    let (rows, query) = fill(database, table, customers)?;
+    let capacity_per_s = capacity(database, clients)?;
+    let query_ms = query.as_secs_f64() * 1e3;
+    Ok(Calibration { rows, query_ms, capacity_per_s, capacity_after_per_s: capacity_per_s })
+}
+
+/// Fills the table until a query takes some milliseconds. Returns its number of rows, and that time.
+pub(crate) fn fill(
+    database: &Database,
+    table: &mut dyn Table,
+    customers: u64,
+) -> Result<(u64, Duration)> {
     let mut rows: u64 = 50_000;
     let mut tries = 5;
     let query = loop {
@@ -47,9 +59,7 @@ pub(crate) fn calibrate(
         let factor = TARGET.as_secs_f64() / query.as_secs_f64();
         rows = (rows as f64 * factor.clamp(0.1, 10.0)) as u64;
     };
-    let capacity_per_s = capacity(database, clients)?;
-    let query_ms = query.as_secs_f64() * 1e3;
-    Ok(Calibration { rows, query_ms, capacity_per_s, capacity_after_per_s: capacity_per_s })
+    Ok((rows, query))
 }
 
 /// The median time of eleven queries, one after the other.

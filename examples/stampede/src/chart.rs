@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
+use crate::ink::{self, BACK, GRID, LATENCY, NOTE, PHASE_ON, QUERIES, REQUESTS, TEXT, font};
 use crate::options::DEFAULT_CHART;
 use crate::phase::{Phase, Point};
 use crate::report::Report;
@@ -21,27 +22,6 @@ use crate::units::{rate, time, time_or_dash};
 const SIZE: (u32, u32) = (960, 540);
 /// Left and right ends of the time axis.
 const TIME_AXIS: Range<i32> = 70..936;
-
-const BACK: RGBColor = RGBColor(0xff, 0xff, 0xff);
-const TEXT: RGBColor = RGBColor(0x24, 0x29, 0x2f);
-const NOTE: RGBColor = RGBColor(0x57, 0x60, 0x6a);
-const GRID: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
-const PHASE_ON: RGBColor = RGBColor(0xe3, 0xef, 0xf8);
-const REQUESTS: RGBColor = RGBColor(0xb6, 0xbe, 0xc6);
-const QUERIES: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-const LATENCY: RGBColor = RGBColor(0x00, 0x9e, 0x73);
-
-/// Each colour for light pages, and its replacement for dark ones.
-const DARK: [(RGBColor, &str); 8] = [
-    (BACK, "#0d1117"),
-    (TEXT, "#e6edf3"),
-    (NOTE, "#9da7b1"),
-    (GRID, "#30363d"),
-    (PHASE_ON, "#10243a"),
-    (REQUESTS, "#4d565f"),
-    (QUERIES, "#f0883e"),
-    (LATENCY, "#2cc295"),
-];
 
 /// Creates the file, which the umask makes readable.
 pub(crate) fn create(path: &Path) -> Result<File> {
@@ -64,7 +44,7 @@ pub(crate) fn url(path: &Path) -> Result<String> {
     Ok(format!("file://{escaped}"))
 }
 
-/// Draws the report as SVG, with a style sheet for dark pages.
+/// Draws the report as SVG.
 fn draw(report: &Report) -> Result<String> {
     let mut svg = String::new();
     {
@@ -78,19 +58,7 @@ fn draw(report: &Report) -> Result<String> {
         canvas.latencies()?;
         canvas.root.present()?;
     }
-    let style = DARK.map(|(light, dark)| {
-        let RGBColor(red, green, blue) = light;
-        let light = format!("#{red:02X}{green:02X}{blue:02X}");
-        format!("[fill=\"{light}\"]{{fill:{dark}}} [stroke=\"{light}\"]{{stroke:{dark}}}\n")
-    });
-    let head = format!(
-        "<title>{}</title>\n<style>@media (prefers-color-scheme: dark) {{\n{}}}</style>\n",
-        report.finding(),
-        style.concat()
-    );
-    let body = svg.find('>').map_or(0, |end| end + 1);
-    svg.insert_str(body, &head);
-    Ok(svg)
+    Ok(ink::finish(svg, &report.finding()))
 }
 
 fn setting(report: &Report) -> String {
@@ -241,9 +209,7 @@ impl<'a> Canvas<'a> {
         side: HPos,
         text: &str,
     ) -> Result<()> {
-        let weight = if colour == TEXT { FontStyle::Bold } else { FontStyle::Normal };
-        let style = font(size).style(weight).color(&colour).pos(Pos::new(side, VPos::Top));
-        Ok(self.root.draw(&Text::new(text, at, style))?)
+        ink::text(&self.root, at, size, colour, side, text)
     }
 
     /// Each phase with the time of its start, in seconds.
@@ -264,15 +230,6 @@ impl<'a> Canvas<'a> {
         let width = f64::from(TIME_AXIS.end - TIME_AXIS.start);
         TIME_AXIS.start + (width * seconds / self.end()) as i32
     }
-}
-
-fn font(size: i32) -> FontDesc<'static> {
-    // The backend divides the size by this number.
-    FontDesc::new(
-        FontFamily::Name("system-ui, sans-serif"),
-        f64::from(size) * 1.24,
-        FontStyle::Normal,
-    )
 }
 
 fn line(start: f64, phase: &Phase, value: impl Fn(&Point) -> Option<f64>) -> Vec<(f64, f64)> {

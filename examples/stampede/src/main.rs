@@ -1,20 +1,26 @@
 //! A stampede: many threads ask one slow database for the same few things, without coalescing, with
 //! it, and without it again.
 //!
-//! `orders.rs` shows how to use the library. The other files create the load and measure it.
+//! `orders.rs` shows how to use the library. The other files create the load and measure it. `processes` is a
+//! second demo: the processes of a host ask together, and `processes/worker.rs` shows how.
 
 mod calibrate;
 mod chart;
 mod db;
+mod ink;
 mod live;
 mod meter;
 mod options;
 mod orders;
 mod phase;
+mod process_options;
+#[cfg(target_os = "linux")]
+mod processes;
 mod report;
 mod schedule;
 mod units;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -28,6 +34,7 @@ use live::Live;
 use options::Options;
 use orders::Orders;
 use phase::{Load, Phase};
+use process_options::Settings;
 use report::Report;
 
 /// The load is this many times the capacity of the database.
@@ -37,12 +44,29 @@ const OVERLOAD: f64 = 3.0;
 const OVERLOAD_OF_HOT_KEY: f64 = 20.0;
 
 fn main() -> ExitCode {
-    match demonstrate(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    #[cfg(target_os = "linux")]
+    if let Some(done) = processes::worker() {
+        return done;
+    }
+    match run(&Options::parse()) {
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("stampede: {error:#}");
+            // A closed stderr must not turn the failure into a panic.
+            let _ = writeln!(io::stderr(), "stampede: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(options: &Options) -> Result<ExitCode> {
+    match Settings::of(options)? {
+        None => demonstrate(options).map(|()| ExitCode::SUCCESS),
+        #[cfg(target_os = "linux")]
+        Some(settings) => processes::demonstrate(&settings),
+        #[cfg(not(target_os = "linux"))]
+        Some(_) => anyhow::bail!(
+            "--processes needs Linux: its processes share locks and a clock of the kernel's"
+        ),
     }
 }
 
@@ -68,8 +92,8 @@ fn measure(options: &Options, live: &mut Live) -> Result<Report> {
     let (connections, mut table) = open(options)?;
     let database = Arc::new(Database::new(connections));
     live.say("Filling a table until a query takes about 8 ms, and measuring the database ...");
-    let clients = options.threads.min(options.connections as usize);
-    let calibration = calibrate(&database, table.as_mut(), options.keys, clients)?;
+    let clients = options.threads().min(options.connections as usize);
+    let calibration = calibrate(&database, table.as_mut(), options.keys(), clients)?;
     let overload = if options.hot_key { OVERLOAD_OF_HOT_KEY } else { OVERLOAD };
     let rate = options.rate.unwrap_or((overload * calibration.capacity_per_s).ceil());
     options.check_rate(rate)?;
@@ -81,10 +105,10 @@ fn measure(options: &Options, live: &mut Live) -> Result<Report> {
     live.say(&report.introduction());
     let load = Load {
         database: &database,
-        expected: &Expected::new(report.calibration.rows, options.keys),
+        expected: &Expected::new(report.calibration.rows, options.keys()),
         arrivals: &schedule::draw(options, rate)?,
-        length: *options.phase,
-        threads: options.threads,
+        length: options.phase(),
+        threads: options.threads(),
     };
     report.add_phases(phases(&load, &database, options, live)?);
     report.calibration.capacity_after_per_s = calibrate::capacity(&database, clients)?;
@@ -92,7 +116,7 @@ fn measure(options: &Options, live: &mut Live) -> Result<Report> {
 }
 
 fn open(options: &Options) -> Result<(Connections, Box<dyn Table>)> {
-    Ok(match &options.postgres {
+    Ok(match options.server()? {
         None => {
             let (connections, file) = sqlite::open(options.connections)?;
             (connections, Box::new(file))
@@ -112,7 +136,7 @@ fn phases(
 ) -> Result<Vec<Phase>> {
     live.headings();
     let before = load.run(None, live)?;
-    let orders = Orders::new(Arc::clone(database), *options.window);
+    let orders = Orders::new(Arc::clone(database), options.window());
     let during = load.run(Some(&orders), live)?;
     let after = load.run(None, live)?;
     Ok(vec![before, during, after])

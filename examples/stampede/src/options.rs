@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, value_parser};
 use humantime::Duration;
+
+use crate::process_options::ProcessOptions;
 
 /// Each request is held in memory; this many take 160 MB.
 const MOST_REQUESTS: f64 = 10_000_000.0;
@@ -13,7 +15,8 @@ const MOST_REQUESTS: f64 = 10_000_000.0;
 pub(crate) const DEFAULT_CHART: &str = "target/stampede.svg";
 
 /// Sends a database more requests than it can answer, in three phases: without coalescing, with it,
-/// and without it again. Shows rates and latencies while it runs, and draws a chart of them.
+/// and without it again. Shows rates and latencies while it runs, and draws a chart of them. With
+/// --processes, shows coalescing over several processes, with faults.
 ///
 /// Requests arrive at their times even if earlier ones have not been answered, and latency starts at
 /// the arrival, so it includes the time in the queue. All phases get the same requests. Every answer
@@ -21,42 +24,46 @@ pub(crate) const DEFAULT_CHART: &str = "target/stampede.svg";
 #[derive(Debug, Parser)]
 #[command(name = "stampede", max_term_width = 100)]
 pub(crate) struct Options {
-    /// Threads that answer requests
-    #[arg(long, value_name = "N", default_value = "64", value_parser = threads)]
-    pub(crate) threads: usize,
+    /// Threads that answer requests [default: 64, or 8 in each of several processes]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
 
     /// Connections in the pool
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "processes", value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) connections: u32,
 
     /// Requests per second [default: 3 times the measured capacity of the database, or 20 times
     /// with --hot-key]
-    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    #[arg(long, value_name = "PER_SECOND", conflicts_with = "processes", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
-    /// Keys that are asked for: customers of a shop, some much more popular than others
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..=10_000))]
-    pub(crate) keys: u64,
+    /// Keys that are asked for: customers of a shop, some much more popular than others [default: 10];
+    /// with --processes, all as often [default: 1]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=10_000))]
+    pub(crate) keys: Option<u64>,
 
     /// All requests ask for one key
-    #[arg(long)]
+    #[arg(long, conflicts_with = "processes")]
     pub(crate) hot_key: bool,
 
     /// How old a shared answer may be, such as 100ms or 2s; 0 shares only queries that are running
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    pub(crate) window: Duration,
+    /// [default: 1s, or 100ms with --processes]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) window: Option<Duration>,
 
-    /// Length of each of the three phases
-    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = phase)]
-    pub(crate) phase: Duration,
+    /// Length of each phase [default: 8s, or 3s with --processes]
+    #[arg(long, value_name = "TIME", value_parser = phase)]
+    pub(crate) phase: Option<Duration>,
 
     /// A PostgreSQL server to use instead of SQLite, such as postgres://user@127.0.0.1/database;
-    /// creates a table "coalescer_stampede" there, and drops it at the end
-    #[arg(long, value_name = "URL")]
-    pub(crate) postgres: Option<String>,
+    /// creates a table "coalescer_stampede" there, and drops it at the end. With --processes, the
+    /// processes meet in it, and the URL may be left out: the demo then starts a server of its own, if
+    /// PostgreSQL is installed (feature "postgres")
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    pub(crate) postgres: Option<Option<String>>,
 
     /// Where to write the chart, an SVG file
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CHART)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CHART, conflicts_with = "processes")]
     pub(crate) chart: PathBuf,
 
     /// Print the result as JSON on stdout, and the display on stderr
@@ -66,12 +73,41 @@ pub(crate) struct Options {
     /// Makes one row of the table wrong, to test that the run notices it
     #[arg(long, hide = true)]
     pub(crate) spoil: bool,
+
+    #[command(flatten)]
+    pub(crate) several: ProcessOptions,
 }
 
 impl Options {
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.unwrap_or(64)
+    }
+
+    pub(crate) fn keys(&self) -> u64 {
+        self.keys.unwrap_or(10)
+    }
+
+    pub(crate) fn window(&self) -> std::time::Duration {
+        self.window.map_or(std::time::Duration::from_secs(1), |window| *window)
+    }
+
+    pub(crate) fn phase(&self) -> std::time::Duration {
+        self.phase.map_or(std::time::Duration::from_secs(8), |phase| *phase)
+    }
+
+    /// The server that has the table in place of SQLite.
+    pub(crate) fn server(&self) -> Result<Option<&str>> {
+        let Some(url) = &self.postgres else { return Ok(None) };
+        let url = url.as_deref().context(
+            "--postgres needs a URL such as postgres://user:password@127.0.0.1:5432/database, unless there \
+             are --processes",
+        );
+        url.map(Some)
+    }
+
     /// Refuses a rate that does not fit the length of a phase.
     pub(crate) fn check_rate(&self, rate: f64) -> Result<()> {
-        let seconds = self.phase.as_secs_f64();
+        let seconds = self.phase().as_secs_f64();
         let requests = rate * seconds;
         ensure!(
             requests <= MOST_REQUESTS,
@@ -89,7 +125,7 @@ impl Options {
 
     /// The load in plain words.
     pub(crate) fn load_in_words(&self) -> String {
-        match self.keys {
+        match self.keys() {
             keys if keys > 1 && !self.hot_key => {
                 format!("{keys} keys, some much more popular than others")
             }
@@ -142,7 +178,7 @@ mod tests {
             ("500us", Duration::from_micros(500)),
         ] {
             let options = parse(&[&format!("--window={text}")]).expect("the window is right");
-            assert_eq!(*options.window, window);
+            assert_eq!(options.window(), window);
         }
         for wrong in ["", "5", "ms", "-1s", "1 eon", "1e99s", "NaNs"] {
             assert!(parse(&[&format!("--window={wrong}")]).is_err(), "{wrong:?} was accepted");

@@ -34,10 +34,10 @@ impl Report {
         Self {
             database: if options.postgres.is_some() { "PostgreSQL" } else { "SQLite" },
             load: options.load_in_words(),
-            threads: options.threads,
+            threads: options.threads(),
             connections: options.connections,
-            window_ms: options.window.as_secs_f64() * 1e3,
-            phase_ms: options.phase.as_secs_f64() * 1e3,
+            window_ms: options.window().as_secs_f64() * 1e3,
+            phase_ms: options.phase().as_secs_f64() * 1e3,
             offered_per_s,
             calibration,
             phases: Vec::new(),

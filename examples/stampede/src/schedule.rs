@@ -35,9 +35,9 @@ const SKEW: f64 = 1.5;
 pub(crate) fn draw(options: &Options, rate: f64) -> Result<Vec<Arrival>> {
     let mut random = StdRng::seed_from_u64(1);
     let gaps = Exp::new(rate)?;
-    let customers = if options.hot_key { 1 } else { options.keys };
+    let customers = if options.hot_key { 1 } else { options.keys() };
     let ranks = Zipf::new(customers as f64, SKEW)?;
-    let end = options.phase.as_secs_f64();
+    let end = options.phase().as_secs_f64();
     let mut arrivals = Vec::new();
     let mut at = gaps.sample(&mut random);
     while at < end {

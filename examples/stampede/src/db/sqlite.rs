@@ -1,6 +1,6 @@
 //! SQLite: a file in a temporary directory that is removed with the [`File`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use r2d2_sqlite::SqliteConnectionManager;
@@ -13,7 +13,7 @@ use super::{Connections, open_pool};
 /// The file, and the only writer of it.
 pub(crate) struct File {
     path: PathBuf,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// Creates the file, and connections that read it.
@@ -22,17 +22,22 @@ pub(crate) fn open(connections: u32) -> Result<(Connections, File)> {
         .prefix("stampede-")
         .tempdir()
         .context("cannot create a temporary directory; set TMPDIR to one that can be written")?;
-    let file = File { path: directory.path().join("orders.sqlite"), _directory: directory };
+    let file = File { path: directory.path().join("orders.sqlite"), directory };
     file.create()?;
 
-    let reader = SqliteConnectionManager::file(&file.path)
+    Ok((readers(&file.path, connections)?, file))
+}
+
+/// Connections that read an existing file.
+pub(crate) fn readers(path: &Path, connections: u32) -> Result<Connections> {
+    let reader = SqliteConnectionManager::file(path)
         .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|connection| connection.execute_batch("PRAGMA mmap_size = 1073741824"));
     let pool = open_pool(connections, reader).context(
         "cannot open so many connections; use fewer --connections, or raise the limit of open files \
          (ulimit -n)",
     )?;
-    Ok((Connections::Sqlite(pool), file))
+    Ok(Connections::Sqlite(pool))
 }
 
 /// Runs the query.
@@ -43,6 +48,17 @@ pub(super) fn total(connection: &Connection, customer: u64) -> rusqlite::Result<
 }
 
 impl File {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The temporary directory that it is in.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn create(&self) -> Result<()> {
         self.writer()?.execute_batch(
             "CREATE TABLE coalescer_stampede (id INTEGER PRIMARY KEY, customer INTEGER, cents INTEGER)",

@@ -4,6 +4,7 @@
 //! answers. So the check of an answer does not depend on the database.
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 /// The total of one customer. There is no index on `customer`, so the query reads the whole table, which
 /// takes some milliseconds. Both databases understand it.
@@ -24,7 +25,7 @@ pub(crate) trait Table {
 }
 
 /// The answer: number, sum and largest of the orders of a customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Total {
     pub(crate) orders: i64,
     pub(crate) cents: i64,
