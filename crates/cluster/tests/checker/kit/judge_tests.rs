@@ -85,7 +85,9 @@ fn in_a_process_that_was_killed_the_flight_ended_with_it() {
     let mut record = Record::default();
     record.calls.push(call(made, Kind::Execute, 160, 161));
     let with = |killed: &[(u64, Nanos)]| judge(&record, killed, false).broken.len();
-    assert_eq!((with(&[]), with(&[(7, 170 * MS)]), with(&[(7, 159 * MS)])), (0, 0, 1));
+    assert_eq!((with(&[]), with(&[(7, 170 * MS)]), with(&[(7, 149 * MS)])), (0, 0, 1));
+    // It may have been published after its window, and be on its way.
+    assert_eq!(with(&[(7, 150 * MS)]), 0);
 }
 
 #[test]
