@@ -3,11 +3,14 @@
 use std::hash::RandomState;
 use std::sync::Arc;
 
+use coalescer::shared::Unreached;
 use coalescer::{Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, Stats};
 
+use crate::gates::Gates;
 use crate::key::Key;
 use crate::location::normal_path;
 use crate::page::Page;
+use crate::sharing::{Others, SharesPages};
 
 /// Decides which requests get an error of the handler.
 pub(crate) type ErrorRule<E> = Arc<dyn Fn(&E) -> ShareWith + Send + Sync>;
@@ -16,6 +19,7 @@ pub(crate) type ErrorRule<E> = Arc<dyn Fn(&E) -> ShareWith + Send + Sync>;
 pub(crate) struct Flights<E> {
     /// Clients choose the keys, so the hasher is keyed.
     group: Group<Key, Page, E, RandomState>,
+    others: Others,
 }
 
 /// The executions that may answer a request.
@@ -28,21 +32,28 @@ pub(crate) enum Freshness {
 }
 
 impl<E> Flights<E> {
-    pub(crate) fn new(settings: Settings, name: Option<String>) -> Self {
-        Self { group: builder(settings, name).build() }
+    pub(crate) fn new<P>(of_group: (Settings, Option<String>), sharing: P, gates: &Gates) -> Self
+    where
+        P: SharesPages<E>,
+    {
+        let others = sharing.others();
+        Self { group: builder(of_group).shared(sharing.by(gates)).build(), others }
     }
 
     /// The group asks the rule about each error that a run returns to it.
-    pub(crate) fn with_error_rule(
-        settings: Settings,
-        name: Option<String>,
-        rule: ErrorRule<E>,
+    pub(crate) fn with_error_rule<P>(
+        of_group: (Settings, Option<String>),
+        sharing: P,
+        gates: &Gates,
+        rule: &ErrorRule<E>,
     ) -> Self
     where
         E: 'static,
+        P: SharesPages<E>,
     {
-        let builder = builder(settings, name).share_error_with(move |error: &E| rule(error));
-        Self { group: builder.build() }
+        let (others, rule) = (sharing.others(), Arc::clone(rule));
+        let builder = builder(of_group).share_error_with(move |error: &E| rule(error));
+        Self { group: builder.shared(sharing.by(gates)).build(), others }
     }
 
     /// Runs `lead` and returns its page, or returns the page of another request's `lead`.
@@ -72,18 +83,61 @@ impl<E> Flights<E> {
         self.group.forget(key)
     }
 
+    pub(crate) fn forget_everywhere(&self, key: &Key) -> Result<bool, Unreached> {
+        self.group.forget_everywhere(key)
+    }
+
     pub(crate) fn forget_all(&self) -> usize {
         self.group.forget_all()
     }
 
-    /// Forgets the pages of a path, in its normal form, that also fit.
-    pub(crate) fn forget_at(&self, path: &str, fits: impl Fn(&Key) -> bool) -> usize {
-        self.forget_if(|key| normal_path(key.path()) == path && fits(key))
+    pub(crate) fn forget_all_everywhere(&self) -> Result<usize, Unreached> {
+        self.group.forget_all_everywhere()
     }
 
-    /// Forgets all pages that fit, also those that a run under way makes.
-    pub(crate) fn forget_if(&self, fits: impl Fn(&Key) -> bool) -> usize {
-        self.group.forget_if(fits)
+    /// Forgets the pages of some paths, in their normal form, that also fit.
+    pub(crate) fn forget_at(&self, paths: &[String], fits: impl Fn(&Key) -> bool) -> Forgotten {
+        self.forget_if(|key| {
+            let path = normal_path(key.path());
+            paths.iter().any(|one| *one == path) && fits(key)
+        })
+    }
+
+    /// Forgets all pages that fit, also those that a run under way makes, here and elsewhere.
+    pub(crate) fn forget_if(&self, fits: impl Fn(&Key) -> bool) -> Forgotten {
+        match self.others {
+            Others::None => Forgotten { here: self.group.forget_if(fits), elsewhere: Ok(()) },
+            Others::All => {
+                let here = self.chosen(fits).len();
+                Forgotten { here, elsewhere: self.group.forget_all_everywhere().map(drop) }
+            }
+            Others::Known => self.forget_known(fits),
+        }
+    }
+
+    fn forget_known(&self, fits: impl Fn(&Key) -> bool) -> Forgotten {
+        let known = self.chosen(&fits);
+        let mut elsewhere = Ok(());
+        for key in &known {
+            if let Err(error) = self.group.forget_everywhere(key) {
+                elsewhere = Err(both(elsewhere, error));
+            }
+        }
+        // A page that came meanwhile may be from before.
+        let late = self.group.forget_if(fits);
+        Forgotten { here: known.len() + late, elsewhere }
+    }
+
+    /// The keys that fit, of pages that are there or under way.
+    fn chosen(&self, fits: impl Fn(&Key) -> bool) -> Vec<Key> {
+        let mut chosen = Vec::new();
+        self.group.forget_if(|key| {
+            if fits(key) {
+                chosen.push(key.clone());
+            }
+            false
+        });
+        chosen
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -91,7 +145,29 @@ impl<E> Flights<E> {
     }
 }
 
-fn builder(settings: Settings, name: Option<String>) -> Builder<ForGroup, Key, Page, RandomState> {
+/// The number of pages that were forgotten in this process, and the processes that were not reached.
+#[must_use]
+pub(crate) struct Forgotten {
+    pub(crate) here: usize,
+    pub(crate) elsewhere: Result<(), Unreached>,
+}
+
+impl Forgotten {
+    pub(crate) fn everywhere(self) -> Result<usize, Unreached> {
+        self.elsewhere.map(|()| self.here)
+    }
+}
+
+fn both(before: Result<(), Unreached>, new: Unreached) -> Unreached {
+    let Err(old) = before else { return new };
+    let engine = old.engine() || new.engine();
+    let processes = old.processes().max(new.processes());
+    Unreached::new(engine, processes, old.at_most().max(new.at_most()))
+}
+
+fn builder(
+    (settings, name): (Settings, Option<String>),
+) -> Builder<ForGroup, Key, Page, RandomState> {
     let builder = Group::builder().settings(settings).hasher(RandomState::new());
     let builder = builder.share_with(Page::share_with);
     match name {

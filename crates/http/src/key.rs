@@ -189,6 +189,11 @@ impl Key {
         &self.0.target.authority
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) fn parts(&self) -> &KeyParts {
+        &self.0
+    }
+
     /// Returns `true` if a field whose name fits is in the key.
     pub(crate) fn has_field(&self, fits: impl Fn(&str) -> bool) -> bool {
         self.0.fields.names().any(fits)

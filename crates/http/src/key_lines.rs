@@ -30,15 +30,19 @@ impl KeyLines {
 
     /// The name of each line.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts().step_by(2).filter_map(|name| std::str::from_utf8(name).ok())
+    }
+
+    /// The name and the value of each line, one after the other.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &*self.0;
-        let parts = std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             let (length, after) = rest.split_first_chunk::<PREFIX>()?;
             let length = usize::try_from(u32::from_ne_bytes(*length)).ok()?;
             let (part, after) = after.split_at_checked(length)?;
             rest = after;
             Some(part)
-        });
-        parts.step_by(2).filter_map(|name| std::str::from_utf8(name).ok())
+        })
     }
 }
 

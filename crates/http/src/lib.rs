@@ -219,14 +219,23 @@
 //! [`should_coalesce`](CoalesceLayer::should_coalesce).
 //!
 //! **The layer cannot cancel a handler.** If a client disconnects, the leader's handler still runs to
-//! its end, and a follower still waits. The layer works in one process: ten servers may run a handler
-//! ten times.
+//! its end, and a follower still waits. Without the feature `cluster` the layer works in one process: ten
+//! servers may run a handler ten times.
+//!
+//! # Several processes
+//!
+//! With the feature `cluster`, layers of several processes share their pages: see `CoalesceLayer::shared`. One
+//! process runs the handler, and the others get its page by an engine of the crate `coalescer-cluster`. What the
+//! tables above keep from being shared reaches no other process and no engine. Pages whose key has credentials or
+//! names a person stay in their process, unless `share_credentials` is set. A write forgets all pages of the
+//! layer in all processes, because others may have variants that this process does not know.
 //!
 //! # Features
 //!
 //! | feature | effect |
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`LayerStats`] and [`Key`], and for the counters and flights of `coalescer` |
+//! | `cluster` | `CoalesceLayer::shared`: pages of other processes, by `coalescer-cluster` |
 //! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
 //! For metrics and spans of the flights, add `coalescer` to your dependencies with its feature
@@ -245,7 +254,10 @@ mod key_lines;
 mod layer;
 mod location;
 mod page;
+#[cfg(feature = "cluster")]
+mod shared_pages;
 mod shared_response;
+mod sharing;
 mod stats;
 mod verdict;
 mod write;
@@ -257,7 +269,11 @@ pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+#[cfg(feature = "cluster")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+pub use shared_pages::{SharedPages, SharesByDefault};
 pub use shared_response::SharedResponse;
+pub use sharing::SharesPages;
 pub use stats::LayerStats;
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer::ShareWith;
+use coalescer::{Role, ShareWith};
 use http::Response;
 
 use crate::body::Body;
@@ -13,10 +13,17 @@ use crate::verdict::{ResponseVerdict, Unshared};
 
 /// The value of a flight.
 #[derive(Debug)]
-pub(crate) enum Page {
+pub enum Page {
     /// The leader keeps what its handler returned. The flight shares this value with no other request.
     Own,
     Shared(SharedResponse, ShareWith),
+    /// Another process made it.
+    #[cfg(feature = "cluster")]
+    Elsewhere {
+        shared: SharedResponse,
+        /// It was there when the request asked, and not on its way.
+        is_kept: bool,
+    },
 }
 
 impl Page {
@@ -51,17 +58,24 @@ impl Page {
         match self {
             Self::Own => ShareWith::Nobody,
             Self::Shared(_, share_with) => *share_with,
+            // The process that made it has decided, and this one only has a copy.
+            #[cfg(feature = "cluster")]
+            Self::Elsewhere { .. } => ShareWith::Nobody,
         }
     }
 
-    /// A response for one more request. A page that the window served has an `age`.
-    pub(crate) fn response(&self, age: Option<Duration>) -> Response<Body> {
-        match (self, age) {
-            (Self::Shared(shared, _), None) => shared.response(),
-            (Self::Shared(shared, _), Some(age)) => shared.late_response(age),
-            (Self::Own, _) => {
-                unreachable!("a flight does not share the page that its leader keeps")
-            }
+    /// A response for one more request, which has this role, when the page's run began so long ago. A page that
+    /// a window served has an `Age`: the window of this process, or that of another one.
+    pub(crate) fn response(&self, role: Role, age: Duration) -> Response<Body> {
+        let (shared, was_kept) = match self {
+            Self::Shared(shared, _) => (shared, false),
+            #[cfg(feature = "cluster")]
+            Self::Elsewhere { shared, is_kept } => (shared, *is_kept),
+            Self::Own => unreachable!("a flight does not share the page that its leader keeps"),
+        };
+        match was_kept || role == Role::Late {
+            true => shared.late_response(age),
+            false => shared.response(),
         }
     }
 }

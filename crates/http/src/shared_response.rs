@@ -65,6 +65,16 @@ impl SharedResponse {
         Self { status: parts.status, headers, body: body.into() }
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) fn from_parts(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Self { status, headers, body }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn parts(&self) -> (StatusCode, &HeaderMap, &Bytes) {
+        (self.status, &self.headers, &self.body)
+    }
+
     /// Makes the response for a request that waited. The body is not copied. Does not block.
     ///
     /// # Examples

@@ -14,7 +14,7 @@ use coalescer::Stats;
 /// | `unshared` | responses that only their own request got, of requests that were not passed through |
 /// | `unkept` | responses that followers could get and the window did not retain |
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
-/// | `flights` | see [`Stats`]; each request that was not passed through is one call |
+/// | `flights` | see [`Stats`]; each request that was not passed through is one call. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
 /// [`unshared_for`](Self::unshared_for) and [`unkept_for`](Self::unkept_for). Read them to find out why
@@ -152,6 +152,9 @@ impl fmt::Display for LayerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total_requests();
         write!(f, "{total} requests, {} passed through; {}", self.passed_through, self.flights)?;
+        if self.flights.shared > 0 {
+            write!(f, "; {} from other processes", self.flights.shared)?;
+        }
         for (kind, reason, count) in self.reasons() {
             write!(f, "; {kind} for {reason}: {count}")?;
         }

@@ -10,10 +10,12 @@
 //! database's own count. Then a write is committed, and the next call sees it.
 //!
 //! Copy `totals.rs`: it takes the connection inside the function, shares an error of the database, and
-//! forgets a total after the commit of a write. `server.rs` starts a PostgreSQL server in a temporary
-//! directory, for which its programs must be installed.
+//! forgets a total after the commit of a write. The server is started in a temporary directory by the helper of the
+//! repository's tests, for which PostgreSQL's programs must be installed.
 
 mod schema;
+#[path = "../../../tests/support/postgres_server.rs"]
+#[expect(dead_code, reason = "the tests of the engine use the rest of it")]
 mod server;
 #[cfg(test)]
 mod tests;
@@ -55,7 +57,14 @@ fn run(url: Option<&str>) -> Result<()> {
     }
     let server = Server::start()?;
     println!("started a PostgreSQL server\n");
-    demonstrate(server.config())
+    demonstrate(config(&server))
+}
+
+/// The configuration of a client of a private server.
+fn config(server: &Server) -> Config {
+    let mut config = Config::new();
+    config.host_path(server.directory()).user("postgres").dbname("postgres");
+    config
 }
 
 fn demonstrate(config: Config) -> Result<()> {

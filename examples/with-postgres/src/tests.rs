@@ -25,10 +25,10 @@ fn with_tables(test: impl FnOnce(&mut Schema, &Arc<Totals>) + Send + 'static) {
     watched(|| {
         let server = match Server::start() {
             Ok(server) => server,
-            Err(why) if is_ci() => panic!("{why:#}"),
+            Err(why) if is_ci() => panic!("{why}"),
             Err(why) => return say_skipped(&why),
         };
-        let mut schema = Schema::create(server.config()).unwrap();
+        let mut schema = Schema::create(crate::config(&server)).unwrap();
         schema.fill(1000).unwrap();
         let totals = Arc::new(Totals::open(schema.config(), 8, Duration::MAX).unwrap());
         test(&mut schema, &totals);
@@ -40,9 +40,9 @@ fn is_ci() -> bool {
 }
 
 /// Writes to the handle of stderr, because the test harness captures the output of `eprintln!`.
-fn say_skipped(why: &anyhow::Error) {
+fn say_skipped(why: &std::io::Error) {
     let thread = thread::current();
-    let line = format!("SKIPPED {}: {why:#}\n", thread.name().unwrap_or("a test"));
+    let line = format!("SKIPPED {}: {why}\n", thread.name().unwrap_or("a test"));
     std::io::stderr().write_all(line.as_bytes()).ok();
 }
 

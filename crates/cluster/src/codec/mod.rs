@@ -91,6 +91,17 @@ pub trait Codec<T>: Send + Sync + 'static {
     ///
     /// If the bytes are no value.
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+
+    /// Reads a value that the engine had kept when the call asked. A value that the call waited for is read by
+    /// [`decode`](Self::decode). By default there is no difference. It is for values that say so themselves, as
+    /// a page of HTTP does by its `Age`.
+    ///
+    /// # Errors
+    ///
+    /// As in [`decode`](Self::decode).
+    fn decode_kept(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        self.decode(bytes)
+    }
 }
 
 /// A codec failed or panicked.

@@ -36,6 +36,7 @@ pub struct Counters {
     forgets_unreached: AtomicU64,
     alone: Alone,
     unshareable_keys: AtomicU64,
+    own_keys: AtomicU64,
     not_encoded: AtomicU64,
     too_large: AtomicU64,
     errors: Errors,
@@ -238,6 +239,11 @@ impl Counters {
         add(&self.unshareable_keys);
     }
 
+    /// A key stays in its process by choice.
+    pub(crate) fn kept_key(&self) {
+        add(&self.own_keys);
+    }
+
     /// A codec could not write an outcome.
     pub(crate) fn could_not_encode(&self) {
         add(&self.not_encoded);
@@ -284,6 +290,7 @@ impl Counters {
             forgets_unreached: read(&self.forgets_unreached),
             alone: self.alone_calls(),
             unshareable_keys: read(&self.unshareable_keys),
+            own_keys: read(&self.own_keys),
             not_encoded: read(&self.not_encoded),
             too_large: read(&self.too_large),
             errors: self.errors.snapshot(),

@@ -44,6 +44,8 @@ pub struct ClusterStats {
     pub alone: AloneCalls,
     /// Keys whose bytes do not stand for them, so that they stay in their process.
     pub unshareable_keys: u64,
+    /// Keys that stay in their process because a setting says so, such as those of pages with credentials.
+    pub own_keys: u64,
     /// Values and errors that the codec could not write, or that were read as others.
     pub not_encoded: u64,
     /// Values that are larger than `max_value`.

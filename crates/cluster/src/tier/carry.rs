@@ -19,6 +19,10 @@ pub trait CarriesErrors<E, C>: Send + Sync + 'static {
     /// Other processes get the errors.
     const SHARES: bool;
 
+    /// Calls of other processes that waited get a panic's text. If not, they run their own functions, all at once,
+    /// one a process, and no text reaches the engine.
+    const TELLS_PANICS: bool = true;
+
     /// Appends the error's bytes.
     ///
     /// # Errors

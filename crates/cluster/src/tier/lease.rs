@@ -127,6 +127,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         let Form { codec, errors, check, max_value, .. } = &table.form;
         let digest = self.place.digest;
         let (written, share, window, is_error) = match result {
+            Finished::Panicked(_) if !X::TELLS_PANICS => return Written::Nothing(End::RunYourOwn),
             Finished::Panicked(text) => {
                 return Written::Nothing(End::panicked(text.unwrap_or_default()));
             }

@@ -144,13 +144,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     ///     .build(|id: &u64| Err::<String, String>(format!("there is no user {id}")));
     /// ```
     pub fn share_errors(self) -> Shared<C, SharedErrors, D, Q> {
-        self.with_form(|Form { codec, keys, check, max_value, .. }| Form {
-            codec,
-            errors: SharedErrors,
-            keys,
-            check,
-            max_value,
-        })
+        self.errors_by(SharedErrors)
     }
 
     /// Writes keys by a function. It must write all that `Eq` compares: keys with the same bytes share a value.
@@ -171,10 +165,59 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     where
         F: Fn(&K, &mut KeyWriter) + Send + Sync + 'static,
     {
+        self.key_writer(With(write))
+    }
+
+    /// Writes keys by a type of your own, which can also say that a key
+    /// [stays in its process](crate::wire::KeyError::by_choice). For a function there is
+    /// [`key_with`](Self::key_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
+    /// use coalescer_cluster::{Cluster, Memory};
+    ///
+    /// struct Public;
+    /// impl WriteKey<String> for Public {
+    ///     fn write(&self, path: &String, out: &mut KeyWriter) -> Result<(), KeyError> {
+    ///         if path.starts_with("/me/") { return Err(KeyError::by_choice("it is for one person")) }
+    ///         out.text(path);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let pages = coalescer::Coalescer::builder()
+    ///     .shared(cluster.named("pages").schema("1").key_writer(Public))
+    ///     .build(|path: &String| Ok::<_, ()>(path.len()));
+    /// pages.execute("/me/7").unwrap();
+    /// assert_eq!((cluster.stats().own_keys, cluster.stats().leads), (1, 0));
+    /// ```
+    pub fn key_writer<D2>(self, keys: D2) -> Shared<C, X, D2, Q> {
         self.with_form(|Form { codec, errors, check, max_value, .. }| Form {
             codec,
             errors,
-            keys: With(write),
+            keys,
+            check,
+            max_value,
+        })
+    }
+
+    /// Carries errors and panics by a type of your own. For the usual case there is
+    /// [`share_errors`](Self::share_errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_cluster::{Cluster, Memory, sharing::SharedErrors};
+    /// # let cluster = Cluster::over(Memory::new()).open().unwrap();
+    /// let shared = cluster.named("users").errors_by(SharedErrors); // as share_errors
+    /// ```
+    pub fn errors_by<X2>(self, errors: X2) -> Shared<C, X2, D, Q> {
+        self.with_form(|Form { codec, keys, check, max_value, .. }| Form {
+            codec,
+            errors,
+            keys,
             check,
             max_value,
         })

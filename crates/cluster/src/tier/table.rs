@@ -74,6 +74,10 @@ impl<K, C, X, D: WriteKey<K>, Q> Table<K, C, X, D, Q> {
         let mut out = KeyWriter::new();
         match self.form.keys.write(key, &mut out) {
             Ok(()) => Some(self.digests.of(out.bytes())),
+            Err(error) if error.is_by_choice() => {
+                self.process().guarded.counters().kept_key();
+                None
+            }
             Err(error) => {
                 self.process().guarded.counters().found_unshareable_key();
                 debug_assert!(false, "coalescer-cluster: `{}`: {error}", self.name);
@@ -249,7 +253,11 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
         let Form { codec, errors, .. } = &self.form;
         let (ended, window) = match opened.kind {
             Kind::Value => {
-                let value = contained(|| codec.decode(opened.body)).ok()?;
+                let read = || match outcome.is_hit {
+                    true => codec.decode_kept(opened.body),
+                    false => codec.decode(opened.body),
+                };
+                let value = contained(read).ok()?;
                 (Ended::Value(Arc::new(value)), self.window)
             }
             Kind::Error => {

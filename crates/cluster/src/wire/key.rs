@@ -237,7 +237,10 @@ impl<F> fmt::Debug for With<F> {
 /// assert!(error.to_string().starts_with("the key cannot be shared: its function wrote nothing"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyError(Box<str>);
+pub struct KeyError {
+    text: Box<str>,
+    is_by_choice: bool,
+}
 
 impl KeyError {
     /// Makes an error of a text, which must not have the key in it.
@@ -251,17 +254,40 @@ impl KeyError {
     /// ```
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), is_by_choice: false }
+    }
+
+    /// The key could be shared, and a setting says that it stays in its process. It is counted by itself, and is no
+    /// mistake: a build with debug assertions does not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_cluster::wire::KeyError;
+    ///
+    /// let error = KeyError::by_choice("it holds credentials");
+    /// assert_eq!(error.to_string(), "the key stays in its process: it holds credentials");
+    /// ```
+    #[must_use]
+    pub fn by_choice(text: impl Into<Box<str>>) -> Self {
+        Self { text: text.into(), is_by_choice: true }
+    }
+
+    pub(crate) fn is_by_choice(&self) -> bool {
+        self.is_by_choice
     }
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(text) = self;
-        write!(
-            f,
-            "the key cannot be shared: {text}. Write it by `With`, with all that `Eq` compares"
-        )
+        let Self { text, is_by_choice } = self;
+        match is_by_choice {
+            true => write!(f, "the key stays in its process: {text}"),
+            false => write!(
+                f,
+                "the key cannot be shared: {text}. Write it by `With`, with all that `Eq` compares"
+            ),
+        }
     }
 }
 

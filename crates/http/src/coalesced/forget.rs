@@ -1,6 +1,9 @@
 //! How pages are forgotten: by key, by path, by a function, all.
 
+use coalescer::shared::Unreached;
+
 use crate::coalesced::Coalesced;
+use crate::flights::Forgotten;
 use crate::key::Key;
 use crate::location::normal_path;
 
@@ -46,7 +49,11 @@ impl<H, E> Coalesced<H, E> {
     /// handler began before. The path is compared in its normal form, so `/a` is also `/./%61`. A query in
     /// `path` is ignored.
     ///
-    /// Calls no user code but `Eq` and `Drop` of keys and pages. Does not block.
+    /// If other processes share the pages, they forget all pages of the layer, since they may have some of the path
+    /// that this process does not know; see `CoalesceLayer::forget_known_pages`. Then it blocks as
+    /// [`forget_everywhere`](Self::forget_everywhere).
+    ///
+    /// Calls no user code but `Eq` and `Drop` of keys and pages. Does not block otherwise.
     ///
     /// # Examples
     ///
@@ -64,15 +71,15 @@ impl<H, E> Coalesced<H, E> {
     /// assert_eq!(pages.forget_path("/a"), 0);
     /// ```
     pub fn forget_path(&self, path: &str) -> usize {
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        self.inner.flights.forget_at(&normal_path(path), |_| true)
+        self.forget_at(path).here
     }
 
     /// Forgets the pages for whose keys a function returns `true`. Returns the number of flights and
     /// responses that there were.
     ///
-    /// The function sees the key of each page that is retained or under way. It runs on this thread,
-    /// without a lock.
+    /// The function sees the key of each page that this process retains or makes. It runs on this thread,
+    /// without a lock. If other processes share the pages, they forget all pages of the layer, as after
+    /// [`forget_path`](Self::forget_path).
     ///
     /// # Panics
     ///
@@ -92,6 +99,106 @@ impl<H, E> Coalesced<H, E> {
     /// assert_eq!(pages.forget_if(|key| key.path().starts_with("/shop/")), 2);
     /// ```
     pub fn forget_if(&self, fits: impl Fn(&Key) -> bool) -> usize {
-        self.inner.flights.forget_if(fits)
+        self.inner.flights.forget_if(fits).here
+    }
+
+    /// Forgets a key as [`forget`](Self::forget) does, and says if a process was not reached. It never fails if no
+    /// other process [shares](crate::CoalesceLayer) the pages.
+    ///
+    /// Blocks as long as the other processes take to answer, for the cluster's `op_timeout` at most. In any case
+    /// this process has forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreached`] if a process may serve an old page for a while. It says for how long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::{CoalesceLayer, RequestVerdict};
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// let request = Request::get("/a").body(()).unwrap().into_parts().0;
+    /// let RequestVerdict::Shared(key) = pages.gates().request(&request) else { panic!() };
+    /// assert_eq!(pages.forget_everywhere(&key), Ok(false));
+    /// ```
+    pub fn forget_everywhere(&self, key: &Key) -> Result<bool, Unreached> {
+        self.inner.flights.forget_everywhere(key)
+    }
+
+    /// Forgets every key as [`forget_all`](Self::forget_all) does, and says if a process was not reached. Returns
+    /// the number of flights and responses that this process had. Blocks as
+    /// [`forget_everywhere`](Self::forget_everywhere).
+    ///
+    /// # Errors
+    ///
+    /// [`Unreached`] if a process may serve old pages for a while. It says for how long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// pages.call(Request::get("/a").body(()).unwrap()).unwrap();
+    /// assert_eq!(pages.forget_all_everywhere(), Ok(1));
+    /// ```
+    pub fn forget_all_everywhere(&self) -> Result<usize, Unreached> {
+        self.inner.flights.forget_all_everywhere()
+    }
+
+    /// Forgets the pages of a path as [`forget_path`](Self::forget_path) does, and says if a process was not
+    /// reached. Returns the number of flights and responses of the path that this process had. Blocks as
+    /// [`forget_everywhere`](Self::forget_everywhere).
+    ///
+    /// # Errors
+    ///
+    /// [`Unreached`] if a process may serve old pages for a while. It says for how long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// pages.call(Request::get("/a?page=2").body(()).unwrap()).unwrap();
+    /// assert_eq!(pages.forget_path_everywhere("/a"), Ok(1));
+    /// ```
+    pub fn forget_path_everywhere(&self, path: &str) -> Result<usize, Unreached> {
+        self.forget_at(path).everywhere()
+    }
+
+    /// Forgets pages as [`forget_if`](Self::forget_if) does, and says if a process was not reached. Returns the
+    /// number of flights and responses for whose keys the function returned `true`. Blocks as
+    /// [`forget_everywhere`](Self::forget_everywhere).
+    ///
+    /// # Errors
+    ///
+    /// [`Unreached`] if a process may serve old pages for a while. It says for how long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// pages.call(Request::get("/shop/1").body(()).unwrap()).unwrap();
+    /// assert_eq!(pages.forget_if_everywhere(|key| key.path().starts_with("/shop/")), Ok(1));
+    /// ```
+    pub fn forget_if_everywhere(&self, fits: impl Fn(&Key) -> bool) -> Result<usize, Unreached> {
+        self.inner.flights.forget_if(fits).everywhere()
+    }
+
+    fn forget_at(&self, path: &str) -> Forgotten {
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        self.inner.flights.forget_at(&[normal_path(path).into_owned()], |_| true)
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use coalescer::{Error, Role, ShareWith};
+use coalescer::{Error, ShareWith};
 use http::{Request, Response};
 
 use crate::body::Body;
@@ -75,8 +75,10 @@ impl<H, E> Inner<H, E> {
     {
         let response = self.run(request).map_err(Arc::new)?;
         if let Some(write) = write {
-            for path in write.changed(response.status(), response.headers()) {
-                self.flights.forget_at(&path, |key| write.is_at(key));
+            let changed = write.changed(response.status(), response.headers());
+            if !changed.is_empty() {
+                // The counters of the cluster tell if somebody was not reached.
+                let _ = self.flights.forget_at(&changed, |key| write.is_at(key));
             }
         }
         Ok(response)
@@ -106,11 +108,7 @@ impl<H, E> Inner<H, E> {
             return own;
         }
         match (outcome, request) {
-            (Ok(outcome), _) => {
-                // `Age` is for a page that the window served.
-                let age = (outcome.role == Role::Late).then_some(outcome.age);
-                Ok(outcome.value.response(age))
-            }
+            (Ok(outcome), _) => Ok(outcome.value.response(outcome.role, outcome.age)),
             (Err(Error::Failed(error)), _) => Err(error),
             (Err(error), Some(request)) if self.runs_own_after(&error) => {
                 self.counters.count_alone();

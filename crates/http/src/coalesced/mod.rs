@@ -61,6 +61,10 @@ impl<H, E> Coalesced<H, E> {
     /// failed write forgets nothing. Pages of other paths that the write changes need
     /// [`forget_path`](Self::forget_path).
     ///
+    /// If other processes share the pages, a write makes them forget all pages of the layer, since they may have
+    /// variants that this process does not know. `CoalesceLayer::forget_known_pages` is the lesser choice. The request
+    /// then returns when they have said that they have forgotten, or after the cluster's `op_timeout`.
+    ///
     /// # Blocking
     ///
     /// A call that runs the handler takes as long as the handler takes, plus the time to read a

@@ -13,6 +13,8 @@
 //! The gates know no flights and no threads. They call no user code but the functions that the settings
 //! of a key, [`Gates::should_coalesce`] and [`Gates::should_share`] have.
 
+#[cfg(feature = "cluster")]
+mod agreement;
 mod authority;
 pub(crate) mod cache_control;
 pub(crate) mod fields;

@@ -55,6 +55,11 @@ const CREDENTIALS: &str = "
     x-tenant-id x-uidh x-user x-user-id x-vault-token x-xsrf-token
 ";
 
+/// Those of them that name a tenant: many people, and nothing secret. A name that is not exactly one of these, such as
+/// `X-Tenant-Token`, may be more.
+#[cfg(feature = "cluster")]
+const TENANTS: &str = "tenant tenant-id tenantid x-tenant x-tenant-id x-tenantid";
+
 /// Fields by which a request asks for another path or method than its first line says.
 const OVERRIDES: &str = "
     base-url destination request-uri x-envoy-original-path x-http-destinationurl x-http-method
@@ -238,6 +243,12 @@ impl Class {
     }
 }
 
+/// Returns `true` for a credential that is about one person, and not a tenant.
+#[cfg(feature = "cluster")]
+pub(crate) fn is_about_one_person(name: &HeaderName) -> bool {
+    Class::of(name) == Class::Credential && !is_one(name.as_str(), TENANTS)
+}
+
 fn is_one(word: &str, words: &str) -> bool {
     words.split_whitespace().any(|one| one == word)
 }
@@ -271,6 +282,19 @@ mod tests {
         }
         seen.retain(|_, count| *count > 1);
         assert!(seen.is_empty(), "{seen:?}");
+    }
+
+    /// H25: a tenant is many people, and every name of one is a credential within a process.
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn the_name_of_a_tenant_is_about_nobody() {
+        for name in TENANTS.split_whitespace() {
+            assert_eq!(class(name), Class::Credential, "{name}");
+            assert!(!is_about_one_person(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in ["x-tenant-token", "x-tenant-user", "cookie", "x-acme-tenant"] {
+            assert!(is_about_one_person(&HeaderName::from_static(name)), "{name}");
+        }
     }
 
     /// H3: what no list has is judged by its words.

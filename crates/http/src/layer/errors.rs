@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use coalescer::shared::Alone;
 use coalescer::{Error, ShareWith};
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
@@ -12,8 +13,9 @@ use crate::coalesced::Coalesced;
 use crate::flights::{ErrorRule, Flights};
 use crate::key::Key;
 use crate::layer::CoalesceLayer;
+use crate::sharing::SharesPages;
 
-impl CoalesceLayer {
+impl<P> CoalesceLayer<P> {
     /// Sets the function that makes the response for an error of coalescing.
     ///
     /// The default is a response without a body, with `Cache-Control: no-store` and this status:
@@ -166,11 +168,12 @@ impl CoalesceLayer {
         R: Into<Body>,
         E: 'static,
         S: Into<ShareWith>,
+        P: SharesPages<E>,
     {
         let rule: ErrorRule<E> = Arc::new(move |error| shares(error).into());
-        let flights =
-            Flights::with_error_rule(self.group_settings(), self.name.clone(), rule.clone());
-        self.around(handler, flights, Some(rule))
+        let (layer, sharing) = self.exchange(Alone);
+        let flights = Flights::with_error_rule(layer.of_group(), sharing, &layer.gates, &rule);
+        layer.around(handler, flights, Some(rule))
     }
 }
 

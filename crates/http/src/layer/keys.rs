@@ -6,7 +6,7 @@ use http::request;
 
 use crate::layer::CoalesceLayer;
 
-impl CoalesceLayer {
+impl<P> CoalesceLayer<P> {
     /// Adds a request field to the key. See [`Gates::key_header`](crate::Gates::key_header).
     ///
     /// # Panics

@@ -2,11 +2,14 @@
 
 mod errors;
 mod keys;
+#[cfg(feature = "cluster")]
+mod shared;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coalescer::shared::Alone;
 use http::uri::Scheme;
 use http::{Request, Response, request, response};
 
@@ -16,6 +19,7 @@ use crate::coalesced::{Coalesced, ErrorResponse, Inner};
 use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
 use crate::key::Key;
+use crate::sharing::SharesPages;
 use crate::stats::Counters;
 
 /// The number of responses that a layer retains at most if its [`Settings`] do not set
@@ -58,6 +62,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
+/// | `shared` (feature `cluster`) | the other processes that share the pages | none |
 ///
 /// The hasher is no setting. Clients choose the keys, and a client that finds keys with equal hashes
 /// can slow down every request. The layer always uses std's
@@ -88,7 +93,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// assert_eq!(response.into_body().into_bytes().unwrap(), "a report on /cars");
 /// ```
 #[must_use = "a layer does nothing without a handler"]
-pub struct CoalesceLayer {
+pub struct CoalesceLayer<P = Alone> {
     gates: Gates,
     settings: Settings,
     name: Option<String>,
@@ -96,6 +101,8 @@ pub struct CoalesceLayer {
     waits_without_limit: bool,
     runs_own_after_max_wait: bool,
     keeps_after_writes: bool,
+    /// The other processes.
+    sharing: P,
 }
 
 impl CoalesceLayer {
@@ -116,9 +123,12 @@ impl CoalesceLayer {
             waits_without_limit: false,
             runs_own_after_max_wait: false,
             keeps_after_writes: false,
+            sharing: Alone,
         }
     }
+}
 
+impl<P> CoalesceLayer<P> {
     /// Sets the window, the timeouts and the limits of the layer's flights.
     ///
     /// The new settings replace all settings of an earlier call of this method.
@@ -312,13 +322,30 @@ impl CoalesceLayer {
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
+        P: SharesPages<E>,
     {
-        let flights = Flights::new(self.group_settings(), self.name.clone());
-        self.around(handler, flights, None)
+        let (layer, sharing) = self.exchange(Alone);
+        let flights = Flights::new(layer.of_group(), sharing, &layer.gates);
+        layer.around(handler, flights, None)
     }
 
-    /// The settings of the group, with the layer's own defaults.
-    fn group_settings(&self) -> Settings {
+    /// Puts another sharing in the place of the layer's, and returns that one.
+    fn exchange<P2>(self, sharing: P2) -> (CoalesceLayer<P2>, P) {
+        let layer = CoalesceLayer {
+            gates: self.gates,
+            settings: self.settings,
+            name: self.name,
+            error_response: self.error_response,
+            waits_without_limit: self.waits_without_limit,
+            runs_own_after_max_wait: self.runs_own_after_max_wait,
+            keeps_after_writes: self.keeps_after_writes,
+            sharing,
+        };
+        (layer, self.sharing)
+    }
+
+    /// The settings of the group, with the layer's own defaults, and its name.
+    fn of_group(&self) -> (Settings, Option<String>) {
         let mut settings = self.settings.clone();
         if settings.get_max_retained().is_none() {
             settings = settings.max_retained(DEFAULT_MAX_RETAINED);
@@ -326,7 +353,7 @@ impl CoalesceLayer {
         if settings.get_max_wait().is_none() && !self.waits_without_limit {
             settings = settings.max_wait(DEFAULT_MAX_WAIT);
         }
-        settings
+        (settings, self.name.clone())
     }
 
     fn around<H, E>(
@@ -354,7 +381,7 @@ impl Default for CoalesceLayer {
     }
 }
 
-impl fmt::Debug for CoalesceLayer {
+impl<P> fmt::Debug for CoalesceLayer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CoalesceLayer")
             .field("name", &self.name)

@@ -13,6 +13,8 @@ mod layer;
 mod requests;
 mod responses;
 mod secrets;
+#[cfg(feature = "cluster")]
+mod shared;
 mod slow_handlers;
 mod stage;
 mod statuses;

@@ -12,14 +12,14 @@ use crate::support::watched;
 
 /// A request and its user's credentials.
 #[derive(Clone, Debug)]
-struct Visit {
+pub(crate) struct Visit {
     path: &'static str,
     credentials: Vec<(&'static str, &'static str)>,
     other: Vec<(&'static str, &'static str)>,
 }
 
 /// The fields that a handler sets, which may lack one that it should set.
-type Said = Vec<(&'static str, &'static str)>;
+pub(crate) type Said = Vec<(&'static str, &'static str)>;
 
 fn credentials() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     let names = prop::sample::select(vec!["authorization", "cookie", "proxy-authorization"]);
@@ -27,7 +27,7 @@ fn credentials() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     prop::collection::vec((names, users), 0..3)
 }
 
-fn visit() -> impl Strategy<Value = Visit> {
+pub(crate) fn visit() -> impl Strategy<Value = Visit> {
     let paths = prop::sample::select(vec!["/", "/me"]);
     let other = prop::sample::select(vec![
         ("cache-control", "no-cache"),
@@ -41,7 +41,7 @@ fn visit() -> impl Strategy<Value = Visit> {
         .prop_map(|(path, credentials, other)| Visit { path, credentials, other })
 }
 
-fn said() -> impl Strategy<Value = Said> {
+pub(crate) fn said() -> impl Strategy<Value = Said> {
     let fields = prop::sample::select(vec![
         ("cache-control", "private"),
         ("cache-control", "no-store"),
@@ -56,7 +56,7 @@ fn said() -> impl Strategy<Value = Said> {
 }
 
 impl Visit {
-    fn request(&self) -> Builder {
+    pub(crate) fn request(&self) -> Builder {
         let fields = self.credentials.iter().chain(&self.other);
         fields.fold(Request::get(self.path), |request, (name, value)| request.header(*name, *value))
     }
@@ -70,7 +70,7 @@ impl Visit {
 }
 
 /// A page that states the user and the visit that it was made for.
-fn page_for(visit: &Visit, number: usize, said: &Said) -> Response<Body> {
+pub(crate) fn page_for(visit: &Visit, number: usize, said: &Said) -> Response<Body> {
     let text = format!("{number}|{}|{}", visit.path, visit.who());
     let page =
         said.iter().fold(Response::builder(), |page, (name, value)| page.header(*name, *value));
@@ -78,7 +78,7 @@ fn page_for(visit: &Visit, number: usize, said: &Said) -> Response<Body> {
 }
 
 /// Panics if a client got a response for another client.
-fn judge(visit: &Visit, number: usize, response: Response<Body>) {
+pub(crate) fn judge(visit: &Visit, number: usize, response: Response<Body>) {
     let headers = response.headers().clone();
     let text = text(response);
     let [maker, path, who] = text.split('|').collect::<Vec<_>>()[..] else { panic!("{text}") };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer_http::{Body, CoalesceLayer, Coalesced, Settings};
+use coalescer_http::{Body, CoalesceLayer, Coalesced, Settings, SharesPages};
 use http::request::Builder;
 use http::{Request, Response};
 
@@ -33,7 +33,7 @@ pub(crate) fn with_window(window: Duration) -> CoalesceLayer {
     with(Settings::new().window(window))
 }
 
-pub(crate) fn pages(layer: CoalesceLayer) -> Pages {
+pub(crate) fn pages<P: SharesPages<String>>(layer: CoalesceLayer<P>) -> Pages {
     layer.layer(handler as fn(Scripted) -> _)
 }
 

@@ -4,8 +4,11 @@ use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use coalescer::{Group, Manager, NameError, Role, coalesce};
+use coalescer::{Coalescer, Group, Manager, NameError, Role, coalesce};
+use coalescer_cluster::codec::{Codec, CodecError};
 use coalescer_cluster::engine::ErrorKind;
+use coalescer_cluster::sharing::CarriesErrors;
+use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
 use coalescer_cluster::{Cluster, Memory};
 
 use super::{Function, MINUTE, open, site};
@@ -164,5 +167,120 @@ fn c26_a_handle_has_two_threads() {
         assert_eq!(threads(), 2, "a table has a handle too");
         drop(users);
         wait_until(|| threads() == 0);
+    });
+}
+
+/// A key that stays in its process by choice is coalesced there, and the engine hears nothing of it.
+#[test]
+fn a_key_stays_in_its_process_by_choice() {
+    struct Even;
+    impl WriteKey<u64> for Even {
+        fn write(&self, key: &u64, out: &mut KeyWriter) -> Result<(), KeyError> {
+            if key % 2 == 1 {
+                return Err(KeyError::by_choice("it is odd"));
+            }
+            out.number(*key);
+            Ok(())
+        }
+    }
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [(here, cluster), (there, _)] = [(); 2].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            let shared = cluster.named("users").schema("1").key_writer(Even);
+            let run = move |_: &u64| Ok::<_, String>(function.run());
+            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+        });
+        let role =
+            |users: &Coalescer<u64, u32, String>, key| users.call(&key).outcome().unwrap().role;
+        assert_eq!((role(&here, 2), role(&there, 2)), (Role::Leader, Role::Shared));
+        let asked = cluster.stats().round_trips;
+        assert_eq!((role(&here, 1), role(&there, 1)), (Role::Leader, Role::Leader));
+        assert_eq!(role(&here, 1), Role::Late);
+        assert_eq!(here.forget_everywhere(&1), Ok(true));
+        let stats = cluster.stats();
+        assert_eq!((stats.round_trips, stats.own_keys, stats.unshareable_keys), (asked, 2, 0));
+    });
+}
+
+/// A codec knows if a value was kept when the call asked, or if the call waited for it.
+#[test]
+fn a_codec_tells_what_was_kept_from_what_was_waited_for() {
+    #[derive(Clone, Copy)]
+    struct Marks;
+    impl Codec<(u32, bool)> for Marks {
+        fn name(&self) -> &str {
+            "marks"
+        }
+        fn encode(&self, value: &(u32, bool), out: &mut Vec<u8>) -> Result<(), CodecError> {
+            out.extend(value.0.to_le_bytes());
+            Ok(())
+        }
+        fn decode(&self, bytes: &[u8]) -> Result<(u32, bool), CodecError> {
+            let number = bytes.try_into().map_err(|_| CodecError::new("no number"))?;
+            Ok((u32::from_le_bytes(number), false))
+        }
+        fn decode_kept(&self, bytes: &[u8]) -> Result<(u32, bool), CodecError> {
+            self.decode(bytes).map(|(number, _)| (number, true))
+        }
+    }
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let sites = [(); 3].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            let shared = cluster.named("users").schema("1").codec(Marks);
+            let run = move |_: &u64| Ok::<_, String>((function.run(), false));
+            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+        });
+        let value = |at: usize| *sites[at].0.execute(&7).unwrap();
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| value(0));
+            function.wait_for(1);
+            let waits = scope.spawn(|| value(1));
+            wait_until(|| sites[1].1.stats().follows >= 1);
+            function.let_go();
+            assert_eq!((first.join().unwrap(), waits.join().unwrap()), ((1, false), (1, false)));
+        });
+        assert_eq!(value(2), (1, true), "the publication was certain when the first call returned");
+    });
+}
+
+/// A carrier of errors may keep panics to their process: those who waited run their own.
+#[test]
+fn a_panic_can_stay_in_its_process() {
+    struct Silent;
+    impl<E, C> CarriesErrors<E, C> for Silent {
+        const SHARES: bool = false;
+        const TELLS_PANICS: bool = false;
+        fn encode(&self, _: &C, _: &E, _: &mut Vec<u8>) -> Result<(), CodecError> {
+            Err(CodecError::new("it stays"))
+        }
+        fn decode(&self, _: &C, _: &[u8]) -> Result<E, CodecError> {
+            Err(CodecError::new("it stays"))
+        }
+    }
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let [(here, _), (there, cluster)] = [(); 2].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            let shared = cluster.named("users").schema("1").errors_by(Silent);
+            let run = move |_: &u64| match function.run() {
+                1 => panic!("on purpose"),
+                number => Ok::<_, String>(number),
+            };
+            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+        });
+        function.hold();
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.execute(&7));
+            function.wait_for(1);
+            let second = scope.spawn(|| there.call(&7).outcome().unwrap());
+            wait_until(|| cluster.stats().follows >= 1);
+            function.let_go();
+            assert!(first.join().is_err());
+            let outcome = second.join().unwrap();
+            assert_eq!((*outcome.value, outcome.role), (2, Role::Leader));
+        });
     });
 }
