@@ -57,8 +57,8 @@ pub(crate) struct Options {
 
     /// A PostgreSQL server to use instead of SQLite, such as postgres://user@127.0.0.1/database;
     /// creates a table "coalescer_stampede" there, and drops it at the end. With --processes, the
-    /// processes meet in it, and the URL may be left out: the demo then starts a server of its own, if
-    /// PostgreSQL is installed (feature "postgres")
+    /// processes meet in it, in a schema "coalescer_stampede" that stays there; and the URL may be left
+    /// out: the demo then starts a server of its own, if PostgreSQL is installed (feature "postgres")
     #[arg(long, value_name = "URL", num_args = 0..=1)]
     pub(crate) postgres: Option<Option<String>>,
 

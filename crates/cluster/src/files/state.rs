@@ -275,6 +275,10 @@ impl State {
         for flight in &mut self.flights {
             flight.place = Place::Forgotten;
         }
+        // For calls that come from now on, also what has ended and is still on its way to a process.
+        for ended in &mut self.ended {
+            ended.forgotten = true;
+        }
     }
 }
 

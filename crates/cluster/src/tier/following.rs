@@ -183,7 +183,8 @@ impl Question<'_> {
         match end {
             End::Outcome { bytes, kept } => {
                 let keep = keep && kept && self.may_keep(hearing);
-                let outcome = Outcome { bytes, flight, began, is_hit: false, keep, is_late };
+                let (is_hit, is_kept) = (false, kept);
+                let outcome = Outcome { bytes, flight, began, is_hit, keep, is_kept, is_late };
                 Next::Reply(Reply::Outcome(outcome))
             }
             End::Fetch => {
@@ -195,8 +196,9 @@ impl Question<'_> {
                 {
                     Ok(Some(End::Outcome { bytes, kept })) => {
                         let keep = keep && kept && self.may_keep(hearing);
+                        let (is_hit, is_kept) = (false, kept);
                         let outcome =
-                            Outcome { bytes, flight, began, is_hit: false, keep, is_late };
+                            Outcome { bytes, flight, began, is_hit, keep, is_kept, is_late };
                         Next::Reply(Reply::Outcome(outcome))
                     }
                     Ok(_) => Next::Claim,

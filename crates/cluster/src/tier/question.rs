@@ -122,8 +122,9 @@ impl<'a> Question<'a> {
                     }
                     let began = self.began(moment, age);
                     let keep = self.may_keep(hearing);
-                    let (is_hit, is_late) = (true, false);
-                    return Reply::Outcome(Outcome { bytes, flight, began, is_hit, keep, is_late });
+                    let (is_hit, is_kept, is_late) = (true, true, false);
+                    let outcome = Outcome { bytes, flight, began, is_hit, keep, is_kept, is_late };
+                    return Reply::Outcome(outcome);
                 }
                 Claimed::Full | Claimed::Old => return Reply::Alone(Reason::Full),
                 Claimed::Busy => return Reply::WouldBlock,

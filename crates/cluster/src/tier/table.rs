@@ -232,7 +232,8 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
             if outcome.keep {
                 served = served.keep_for(lives_for);
             }
-            if outcome.is_hit {
+            // Also of one that was on its way: calls that came after its window came after its publication.
+            if outcome.is_kept {
                 served = served.good_until(outcome.began.after(lives_for));
             }
             if outcome.is_late {

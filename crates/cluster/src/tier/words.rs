@@ -75,6 +75,8 @@ pub(super) struct Outcome {
     pub(super) is_hit: bool,
     /// This process may keep a copy.
     pub(super) keep: bool,
+    /// The engine keeps it until its window ends. So it was published before that.
+    pub(super) is_kept: bool,
     /// It is not for calls that came after the question.
     pub(super) is_late: bool,
 }

@@ -356,3 +356,34 @@ fn all_promises_of_the_tier_hold_on_one_host() {
         crate::tier::suite::all(&|| folder.open());
     });
 }
+
+/// C20, C6: what was forgotten while it was on its way to a process is for calls of that process that came before.
+#[test]
+fn who_looks_after_a_forget_is_told_of_it_even_if_the_flight_had_ended_before() {
+    watched(|| {
+        for all in [false, true] {
+            let folder = Folder::new();
+            let (here, there) = (folder.open(), folder.open());
+            let [leader, waiting] = [token(), token()];
+            let Claimed::Lead { flight, .. } = claim(&here, &leader) else {
+                panic!("nobody else leads")
+            };
+            publish(&here, &leader, Some(WITHIN));
+            let was_forgotten = || match wait(&there, &waiting, &flight, WITHIN) {
+                Waited::Ended { forgotten, .. } => forgotten,
+                other => panic!("{other:?}"),
+            };
+            assert!(!was_forgotten());
+            let from = &Inbox::draw("shop");
+            match all {
+                false => here.forget(&Forget { key: KEY, from, id: 1 }, WITHIN),
+                true => {
+                    let (namespace, name) = (KEY.namespace, KEY.name);
+                    here.forget_all(&ForgetAll { namespace, name, from, id: 1 }, WITHIN)
+                }
+            }
+            .unwrap();
+            assert!(was_forgotten());
+        }
+    });
+}

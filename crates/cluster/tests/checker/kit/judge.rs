@@ -10,6 +10,9 @@ use std::fmt;
 use super::record::{Call, End, Execution, Forget, Kind, Record};
 use super::{MS, Nanos, WINDOWS};
 
+/// News of an end is on its way for less than this.
+const NEWS: Nanos = 10_000 * MS;
+
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) calls: usize,
@@ -106,13 +109,15 @@ impl Court<'_> {
     /// C5. The end of the cluster's flight is its publication; until then calls join it at any age.
     fn judge_age(&mut self, call: &Call, made: Execution) {
         let window = WINDOWS[made.key.0];
-        let killed = || self.killed.iter().find(|(process, _)| *process == made.number >> 32);
         let led = self.led.get(&made.number);
+        let killed = || self.killed.iter().find(|(process, _)| *process == made.number >> 32);
         let over = led.map(|led| led.returned).or_else(|| killed().map(|(_, at)| *at));
-        // With a window of zero, news may be on its way to a process, and a call there joins it.
-        let is_over = window > 0 && over.is_some_and(|over| call.entered > over);
-        if is_over && call.entered >= made.began + window {
-            let late = (call.entered - made.began - window) as f64 / MS as f64;
+        let Some(over) = over.filter(|over| call.entered > *over) else { return };
+        // C6: with a flight as slow as its window, calls may join while the news is on its way.
+        let was_kept = over < led.map_or(made.began, |led| led.entered) + window;
+        let limit = if was_kept { made.began + window } else { over + NEWS };
+        if call.entered >= limit {
+            let late = (call.entered - limit) as f64 / MS as f64;
             self.broken("C5, a value over age", format!("{late} ms: {call:?}"));
         }
     }

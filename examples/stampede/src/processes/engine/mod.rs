@@ -31,6 +31,17 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
+    /// Makes what the engine needs, once.
+    fn prepare(&self) -> Result<()> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => of_schema(url)
+                .setup()
+                .context("PostgreSQL cannot be prepared; may the user create a schema?"),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the engine, in a worker.
     pub(super) fn open(&self) -> Result<Cluster> {
         let cluster = match self {
@@ -55,8 +66,14 @@ fn redis(_: &str) -> Result<Cluster> {
 
 #[cfg(feature = "postgres")]
 fn postgres(url: &str) -> Result<Cluster> {
-    let cluster = coalescer_postgres::Postgres::open(url).namespace(NAMESPACE).connect();
+    let cluster = of_schema(url).namespace(NAMESPACE).connect();
     cluster.context("the cluster cannot be opened")
+}
+
+/// The tables and functions of the demo have a schema of their own.
+#[cfg(feature = "postgres")]
+fn of_schema(url: &str) -> coalescer_postgres::Postgres {
+    coalescer_postgres::Postgres::open(url).schema("coalescer_stampede")
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -98,6 +115,7 @@ impl Engine {
             Choice::Postgres(None) => Self::own(Program::Postgres, guard)?,
         };
         // Here, so that a missing feature or a server that is down is told once and not by each worker.
+        engine.address().prepare()?;
         let cluster = engine.address().open()?;
         cluster
             .ping()
