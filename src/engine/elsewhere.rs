@@ -145,8 +145,9 @@ impl<K, V, E> Table<K, V, E> {
             true => self.reserve(execution, completion, &mut deferred.removed),
             false => None,
         };
-        let now = if *good_until == FOREVER { 0 } else { self.clock.now() };
         let mut shard = self.shard(execution.slot.hash).lock();
+        // Read under the lock: no call joins after it.
+        let now = if *good_until == FOREVER { 0 } else { self.clock.now() };
         shard.tally.count_shared();
         let flight = self.flight_of(&mut shard, execution.slot.id);
         let is_late = now >= *good_until || completion.start < flight.not_before();
