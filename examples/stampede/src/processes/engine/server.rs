@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal;
 
 use super::Address;
 use super::files::temporary;
@@ -17,6 +18,9 @@ use crate::processes::guard::Guard;
 
 /// A server answers within this time of its start.
 const START: Duration = Duration::from_secs(30);
+
+/// A server ends within this time, or is killed.
+const STOP: Duration = Duration::from_secs(5);
 
 /// Where Debian has the programs of PostgreSQL, which are not in the path.
 const POSTGRES_FOLDERS: &str = "/usr/lib/postgresql";
@@ -90,7 +94,7 @@ impl Server {
         let ended = Arc::clone(&child);
         guard.at_end(move || {
             if let Some(child) = lock(&ended).take() {
-                end(child);
+                stop(child);
             }
         });
         let server = Self { program, folder, port: free_port()?, child };
@@ -118,7 +122,7 @@ impl Server {
     pub(super) fn kill(&self) -> Result<()> {
         let Some(child) = lock(&self.child).take() else { return Ok(()) };
         // The processes of PostgreSQL's sessions end when they notice that; until then no new server starts.
-        end(child);
+        kill(child);
         Ok(())
     }
 
@@ -159,6 +163,8 @@ impl Server {
                 command.arg("-D").arg(folder.join("data")).args(["-p", &port, "-k", ""]);
                 command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
                 command.args(["-c", "max_connections=300"]);
+                // In its folder, which is removed, also after a kill.
+                command.args(["-c", "dynamic_shared_memory_type=mmap"]);
             }
             _ => {
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]);
@@ -232,7 +238,22 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn end(mut child: Child) {
+/// Lets it end by itself: PostgreSQL would leave its shared memory.
+fn stop(mut child: Child) {
+    let id = i32::try_from(child.id()).map(nix::unistd::Pid::from_raw);
+    // An immediate shutdown of PostgreSQL, and the end of the others.
+    let asked = id.is_ok_and(|id| signal::kill(id, signal::Signal::SIGQUIT).is_ok());
+    let end = Instant::now() + STOP;
+    while asked && Instant::now() < end {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    kill(child);
+}
+
+fn kill(mut child: Child) {
     // It has ended already, or it ends now.
     let _ = child.kill();
     let _ = child.wait();
