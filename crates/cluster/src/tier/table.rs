@@ -187,7 +187,11 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
             false => ask.shut(),
         };
         let deadline = match ask.wait() {
-            Wait::Until(end) => now.checked_add(end.since(moment())),
+            Wait::Until(end) => {
+                // In this order: a pause between the two makes the deadline later, and never earlier.
+                let left = end.since(moment());
+                process.now().checked_add(left)
+            }
             Wait::Never | Wait::Endless => None,
         };
         let nested = ask.leads_others().then_some(self.nested_wait);
