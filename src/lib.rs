@@ -61,9 +61,11 @@
 //! | never to wait for others | [`try_execute`](Coalescer::try_execute) |
 //! | a result of an execution that starts after this call | [`execute_fresh`](Coalescer::execute_fresh) |
 //! | several of these at once | a request: [`call(&key)`](Coalescer::call)`.fresh().timeout(d).run()` |
-//! | a result that started at most `d` ago | `call(&key).max_age(d).run()` |
+//! | a result that started at most `d` ago | [`execute_within(&key, d)`](Coalescer::execute_within) |
 //! | the role, the age and the number of callers | `call(&key).outcome()`, an [`Outcome`] |
 //! | no stale result after a write | commit the write, then [`forget(&key)`](Coalescer::forget) |
+//! | the kept value if there is one, and nothing else | [`peek(&key)`](Coalescer::peek) |
+//! | to keep the value that a write has made | commit the write, then [`insert(&key, value)`](Coalescer::insert) |
 //! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
 //! # Choosing between `Coalescer`, `Group`, `#[coalesce]` and `Manager`
@@ -206,6 +208,7 @@ mod forget_if;
 mod group;
 mod hasher;
 mod in_flight;
+mod insert;
 mod inspect;
 mod key;
 mod leading;
@@ -215,6 +218,7 @@ mod manager;
 mod memory;
 mod observe;
 mod outcome;
+mod peek;
 mod request;
 mod settings;
 mod share;

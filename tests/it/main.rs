@@ -24,8 +24,11 @@ mod executors;
 mod forget;
 mod forget_if;
 mod fresh;
+#[cfg(feature = "future")]
+mod futures;
 mod house_rules;
 mod in_flight;
+mod insert;
 mod jobs;
 mod keys;
 mod leads;
@@ -42,6 +45,7 @@ mod metered;
 mod metered_ends;
 mod own_errors;
 mod panics;
+mod peek;
 mod places;
 mod public_types;
 #[cfg(feature = "channel")]
