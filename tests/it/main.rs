@@ -63,6 +63,7 @@ mod unlocked;
 mod unshareable;
 mod waiting;
 mod waits_for_room;
+mod wanted_jobs;
 mod window;
 mod worked_examples;
 mod younger_results;
