@@ -149,9 +149,9 @@
 //! - One thread, one call: a call stays on its thread, and the thread runs nothing else meanwhile. Servers
 //!   of coroutines, which move calls between threads or interleave many on one, need
 //!   [`OnDeadlock::Ignore`] and `max_wait`; a waiting call blocks the thread of its coroutine.
-//! - It has no thread of its own. A receiver made from a ticket, or a callback of
-//!   [`when_done`](Ticket::when_done), has no deadline, does not take over, and is invisible to deadlock
-//!   detection. Slow flights are detected by calls that join, wait for or finish them.
+//! - It has no thread of its own. A receiver made from a ticket, a callback of
+//!   [`when_done`](Ticket::when_done), or a ticket that is awaited has no deadline, does not take over, and
+//!   is invisible to deadlock detection. Slow flights are detected by calls that join, wait for or finish them.
 //! - With `panic = "abort"` a panic ends the process.
 //!
 //! [docs/limitations.md](https://docs.rs/crate/coalescer/latest/source/docs/limitations.md) has all of them,
@@ -160,7 +160,7 @@
 //! # FAQ
 //!
 //! **Is it a cache?** No. It keeps a result for the window, so that a burst of calls costs one
-//! query. It has no look-up without a function and no notion of a value's size. Put it between your
+//! query. It serves nothing beyond the window, and has no notion of a value's size. Put it between your
 //! cache and your database: call it when the cache misses.
 //!
 //! **What does a key cost?** A call looks its key up borrowed: `execute("ada")` makes a `String`
@@ -185,6 +185,7 @@
 //! |---|---|---|
 //! | `serde` | yes | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`Elsewhere`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
 //! | `channel` | yes | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; tickets themselves need no feature |
+//! | `future` | no | `ticket.await` in async code, for any runtime; it adds no dependency |
 //! | `coarse-clock` | yes | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
 //! | `macros` | no | the attribute `#[coalesce]`; it adds syn to the build, and nothing to the program |
 //! | `metrics` | no | the module `metrics`: counters and histograms for the recorder of the `metrics` facade |
@@ -251,6 +252,8 @@ pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
+#[cfg(feature = "future")]
+pub use submit::future::TicketFuture;
 #[cfg(feature = "channel")]
 pub use submit::receiver::Receiver;
 pub use submit::ticket::Ticket;

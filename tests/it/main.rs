@@ -37,6 +37,8 @@ mod lost_jobs;
 mod lost_leaders;
 mod manager;
 mod many_callbacks;
+#[cfg(feature = "future")]
+mod many_futures;
 mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
