@@ -93,7 +93,8 @@ impl<K, V, E> Table<K, V, E> {
         if let Some(old) = result {
             self.remove_result(shard, old, removed);
         }
-        let Some((space, key)) = space.zip(key.take()) else { return };
+        let Some(space) = space else { return };
+        let key = key.take().expect("it is inserted once");
         if let Some(younger) = younger {
             shard.unlink(younger);
         }
