@@ -96,7 +96,7 @@ use crate::wait::contain::drop_contained;
 ///         }
 ///     }
 /// }
-/// assert_eq!(block_on(page), Ok(25));
+/// assert_eq!(block_on(page).unwrap(), 25);
 /// ```
 #[must_use = "a future does nothing unless it is awaited; dropping it gives the call up"]
 pub struct TicketFuture<K, V, E> {
