@@ -301,6 +301,46 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.answer(key, Want::FRESH).map(|answered| answered.value)
     }
 
+    /// Returns a value whose computation started at most `max_age` before this call; short for
+    /// [`call(&key)`](Self::call)`.max_age(max_age).run()`.
+    ///
+    /// The call gets neither an older result of the window nor the outcome of an execution that started
+    /// earlier. It then gets the outcome of a newer execution, like a call of
+    /// [`execute_fresh`](Self::execute_fresh). It joins a running execution that is young enough. The window
+    /// still bounds the age: an expired result is never served.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Panics
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, ManualClock};
+    ///
+    /// let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    /// let stock = Coalescer::builder()
+    ///     .window(60 * second)
+    ///     .clock(clock.clone())
+    ///     .build(|id: &u64| Ok::<u64, ()>(id * 10));
+    /// stock.execute(&7).unwrap();
+    /// clock.advance(5 * second);
+    /// stock.execute_within(&7, 5 * second).unwrap(); // served by the window
+    /// stock.execute_within(&7, 2 * second).unwrap(); // too old: a new execution
+    /// assert_eq!(stock.stats().executed_requests, 2);
+    /// ```
+    pub fn execute_within<Q>(&self, key: &Q, max_age: Duration) -> Result<Handle<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.answer(key, Want::within(max_age)).map(|answered| answered.value)
+    }
+
     /// Returns true if both are handles of one coalescer.
     pub(crate) fn is_handle_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.group.core, &other.group.core)

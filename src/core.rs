@@ -61,6 +61,13 @@ impl Want {
     pub(crate) const FRESH: Self = Self { max_age: 0, ..Self::ANY };
     pub(crate) const TRY: Self = Self { mode: Mode::Try, ..Self::ANY };
 
+    /// Accepts a result whose computation started at most this long before the call (S57).
+    #[inline]
+    pub(crate) fn within(age: Duration) -> Self {
+        // The engine's bound is exclusive, and zero is a fresh call.
+        Self { max_age: nanos(age).saturating_add(1), ..Self::ANY }
+    }
+
     #[inline]
     pub(crate) fn patient(patience: Patience) -> Self {
         Self { patience, ..Self::ANY }

@@ -266,6 +266,9 @@ pub(crate) trait Run: Send + Sync {
 
     /// Meets the obligation of a job that never runs.
     fn is_dropped(&self);
+
+    /// True if a call waits for what the job does.
+    fn is_wanted(&self) -> bool;
 }
 
 impl Job {
@@ -293,6 +296,45 @@ impl Job {
             // Only a destructor of the user's can still unwind, and the result is published by then.
             contain(|| job.run());
         }
+    }
+
+    /// Returns true while a call waits for this job: its ticket has not been dropped, or another call follows
+    /// its flight. An executor can ask before it runs a job that has stood in a queue, and drop the job if
+    /// nobody waits for it any more.
+    ///
+    /// The window does not count: a job that nobody waits for, and whose result would be kept for late calls,
+    /// is not wanted. An executor that is to keep such results runs every job. A job that calls
+    /// [many tickets](Executor#flights-with-many-tickets) back is always wanted.
+    ///
+    /// The answer may be old when the caller has it. A call can follow the flight after a `false`: if the job
+    /// is dropped then, it is as with any job that is dropped, and the call begins the flight itself. All calls
+    /// can give up after a `true`: then the function runs for nobody. No call is lost in either case. A job
+    /// that was dropped unwanted counts as `refused` in [`Stats`](crate::Stats).
+    ///
+    /// It blocks for a few steps of another thread only.
+    ///
+    /// # Examples
+    ///
+    /// A queue that drops what nobody waits for any more:
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use coalescer::{Coalescer, Job};
+    ///
+    /// let (queue, jobs) = channel();
+    /// let squares = Coalescer::builder()
+    ///     .executor(move |job: Job| queue.send(job))
+    ///     .build(|n: &u64| Ok::<u64, ()>(n * n));
+    /// let (three, four) = (squares.submit(&3).unwrap(), squares.submit(&4).unwrap());
+    /// drop(four);
+    /// jobs.try_iter().filter(Job::is_wanted).for_each(Job::run);
+    /// assert_eq!(*three.wait().unwrap(), 9);
+    /// assert_eq!(squares.stats().executed_requests, 1);
+    /// ```
+    #[must_use]
+    #[doc(alias = "is_cancelled")]
+    pub fn is_wanted(&self) -> bool {
+        self.0.as_ref().is_some_and(|job| job.is_wanted())
     }
 }
 

@@ -293,6 +293,36 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     {
         self.answer(key, Want::FRESH, f).map(|answered| answered.value)
     }
+
+    /// Like [`Coalescer::execute_within`], with the function `f`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Coalescer::execute`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
+    /// let hour = Duration::from_secs(3600);
+    /// assert_eq!(*group.execute_within("stock", hour, || Ok(4)).unwrap(), 5); // the window's
+    /// ```
+    pub fn execute_within<Q, F>(
+        &self,
+        key: &Q,
+        max_age: Duration,
+        f: F,
+    ) -> Result<Handle<V>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E>,
+    {
+        self.answer(key, Want::within(max_age), f).map(|answered| answered.value)
+    }
 }
 
 // A panic that unwinds through a call leaves no half-changed state behind (S23), so the group stays

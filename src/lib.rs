@@ -61,9 +61,11 @@
 //! | never to wait for others | [`try_execute`](Coalescer::try_execute) |
 //! | a result of an execution that starts after this call | [`execute_fresh`](Coalescer::execute_fresh) |
 //! | several of these at once | a request: [`call(&key)`](Coalescer::call)`.fresh().timeout(d).run()` |
-//! | a result that started at most `d` ago | `call(&key).max_age(d).run()` |
+//! | a result that started at most `d` ago | [`execute_within(&key, d)`](Coalescer::execute_within) |
 //! | the role, the age and the number of callers | `call(&key).outcome()`, an [`Outcome`] |
 //! | no stale result after a write | commit the write, then [`forget(&key)`](Coalescer::forget) |
+//! | the kept value if there is one, and nothing else | [`peek(&key)`](Coalescer::peek) |
+//! | to keep the value that a write has made | commit the write, then [`insert(&key, value)`](Coalescer::insert) |
 //! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
 //! # Choosing between `Coalescer`, `Group`, `#[coalesce]` and `Manager`
@@ -147,9 +149,9 @@
 //! - One thread, one call: a call stays on its thread, and the thread runs nothing else meanwhile. Servers
 //!   of coroutines, which move calls between threads or interleave many on one, need
 //!   [`OnDeadlock::Ignore`] and `max_wait`; a waiting call blocks the thread of its coroutine.
-//! - It has no thread of its own. A receiver made from a ticket, or a callback of
-//!   [`when_done`](Ticket::when_done), has no deadline, does not take over, and is invisible to deadlock
-//!   detection. Slow flights are detected by calls that join, wait for or finish them.
+//! - It has no thread of its own. A receiver made from a ticket, a callback of
+//!   [`when_done`](Ticket::when_done), or a ticket that is awaited has no deadline, does not take over, and
+//!   is invisible to deadlock detection. Slow flights are detected by calls that join, wait for or finish them.
 //! - With `panic = "abort"` a panic ends the process.
 //!
 //! [docs/limitations.md](https://docs.rs/crate/coalescer/latest/source/docs/limitations.md) has all of them,
@@ -158,7 +160,7 @@
 //! # FAQ
 //!
 //! **Is it a cache?** No. It keeps a result for the window, so that a burst of calls costs one
-//! query. It has no look-up without a function and no notion of a value's size. Put it between your
+//! query. It serves nothing beyond the window, and has no notion of a value's size. Put it between your
 //! cache and your database: call it when the cache misses.
 //!
 //! **What does a key cost?** A call looks its key up borrowed: `execute("ada")` makes a `String`
@@ -183,6 +185,7 @@
 //! |---|---|---|
 //! | `serde` | yes | `Serialize` for [`Stats`], [`ManagerStats`], [`InFlight`], [`Elsewhere`], [`NamedInFlight`], [`NamedStats`], [`SlowFlight`], [`Role`] and [`ShareWith`] |
 //! | `channel` | yes | [`Ticket::into_receiver`], for crossbeam-channel's `select!`; tickets themselves need no feature |
+//! | `future` | no | `ticket.await` in async code, for any runtime; it adds no dependency |
 //! | `coarse-clock` | yes | on Linux, late calls read the kernel's coarse clock; see [`precise_clock`](Builder::precise_clock) |
 //! | `macros` | no | the attribute `#[coalesce]`; it adds syn to the build, and nothing to the program |
 //! | `metrics` | no | the module `metrics`: counters and histograms for the recorder of the `metrics` facade |
@@ -206,6 +209,7 @@ mod forget_if;
 mod group;
 mod hasher;
 mod in_flight;
+mod insert;
 mod inspect;
 mod key;
 mod leading;
@@ -215,6 +219,7 @@ mod manager;
 mod memory;
 mod observe;
 mod outcome;
+mod peek;
 mod request;
 mod settings;
 mod share;
@@ -247,6 +252,8 @@ pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;
 pub use stats::Stats;
+#[cfg(feature = "future")]
+pub use submit::future::TicketFuture;
 #[cfg(feature = "channel")]
 pub use submit::receiver::Receiver;
 pub use submit::ticket::Ticket;

@@ -12,7 +12,6 @@ use crate::group::Group;
 use crate::key::ToKey;
 use crate::outcome::Outcome;
 use crate::sync::Handle;
-use crate::wait::clock::nanos;
 
 /// A call that is not made yet; from [`Coalescer::call`] and [`Group::call`].
 ///
@@ -150,8 +149,7 @@ impl<'a, Q: ?Sized, C> Request<'a, Q, C> {
     /// assert_eq!(stock.stats().executed_requests, 2);
     /// ```
     pub fn max_age(mut self, age: Duration) -> Self {
-        // The engine's bound is exclusive, and zero is a fresh call.
-        self.want.max_age = nanos(age).saturating_add(1);
+        self.want.max_age = Want::within(age).max_age;
         self
     }
 

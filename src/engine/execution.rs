@@ -3,7 +3,7 @@
 use std::mem::ManuallyDrop;
 
 use crate::engine::completion::Completion;
-use crate::engine::slot::SlotRef;
+use crate::engine::slot::{ShortHash, SlotRef};
 use crate::engine::table::Table;
 use crate::engine::tally::Departure;
 use crate::sync::this_thread;
@@ -24,6 +24,12 @@ pub(crate) struct Execution<'t, K, V, E> {
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
+    /// The hash of its key, and its start.
+    #[inline]
+    pub(super) fn key_and_start(&self) -> (ShortHash, Nanos) {
+        (self.slot.hash, self.start)
+    }
+
     /// Ends the mark. The end of the flight runs user code, to which this thread leads no more.
     #[inline]
     pub(super) fn leave_thread(&self) {

@@ -16,7 +16,7 @@ use crate::engine::reach::Life;
 use crate::engine::rules::Kind;
 use crate::engine::rules::Rules;
 use crate::engine::slab::SlotId;
-use crate::engine::slot::Slot;
+use crate::engine::slot::{ShortHash, Slot};
 use crate::engine::table::{Locked, Removed, Table};
 use crate::wait::clock::{FOREVER, Nanos};
 
@@ -72,18 +72,21 @@ impl<K, V, E> Table<K, V, E> {
         completion: &Completion<V, E>,
         evicted: &mut Removed<K, V, E>,
     ) -> Option<Reservation<'_>> {
+        let kind = self.kind_to_keep(completion)?;
+        self.capacity
+            .reserve(kind)
+            .or_else(|| self.make_space(kind, execution, completion, evicted))
+    }
+
+    /// The window that a result is for, if it is kept at all and is still for late calls.
+    #[inline(always)]
+    pub(super) fn kind_to_keep(&self, completion: &Completion<V, E>) -> Option<Kind> {
         let (kind, life) = completion.kept_for()?;
         if self.rules.window_of(kind) == 0 {
             return None;
         }
         let coarse = self.clock.coarse_now();
-        let in_time = self.serves((kind, life), completion.start, coarse, FOREVER);
-        if !in_time {
-            return None;
-        }
-        self.capacity
-            .reserve(kind)
-            .or_else(|| self.make_space(kind, execution, completion, evicted))
+        self.serves((kind, life), completion.start, coarse, FOREVER).then_some(kind)
     }
 
     /// Reserves space in a bounded table, and evicts for it. A flight that was forgotten or
@@ -142,7 +145,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Removes an expired result if there is one, and the oldest one if not (S47).
-    fn evict(&self, evicted: &mut Removed<K, V, E>) -> bool {
+    pub(super) fn evict(&self, evicted: &mut Removed<K, V, E>) -> bool {
         let now = self.clock.now();
         let Some((index, kind)) = self.capacity.next_to_evict(&self.rules, now) else {
             return false;
@@ -154,17 +157,17 @@ impl<K, V, E> Table<K, V, E> {
         true
     }
 
-    /// Removes results of the shard of an execution that ends, and returns the index of another shard if
+    /// Removes results of the shard of an execution that ends, of this hash and start, and returns the index of another shard if
     /// it is the turn of that.
     #[inline]
     pub(super) fn expire_in_turn(
         &self,
         shard: &mut Locked<'_, K, V, E>,
-        execution: &Execution<'_, K, V, E>,
+        (hash, start): (ShortHash, Nanos),
         removed: &mut Removed<K, V, E>,
     ) -> Option<usize> {
-        self.expire_some(shard, execution.start, removed);
-        let own = self.shard_index(execution.slot.hash);
+        self.expire_some(shard, start, removed);
+        let own = self.shard_index(hash);
         shard.next_neighbour(own, self.number_of_shards())
     }
 

@@ -9,6 +9,7 @@
 //! | [`execution`], [`publish`], [`lose`] | one run of a flight, and how it ends, or is lost |
 //! | [`elsewhere`] | a leader that asks another process before it runs |
 //! | [`expire`], [`capacity`] | the window, and `max_retained` |
+//! | [`peek`], [`insert`] | a look at a kept value, and a value that no execution made: both are no call |
 //! | [`forget`], [`depart`], [`purge`] | calls that take a result, themselves, or unused space away |
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
@@ -33,9 +34,11 @@ pub(crate) mod execution;
 pub(crate) mod expire;
 pub(crate) mod flight;
 pub(crate) mod forget;
+pub(crate) mod insert;
 pub(crate) mod list;
 pub(crate) mod lose;
 pub(crate) mod observed;
+pub(crate) mod peek;
 pub(crate) mod promise;
 pub(crate) mod publish;
 pub(crate) mod purge;

@@ -82,7 +82,7 @@ impl<K, V, E> Table<K, V, E> {
         if !self.retain(&mut shard, &ended, kept, &mut removed) {
             removed.push(shard.remove(id));
         }
-        let neighbour = self.expire_in_turn(&mut shard, execution, &mut removed);
+        let neighbour = self.expire_in_turn(&mut shard, execution.key_and_start(), &mut removed);
         drop(shard);
         removed.clear();
         self.expire_in(neighbour, execution.start);
@@ -146,7 +146,9 @@ impl<K, V, E> Table<K, V, E> {
         let (followers, callbacks) =
             self.end_locked(&mut shard, execution, flight, completion, kept, &mut deferred);
         let neighbour = match self.rules.keeps_any() {
-            true => self.expire_in_turn(&mut shard, execution, &mut deferred.removed),
+            true => {
+                self.expire_in_turn(&mut shard, execution.key_and_start(), &mut deferred.removed)
+            }
             false => None,
         };
         drop(shard);
@@ -258,7 +260,7 @@ impl<K, V, E> Table<K, V, E> {
             return false;
         }
         let Some(kept) = kept else { return false };
-        self.keep(shard, ended.id, kept, ended);
+        self.keep(shard, ended.id, kept, (ended.completion, ended.callers));
         true
     }
 
@@ -282,7 +284,7 @@ impl<K, V, E> Table<K, V, E> {
         let Some(kept) = kept.filter(|_| replaces) else { return shard.take_place(beside, place) };
         let result = shard.split(id);
         shard.link(result);
-        self.keep(shard, result, kept, ended);
+        self.keep(shard, result, kept, (ended.completion, ended.callers));
         shard.link_beside(beside, result);
     }
 
@@ -311,16 +313,15 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Lets slot `id` keep the result for its window.
     #[inline]
-    fn keep(
+    pub(super) fn keep(
         &self,
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
         kept: Reservation<'_>,
-        ended: &Ended<'_, V, E>,
+        (completion, callers): (&Completion<V, E>, usize),
     ) {
         let kind = kept.use_up();
-        let completion = ended.completion;
-        shard.keep(id, completion.start, State::of(completion, ended.callers));
+        shard.keep(id, completion.start, State::of(completion, callers));
         let index = self.shard_index(shard.slot(id).hash);
         self.capacity.set_oldest(index, kind, shard.oldest_start(kind));
     }

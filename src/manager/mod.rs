@@ -4,12 +4,14 @@
 //! execute(load_user, ..) ──▶ type of the function ──▶ registry ─┐
 //!                                                               ├──▶ Coalescer
 //! named("users", ..), get("users") ──────────────────▶ names ───┘
+//! group::<Key, Value, Error>() ─────▶ types of a group ─▶ registry ──▶ Group
 //! ```
 //!
 //! A coalescer is made outside the locks of both maps, because that moves and drops user values: the
 //! hasher and the function. If two threads make one for the same entry, one of the two is dropped.
 
 pub(crate) mod error;
+mod grouped;
 mod memory;
 mod named;
 mod names;
@@ -76,6 +78,8 @@ use crate::sync::Handle;
 /// manager.execute(move |n: &u64| Ok::<u64, ()>(n * factor), &7).ok(); // needs a name
 /// ```
 ///
+/// A **group** is found by its types ([`group`](Self::group)), and takes any function with each call.
+///
 /// Use a **name** for such functions, and for a coalescer with its own settings. The same name with
 /// other types, another function or other settings is an error, because one of the two callers would
 /// get a coalescer that it did not ask for. Names and functions are separate: a named function is found
@@ -112,7 +116,8 @@ pub struct Manager {
 
 struct Shared {
     defaults: Settings,
-    functions: TypeMap<Box<dyn Managed>>,
+    /// Coalescers by the types of their functions, and groups by their own.
+    by_type: TypeMap<Box<dyn Managed>>,
     names: Names,
 }
 
@@ -144,7 +149,7 @@ impl Manager {
     /// ```
     #[must_use]
     pub fn with_defaults(defaults: Settings) -> Self {
-        let shared = Shared { defaults, functions: TypeMap::new(), names: Names::new() };
+        let shared = Shared { defaults, by_type: TypeMap::new(), names: Names::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -234,7 +239,7 @@ impl Manager {
             let made = self.builder().name(type_name::<F>()).build(load);
             Box::new(made) as Box<dyn Managed>
         };
-        let found = self.shared.functions.get_or_add(TypeId::of::<F>(), make);
+        let found = self.shared.by_type.get_or_add(TypeId::of::<F>(), make);
         found.as_any().downcast_ref().expect("a function takes one type and returns one")
     }
 
@@ -313,7 +318,7 @@ impl Manager {
 
     /// Calls `f` with the name of every coalescer and the coalescer, under no lock.
     fn for_each(&self, mut f: impl FnMut(&str, &dyn Managed)) {
-        self.shared.functions.values().for_each(|found| f(found.name(), &**found));
+        self.shared.by_type.values().for_each(|found| f(found.name(), &**found));
         self.shared.names.all().iter().for_each(|named| f(&named.name, &*named.coalescer));
     }
 }

@@ -5,13 +5,14 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::coalescer::Coalescer;
+use crate::group::Group;
 #[cfg(feature = "serde")]
 use crate::in_flight::serialize;
 use crate::in_flight::{Elsewhere, InFlight};
 use crate::stats::Stats;
 use crate::sync::Thread;
 
-/// A coalescer whose types the manager does not know.
+/// A coalescer or a group, whose types the manager does not know.
 pub(crate) trait Managed: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn name(&self) -> &str;
@@ -25,6 +26,47 @@ pub(crate) trait Managed: Send + Sync {
 }
 
 impl<K, V, E, S> Managed for Coalescer<K, V, E, S>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn name(&self) -> &str {
+        self.name().unwrap_or_default()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn in_flight(&self) -> Vec<InFlight<()>> {
+        self.in_flight_without_keys()
+    }
+
+    fn forget_all(&self) -> usize {
+        self.forget_all()
+    }
+
+    fn purge_expired(&self) -> usize {
+        self.purge_expired()
+    }
+
+    fn shrink_to_fit(&self) {
+        self.shrink_to_fit();
+    }
+
+    #[cfg(feature = "metrics")]
+    fn publish_metrics(&self) {
+        self.publish_metrics();
+    }
+}
+
+impl<K, V, E, S> Managed for Group<K, V, E, S>
 where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,

@@ -38,6 +38,9 @@ pub(super) trait Work: Send + 'static {
 
     /// Ends the work of a job that was dropped after `spawn` had returned.
     fn end_dropped(self);
+
+    /// True if a call waits for the work.
+    fn is_wanted(&self) -> bool;
 }
 
 /// A job that was passed to the executor, when `spawn` has returned.
@@ -138,6 +141,10 @@ where
             false => seats.begin(),
         }
     }
+
+    fn is_wanted(&self) -> bool {
+        Self::is_wanted(self)
+    }
 }
 
 impl<W: Work> Run for Cell<W> {
@@ -162,6 +169,10 @@ impl<W: Work> Run for Cell<W> {
         if let Some(work) = lost {
             work.end_dropped();
         }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.lock().work.as_ref().is_some_and(W::is_wanted)
     }
 }
 

@@ -79,7 +79,7 @@ where
 
     /// Leaves the call to the gate of its ticket. Returns it if the gate has closed before.
     fn wait(self: &Arc<Self>, call: Call<K, V, E>) -> Option<Call<K, V, E>> {
-        let (gate, number) = call.ticket.gate();
+        let spot = call.ticket.spot();
         let held = Arc::clone(self);
         let callback = Callback::function(move || held.is_called());
         let mut place = self.0.lock();
@@ -89,7 +89,7 @@ where
             drop(call);
             return None;
         }
-        if gate.call_on_close(number, callback).is_some() {
+        if spot.call_back(callback).is_some() {
             return Some(call);
         }
         *place = Place::Waits(call);

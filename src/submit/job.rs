@@ -181,6 +181,18 @@ fn ask<'t, K, V, E>(
 }
 
 impl<K, V, E> Task<K, V, E> {
+    /// True if a call waits for this job: by its ticket, which holds the promise too, or in its flight.
+    /// Takes the lock of the flight's gate.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let has_ticket = || Arc::strong_count(&self.promise) > 1;
+        match &self.duty {
+            Duty::Flight(queued) => has_ticket() || queued.flight.gate().is_awaited(),
+            Duty::Candidate(seat) => seat.follower.flight.gate().is_seated(&seat.status),
+            Duty::Bypass(_) => has_ticket(),
+            Duty::Done => false,
+        }
+    }
+
     /// Ends a job that did not run. Returns the seats that are to begin a flight now.
     pub(crate) fn end_unrun(mut self, how: Unrun) -> Seats {
         self.lose(how)

@@ -4,6 +4,8 @@
 //! hit has its answer at once. None of them waits.
 
 pub(crate) mod function;
+#[cfg(feature = "future")]
+pub(crate) mod future;
 mod hand_over;
 #[cfg(feature = "channel")]
 mod held;

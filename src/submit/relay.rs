@@ -43,4 +43,8 @@ impl Work for Relay {
         let _in_drop = InJob::begin();
         (self.0)();
     }
+    /// The tickets that it calls back are not counted.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }

@@ -28,6 +28,7 @@ use crate::wait::clock::Nanos;
 /// | wait for a limited time, and keep the ticket | [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline) |
 /// | look without waiting | [`try_get`](Self::try_get) |
 /// | wait for one of several events | [`into_receiver`](Self::into_receiver), for crossbeam-channel's `select!` |
+/// | await it in async code | `ticket.await`, with the feature `future` |
 /// | get a callback, or send the outcome to another kind of channel | [`when_done`](Self::when_done) |
 /// | inspect the call | [`key`](Self::key), [`callers`](Self::callers), [`age`](Self::age), [`is_finished`](Self::is_finished), [`is_failed`](Self::is_failed) |
 ///
@@ -263,10 +264,10 @@ where
         if let Some(answer) = self.settle() {
             return f(answer.map(|answered| answered.value));
         }
-        let (gate, number) = self.gate();
+        let spot = self.spot();
         // The gate owns the callback from here on, and with it the ticket and its seat.
         let callback = Callback::function(move || self.when_done(f));
-        if let Some(callback) = gate.call_on_close(number, callback) {
+        if let Some(callback) = spot.call_back(callback) {
             callback.call();
         }
     }

@@ -29,9 +29,11 @@ use crate::execute::{answer_to_leader, attempt, run_observed};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
 use crate::settings::OnDeadlock;
+use crate::submit::seat::Seat;
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
 use crate::sync::unique_number;
+use crate::wait::callbacks::Callback;
 use crate::wait::clock::Nanos;
 use crate::wait::deadlock::Cycle;
 use crate::wait::gate::{Gate, Woken};
@@ -222,14 +224,31 @@ impl<K, V, E> Ticket<K, V, E> {
         }
     }
 
-    /// The gate at which a ticket without an answer waits.
-    pub(super) fn gate(&self) -> (Arc<Gate>, u64) {
+    /// The place where a ticket without an answer is told of one.
+    pub(super) fn spot(&self) -> Spot<K, V, E> {
         match &self.state {
-            State::Seated(seated) => {
-                (Arc::clone(&seated.seat.promise().gate), seated.seat.numbers.done)
-            }
-            State::Job(promise) => (Arc::clone(&promise.gate), unique_number()),
+            State::Seated(seated) => Spot::Seat(Arc::clone(&seated.seat)),
+            State::Job(promise) => Spot::Job(Arc::clone(&promise.gate)),
             State::Done(_) => unreachable!("there was no answer"),
+        }
+    }
+}
+
+/// The place where a ticket is told that it has an answer, or waits for its own job now.
+pub(super) enum Spot<K, V, E> {
+    Seat(Arc<Seat<K, V, E>>),
+    Job(Arc<Gate>),
+}
+
+impl<K, V, E> Spot<K, V, E> {
+    /// Has `callback` called when there is something to tell, under no lock. Returns it if there was before.
+    pub(super) fn call_back(&self, callback: Callback) -> Option<Callback> {
+        match self {
+            Self::Seat(seat) => {
+                let Seat { follower, status, numbers, .. } = &**seat;
+                follower.flight.gate().call_when_over(status, *numbers, callback)
+            }
+            Self::Job(gate) => gate.call_on_close(unique_number(), callback),
         }
     }
 }

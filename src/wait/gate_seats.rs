@@ -78,6 +78,28 @@ impl Gate {
         Some(seat)
     }
 
+    /// True if a call waits for the outcome of this flight, with a thread or without.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Closed && state.waiting > 0
+    }
+
+    /// Has `callback` called, under no lock, when the call of this seat is answered or waits for its own job.
+    /// Returns it if that has happened before.
+    pub(crate) fn call_when_over(
+        &self,
+        status: &SeatStatus,
+        numbers: SeatNumbers,
+        callback: Callback,
+    ) -> Option<Callback> {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed || status.has_left() {
+            return Some(callback);
+        }
+        state.callbacks.push(numbers.done, callback);
+        None
+    }
+
     /// True if the call of this seat waits for the outcome of a flight that goes on.
     pub(crate) fn is_seated(&self, status: &SeatStatus) -> bool {
         let state = self.lock();

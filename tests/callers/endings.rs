@@ -188,6 +188,24 @@ impl Model {
         true
     }
 
+    /// S111: as `forget` does, and then the value is kept.
+    pub(crate) fn insert(&mut self, key: KeyId, maker: CallId) {
+        let has_space = self.settings.window > 0 && {
+            let limit = self.settings.max_retained.unwrap_or(usize::MAX);
+            while self.kept().count() >= limit && self.evict(key) {}
+            self.kept().count() < limit
+        };
+        self.forget(key);
+        if !has_space {
+            return;
+        }
+        let (start, place) = (self.now, self.retentions);
+        self.retentions += 1;
+        let life = ENDLESS;
+        let kept = Kept { maker, is_error: false, start, life, served: 1, callers: 1, place };
+        self.held.entry(key).or_default().result = Some(kept);
+    }
+
     pub(crate) fn kept(&self) -> impl Iterator<Item = (KeyId, Kept)> + '_ {
         self.held.iter().filter_map(|(key, held)| Some((*key, held.result.clone()?)))
     }

@@ -161,6 +161,15 @@ impl Play {
                 let fits = |key: &script::KeyId| keys >> key & 1 == 1;
                 assert_eq!(self.stage.group.forget_if(fits), self.model.forget_if(fits));
             }
+            Step::Peek(key) => {
+                let peeked = self.stage.group.peek(&key);
+                assert_eq!(peeked.map(|value| value.maker), self.model.peek(key));
+            }
+            Step::Insert(key) => {
+                let id = self.new_id();
+                self.model.insert(key, id);
+                self.stage.insert(id, key);
+            }
             Step::Submit(_) | Step::Wait(..) | Step::Drop(_) => self.step_of_ticket(step),
         }
     }

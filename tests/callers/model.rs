@@ -166,6 +166,15 @@ impl Model {
         keys.into_iter().filter(|key| self.forget(*key)).count()
     }
 
+    /// S110.
+    pub(crate) fn peek(&self, key: KeyId) -> Option<CallId> {
+        let windows = (self.settings.window, self.settings.error_window);
+        let kept = self.held.get(&key)?.result.as_ref()?;
+        let has_room = kept.served < self.settings.max_requests.unwrap_or(usize::MAX);
+        let is_served = has_room && !kept.is_error && self.now < end_of(kept, windows);
+        is_served.then_some(kept.maker)
+    }
+
     /// Moves the clock, and lets the calls leave whose deadline has come (S33).
     pub(crate) fn advance(&mut self, by: Millis) {
         self.now += by;

@@ -26,6 +26,8 @@ pub(crate) enum Step {
     ForgetAll,
     /// Forgets the keys whose bits are set.
     ForgetIf(u8),
+    Peek(KeyId),
+    Insert(KeyId),
     /// A call whose job starts on a thread of its own at once.
     Submit(KeyId),
     /// A new thread waits with a ticket.
@@ -104,6 +106,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
         1 => (0..16_u8).prop_map(Step::ForgetIf),
+        1 => key().prop_map(Step::Peek),
+        2 => key().prop_map(Step::Insert),
         4 => key().prop_map(Step::Submit),
         3 => (pick(), option::of(0..4_u64)).prop_map(|(pick, wait)| Step::Wait(pick, wait)),
         1 => pick().prop_map(Step::Drop),

@@ -138,6 +138,15 @@ impl Stage {
         function.expect("its function runs").send(command).expect("it waits for commands");
     }
 
+    /// Inserts a value, which no call of the program makes.
+    pub(crate) fn insert(&self, id: CallId, key: KeyId) {
+        drop(self.group.insert(&key, self.product(id, End::Value)));
+    }
+
+    fn product(&self, maker: CallId, end: End) -> Product {
+        Product { maker, end, _live: Live::clone(&self.live) }
+    }
+
     pub(crate) fn submit(&self, id: CallId, key: KeyId) {
         let stage = self.clone();
         self.set(id, Doing::Called);
@@ -231,7 +240,7 @@ impl Stage {
         drop(shared);
         let end = self.obey(&commands);
         self.set(id, Doing::Ran);
-        let product = Product { maker: id, end, _live: Live::clone(&self.live) };
+        let product = self.product(id, end);
         match end {
             End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.

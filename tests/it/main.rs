@@ -24,8 +24,11 @@ mod executors;
 mod forget;
 mod forget_if;
 mod fresh;
+#[cfg(feature = "future")]
+mod futures;
 mod house_rules;
 mod in_flight;
+mod insert;
 mod jobs;
 mod keys;
 mod leads;
@@ -34,6 +37,8 @@ mod lost_jobs;
 mod lost_leaders;
 mod manager;
 mod many_callbacks;
+#[cfg(feature = "future")]
+mod many_futures;
 mod max_requests;
 mod memory;
 #[cfg(feature = "metrics")]
@@ -42,6 +47,7 @@ mod metered;
 mod metered_ends;
 mod own_errors;
 mod panics;
+mod peek;
 mod places;
 mod public_types;
 #[cfg(feature = "channel")]
@@ -59,6 +65,7 @@ mod unlocked;
 mod unshareable;
 mod waiting;
 mod waits_for_room;
+mod wanted_jobs;
 mod window;
 mod worked_examples;
 mod younger_results;

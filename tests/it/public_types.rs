@@ -21,6 +21,8 @@ fn a_panic_makes_no_handle_suspect() {
     is_unwind_safe::<Ticket<Any, Any, Any>>();
     #[cfg(feature = "channel")]
     is_unwind_safe::<coalescer::Receiver<Any, Any>>();
+    #[cfg(feature = "future")]
+    is_unwind_safe::<coalescer::TicketFuture<Any, Any, Any>>();
     is_unwind_safe::<Job>();
     is_unwind_safe::<ManualClock>();
     is_unwind_safe::<Manager>();
@@ -34,6 +36,8 @@ fn handles_and_values_go_to_other_threads() {
     is_shared::<Ticket<String, u64, String>>();
     #[cfg(feature = "channel")]
     is_shared::<coalescer::Receiver<u64, String>>();
+    #[cfg(feature = "future")]
+    is_shared::<coalescer::TicketFuture<String, u64, String>>();
     is_shared::<Builder<ForGroup, String, u64>>();
     is_shared::<Settings>();
     is_shared::<Manager>();

@@ -254,6 +254,28 @@ fn an_age_does_not_lengthen_the_window() {
 }
 
 #[test]
+fn execute_within_is_a_request_with_an_age() {
+    // S57: it takes what is young enough, joins what runs, and gets a newer one for the rest.
+    watched(|| {
+        let clock = ManualClock::new();
+        let numbers = counting(&clock);
+        numbers.execute("k").unwrap();
+        clock.advance(AGE);
+        assert_eq!(*numbers.execute_within("k", AGE).unwrap(), 1);
+        assert_eq!(*numbers.execute_within("k", AGE - NS).unwrap(), 2);
+        clock.advance(WINDOW);
+        assert_eq!(*numbers.execute_within("k", Duration::MAX).unwrap(), 3);
+        let group = group(&clock);
+        let leader = lead(&group, "k");
+        let other = group.clone();
+        let joins = start(move |function| other.execute_within("k", AGE, function));
+        wait_until(|| followers(&group) == 1);
+        leader.returns(Ok(1)).unwrap();
+        assert_eq!(*joins.join_unrun().unwrap(), 1);
+    });
+}
+
+#[test]
 fn an_error_too_can_be_too_old() {
     // S18 S57
     watched(|| {

@@ -183,6 +183,10 @@ fn no_lock_is_held_while_results_are_kept_expire_are_evicted_and_forgotten() {
                 }
                 drop(group.execute_fresh(&Asked(5), function(Ok(round))));
                 drop(group.call(&Asked(5)).max_age(Duration::ZERO).outcome(function(Ok(1))));
+                drop(group.peek(&Asked(5)));
+                for (key, value) in [(4, round), (5, 60), (5, round), (9, round)] {
+                    drop(group.insert(&Asked(key), Watched(value)));
+                }
                 group.forget(&Asked(5));
                 drop(group.try_execute(&Asked(5), function(Ok(55))));
             }

@@ -4,6 +4,8 @@
 //! and executions are numbered as they begin. On one thread no call ever waits, so there are no
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
+mod values;
+
 use std::collections::BTreeMap;
 
 use coalescer::{Role, Stats};
@@ -40,6 +42,8 @@ pub(crate) enum Answer {
     WouldDeadlock,
     Forgot(bool),
     ForgotAll(usize),
+    Peeked(Option<Serial>),
+    Inserted(Serial),
     /// The keys and ages of the flights under way, sorted, and the counters.
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
@@ -134,6 +138,8 @@ impl Model {
             Step::Forget(key) => Answer::Forgot(self.forget(*key)),
             Step::ForgetAll => Answer::ForgotAll(self.forget_if(u8::MAX)),
             Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
+            Step::Peek(key) => Answer::Peeked(self.peek(*key)),
+            Step::Insert(key, end) => self.insert(*key, *end),
             Step::Look => self.look(),
             Step::Advance(by) => {
                 self.now += by;
@@ -163,7 +169,12 @@ impl Model {
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
         let is_live = self.is_retained(call.key);
         let result = self.held.get_mut(&call.key)?.retained.as_mut()?;
-        if !is_live || result.flight.served >= room || call.verb == Verb::Fresh {
+        let is_too_old = match call.verb {
+            Verb::Fresh => true,
+            Verb::Within(age) => self.now - result.flight.start > age,
+            _ => false,
+        };
+        if !is_live || result.flight.served >= room || is_too_old {
             return None;
         }
         result.flight.served += 1;

@@ -16,6 +16,9 @@ pub(crate) enum Step {
     ForgetAll,
     /// Forgets the keys whose bits are set.
     ForgetIf(u8),
+    Peek(KeyId),
+    /// A value that the rule sees as this end, and which no function made.
+    Insert(KeyId, End),
     Advance(Millis),
     /// Reads `in_flight` and `stats`, also in the middle of a function.
     Look,
@@ -38,6 +41,7 @@ pub(crate) enum Verb {
     Fresh,
     Timeout(Millis),
     Deadline(Millis),
+    Within(Millis),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,8 @@ pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
         1 => (0..16_u8).prop_map(Step::ForgetIf),
+        2 => key().prop_map(Step::Peek),
+        2 => (key(), inserted()).prop_map(|(key, end)| Step::Insert(key, end)),
         1 => Just(Step::Look),
     ]
     .boxed()
@@ -126,6 +132,16 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => Just(Verb::Fresh),
         1 => (0..3_u64).prop_map(Verb::Timeout),
         1 => (0..3_u64).prop_map(Verb::Deadline),
+        2 => (0..6_u64).prop_map(Verb::Within),
+    ]
+}
+
+fn inserted() -> impl Strategy<Value = End> {
+    prop_oneof![
+        4 => Just(End::Value),
+        1 => prop_oneof![Just(End::Private), Just(End::Passing)],
+        2 => (0..4_u64).prop_map(End::Brief),
+        1 => Just(End::HookPanic),
     ]
 }
 

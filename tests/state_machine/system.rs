@@ -112,6 +112,10 @@ impl System {
             Step::ForgetIf(keys) => {
                 Answer::ForgotAll(self.group.forget_if(|key| keys >> key.id & 1 == 1))
             }
+            Step::Peek(key) => {
+                Answer::Peeked(self.group.peek(&self.key(*key)).map(|value| value.serial))
+            }
+            Step::Insert(key, end) => self.insert(*key, *end),
             Step::Look => self.look(),
             Step::Advance(by) => return self.clock.advance(duration(*by)),
         };
@@ -147,6 +151,7 @@ impl System {
             Verb::Fresh => group.execute_fresh(key, f),
             Verb::Timeout(timeout) => group.execute_timeout(key, duration(timeout), f),
             Verb::Deadline(by) => group.execute_deadline(key, self.clock.now() + duration(by), f),
+            Verb::Within(age) => group.execute_within(key, duration(age), f),
             Verb::Outcome => {
                 let before = self.executions.get();
                 group.call(key).outcome(f).map(|outcome| checked(outcome, before))
@@ -155,11 +160,10 @@ impl System {
     }
 
     fn run(&self, call: &Call, ran: &Cell<Option<Serial>>) -> Result<Product, Product> {
-        let serial = self.executions.get();
-        self.executions.set(serial + 1);
+        let serial = self.begin();
         ran.set(Some(serial));
         call.body.iter().for_each(|step| self.step(step));
-        let product = Product { serial, end: call.end, _live: Live::clone(&self.live_products) };
+        let product = self.product(serial, call.end);
         match call.end {
             End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
@@ -167,6 +171,28 @@ impl System {
             End::Value | End::Private | End::Passing | End::Brief(_) | End::HookPanic => {
                 Ok(product)
             }
+        }
+    }
+
+    fn begin(&self) -> Serial {
+        let serial = self.executions.get();
+        self.executions.set(serial + 1);
+        serial
+    }
+
+    fn product(&self, serial: Serial, end: End) -> Product {
+        Product { serial, end, _live: Live::clone(&self.live_products) }
+    }
+
+    fn insert(&self, key: KeyId, end: End) -> Answer {
+        let serial = self.begin();
+        let insert = || self.group.insert(&self.key(key), self.product(serial, end));
+        match catch_unwind(AssertUnwindSafe(insert)) {
+            Ok(value) => Answer::Inserted(value.serial),
+            Err(panic) => match panic.downcast::<Serial>() {
+                Ok(serial) => Answer::Panicked(*serial),
+                Err(unplanned) => resume_unwind(unplanned),
+            },
         }
     }
 

@@ -24,6 +24,8 @@ mod watchdog;
 #[path = "../support/unlocked.rs"]
 mod unlocked;
 
+#[cfg(all(feature = "channel", feature = "future"))]
+mod awaited;
 mod counts;
 mod plan;
 mod product;

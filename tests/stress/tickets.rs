@@ -2,8 +2,8 @@
 //! pool.
 //!
 //! The pool drops some of its jobs, rejects some, runs some at once, and panics now and then. Threads
-//! wait with tickets, for ever or briefly, look at them, drop them, and make receivers and callbacks
-//! of them, also inside functions. Each call must return, each callback must be called once, the
+//! wait with tickets, for ever or briefly, look at them, drop them, await them, and make receivers and
+//! callbacks of them, also inside functions. Others insert values and peek. Each call must return, each callback must be called once, the
 //! counters must add up, and no value may be alive in the end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use coalescer::{Group, Job, Rejected, SlowFlight, Stats, Ticket, at_rest};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+#[cfg(feature = "future")]
+use crate::awaited;
 use crate::plan::Plan;
 use crate::product::{Live, alive, planned_panic};
 use crate::rng::Rng;
@@ -144,12 +146,13 @@ fn group(plan: &Plan, queue: Sender<Job>, seen: &Arc<Seen>) -> Numbers {
     }
 }
 
-/// Runs jobs, and drops some.
+/// Runs jobs, and drops some: by chance, or because nobody waits for them.
 fn start_pool_thread(jobs: Receiver<Job>, seed: u64) -> thread::JoinHandle<()> {
     let rng = Rng::new(!seed);
     thread::spawn(move || {
         for job in jobs {
-            if !rng.percent(5) {
+            let is_unwanted = rng.percent(50) && !job.is_wanted();
+            if !is_unwanted && !rng.percent(5) {
                 job.run();
             }
         }
@@ -174,7 +177,9 @@ fn work(stage: &Arc<Stage>, rng: &Rng) {
         match rng.below(100) {
             0..2 => drop(stage.group.forget_all()),
             2..10 => drop(stage.group.forget(&key)),
-            10..60 => submit(stage, rng, key, &mut kept),
+            10..13 => insert(stage, rng, key),
+            13..16 => assert!(stage.group.peek(&key).is_none_or(|value| value.key == key)),
+            16..60 => submit(stage, rng, key, &mut kept),
             _ => call(stage, rng, key, 0),
         }
         if kept.len() > 8 {
@@ -183,6 +188,12 @@ fn work(stage: &Arc<Stage>, rng: &Rng) {
         }
     }
     kept.into_iter().for_each(|ticket| use_up(stage, rng, ticket));
+}
+
+fn insert(stage: &Stage, rng: &Rng, key: usize) {
+    let is_private = rng.percent(stage.plan.mix.private);
+    let value = Value { key, is_private, _live: Live::clone(&stage.live) };
+    assert_eq!(stage.group.insert(&key, value).key, key);
 }
 
 fn key(stage: &Stage, rng: &Rng) -> usize {
@@ -229,7 +240,7 @@ fn use_up(stage: &Stage, rng: &Rng, mut ticket: Submitted) {
             assert!(ticket.try_get().is_none_or(|got| got.map_or(true, |value| value.key == key)));
         }
         assert!(ticket.callers() > 0 || !ticket.is_finished());
-        match rng.below(5) {
+        match rng.below(7) {
             0 => drop(ticket),
             1 => drop(ticket.into_receiver()),
             2 => {
@@ -245,6 +256,10 @@ fn use_up(stage: &Stage, rng: &Rng, mut ticket: Submitted) {
                     }
                 });
             }
+            #[cfg(feature = "future")]
+            4 => assert!(awaited::to_the_end(ticket).map_or(true, |value| value.key == key)),
+            #[cfg(feature = "future")]
+            5 => awaited::and_given_up(ticket),
             _ => assert!(ticket.wait().map_or(true, |value| value.key == key)),
         }
     }));

@@ -21,6 +21,8 @@ const ROWS: [&[&str]; 9] = [
         "shared",
         "forget",
         "forget_if",
+        "insert",
+        "peek",
     ],
     &["execute", "asking"],
     &["engine"],

@@ -3,6 +3,7 @@
 mod by_function;
 mod by_name;
 mod defaults;
+mod groups;
 mod handles;
 mod reports;
 

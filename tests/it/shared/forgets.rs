@@ -28,6 +28,26 @@ fn forgetting_goes_to_the_other_processes_first() {
 }
 
 #[test]
+fn an_insert_is_forgotten_elsewhere_first_and_kept_nowhere() {
+    // S111 S81: reached or not, with copies or without.
+    watched(|| {
+        for copies in [true, false] {
+            let (group, desk) = desk(copies, |group| group.window(Duration::MAX));
+            for reached in [Ok(true), Err(unreached())] {
+                let leader = begin(&group, "k");
+                desk.next().serve(7, Duration::ZERO, copies);
+                leader.join_unrun().unwrap();
+                *desk.reached.lock().unwrap() = reached;
+                assert_eq!(*group.insert("k", 8), 8);
+                assert_eq!(desk.forgets.recv().unwrap().as_deref(), Some("k"));
+                assert_eq!(group.peek("k"), None, "another process could not take it back");
+                assert!(desk.is_idle(), "an insert asks nothing");
+            }
+        }
+    });
+}
+
+#[test]
 fn whoever_is_not_reached_is_told_and_this_process_has_forgotten() {
     // S81
     watched(|| {

@@ -1,0 +1,124 @@
+//! `insert`: the value of a key, from a caller that has just written it.
+
+use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::coalescer::Coalescer;
+use crate::engine::completion::{Completion, RunResult};
+use crate::engine::insert::Insertion;
+use crate::engine::reach::Reach;
+use crate::group::Group;
+use crate::key::ToKey;
+use crate::sync::Handle;
+use crate::wait::contain::drop_contained;
+
+impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
+    /// Keeps this value for the key, as if an execution that started now had returned it, and returns it
+    /// shared.
+    ///
+    /// It replaces the result that is kept for the key. A call that starts after `insert` has returned never
+    /// gets the outcome of an execution that started before `insert`, as after [`forget`](Self::forget). No
+    /// such outcome is retained. Calls that already wait still get theirs. The window counts from the
+    /// beginning of `insert`. A zero window keeps nothing. `insert` is no call in the counters. It takes one
+    /// place of [`max_requests`](crate::Builder::max_requests), as a leader does.
+    ///
+    /// **Write-through.** Commit the write, then insert. This is only for writers of a key that take turns,
+    /// each from before its write until after its `insert`. If two writers overlap, the one that wrote first
+    /// may insert last, and its old value is served for a window. Such writers use `forget` after the write,
+    /// in whatever order.
+    ///
+    /// The rule of [`share_if`](crate::Builder::share_if) or [`share_with`](crate::Builder::share_with)
+    /// decides as for any value: one that is not for late calls is not kept. With
+    /// [`shared`](crate::Builder::shared) and other processes, `insert` forgets the key in all processes, and
+    /// keeps nothing: a copy that the other processes did not see published could not be taken back.
+    ///
+    /// It blocks for a few steps of another thread, and with other processes as long as `forget`. It waits
+    /// for no execution and cannot deadlock. The function itself may insert its own key.
+    ///
+    /// # Panics
+    ///
+    /// Panics of the key's `Hash`, `Eq` and [`ToKey`] pass through, and nothing has changed then. A panic of
+    /// the rule passes through, and the key is forgotten then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Coalescer;
+    ///
+    /// # fn update(_id: u64, _name: &str) {}
+    /// let users = Coalescer::builder()
+    ///     .window(Duration::from_secs(60))
+    ///     .build(|id: &u64| Ok::<String, ()>(format!("user {id}")));
+    /// users.execute(&7).unwrap();
+    ///
+    /// update(7, "ada"); // commits
+    /// users.insert(&7, "ada".to_string());
+    /// assert_eq!(*users.execute(&7).unwrap(), "ada");
+    /// assert_eq!(users.stats().executed_requests, 1);
+    /// ```
+    #[doc(alias = "set")]
+    #[doc(alias = "put")]
+    #[doc(alias = "prime")]
+    pub fn insert<Q>(&self, key: &Q, value: V) -> Handle<V>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.insert(key, value)
+    }
+}
+
+impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
+    /// As [`Coalescer::insert`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::insert`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// group.insert("price", 10);
+    /// assert_eq!(*group.execute("price", || unreachable!("it is kept")).unwrap(), 10);
+    /// ```
+    #[doc(alias = "set")]
+    #[doc(alias = "put")]
+    pub fn insert<Q>(&self, key: &Q, value: V) -> Handle<V>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let table = &self.core.table;
+        let start = table.clock.now();
+        let hash = self.core.hash(key);
+        let owned = key.to_key();
+        let reach = catch_unwind(AssertUnwindSafe(|| self.reach_of(&owned, &value)));
+        let value = Handle::new(value);
+        let mut completion = Completion::new(RunResult::Value(Handle::clone(&value)), start);
+        completion.reach = *reach.as_ref().unwrap_or(&Reach::NOBODY);
+        table.insert(&Insertion { key, hash, completion: &completion }, owned);
+        if let Err(panic) = reach {
+            // The write is committed, so the old value is gone in any case.
+            drop_contained((completion, value));
+            resume_unwind(panic);
+        }
+        value
+    }
+
+    /// The calls that an inserted value is for. The other processes forget the key first, as they may
+    /// serve this one what they have; and what the engine has not seen published is not kept.
+    fn reach_of(&self, key: &K, value: &V) -> Reach {
+        let sharing = &self.core.sharing;
+        match &sharing.tier {
+            None => Reach::from(sharing.rules.of_value(value)),
+            Some(tier) => {
+                // As `forget`, it does not tell if somebody was not reached.
+                drop(tier.forget(key));
+                Reach::NOBODY
+            }
+        }
+    }
+}
