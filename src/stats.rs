@@ -54,7 +54,7 @@ pub struct Stats {
     pub total_requests: u64,
     /// Calls whose function ran.
     pub executed_requests: u64,
-    /// Calls that another call's execution answered: `followers + late`.
+    /// Calls that another call's execution answered: `followers + late + shared`.
     pub coalesced_requests: u64,
     /// Calls that waited for a running execution and got its outcome.
     pub followers: u64,
