@@ -83,7 +83,7 @@ pub trait SharedBy<K, V, E, S> {
     /// none before that.
     fn attach(self, table: Attachment<'_, K, V, E, S>) -> Option<Arc<dyn Tier<K, V, E>>>;
 
-    /// What tells this one from others of its type, as a text. A [`Manager`](crate::Manager) refuses a
+    /// A text that tells this one from others of its type. A [`Manager`](crate::Manager) refuses a
     /// second caller of a name whose text differs.
     fn describe(&self) -> String {
         String::new()

@@ -29,7 +29,7 @@ pub trait SharesPages<E>: sealed::Attaches<E> {}
 
 impl<E> SharesPages<E> for Alone {}
 
-/// What other processes forget when this one chooses pages by their keys. Other processes may have pages of keys
+/// The pages that other processes forget when this one chooses pages by their keys. Other processes may have pages of keys
 /// that this one does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
@@ -52,7 +52,7 @@ pub(crate) mod sealed {
     use crate::page::Page;
 
     pub trait Attaches<E> {
-        /// What makes the tier of the layer's group.
+        /// The maker of the tier of the layer's group.
         type By: SharedBy<Key, Page, E, RandomState>;
 
         fn others(&self) -> Others;

@@ -86,7 +86,7 @@ fn cause(error: &Error) -> Option<&io::Error> {
     error.source()?.downcast_ref()
 }
 
-/// What it says, with its cause. No text of the client names a password.
+/// The text of an error, with its cause. No text of the client names a password.
 fn text(error: &Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),

@@ -127,7 +127,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.pool.state.lock().at_work[self.purpose as usize] -= 1;
-        // Whoever waits may wait for room, or for a flight less.
+        // A thread may wait for room, or for a flight less.
         self.pool.returned.notify_all();
     }
 }

@@ -20,7 +20,7 @@ const MAX_CONNECTIONS: usize = 8;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Whoever sets up may wait for others that do.
+/// One process that sets up may wait for others that do.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The client's own words may repeat a part of the URL.
@@ -69,7 +69,7 @@ pub struct Postgres {
     of_cluster: OfCluster,
 }
 
-/// What the cluster over the engine is told; its defaults are its own.
+/// The settings of the cluster over the engine; its defaults are its own.
 #[derive(Default)]
 struct OfCluster {
     namespace: Option<String>,
@@ -343,7 +343,7 @@ fn names_a_host(config: &Config) -> bool {
     !config.get_hosts().is_empty() || !config.get_hostaddrs().is_empty()
 }
 
-/// What the URL does not say.
+/// The settings that the URL leaves open.
 fn with_defaults(mut config: Config) -> Config {
     if config.get_application_name().is_none() {
         config.application_name("coalescer");

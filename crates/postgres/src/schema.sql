@@ -1,6 +1,6 @@
 -- The tables and functions of coalescer-postgres. They may be made again: tables that are there stay as they are.
 --
--- Whoever runs this needs CREATE on the database. The role of a service needs no more than:
+-- The role that runs this needs CREATE on the database. The role of a service needs no more than:
 --
 --   GRANT USAGE ON SCHEMA {schema} TO service;
 --   GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.coalescer_key, {schema}.coalescer_result TO service;

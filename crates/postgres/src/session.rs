@@ -29,7 +29,7 @@ const SETTINGS: &str = "
     SET tcp_keepalives_count = 2;
     SET tcp_user_timeout = 10000";
 
-/// What servers from 14 on have beside it.
+/// A further setting, of servers from 14 on.
 const SINCE_14: &str = ";
     SET idle_session_timeout = 0";
 

@@ -59,7 +59,7 @@ fn age(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
-/// What a claim asks, of its own.
+/// The terms of a claim itself.
 pub(crate) struct Asked {
     names: Names,
     is_fresh: bool,

@@ -5,7 +5,7 @@
 use coalescer_cluster::engine::{EngineError, ErrorKind};
 use redis::RedisError;
 
-/// What was done when it failed.
+/// The act that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum During {
     Connecting,

@@ -115,7 +115,7 @@ impl Subscribed {
         }
     }
 
-    /// What is no message of ours is skipped.
+    /// A message that is none of ours is skipped.
     fn read(&self, message: &Msg) -> Option<Message> {
         decode(message.get_payload_bytes()).filter(|message| match message {
             // The word to all comes to the one who sends it, too.

@@ -1,4 +1,4 @@
-//! What a program says about its server.
+//! The words of a program about its server.
 
 use std::fmt;
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub(crate) struct Source {
     pub(crate) place: Place,
     /// At most so long for each attempt.
     pub(crate) connect_timeout: Duration,
-    /// What must be in no text of an error.
+    /// The secrets, which must be in no text of an error.
     pub(crate) passwords: Vec<String>,
 }
 
@@ -122,7 +122,7 @@ impl Source {
     }
 }
 
-/// What the first of them gives. If none does: the last error.
+/// The first result that one of them gives. If none does: the last error.
 fn first<T>(
     nodes: &[ConnectionInfo],
     mut ask: impl FnMut(&ConnectionInfo) -> Result<T, EngineError>,

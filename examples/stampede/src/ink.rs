@@ -1,4 +1,4 @@
-//! What the pictures have in common: colours for light and dark pages, and text.
+//! The common parts of the pictures: colours for light and dark pages, and text.
 
 use anyhow::Result;
 use plotters::coord::Shift;

@@ -38,11 +38,11 @@ use keys::PageKeys;
 pub struct SharedPages {
     shared: Option<Shared>,
     pub(crate) shares_credentials: bool,
-    /// What other processes forget when this one chooses pages.
+    /// The pages that other processes forget when this one chooses pages.
     pub(crate) others: Others,
 }
 
-/// What [`CoalesceLayer::shared`](crate::CoalesceLayer::shared) takes: a [`Shared`] with its default types, or an
+/// The argument of [`CoalesceLayer::shared`](crate::CoalesceLayer::shared): a [`Shared`] with its default types, or an
 /// `Option` of one, so that a configuration can decide.
 ///
 /// The layer has a codec and keys of its own, so a `Shared` with others is refused by the compiler:

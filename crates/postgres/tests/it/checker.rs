@@ -30,7 +30,7 @@ struct Execution {
     start: Instant,
     end: Instant,
     published: Option<Published>,
-    /// What the function read: writes before its start are in it.
+    /// The state that the function read: writes before its start are in it.
     version: u64,
 }
 

@@ -164,7 +164,7 @@ fn lead(token: &Token) -> Lead<'_> {
     Lead { key: key(1), token, lease: WITHIN }
 }
 
-/// Whoever the free lock wakes must find the end.
+/// A thread that the free lock wakes must find the end.
 #[test]
 fn a_lock_is_free_only_when_the_end_is_written() {
     with_place("ordered", |place| {

@@ -1,4 +1,4 @@
-//! What stands before a server: pgbouncer, by transactions and by sessions.
+//! A pooler before a server: pgbouncer, by transactions and by sessions.
 
 use std::fs;
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
--- What is known of one key, and how it is read and written. Each step is this text and one more.
+-- The state of one key, and how it is read and written. Each step is this text and one more.
 --
 -- The hash of a key has three fields. `s`: the state, packed. `b`: the bytes of the result. `m`: the mark of the
 -- partition under which they count. Without `m`, or under another mark, the key has been forgotten: there is no
@@ -53,7 +53,7 @@ local function detach(state)
   for _, flight in ipairs(state[5]) do flight[2] = FORGOTTEN end
 end
 
--- What is over is gone, and a new mark is noticed.
+-- Parts that are over go, and a new mark is noticed.
 local function settle(state, mark, of_key)
   if not of_key or not has_bytes then state[2] = false end
   if lives_until(state) <= now then return fresh(), true end

@@ -11,7 +11,7 @@ use crate::world::*;
 
 /// The time of a step, as the default of a cluster's `op_timeout`.
 const SHORT: Duration = Duration::from_millis(100);
-/// What such a step takes at most on a busy machine.
+/// The longest time of such a step on a busy machine.
 const BOUND: Duration = Duration::from_secs(5);
 
 #[test]

@@ -233,7 +233,7 @@ mod cluster {
         });
     }
 
-    /// What a cluster needs beside the rights for one server, as in the README.
+    /// The rights for a cluster beside those for one server, as in the README.
     #[test]
     fn the_least_rights_suffice_in_a_cluster() {
         watched(|| {

@@ -1,4 +1,4 @@
-//! What most tests begin with: a server, an engine, and steps with usual settings.
+//! The begin of most tests: a server, an engine, and steps with usual settings.
 
 use std::time::Duration;
 

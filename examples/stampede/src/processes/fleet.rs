@@ -25,7 +25,7 @@ pub(super) struct Who {
     pub(super) generation: u32,
 }
 
-/// What a worker did.
+/// An event at a worker.
 pub(super) enum Event {
     Told(Told),
     /// Its stdout has ended.

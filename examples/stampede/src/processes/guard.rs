@@ -28,7 +28,7 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "stampede: {text}");
 }
 
-/// What must be undone on every way out, newest first. Clones are handles to one list.
+/// The acts to be undone on every way out, newest first. Clones are handles to one list.
 #[derive(Clone, Default)]
 pub(super) struct Guard {
     is_interrupted: Arc<AtomicBool>,
@@ -45,7 +45,7 @@ impl Guard {
     }
 
     fn interrupt(&self) {
-        // Whoever asks twice is impatient.
+        // A person who asks twice is impatient.
         if self.is_interrupted.swap(true, Ordering::SeqCst) {
             self.undo();
             process::exit(130);

@@ -15,7 +15,7 @@ const HEADINGS: &str =
     "phase            time  executions   queries   calls/s      p50      p99  round trips
                        per window                                      a call";
 
-/// What has come since the last line.
+/// The events since the last line.
 pub(super) struct Live {
     screen: Screen,
     phase: &'static str,

@@ -1,4 +1,4 @@
-//! What happened in a phase, and what follows from it.
+//! The events of a phase, and the figures that follow from them.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -37,7 +37,7 @@ pub(super) struct Mark {
     pub(super) what: &'static str,
 }
 
-/// What happened in a phase.
+/// The events of a phase.
 pub(super) struct Record {
     pub(super) from: Nanos,
     pub(super) until: Nanos,

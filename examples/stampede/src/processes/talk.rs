@@ -1,4 +1,4 @@
-//! What the parent and its workers say to each other: lines of JSON on the worker's stdin and stdout.
+//! The talk between the parent and its workers: lines of JSON on the worker's stdin and stdout.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Nanos;
 use super::engine::Address;
 
-/// What a worker is told at its start.
+/// The orders of a worker at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) threads: usize,

@@ -22,7 +22,7 @@ use crate::db::{Database, QueryError, Total, sqlite};
 /// A worker tells of its calls so often.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What an execution made, and when.
+/// The value of an execution, and its times.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) total: Total,

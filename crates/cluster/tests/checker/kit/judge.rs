@@ -21,7 +21,7 @@ pub(crate) struct Judged {
     pub(crate) executions: usize,
     pub(crate) forgets: usize,
     pub(crate) unreached: usize,
-    /// What must not be, one a line.
+    /// The faults, one a line.
     pub(crate) broken: Vec<String>,
 }
 

@@ -1,10 +1,10 @@
-//! What a worker saw, as lines of text.
+//! The record of a worker, as lines of text.
 
 use std::fmt::Write;
 
 use super::Nanos;
 
-/// What a key of a table is: the table's place, and the key.
+/// A key of a table: the table's place, and the key in it.
 pub(crate) type Key = (usize, u64);
 
 /// One run of the function.

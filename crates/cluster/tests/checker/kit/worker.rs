@@ -21,7 +21,7 @@ pub(super) const VARIABLE: &str = "COALESCER_CHECKER_JOB";
 /// So many calls of a thread are written at a time.
 const PART: usize = 8;
 
-/// What a worker does.
+/// The body of a worker.
 pub(super) struct Job {
     pub(super) address: String,
     /// A number that no other process of the run has.

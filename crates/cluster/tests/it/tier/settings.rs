@@ -1,4 +1,4 @@
-//! What is refused, and what is not shared.
+//! Settings that are refused, and results that are not shared.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the tests of a tier are made of: a function that can be held, and processes that share it.
+//! The parts of a tier's tests: a function that can be held, and processes that share it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};

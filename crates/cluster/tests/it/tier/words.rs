@@ -122,7 +122,7 @@ fn c12_a_leader_has_its_own_result() {
             assert_eq!(follower.join().unwrap(), Role::Follower);
         });
         engine.fail_with(None);
-        // What it leads there is released, so another process need not wait for the lease.
+        // Its lead there is released, so another process need not wait for the lease.
         let there = site(engine, MINUTE, &function);
         assert_eq!(there.value(7), 2);
     });

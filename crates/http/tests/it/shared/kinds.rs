@@ -1,4 +1,4 @@
-//! What is apart in one process is apart in all (H1, H5, H8).
+//! Requests that are apart in one process are apart in all (H1, H5, H8).
 
 use coalescer_cluster::Memory;
 use http::Request;

@@ -1,4 +1,4 @@
-//! What the tables keep from being shared reaches no other process and no engine (H25 to H27).
+//! Pages that the tables keep from being shared reach no other process and no engine (H25 to H27).
 
 use coalescer_http::{CoalesceLayer, SharedPages};
 use http::request::Builder;
@@ -165,7 +165,7 @@ fn a_server_error_is_for_those_who_wait() {
     });
 }
 
-/// What a write sends and gets reaches no engine.
+/// The bodies of a write and of its response reach no engine.
 #[test]
 fn a_write_reaches_no_engine() {
     watched(|| {

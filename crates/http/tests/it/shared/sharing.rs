@@ -203,7 +203,7 @@ fn a_configuration_can_say_no() {
     });
 }
 
-/// What is passed through asks no other process.
+/// A request that is passed through asks no other process.
 #[test]
 fn what_is_passed_through_asks_nobody() {
     watched(|| {

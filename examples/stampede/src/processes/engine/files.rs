@@ -45,7 +45,7 @@ pub(super) fn temporary(guard: &Guard) -> Result<PathBuf> {
     let path = made.context("cannot create a temporary directory; set TMPDIR")?.keep();
     let removed = path.clone();
     guard.at_end(move || {
-        // What is left there is in nobody's way.
+        // Files that are left there are in nobody's way.
         let _ = fs::remove_dir_all(removed);
     });
     Ok(path)

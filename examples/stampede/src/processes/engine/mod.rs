@@ -16,7 +16,7 @@ use server::{Program, Server};
 
 const NAMESPACE: &str = "stampede";
 
-/// What a worker needs to find the engine. It may have a password in it.
+/// The address at which a worker finds the engine. It may have a password in it.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Address {
     Files(PathBuf),
