@@ -26,15 +26,18 @@ pub(crate) struct LeadHere<'t, V, E> {
     claim: Option<Claim<'t, V, E>>,
     /// True if this process may keep a result that it has for itself.
     keeps_alone: bool,
+    /// True if calls joined freely after the question, because copies can be taken back.
+    admits: bool,
     /// The calls that share the result, in all processes.
     share_with: ShareWith,
 }
 
 impl<'t, V, E> Asking<'t, V, E> {
-    pub(crate) fn of(asked: Asked<'t, V, E>) -> Self {
+    /// The answer to a question that `admits` calls.
+    pub(crate) fn of(asked: Asked<'t, V, E>, admits: bool) -> Self {
         match asked {
             Asked::Lead(claim) => {
-                Self::Runs(LeadHere { claim: Some(claim), ..LeadHere::without_tier() })
+                Self::Runs(LeadHere { claim: Some(claim), admits, ..LeadHere::without_tier() })
             }
             Asked::Alone { keep } => Self::Runs(LeadHere::alone(keep)),
             Asked::Served(served) => Self::Served(served_by(served)),
@@ -76,7 +79,7 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
         Mode::Try => Wait::Never,
         Mode::Wait | Mode::Submit => Wait::until(deadline),
     };
-    Ask::new(key, asked, own.max(flights), wait, execution.leader).at(door, admits)
+    Ask::new(key, (door, admits), (asked, own.max(flights)), wait, execution.leader)
 }
 
 /// The door of a flight that asks.
@@ -96,7 +99,7 @@ impl<V, E> LeadHere<'_, V, E> {
 
     /// The lead of a call that runs for this process only. `keeps` tells if its result is kept.
     pub(crate) fn alone(keeps: bool) -> Self {
-        Self { claim: None, keeps_alone: keeps, share_with: ShareWith::Everyone }
+        Self { claim: None, keeps_alone: keeps, admits: true, share_with: ShareWith::Everyone }
     }
 
     /// True if the result is for no call that comes after the answer of the tier: another process may forget the
@@ -121,15 +124,17 @@ impl<V, E> LeadHere<'_, V, E> {
         self.share_with = completion.reach.share_with();
         let keeps = match &self.claim {
             None => self.keeps_alone,
-            Some(claim) => tier.keeps_copies() && claim.lease.may_keep(),
-        };
-        if self.claim.is_some() && !tier.keeps_copies() {
-            // From now on the other processes can forget what is published.
-            let has_joined = table.set_door(slot, false);
-            if !self.publish(completion) && has_joined {
-                completion.made = Made::HereAlone;
+            // A tier that has copies only since the question was told of no call that joined.
+            Some(_) if !(self.admits && tier.keeps_copies()) => {
+                // From now on the other processes can forget what is published.
+                let has_joined = table.set_door(slot, false);
+                if !self.publish(completion) && has_joined {
+                    completion.made = Made::HereAlone;
+                }
+                false
             }
-        }
+            Some(claim) => claim.lease.may_keep(),
+        };
         if !keeps {
             completion.keep_nothing();
         }

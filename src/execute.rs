@@ -193,8 +193,8 @@ where
         let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
         let door = DoorOf(table, execution.slot);
         let ask = question(tier, &execution, (&self.call, self.deadline, waited), (&*key, &door));
-        let asked = ask.asked().0;
-        let mut lead = match Asking::of(tier.ask(ask)) {
+        let (asked, admits) = (ask.asked().0, ask.admits());
+        let mut lead = match Asking::of(tier.ask(ask), admits) {
             Asking::Runs(lead) => lead,
             Asking::Served(mut served) => {
                 let waited = waited + table.clock.now().saturating_sub(asked);

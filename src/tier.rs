@@ -58,7 +58,7 @@ pub struct Ask<'a, K> {
     pub(crate) not_before: Option<Moment>,
     pub(crate) wait: Wait,
     pub(crate) admits: bool,
-    pub(crate) door: Option<&'a dyn Door>,
+    pub(crate) door: &'a dyn Door,
     pub(crate) leads_others: bool,
 }
 
@@ -106,24 +106,18 @@ impl Wait {
 }
 
 impl<'a, K> Ask<'a, K> {
-    /// The question of a leader, who accepts a result that began at `not_before` or later.
+    /// The question of a leader, who accepts a result that began at `not_before` or later. The door is that of its
+    /// flight, and `admits` tells if it is open.
     pub(crate) fn new(
         key: &'a K,
-        asked: Nanos,
-        not_before: Nanos,
+        (door, admits): (&'a dyn Door, bool),
+        (asked, not_before): (Nanos, Nanos),
         wait: Wait,
         leader: ThreadToken,
     ) -> Self {
         let not_before = (not_before > 0).then_some(Moment(not_before));
         let leads_others = leader.depth() > 1;
-        let (admits, door) = (true, None);
         Self { key, asked: Moment(asked), not_before, wait, admits, door, leads_others }
-    }
-
-    /// The question of the flight with this door, which admits calls now or not.
-    pub(crate) fn at(mut self, door: &'a dyn Door, admits: bool) -> Self {
-        (self.door, self.admits) = (Some(door), admits);
-        self
     }
 
     /// The key.
@@ -162,15 +156,13 @@ impl<'a, K> Ask<'a, K> {
     /// Lets calls of this process that come from now on join the flight. A tier without copies does so while it
     /// waits for another process, and [shuts](Self::shut) the flight before it looks at the outcome.
     pub fn reopen(&self) {
-        if let Some(door) = self.door {
-            door.set(true);
-        }
+        self.door.set(true);
     }
 
     /// Lets calls of this process that come from now on wait for the next flight. Returns true if a call has
-    /// joined since the flight was first reopened: then the outcome must be for that call too.
+    /// joined since the question began: then the outcome must be for that call too.
     pub fn shut(&self) -> bool {
-        self.door.is_some_and(|door| door.set(false))
+        self.door.set(false)
     }
 
     /// True if the thread leads a further flight. Then a wait without an end could be part of a cycle over

@@ -95,35 +95,23 @@ impl<K, V, E> Table<K, V, E> {
     pub(crate) fn begin_to_ask(&self, slot: SlotRef, shuts: bool) -> Nanos {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
-        if shuts {
-            flight.shut();
-        }
-        flight.gate().suspend();
+        let is_only = flight.gate().suspend();
+        flight.begin_to_ask(shuts, is_only);
         flight.not_before()
     }
 
-    /// Lets calls join the flight in this slot again, or lets them wait for the next one. Returns true if a
-    /// call has joined since it was opened again.
+    /// Lets calls join the flight in this slot, or lets them wait for the next one. Returns true if a call has
+    /// joined since the flight began to ask.
     pub(crate) fn set_door(&self, slot: SlotRef, opens: bool) -> bool {
         let mut shard = self.shard(slot.hash).lock();
-        let flight = self.flight_of(&mut shard, slot.id);
-        match opens {
-            true => {
-                flight.reopen();
-                false
-            }
-            false => flight.shut(),
-        }
+        self.flight_of(&mut shard, slot.id).set_door(opens)
     }
 
     /// Begins the execution of a flight that asked elsewhere at `asked`. It counts from `start`.
     fn begin_here(&self, slot: SlotRef, (asked, start): (Nanos, Nanos), shuts: bool) {
         let mut shard = self.shard(slot.hash).lock();
         let flight = self.flight_of(&mut shard, slot.id);
-        match shuts {
-            true => drop(flight.shut()),
-            false => flight.reopen(),
-        }
+        flight.set_door(!shuts);
         if flight.gate().resume(asked, start) {
             shard.slot_mut(slot.id).start = start;
         }

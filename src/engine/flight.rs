@@ -20,22 +20,16 @@ pub(crate) struct Flight<V, E> {
     /// The time from which on a result must have begun for all calls of the flight to accept it. Under
     /// the shard's lock.
     not_before: LockedCell,
-    /// One of [`door`]. Under the shard's lock.
+    /// Bits of [`door`]. Under the shard's lock.
     door: LockedCell,
 }
 
-/// Tells if calls join a flight, where the answer of another process decides for whom its result is.
+/// The bits of a door, for flights whose results another process may forget.
 mod door {
-    /// They join, as they do any flight.
-    pub(super) const OPEN: u64 = 0;
-    /// They wait for the next flight: this one's result will not be for them.
+    /// Further calls wait for the next flight: this one's result will not be for them.
     pub(super) const SHUT: u64 = 1;
-    /// They join again, and none has.
-    pub(super) const REOPENED: u64 = 2;
-    /// A call has joined since.
-    pub(super) const JOINED: u64 = 3;
-    /// Shut once more, after a call has joined.
-    pub(super) const SHUT_AGAIN: u64 = 4;
+    /// A call has joined since the flight began to ask.
+    pub(super) const JOINED: u64 = 2;
 }
 
 impl<V, E> Flight<V, E> {
@@ -45,7 +39,7 @@ impl<V, E> Flight<V, E> {
             predecessor: LockedCell::new(u64::from(NONE)),
             successor: LockedCell::new(u64::from(NONE)),
             not_before: LockedCell::new(0),
-            door: LockedCell::new(door::OPEN),
+            door: LockedCell::new(0),
         })
     }
 
@@ -71,34 +65,30 @@ impl<V, E> Flight<V, E> {
         self.not_before.set(time.max(self.not_before.get()));
     }
 
+    /// The flight begins to ask. With `shuts`, further calls wait for the next flight. If no other execution
+    /// has asked, all calls of the flight came before.
+    pub(super) fn begin_to_ask(&self, shuts: bool, is_first: bool) {
+        let joined = if is_first { 0 } else { self.door.get() & door::JOINED };
+        self.door.set(if shuts { joined | door::SHUT } else { joined });
+    }
+
     /// True if further calls wait for the next flight: this one's result will not be for them.
     pub(super) fn is_shut(&self) -> bool {
-        matches!(self.door.get(), door::SHUT | door::SHUT_AGAIN)
+        self.door.get() & door::SHUT != 0
     }
 
-    /// Lets further calls wait for the next flight. Returns true if a call has joined since the door was
-    /// opened again.
-    pub(super) fn shut(&self) -> bool {
-        let has_joined = matches!(self.door.get(), door::JOINED | door::SHUT_AGAIN);
-        self.door.set(if has_joined { door::SHUT_AGAIN } else { door::SHUT });
-        has_joined
-    }
-
-    /// Lets further calls join again.
-    pub(super) fn reopen(&self) {
-        match self.door.get() {
-            door::SHUT => self.door.set(door::REOPENED),
-            door::SHUT_AGAIN => self.door.set(door::JOINED),
-            _ => {}
-        }
+    /// Lets further calls join, or wait for the next flight. Returns true if a call has joined since the flight
+    /// began to ask.
+    pub(super) fn set_door(&self, opens: bool) -> bool {
+        let joined = self.door.get() & door::JOINED;
+        self.door.set(if opens { joined } else { joined | door::SHUT });
+        joined != 0
     }
 
     /// A call has joined.
     #[inline]
     pub(super) fn note_join(&self) {
-        if self.door.get() == door::REOPENED {
-            self.door.set(door::JOINED);
-        }
+        self.door.set(self.door.get() | door::JOINED);
     }
 
     pub(super) fn set_predecessor(&self, id: Option<SlotId>) {

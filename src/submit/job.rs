@@ -169,8 +169,9 @@ fn ask<'t, K, V, E>(
     let (table, admits) = (door.0, tier.keeps_copies());
     let not_before = table.begin_to_ask(queued.slot, !admits);
     let asked = table.clock.now();
-    let question = Ask::new(key, asked, not_before, Wait::Endless, queued.leader).at(door, admits);
-    let lead = match Asking::of(tier.ask(question)) {
+    let times = (asked, not_before);
+    let question = Ask::new(key, (door, admits), times, Wait::Endless, queued.leader);
+    let lead = match Asking::of(tier.ask(question), admits) {
         Asking::Runs(lead) => lead,
         // The call has no deadline and may wait, so it cannot give up for the tier's reason.
         Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),

@@ -311,10 +311,12 @@ impl Gate {
         }
     }
 
-    /// Lets no call take over, as the youngest execution asks elsewhere and has not begun here.
-    pub(crate) fn suspend(&self) {
+    /// Lets no call take over, as the youngest execution asks elsewhere and has not begun here. Returns true if
+    /// there is no other one.
+    pub(crate) fn suspend(&self) -> bool {
         let mut state = self.state.lock();
         (state.youngest, state.due_at, state.next_start) = (FOREVER, FOREVER, FOREVER);
+        state.running + state.queued == 1
     }
 
     /// Begins an execution that asked elsewhere at `asked`; from now on it counts from `start`. Returns

@@ -197,3 +197,36 @@ fn a_copy_that_is_not_certain_takes_no_other_with_it() {
         stage.is_at_rest();
     });
 }
+
+/// S80: without copies, calls join while the function runs. If the key was forgotten since the claim, the leader has
+/// its result alone, unless all others came before the claim.
+#[test]
+fn without_copies_a_forgotten_result_is_for_those_that_came_before_the_claim() {
+    let endings = ["before the claim", "after it"];
+    Model::new("no copies, forgotten, 2 calls", endings).explore(move |seen| {
+        let (stage, asked) = stage(false, |question, ask| match question {
+            1 => Asked::Lead(Claim::new(Doubtful, ask.asked())),
+            _ => Asked::Served(served(99, ask).keep(false)),
+        });
+        let call = |stage: &Stage, asked: &AtomicU64| {
+            let before = asked.load(Ordering::Relaxed);
+            (before, stage.call(1))
+        };
+        let questions = Arc::clone(&asked);
+        let other = stage.spawn(move |stage| call(stage, &questions));
+        let answers = [call(&stage, &asked), other.join().expect("no panic")];
+        for (before, answer) in answers {
+            match (answer.role, answer.value) {
+                (Some(Role::Leader), 1) => {}
+                (Some(Role::Follower), 1) => {
+                    assert_eq!(before, 0, "a forgotten result");
+                    seen.note(endings[0]);
+                }
+                (Some(Role::Shared), 99) => seen.note(endings[1]),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(stage.begun(), 1);
+        stage.is_at_rest();
+    });
+}

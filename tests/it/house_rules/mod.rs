@@ -7,6 +7,7 @@
 //! | neither layers nor files name each other in a circle | [`circles`] |
 //! | an inherent `impl` stands in the folder of its type | [`impls`] |
 //! | no file has more than 400 lines, in any package and any test | here |
+//! | a comment's line begins with the thing or the act, and not with a word that stands for one | [`prose`] |
 //!
 //! [`source`] reads a file as tokens, [`paths`] finds the paths in them, and [`tree`] finds the files
 //! that those paths lead to.
@@ -19,6 +20,7 @@ mod impls;
 mod layers;
 mod paths;
 mod primitives;
+mod prose;
 mod source;
 mod tree;
 
@@ -29,25 +31,27 @@ const NOT_SOURCES: [&str; 2] = ["target", ".git"];
 
 #[test]
 fn no_file_has_more_than_400_lines() {
-    let lengths = lengths(Path::new(env!("CARGO_MANIFEST_DIR")));
-    assert!(lengths.iter().any(|(path, _)| path.ends_with("tests/it/main.rs")), "{lengths:?}");
-    demand(too_long(lengths));
+    let files = files(Path::new(env!("CARGO_MANIFEST_DIR")), &["rs"]);
+    assert!(files.iter().any(|(path, _)| path.ends_with("tests/it/main.rs")), "{}", files.len());
+    demand(too_long(
+        files.iter().map(|(path, text)| (path.clone(), text.lines().count())).collect(),
+    ));
 }
 
-/// The Rust files below a folder, of the library, its tests and its other packages alike, with their
-/// numbers of lines.
-fn lengths(folder: &Path) -> Vec<(PathBuf, usize)> {
+/// The files below a folder with one of these extensions, of the library, its tests and its other packages
+/// alike, with their texts.
+fn files(folder: &Path, extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             let name = path.file_name().unwrap();
             if NOT_SOURCES.iter().all(|folder| name != *folder) {
-                found.extend(lengths(&path));
+                found.extend(files(&path, extensions));
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let lines = fs::read_to_string(&path).unwrap().lines().count();
-            found.push((path, lines));
+        } else if path.extension().is_some_and(|found| extensions.iter().any(|one| found == *one)) {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
         }
     }
     found

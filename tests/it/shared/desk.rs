@@ -1,5 +1,6 @@
 //! A tier whose answers the test gives, one by one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub(super) struct Desk {
     pub(super) reached: Arc<Mutex<ForgetEverywhere<bool>>>,
     /// A publication ends when this is free.
     pub(super) line: Arc<Mutex<()>>,
+    /// The tier keeps copies.
+    pub(super) copies: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -104,7 +107,7 @@ impl Desk {
 }
 
 struct Switchboard {
-    copies: bool,
+    copies: Arc<AtomicBool>,
     questions: Sender<Question>,
     told: Sender<Told>,
     forgets: Sender<Option<String>>,
@@ -117,7 +120,7 @@ struct Line(Switchboard, Sender<Local<String>>);
 
 impl Tier<String, u32, String> for Switchboard {
     fn keeps_copies(&self) -> bool {
-        self.copies
+        self.copies.load(Ordering::SeqCst)
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a, String>) -> Asked<'a, u32, String> {
@@ -226,8 +229,9 @@ pub(super) fn desk(
     let (forget, forgets) = channel();
     let (send_local, local) = channel();
     let (reached, line) = (Arc::new(Mutex::new(Ok(false))), Arc::default());
+    let copies = Arc::new(AtomicBool::new(copies));
     let board = Switchboard {
-        copies,
+        copies: Arc::clone(&copies),
         questions: ask,
         told: tell,
         forgets: forget,
@@ -236,7 +240,7 @@ pub(super) fn desk(
     };
     let group = settings(Group::builder()).shared(Line(board, send_local)).build();
     let local = local.recv().unwrap();
-    (group, Desk { questions, told, local, forgets, reached, line })
+    (group, Desk { questions, told, local, forgets, reached, line, copies })
 }
 
 /// A group with a window of 100 ms by a manual clock, whose tier keeps copies.

@@ -1,5 +1,6 @@
 //! A leader that asked runs its function, for all processes or for its own.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -112,6 +113,22 @@ fn without_copies_a_forgotten_result_is_for_those_who_came_before_the_claim() {
             }
             assert_eq!((group.stats().shared, group.stats().followers), (1, 1));
         }
+    });
+}
+
+#[test]
+fn copies_that_come_during_a_run_change_nothing_for_it() {
+    // S80: the engine was not told that this process has a copy, so no forget has reached the call that joined.
+    watched(|| {
+        let (group, desk) = desk(false, |group| group.window(Duration::MAX));
+        let leader = begin(&group, "k");
+        desk.next().answer(Reply::Lead(Terms { confirms: false, ..FIRM }));
+        let leader = leader.begun();
+        let joins = follow(&group, "k", 1).remove(0);
+        desk.copies.store(true, Ordering::SeqCst);
+        assert_eq!(*leader.returns(Ok(7)).unwrap().value, 7);
+        desk.next().serve(8, Duration::ZERO, false);
+        assert_eq!(*joins.join_unrun().unwrap().value, 8);
     });
 }
 
