@@ -219,7 +219,9 @@ CREATE OR REPLACE FUNCTION {schema}.wait(
     OUT kind smallint, OUT kept boolean, OUT forgotten boolean, OUT body bytea
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM set_config('lock_timeout', patience::text, true);
+    -- Waits of a cycle that begin and end together would never find each other: each looks while the others do not wait.
+    PERFORM set_config('lock_timeout',
+        (CASE WHEN leads THEN greatest(1, patience * (1 + random()) / 2) ELSE patience END)::bigint::text, true);
     BEGIN
         -- Let go with the transaction, also if the wait is cancelled: a leader's session may wait here.
         PERFORM pg_advisory_xact_lock_shared({locks} + number);
