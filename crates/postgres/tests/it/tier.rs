@@ -6,16 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use coalescer::Coalescer;
-use coalescer_cluster::Cluster;
 
 use crate::place::{Place, with_place, with_server};
+use crate::suite::sites::Site;
 use crate::support::wait_until;
-
-/// One process: its handle to the cluster, and its coalescer, whose values are the numbers of the runs.
-struct Site {
-    cluster: Cluster,
-    users: Coalescer<u64, u32, String>,
-}
 
 fn site(place: &Place, window: Duration, run: impl Fn(u64) -> u32 + Send + Sync + 'static) -> Site {
     let open = place
@@ -28,12 +22,6 @@ fn site(place: &Place, window: Duration, run: impl Fn(u64) -> u32 + Send + Sync 
     let users =
         Coalescer::builder().window(window).shared(shared).build(move |key: &u64| Ok(run(*key)));
     Site { cluster, users }
-}
-
-impl Site {
-    fn value(&self, key: u64) -> u32 {
-        *self.users.execute(&key).unwrap()
-    }
 }
 
 fn counter() -> (Arc<AtomicU32>, impl Fn(u64) -> u32 + Clone + Send + Sync + 'static) {
