@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use coalescer::Coalescer;
 
 use crate::place::{Place, with_place, with_server};
-use crate::suite::sites::Site;
+use crate::suite::sites::{Function, MINUTE, Site};
 use crate::support::wait_until;
 
 fn site(place: &Place, window: Duration, run: impl Fn(u64) -> u32 + Send + Sync + 'static) -> Site {
@@ -148,5 +148,39 @@ fn with_a_frozen_server_a_call_is_late_by_two_steps_at_most() {
         }
         assert!(!cluster.health().up);
         server.signal("CONT").unwrap();
+    });
+}
+
+/// C11, C15: the end of a flight did not reach the server. The session that has its lock lives, so nobody else can let it go.
+#[test]
+fn a_lead_that_ended_during_a_long_outage_is_let_go() {
+    with_server(|server| {
+        let place = Place::on("tier_outage", &server);
+        let lease = Duration::from_millis(1500);
+        let open = place.open().op_timeout(lease / 3).lease(lease);
+        let (cluster, function) = (open.connect().unwrap(), Function::default());
+        let (shared, run) = (cluster.named("users").schema("1"), function.clone());
+        let users = Coalescer::builder()
+            .window(MINUTE)
+            .shared(shared)
+            .build(move |_: &u64| Ok::<_, String>(run.run()));
+        wait_until(|| cluster.ping().is_ok());
+        function.hold();
+        thread::scope(|scope| {
+            let call = scope.spawn(|| *users.execute(&7).unwrap());
+            function.wait_for(1);
+            assert_eq!(place.leaders(), 1);
+            server.signal("STOP").unwrap();
+            while cluster.health().up {
+                cluster.ping().unwrap_err();
+            }
+            // The server is not told: it is left alone now.
+            function.let_go();
+            assert_eq!(call.join().unwrap(), 1);
+        });
+        let ended = Instant::now();
+        wait_until(|| ended.elapsed() > 3 * lease);
+        server.signal("CONT").unwrap();
+        wait_until(|| place.leaders() == 0);
     });
 }
