@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalescer::Coalescer;
+use coalescer::{Coalescer, Role};
 
 use crate::place::{Place, with_place, with_server};
 use crate::suite::sites::{Function, MINUTE, Site};
@@ -182,5 +182,23 @@ fn a_lead_that_ended_during_a_long_outage_is_let_go() {
         wait_until(|| ended.elapsed() > 3 * lease);
         server.signal("CONT").unwrap();
         wait_until(|| place.leaders() == 0);
+    });
+}
+
+/// C30: what somebody without the secret has written is not decoded.
+#[test]
+fn a_secret_reaches_the_cluster() {
+    with_place("tier_secret", |place| {
+        let call = |secret: u8| {
+            let open =
+                place.open().op_timeout(Duration::from_secs(3)).lease(Duration::from_secs(10));
+            let cluster = open.secret([secret; 32]).connect().unwrap();
+            let users = Coalescer::builder()
+                .window(MINUTE)
+                .shared(cluster.named("users").schema("1"))
+                .build(|id: &u64| Ok::<_, String>(id + 1));
+            (users.call(&7).outcome().unwrap().role == Role::Leader, cluster.stats().undecodable)
+        };
+        assert_eq!([call(1), call(1), call(2)], [(true, 0), (false, 0), (true, 1)]);
     });
 }
