@@ -3,6 +3,9 @@
 //! It listens on a socket in that directory, and on no network. PostgreSQL refuses to run as root, so if
 //! this process is root, the server runs as the user `postgres` or `nobody`.
 
+#[path = "missing.rs"]
+mod missing;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Error};
@@ -13,6 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use tempfile::TempDir;
+
+pub(crate) use missing::missing;
 
 /// A shell script that starts the server, and stops it when the script's input ends. That happens when
 /// the [`Server`] is dropped, and also when this program is killed. The script closes its own stderr, so
@@ -51,6 +56,11 @@ impl Server {
         let mut server = Self { keeper, place, postgres };
         server.wait_until_ready()?;
         Ok(server)
+    }
+
+    /// Starts one for a test. `None`: none can be started, and the test has nothing to do.
+    pub(crate) fn start_for_a_test() -> Option<Self> {
+        Self::start().map_err(missing).ok()
     }
 
     /// The directory of the socket.

@@ -60,6 +60,18 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_rights_of_the_setup() {
+        let readme = include_str!("../README.md");
+        let setup = Schema::new("coalescer").map(|schema| schema.setup()).unwrap_or_default();
+        let grants: Vec<_> = setup.lines().filter_map(|line| line.strip_prefix("--   ")).collect();
+        assert_eq!(grants.len(), 3);
+        for grant in grants {
+            let grant = grant.replace('"', "");
+            assert!(readme.contains(&grant), "{grant}");
+        }
+    }
+
+    #[test]
     fn nothing_is_left_to_fill_in() {
         let sql = Schema::new("shop").map(|schema| schema.setup()).unwrap_or_default();
         assert!(

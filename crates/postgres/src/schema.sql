@@ -110,19 +110,7 @@ BEGIN
         SELECT known.flight, known.began, known.led, known.floor, known.beside, greatest(known.floor, named.floor) AS low
             INTO held FROM {schema}.coalescer_key known LEFT JOIN {schema}.coalescer_key named ON named.key = n
             WHERE known.key = k;
-        IF NOT FOUND THEN
-            number := {schema}.new_flight();
-            present := {schema}.clock();
-            INSERT INTO {schema}.coalescer_key (key, flight, began, led) VALUES (k, number, present, present)
-                ON CONFLICT DO NOTHING;
-            IF FOUND THEN
-                answer := 1; began := present; age := 0;
-                RETURN;
-            END IF;
-            PERFORM pg_advisory_unlock({locks} + number);
-            CONTINUE;
-        END IF;
-
+        -- Without a row, everything in `held` is null, and no flight is the key's.
         is_current := coalesce(held.flight > held.low, false);
         -- The lock before the end: a leader commits its end before it unlocks.
         is_running := is_current AND NOT {schema}.is_free(held.flight);
@@ -143,58 +131,55 @@ BEGIN
             RETURN;
         END IF;
 
-        IF has_ended OR NOT is_current THEN
-            -- The lock before the number: a number that can be read is locked.
-            number := {schema}.new_flight();
-            UPDATE {schema}.coalescer_key AS changed SET flight = number, began = present, led = present
-                WHERE changed.key = k AND changed.flight IS NOT DISTINCT FROM held.flight AND changed.floor = held.floor;
-            IF FOUND THEN
-                answer := 1; began := present; age := 0;
+        running := held.beside;
+        IF is_current AND NOT has_ended THEN
+            IF NOT is_running THEN
+                -- Its leader has died. Who has the row's lock goes on with the flight.
+                PERFORM 1 FROM {schema}.coalescer_key AS locked
+                    WHERE locked.key = k AND locked.flight = held.flight AND locked.floor = held.floor FOR UPDATE;
+                CONTINUE WHEN NOT FOUND;
+                CONTINUE WHEN NOT {schema}.is_free(held.flight);
+                PERFORM 1 FROM {schema}.coalescer_result of_it WHERE of_it.key = k AND of_it.flight = held.flight;
+                CONTINUE WHEN FOUND;
+                -- Others have it for a moment at most, to see if it is free.
+                PERFORM pg_advisory_lock({locks} + held.flight);
+                UPDATE {schema}.coalescer_key AS changed SET led = present WHERE changed.key = k;
+                answer := 1;
                 RETURN;
             END IF;
-            PERFORM pg_advisory_unlock({locks} + number);
-            CONTINUE;
-        END IF;
 
-        IF NOT is_running THEN
-            -- Its leader has died. Who has the row's lock goes on with the flight.
-            PERFORM 1 FROM {schema}.coalescer_key AS locked
-                WHERE locked.key = k AND locked.flight = held.flight AND locked.floor = held.floor FOR UPDATE;
-            CONTINUE WHEN NOT FOUND;
-            CONTINUE WHEN NOT {schema}.is_free(held.flight);
-            PERFORM 1 FROM {schema}.coalescer_result of_it WHERE of_it.key = k AND of_it.flight = held.flight;
-            CONTINUE WHEN FOUND;
-            -- Others have it for a moment at most, to see if it is free.
-            PERFORM pg_advisory_lock({locks} + held.flight);
-            UPDATE {schema}.coalescer_key AS changed SET led = present WHERE changed.key = k;
-            answer := 1;
-            RETURN;
-        END IF;
-
-        IF is_fresh OR held.flight = excluded THEN
-            answer := 3;
-            RETURN;
-        END IF;
-        is_apart := coalesce(age >= max_join_age, false) AND joined IS DISTINCT FROM held.flight;
-        is_due := coalesce(present - held.led >= leader_timeout, false);
-        IF is_apart OR is_due THEN
-            running := ARRAY(SELECT other FROM unnest(held.beside) AS other
-                WHERE other > held.low AND NOT {schema}.is_free(other)) || held.flight;
-            IF cardinality(running) < max_leaders THEN
-                number := {schema}.new_flight();
-                UPDATE {schema}.coalescer_key AS changed
-                    SET flight = number, began = present, led = present, beside = running
-                    WHERE changed.key = k AND changed.flight = held.flight AND changed.floor = held.floor;
-                IF FOUND THEN
-                    answer := 1; began := present; age := 0;
-                    RETURN;
-                END IF;
-                PERFORM pg_advisory_unlock({locks} + number);
-                CONTINUE;
+            IF is_fresh OR held.flight = excluded THEN
+                answer := 3;
+                RETURN;
+            END IF;
+            is_apart := coalesce(age >= max_join_age, false) AND joined IS DISTINCT FROM held.flight;
+            is_due := coalesce(present - held.led >= leader_timeout, false);
+            IF is_apart OR is_due THEN
+                running := ARRAY(SELECT other FROM unnest(held.beside) AS other
+                    WHERE other > held.low AND NOT {schema}.is_free(other)) || held.flight;
+            END IF;
+            IF NOT (is_apart OR is_due) OR cardinality(running) >= max_leaders THEN
+                answer := CASE WHEN is_apart THEN 4 WHEN is_try THEN 5 ELSE 2 END;
+                RETURN;
             END IF;
         END IF;
-        answer := CASE WHEN is_apart THEN 4 WHEN is_try THEN 5 ELSE 2 END;
-        RETURN;
+
+        -- A flight of its own. The lock before the number: a number that can be read is locked.
+        number := {schema}.new_flight();
+        IF held.floor IS NULL THEN
+            INSERT INTO {schema}.coalescer_key (key, flight, began, led) VALUES (k, number, present, present)
+                ON CONFLICT DO NOTHING;
+        ELSE
+            UPDATE {schema}.coalescer_key AS changed
+                SET flight = number, began = present, led = present, beside = running
+                WHERE changed.key = k AND changed.flight IS NOT DISTINCT FROM held.flight AND changed.floor = held.floor;
+        END IF;
+        IF FOUND THEN
+            answer := 1; began := present; age := 0;
+            RETURN;
+        END IF;
+        -- Another claim, or a forget, has changed the row.
+        PERFORM pg_advisory_unlock({locks} + number);
     END LOOP;
 END
 $$;

@@ -113,16 +113,15 @@ impl RedisEngine {
         }
     }
 
-    fn counts(&self, channels: &[String], within: Duration) -> Result<Vec<Value>, EngineError> {
-        let mut command = redis::cmd("PUBSUB");
-        command.arg("NUMSUB").arg(channels);
-        #[cfg(feature = "cluster")]
-        if self.is_cluster() {
-            return self.pool.ask(within, Repeated::Same, |link, deadline| {
-                link.ask_everywhere(&command, deadline)
-            });
-        }
-        Ok(vec![self.command(&command, within, Repeated::Same)?])
+    /// How many listen at each channel: at the server, or at each node of a cluster.
+    fn counts(&self, channels: &[String], within: Duration) -> Result<Vec<Vec<u32>>, EngineError> {
+        let command = numsub(channels);
+        let answers = self.pool.ask(within, Repeated::Same, |link, deadline| {
+            link.ask_everywhere(&command, deadline)
+        })?;
+        let read = |answer: &Value| steps::counts(answer, channels.len());
+        let counts = |answer| steps::answer("a count of listeners", answer, read);
+        answers.iter().map(counts).collect()
     }
 }
 
@@ -188,8 +187,7 @@ impl Engine for RedisEngine {
         within: Duration,
     ) -> Result<Forgotten, EngineError> {
         let marks = self.steps.forget_all(forget);
-        let mut count = redis::cmd("PUBSUB");
-        count.arg("NUMSUB").arg(message::inbox_channel(forget.from));
+        let count = numsub(&[message::inbox_channel(forget.from)]);
         let mut word = redis::cmd("PUBLISH");
         word.arg(message::common_channel(forget.namespace));
         word.arg(message::encode_forget_all(forget.name, forget.from, forget.id));
@@ -235,9 +233,7 @@ impl Engine for RedisEngine {
         }
         let channels: Vec<_> = inboxes.iter().map(message::inbox_channel).collect();
         let mut listening = vec![false; inboxes.len()];
-        for answer in self.counts(&channels, within)? {
-            let read = |answer: &Value| steps::counts(answer, channels.len());
-            let counts = steps::answer("a count of listeners", &answer, read)?;
+        for counts in self.counts(&channels, within)? {
             listening.iter_mut().zip(counts).for_each(|(listens, count)| *listens |= count > 0);
         }
         Ok(listening)
@@ -286,9 +282,7 @@ impl RedisEngine {
         let channels =
             [message::common_channel(forget.namespace), message::inbox_channel(forget.from)];
         let (mut all, mut own) = (0, 0);
-        for answer in self.counts(&channels, deadline.left())? {
-            let read = |answer: &Value| steps::counts(answer, channels.len());
-            let counts = steps::answer("a count of listeners", &answer, read)?;
+        for counts in self.counts(&channels, deadline.left())? {
             if let [there, asking] = *counts {
                 all += there;
                 own += asking;
@@ -297,4 +291,11 @@ impl RedisEngine {
         let noted = all.saturating_sub(own.min(1));
         Ok(Forgotten { was_there: false, noted, told: noted })
     }
+}
+
+/// Asks how many listen at each channel.
+fn numsub(channels: &[String]) -> Cmd {
+    let mut command = redis::cmd("PUBSUB");
+    command.arg("NUMSUB").arg(channels);
+    command
 }

@@ -14,11 +14,9 @@ pub(crate) enum During {
 
 /// Codes of the server, or words of its texts, and what they mean. The first one that is found counts. Errors of
 /// commands in a script stand within another text in some versions.
-const MEANINGS: [(&str, ErrorKind); 23] = [
-    ("OOM command not allowed", ErrorKind::Full),
+const MEANINGS: [(&str, ErrorKind); 21] = [
     ("OOM", ErrorKind::Full),
     ("MISCONF", ErrorKind::Full),
-    ("NOAUTH", ErrorKind::Denied),
     ("WRONGPASS", ErrorKind::Denied),
     ("NOPERM", ErrorKind::Denied),
     ("DENIED", ErrorKind::Denied),

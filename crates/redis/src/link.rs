@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::steps::Call;
 use crate::sync::Deadline;
@@ -68,19 +68,28 @@ impl Link {
         }
     }
 
-    /// Asks all nodes of a cluster. Returns the answer of each.
-    #[cfg(feature = "cluster")]
+    /// Asks the server, or all nodes of a cluster. Returns the answer of each.
     pub(crate) fn ask_everywhere(
         &mut self,
         command: &Cmd,
         deadline: Deadline,
     ) -> RedisResult<Vec<Value>> {
-        use redis::cluster_routing::{MultipleNodeRoutingInfo::AllNodes, RoutingInfo};
-        let Self::Cluster(nodes) = self else { return Ok(vec![self.ask(command, deadline)?]) };
-        bound(nodes, deadline)?;
-        let answer = nodes.route_command(command, RoutingInfo::MultiNode((AllNodes, None)))?;
-        let Value::Map(answers) = answer.extract_error()? else { return Ok(Vec::new()) };
-        answers.into_iter().map(|(_, answer)| answer.extract_error()).collect()
+        match self {
+            Self::Server(_) => Ok(vec![self.ask(command, deadline)?]),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(nodes) => {
+                use redis::cluster_routing::{MultipleNodeRoutingInfo::AllNodes, RoutingInfo};
+                bound(nodes, deadline)?;
+                let all = RoutingInfo::MultiNode((AllNodes, None));
+                match nodes.route_command(command, all)?.extract_error()? {
+                    Value::Map(answers) if !answers.is_empty() => {
+                        answers.into_iter().map(|(_, answer)| answer.extract_error()).collect()
+                    }
+                    // Not as if nobody listened.
+                    _ => Err((ErrorKind::ClusterConnectionNotFound, "no node has answered").into()),
+                }
+            }
+        }
     }
 }
 
@@ -153,9 +162,9 @@ fn left(deadline: Deadline) -> RedisResult<Duration> {
 
 /// After such an error nobody knows what comes next over the connection.
 pub(crate) fn is_of_transport(error: &RedisError) -> bool {
-    error.is_io_error() || error.kind() == redis::ErrorKind::Parse
+    error.is_io_error() || error.kind() == ErrorKind::Parse
 }
 
 fn is_unknown(error: &RedisError) -> bool {
-    error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }

@@ -136,3 +136,21 @@ fn first<T>(
     }
     Err(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use redis::IntoConnectionInfo;
+
+    use super::*;
+
+    #[test]
+    fn a_text_with_a_password_in_it_goes() {
+        let server = "redis://:pa55word@localhost/".into_connection_info();
+        let place = Place::Server(Box::new(server.expect("a URL")));
+        let passwords = vec!["pa55word".to_owned()];
+        let source = Source { place, connect_timeout: Duration::MAX, passwords };
+        let scrubbed = |text: &str| source.scrubbed(EngineError::new(ErrorKind::Denied, text));
+        assert_eq!(scrubbed("unknown command: AUTH 'pa55word'"), ErrorKind::Denied.into());
+        assert_eq!(scrubbed("unknown command: AUTH").text(), "unknown command: AUTH");
+    }
+}

@@ -6,7 +6,6 @@
 #[path = "../../../tests/support/watchdog.rs"]
 mod watchdog;
 
-use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -23,27 +22,12 @@ use watchdog::{wait_until, watched};
 /// Runs a test with the tables on a server of its own. Totals are kept until forgotten.
 fn with_tables(test: impl FnOnce(&mut Schema, &Arc<Totals>) + Send + 'static) {
     watched(|| {
-        let server = match Server::start() {
-            Ok(server) => server,
-            Err(why) if is_ci() => panic!("{why}"),
-            Err(why) => return say_skipped(&why),
-        };
+        let Some(server) = Server::start_for_a_test() else { return };
         let mut schema = Schema::create(crate::config(&server)).unwrap();
         schema.fill(1000).unwrap();
         let totals = Arc::new(Totals::open(schema.config(), 8, Duration::MAX).unwrap());
         test(&mut schema, &totals);
     });
-}
-
-fn is_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty())
-}
-
-/// Writes to the handle of stderr, because the test harness captures the output of `eprintln!`.
-fn say_skipped(why: &std::io::Error) {
-    let thread = thread::current();
-    let line = format!("SKIPPED {}: {why}\n", thread.name().unwrap_or("a test"));
-    std::io::stderr().write_all(line.as_bytes()).ok();
 }
 
 /// Makes a call on a new thread.

@@ -137,7 +137,9 @@ impl<'a> Keeper<'a> {
                 return;
             }
         }
-        process.orphans.drop_over(process.now());
+        if process.can.leases {
+            process.orphans.drop_over(process.now());
+        }
         for (token, place) in process.orphans.all() {
             let key = place.key(&process.terms.namespace);
             let release = Release { key, token: &token, end: End::AskAgain };

@@ -262,7 +262,7 @@ impl Process {
 
     /// A step has failed after which this claim may lead something.
     pub(super) fn abandon(&self, token: Token, place: Place) {
-        // By then its lease is over, if nobody renews it.
+        // By then its lease is over, if it has one and nobody renews it.
         let until = self.now() + 2 * self.terms.lease;
         self.orphans.enter(token, place, until);
         self.bell.ring_for_work();

@@ -357,8 +357,14 @@ fn settings_that_cannot_be_are_refused_at_once() {
         shown.contains("localhost") && shown.contains("shop") && !shown.contains("secret"),
         "{shown}"
     );
-    assert!(matches!(
-        Postgres::open("postgresql://localhost/shop").lease(Duration::from_millis(1)).connect(),
-        Err(OpenError::Lease(_))
-    ));
+}
+
+#[test]
+fn settings_of_the_cluster_reach_it() {
+    let open = || Postgres::open("postgresql://localhost/shop");
+    let refused = |postgres: Postgres| postgres.connect().unwrap_err();
+    assert!(matches!(refused(open().namespace("a b")), OpenError::Namespace(_)));
+    assert!(matches!(refused(open().op_timeout(Duration::ZERO)), OpenError::OpTimeout(..)));
+    assert!(matches!(refused(open().lease(Duration::from_millis(1))), OpenError::Lease(_)));
+    assert!(matches!(refused(open().probe(Duration::ZERO)), OpenError::Probe));
 }

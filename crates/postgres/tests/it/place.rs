@@ -1,8 +1,6 @@
 //! A schema of its own for each test, on a server that tests share.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::Duration;
 
 use coalescer_cluster::engine::{
@@ -31,8 +29,7 @@ pub(crate) fn with_place(schema: &'static str, test: impl FnOnce(&Place) + Send 
 pub(crate) fn shared() -> Option<Arc<Server>> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     let mut shared = lock(&SHARED);
-    let server =
-        shared.upgrade().or_else(|| Server::start().map(Arc::new).map_err(missing).ok())?;
+    let server = shared.upgrade().or_else(|| Server::start_for_a_test().map(Arc::new))?;
     *shared = Arc::downgrade(&server);
     Some(server)
 }
@@ -40,19 +37,10 @@ pub(crate) fn shared() -> Option<Arc<Server>> {
 /// A test that breaks its server.
 pub(crate) fn with_server(test: impl FnOnce(Server) + Send + 'static) {
     watched(move || {
-        if let Ok(server) = Server::start().map_err(missing) {
+        if let Some(server) = Server::start_for_a_test() {
             test(server);
         }
     });
-}
-
-/// Written past the capture of the test harness.
-pub(crate) fn missing(why: impl std::fmt::Display) {
-    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    assert!(!is_ci, "{why}");
-    let thread = thread::current();
-    let line = format!("SKIPPED {}: {why}\n", thread.name().unwrap_or("a test"));
-    std::io::stderr().write_all(line.as_bytes()).ok();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

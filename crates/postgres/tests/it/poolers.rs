@@ -10,8 +10,8 @@ use std::time::Duration;
 use coalescer_cluster::engine::{Claim, End, Engine, ErrorKind, Waited};
 use coalescer_postgres::Postgres;
 
-use crate::place::{Place, Process, WITHIN, key, missing, with_server};
-use crate::server::Server;
+use crate::place::{Place, Process, WITHIN, key, with_server};
+use crate::server::{Server, missing};
 use crate::support::wait_until;
 
 struct Pooler {

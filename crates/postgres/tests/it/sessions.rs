@@ -150,6 +150,9 @@ fn settings_of_the_role_change_nothing() {
             "CREATE ROLE strict SUPERUSER LOGIN; ALTER ROLE strict SET default_transaction_isolation = serializable;
              ALTER ROLE strict SET statement_timeout = '100ms'; ALTER ROLE strict SET lock_timeout = '100ms'",
         );
+        if place.number("SELECT current_setting('server_version_num')::bigint") >= 140_000 {
+            place.run("ALTER ROLE strict SET idle_session_timeout = '100ms'");
+        }
         let url = place.url.replace("user=postgres", "user=strict");
         let engine =
             Postgres::open(&url).schema("settings").connect_timeout(WITHIN).engine().unwrap();

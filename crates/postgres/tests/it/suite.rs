@@ -4,7 +4,7 @@
 mod promises;
 #[path = "../../../cluster/tests/it/tier/sites.rs"]
 #[expect(dead_code, reason = "the tests of other engines use the rest of it")]
-mod sites;
+pub(crate) mod sites;
 
 use std::time::Duration;
 

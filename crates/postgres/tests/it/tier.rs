@@ -5,17 +5,11 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalescer::Coalescer;
-use coalescer_cluster::Cluster;
+use coalescer::{Coalescer, Role};
 
 use crate::place::{Place, with_place, with_server};
+use crate::suite::sites::{Function, MINUTE, Site};
 use crate::support::wait_until;
-
-/// One process: its handle to the cluster, and its coalescer, whose values are the numbers of the runs.
-struct Site {
-    cluster: Cluster,
-    users: Coalescer<u64, u32, String>,
-}
 
 fn site(place: &Place, window: Duration, run: impl Fn(u64) -> u32 + Send + Sync + 'static) -> Site {
     let open = place
@@ -28,12 +22,6 @@ fn site(place: &Place, window: Duration, run: impl Fn(u64) -> u32 + Send + Sync 
     let users =
         Coalescer::builder().window(window).shared(shared).build(move |key: &u64| Ok(run(*key)));
     Site { cluster, users }
-}
-
-impl Site {
-    fn value(&self, key: u64) -> u32 {
-        *self.users.execute(&key).unwrap()
-    }
 }
 
 fn counter() -> (Arc<AtomicU32>, impl Fn(u64) -> u32 + Clone + Send + Sync + 'static) {
@@ -160,5 +148,57 @@ fn with_a_frozen_server_a_call_is_late_by_two_steps_at_most() {
         }
         assert!(!cluster.health().up);
         server.signal("CONT").unwrap();
+    });
+}
+
+/// C11, C15: the end of a flight did not reach the server. The session that has its lock lives, so nobody else can let it go.
+#[test]
+fn a_lead_that_ended_during_a_long_outage_is_let_go() {
+    with_server(|server| {
+        let place = Place::on("tier_outage", &server);
+        let lease = Duration::from_millis(1500);
+        let open = place.open().op_timeout(lease / 3).lease(lease);
+        let (cluster, function) = (open.connect().unwrap(), Function::default());
+        let (shared, run) = (cluster.named("users").schema("1"), function.clone());
+        let users = Coalescer::builder()
+            .window(MINUTE)
+            .shared(shared)
+            .build(move |_: &u64| Ok::<_, String>(run.run()));
+        wait_until(|| cluster.ping().is_ok());
+        function.hold();
+        thread::scope(|scope| {
+            let call = scope.spawn(|| *users.execute(&7).unwrap());
+            function.wait_for(1);
+            assert_eq!(place.leaders(), 1);
+            server.signal("STOP").unwrap();
+            while cluster.health().up {
+                cluster.ping().unwrap_err();
+            }
+            // The server is not told: it is left alone now.
+            function.let_go();
+            assert_eq!(call.join().unwrap(), 1);
+        });
+        let ended = Instant::now();
+        wait_until(|| ended.elapsed() > 3 * lease);
+        server.signal("CONT").unwrap();
+        wait_until(|| place.leaders() == 0);
+    });
+}
+
+/// C30: what somebody without the secret has written is not decoded.
+#[test]
+fn a_secret_reaches_the_cluster() {
+    with_place("tier_secret", |place| {
+        let call = |secret: u8| {
+            let open =
+                place.open().op_timeout(Duration::from_secs(3)).lease(Duration::from_secs(10));
+            let cluster = open.secret([secret; 32]).connect().unwrap();
+            let users = Coalescer::builder()
+                .window(MINUTE)
+                .shared(cluster.named("users").schema("1"))
+                .build(|id: &u64| Ok::<_, String>(id + 1));
+            (users.call(&7).outcome().unwrap().role == Role::Leader, cluster.stats().undecodable)
+        };
+        assert_eq!([call(1), call(1), call(2)], [(true, 0), (false, 0), (true, 1)]);
     });
 }

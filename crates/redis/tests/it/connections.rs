@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use coalescer_cluster::engine::*;
-use coalescer_redis::Redis;
+use coalescer_redis::{OpenError, Redis};
 
 use crate::servers;
 use crate::support::watched;
@@ -128,6 +128,16 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(refused(Redis::open("redis://a/").sentinels(none)), "the list of URLs is empty");
     let server = Redis::open("unix:///a").sentinels(["redis://a/"]);
     assert_eq!(refused(server), "with sentinels the URL names the primary");
+}
+
+#[test]
+fn settings_of_the_cluster_reach_it() {
+    let open = || Redis::open("redis://a/");
+    let refused = |server: Redis| server.connect().unwrap_err();
+    assert!(matches!(refused(open().namespace("a b")), OpenError::Namespace(_)));
+    assert!(matches!(refused(open().op_timeout(Duration::ZERO)), OpenError::OpTimeout(..)));
+    assert!(matches!(refused(open().lease(Duration::from_millis(1))), OpenError::Lease(_)));
+    assert!(matches!(refused(open().probe(Duration::ZERO)), OpenError::Probe));
 }
 
 #[cfg(feature = "tls")]

@@ -296,6 +296,7 @@ mod cluster {
             assert!(begin.elapsed() < within * 32 * 2, "{:?}", begin.elapsed());
         });
     }
+
     /// C15: a frozen node holds a step up for its time, and not for that time at each attempt.
     #[test]
     fn a_frozen_node_costs_the_time_of_a_step() {

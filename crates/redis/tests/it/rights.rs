@@ -7,7 +7,6 @@ use crate::servers;
 use crate::support::watched;
 use crate::world::*;
 
-/// As in the README.
 const KEYS: &str = "~{shop:*";
 const CHANNELS: [&str; 3] = ["resetchannels", "&shop:in:*", "&shop:all"];
 pub(crate) const COMMANDS: [&str; 14] = [
@@ -93,6 +92,17 @@ pub(crate) fn everything(engine: &RedisEngine) -> Result<(), EngineError> {
     }
     assert_eq!(came, [1; 4], "an end, a word, a word to all, and the confirmation");
     Ok(())
+}
+
+#[test]
+fn the_readme_has_these_rights() {
+    let (_, rule) = include_str!("../../README.md").split_once("ACL SETUSER").unwrap();
+    let (rule, _) = rule.split_once("```").unwrap();
+    let rule: Vec<_> = ["ACL", "SETUSER"].into_iter().chain(rule.split_whitespace()).collect();
+    assert_eq!(
+        rule.join(" ").replace(">password", ">pa55word"),
+        of_user("shop", &COMMANDS).join(" ")
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::Coalescer;
+use coalescer::{Coalescer, Role};
 use coalescer_redis::{Cluster, Redis};
 
 use crate::servers;
@@ -111,5 +111,22 @@ fn a_server_that_goes_and_comes_costs_no_answer() {
             id += 1;
             assert_eq!(*here.execute(&id).unwrap(), *there.execute(&id).unwrap());
         }
+    });
+}
+
+/// C30: what somebody without the secret has written is not decoded.
+#[test]
+fn a_secret_reaches_the_cluster() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let call = |secret: u8| {
+            let redis = Redis::open(server.url()).op_timeout(Duration::from_secs(5));
+            let cluster = redis.lease(Duration::from_secs(15)).secret([secret; 32]).connect();
+            let cluster = cluster.unwrap();
+            let builder = Coalescer::builder().window(WINDOW).shared(cluster.named("users"));
+            let users = builder.build(|id: &u64| Ok::<_, Infallible>(id + 1));
+            (users.call(&7).outcome().unwrap().role == Role::Leader, cluster.stats().undecodable)
+        };
+        assert_eq!([call(1), call(1), call(2)], [(true, 0), (false, 0), (true, 1)]);
     });
 }
