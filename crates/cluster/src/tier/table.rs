@@ -154,10 +154,12 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
     fn alone<V, E>(&self, reason: Reason) -> Asked<'_, V, E> {
         let process = self.process();
         process.guarded.counters().ran_alone(reason);
-        let keep = reason == Reason::Down;
-        if keep {
+        // Said first, and looked at then: an engine that comes back in between finds what to drop. If only a step
+        // has failed, nothing would tell when.
+        let keep = reason == Reason::Down && {
             process.keeps_alone();
-        }
+            process.is_alone()
+        };
         Asked::Alone { keep }
     }
 

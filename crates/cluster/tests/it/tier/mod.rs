@@ -8,6 +8,7 @@ pub(crate) mod sites;
 #[cfg(feature = "tracing")]
 mod spans;
 pub(crate) mod suite;
+mod unsteady;
 mod waiting;
 mod words;
 
