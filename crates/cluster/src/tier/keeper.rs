@@ -23,8 +23,9 @@ pub(super) fn keep(process: &Process) {
         match keeper.work() {
             Some(due) => {
                 let left = due.saturating_duration_since(process.now());
-                let left = if process.is_manual() { left.min(LOOK) } else { left };
-                process.bell.wait(rung, left.max(Duration::from_micros(100)));
+                // Work that begins meanwhile does not ring, and may be due sooner: a wait is not for the next renewal.
+                let longest = if process.is_manual() { LOOK } else { process.terms.probe };
+                process.bell.wait(rung, left.min(longest).max(Duration::from_micros(100)));
             }
             None => process.bell.rest(rung, || process.has_work()),
         }

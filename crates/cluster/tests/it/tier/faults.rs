@@ -6,7 +6,7 @@ use coalescer::{ManualClock, Role};
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Publication, Token};
 
-use super::{Function, MINUTE, key_of, open, site};
+use super::{Function, MINUTE, key_of, open, site, site_with};
 use crate::support::{wait_until, watched};
 
 /// C15, and worked example 4: each process coalesces by itself, and joins again.
@@ -67,6 +67,28 @@ fn c16_a_leader_that_does_not_listen_is_taken_over() {
         assert!(matches!(claimed, Claimed::Lead { .. }));
         assert_eq!(there.call(7).role, Role::Leader);
         assert_eq!(there.cluster.stats().takeovers, 1);
+    });
+}
+
+/// C16: the same in a process that leads another key, and so sleeps until its next renewal.
+#[test]
+fn c16_a_process_that_leads_looks_for_other_leaders_too() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let here = open(engine.clone()).lease(60 * MINUTE);
+        let here = site_with(here, MINUTE, &function, |shared| shared);
+        let token = Token::new(Inbox::draw("shop"), 1);
+        engine.claim(&Claim::new(key_of(7), &token, 60 * MINUTE), MINUTE).unwrap();
+        function.hold();
+        thread::scope(|scope| {
+            let other = scope.spawn(|| here.value(8));
+            function.wait_for(1);
+            let waits = scope.spawn(|| here.value(7));
+            function.wait_for(2);
+            function.let_go();
+            assert_eq!((other.join().unwrap(), waits.join().unwrap()), (1, 2));
+        });
+        assert_eq!(here.cluster.stats().takeovers, 1);
     });
 }
 

@@ -11,7 +11,7 @@ use coalescer_cluster::sharing::CarriesErrors;
 use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
 use coalescer_cluster::{Cluster, Memory};
 
-use super::{Function, MINUTE, open, site};
+use super::{Function, MINUTE, open, site, site_with};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -109,7 +109,9 @@ fn a_function_with_the_attribute_shares() {
 fn c12_a_leader_has_its_own_result() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let here = site(engine.clone(), MINUTE, &function);
+        // Neither a lease nor a renewal comes to the help of this test.
+        let lasting = || open(engine.clone()).lease(60 * MINUTE);
+        let here = site_with(lasting(), MINUTE, &function, |shared| shared);
         function.hold();
         thread::scope(|scope| {
             let leader = scope.spawn(|| here.call(7).role);
@@ -123,7 +125,7 @@ fn c12_a_leader_has_its_own_result() {
         });
         engine.fail_with(None);
         // Its lead there is released, so another process need not wait for the lease.
-        let there = site(engine, MINUTE, &function);
+        let there = site_with(lasting(), MINUTE, &function, |shared| shared);
         assert_eq!(there.value(7), 2);
     });
 }
