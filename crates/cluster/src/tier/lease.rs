@@ -6,7 +6,7 @@ use coalescer::shared::{Finished, Lease};
 use coalescer::{ShareWith, ToKey};
 
 use crate::codec::{Codec, CodecError};
-use crate::engine::{End, Publication, Published, Release, Wakes};
+use crate::engine::{DAY, End, Publication, Published, Release, Wakes};
 use crate::health::Unasked;
 use crate::observe::{Span, Step};
 use crate::sync::{leads_no_more, now_leads};
@@ -208,7 +208,9 @@ where
             true => process.leads.stands_until(&self.lead.token) > needed && needed.is_some(),
             false => true,
         };
-        self.table.copies && hears && stands
+        // Its own window does not end before the engine forgets of the copy: it gets one of the engine's.
+        let ends = self.table.longest <= DAY;
+        self.table.copies && hears && stands && ends
     }
 
     fn end(mut self: Box<Self>, result: Finished<'_, V, E>) -> bool {

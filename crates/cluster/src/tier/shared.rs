@@ -9,7 +9,7 @@ use coalescer::ToKey;
 use coalescer::shared::{Attachment, SharedBy, Tier};
 
 use crate::codec::{Codec, Postcard};
-use crate::engine::Limits;
+use crate::engine::{DAY, Limits};
 use crate::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, Seal, With, WriteKey};
 
 use super::carry::{CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked};
@@ -361,16 +361,16 @@ where
         };
         let held = Arc::new(Held::new(table.local()));
         let name: Arc<str> = name.into();
-        let member = Arc::downgrade(&held) as Weak<dyn Member>;
-        process.members.join(&name, member);
+        process.members.join(&name, Arc::downgrade(&held) as Weak<dyn Member>);
         let copies = copies.unwrap_or(process.can.invalidates);
         Some(Arc::new(Table {
             name,
             digests,
             seal,
             form,
-            window,
-            error_window,
+            window: window.min(DAY),
+            error_window: error_window.min(DAY),
+            longest: window.max(error_window),
             limits,
             uses_up: table.max_requests().is_some(),
             copies,

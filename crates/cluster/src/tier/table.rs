@@ -40,8 +40,11 @@ pub(super) struct Table<K, C, X, D, Q> {
     pub(super) digests: Digests,
     pub(super) seal: Seal,
     pub(super) form: Form<C, X, D, Q>,
+    /// As the engine has them: what it knows of a copy goes after a day.
     pub(super) window: Duration,
     pub(super) error_window: Duration,
+    /// The longest time for which this process keeps anything by itself.
+    pub(super) longest: Duration,
     pub(super) limits: Limits,
     /// An outcome is for so many calls of a process.
     pub(super) uses_up: bool,
@@ -54,11 +57,6 @@ pub(super) struct Table<K, C, X, D, Q> {
 impl<K, C, X, D, Q> Table<K, C, X, D, Q> {
     pub(super) fn process(&self) -> &Process {
         self.cluster.process()
-    }
-
-    /// The longest time for which anything is kept.
-    fn longest(&self) -> Duration {
-        self.window.max(self.error_window)
     }
 
     /// This process hears what it must forget, or no message is needed.
@@ -130,12 +128,12 @@ where
     fn forget(&self, key: &K) -> ForgetEverywhere<bool> {
         let Some(digest) = self.digest(key) else { return Ok(false) };
         let place = Place { name: Arc::clone(&self.name), digest };
-        self.process().forget(ToRepeat::Key(place), self.longest(), self.identity())
+        self.process().forget(ToRepeat::Key(place), self.longest, self.identity())
     }
 
     fn forget_all(&self) -> ForgetEverywhere<()> {
         let what = ToRepeat::Name(Arc::clone(&self.name));
-        self.process().forget(what, self.longest(), self.identity()).map(drop)
+        self.process().forget(what, self.longest, self.identity()).map(drop)
     }
 
     fn elsewhere(&self, key: &K) -> Option<Elsewhere> {

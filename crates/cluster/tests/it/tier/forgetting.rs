@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::Role;
+use coalescer::{Coalescer, ManualClock, Role};
 use coalescer_cluster::Memory;
-use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Presence, Token};
+use coalescer_cluster::engine::{Claim, Claimed, DAY, Engine, ErrorKind, Inbox, Presence, Token};
 
 use super::{Function, MINUTE, key_of, open, site, site_with};
 use crate::support::{wait_until, watched};
@@ -164,6 +164,35 @@ fn c21_a_process_that_does_not_answer_is_counted() {
         assert_eq!((unreached.engine(), unreached.processes()), (false, 1));
         assert_eq!(unreached.at_most(), Duration::from_millis(350));
         assert_eq!(here.cluster.stats().forgets_unreached, 1);
+    });
+}
+
+/// C25: after a day the engine knows of no copy, so no process has one.
+#[test]
+fn c25_a_copy_is_kept_for_a_day_at_most() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let (engine, function) = (Memory::with_clock(clock.clone()), Function::default());
+        let [here, there] = [(); 2].map(|()| {
+            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
+            Coalescer::builder()
+                .clock(clock.clone())
+                .window(Duration::MAX)
+                .shared(cluster.named("users").schema("1"))
+                .build(move |_: &u64| Ok::<_, String>(function.run()))
+        });
+        let calls = |users: &Coalescer<u64, u32, String>| {
+            [(); 3].map(|()| {
+                let outcome = users.call(&7).outcome().unwrap();
+                (*outcome.value, outcome.role)
+            })
+        };
+        assert_eq!(calls(&here), [(1, Role::Leader), (1, Role::Shared), (1, Role::Late)]);
+        assert_eq!(calls(&there), [(1, Role::Shared), (1, Role::Late), (1, Role::Late)]);
+        clock.advance(DAY);
+        assert_eq!(there.forget_everywhere(&7), Ok(true), "its own copy, which is over");
+        assert_eq!(*here.execute(&7).unwrap(), 2);
+        assert_eq!(*there.execute(&7).unwrap(), 2);
     });
 }
 
