@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::engine::{End, Inbox, Lead, Release, Released};
+use crate::engine::{End, Inbox, Lead, Release, Released, Token};
 use crate::observe::Step;
 
 use super::process::Process;
@@ -41,7 +41,7 @@ struct Keeper<'a> {
     /// Leaders that did not listen when they were looked for last.
     missing: HashSet<Inbox>,
     /// How often a claim without a reply was released.
-    releases: HashMap<u64, u8>,
+    releases: HashMap<Token, u8>,
 }
 
 impl<'a> Keeper<'a> {
@@ -139,16 +139,16 @@ impl<'a> Keeper<'a> {
             }
         }
         process.orphans.drop_over(process.now());
+        self.releases.retain(|token, _| process.orphans.has(token));
         for (token, place) in process.orphans.all() {
             let key = place.key(&process.terms.namespace);
             let release = Release { key, token: &token, end: End::AskAgain };
             let released = process
                 .ask(Step::Release, within, |engine, within| engine.release(&release, within));
             let Ok(released) = released else { return };
-            let tries = self.releases.entry(token.number()).or_default();
+            let tries = self.releases.entry(token.clone()).or_default();
             *tries += 1;
             if *tries >= RELEASES || released != Released::Refused {
-                self.releases.remove(&token.number());
                 process.orphans.leave(&token);
             }
         }
