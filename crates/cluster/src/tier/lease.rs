@@ -124,48 +124,44 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         Q: ChecksValues<V>,
     {
         let table = self.table;
-        let Form { codec, errors, check, max_value, .. } = &table.form;
-        let digest = self.place.digest;
-        let (written, share, window, is_error) = match result {
+        let (outcome, share, window) = match result {
+            Finished::Value(value, share) => (Ok(*value), *share, table.window),
+            Finished::Failed(error, share) if X::SHARES => {
+                (Err(*error), *share, table.error_window)
+            }
+            Finished::Failed(..) => return Written::Nothing(End::RunYourOwn),
             Finished::Panicked(_) if !X::TELLS_PANICS => return Written::Nothing(End::RunYourOwn),
             Finished::Panicked(text) => {
                 return Written::Nothing(End::panicked(text.unwrap_or_default()));
             }
-            Finished::Value(value, share) => {
-                let lives_for = lives_for(*share, table.window);
-                let written = table.seal.close(Kind::Value, digest, lives_for, |out| {
-                    let from = out.len();
-                    codec.encode(value, out)?;
-                    match Q::LOOKS {
-                        true if !check.accepts(value, &codec.decode(&out[from..])?) => {
-                            Err(CodecError::new("it is read as another value"))
-                        }
-                        _ => Ok(()),
-                    }
-                });
-                (written, *share, table.window, false)
-            }
-            Finished::Failed(error, share) if X::SHARES => {
-                let lives_for = lives_for(*share, table.error_window);
-                let written = table
-                    .seal
-                    .close(Kind::Error, digest, lives_for, |out| errors.encode(codec, error, out));
-                (written, *share, table.error_window, true)
-            }
-            Finished::Failed(..) => return Written::Nothing(End::RunYourOwn),
             _ => return Written::Nothing(End::AskAgain),
         };
-        let counters = table.process().guarded.counters();
         let keep = match share {
             ShareWith::Nobody => return Written::Nothing(End::RunYourOwn),
             ShareWith::Followers => None,
             ShareWith::For(limit) => Some(limit.min(window)),
             _ => Some(window),
         };
+        let Form { codec, errors, check, max_value, .. } = &table.form;
+        let kind = if outcome.is_ok() { Kind::Value } else { Kind::Error };
+        let lives_for = keep.filter(|keep| *keep < window);
+        let written = table.seal.close(kind, self.place.digest, lives_for, |out| {
+            let value = match outcome {
+                Ok(value) => value,
+                Err(error) => return errors.encode(codec, error, out),
+            };
+            let from = out.len();
+            codec.encode(value, out)?;
+            if Q::LOOKS && !check.accepts(value, &codec.decode(&out[from..])?) {
+                return Err(CodecError::new("it is read as another value"));
+            }
+            Ok(())
+        });
+        let counters = table.process().guarded.counters();
         match written {
             Ok(bytes) if bytes.len() <= *max_value => {
                 let keep = keep.filter(|keep| !keep.is_zero());
-                Written::Outcome { bytes, keep, is_error }
+                Written::Outcome { bytes, keep, is_error: outcome.is_err() }
             }
             Ok(_) => {
                 counters.was_too_large();
@@ -176,14 +172,6 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
                 Written::Nothing(End::RunYourOwn)
             }
         }
-    }
-}
-
-/// The limit of an outcome that is served for less than its window.
-fn lives_for(share: ShareWith, window: Duration) -> Option<Duration> {
-    match share {
-        ShareWith::For(limit) if limit < window => Some(limit),
-        _ => None,
     }
 }
 

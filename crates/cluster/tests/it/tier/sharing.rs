@@ -1,6 +1,7 @@
 //! One execution a key and window, for all processes (C1 to C10, C24).
 
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -87,7 +88,7 @@ fn c7_a_process_decodes_once() {
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
         here.call(7);
         let [one, other] = [(); 2].map(|()| there.call(7).value);
-        assert!(std::sync::Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one, &other));
     });
 }
 
@@ -123,13 +124,18 @@ fn c8_what_is_not_shared_is_run_by_each_process() {
     watched(|| {
         for share in [ShareWith::Nobody, ShareWith::Followers] {
             let (engine, function) = (Memory::new(), Function::default());
+            let is_written = Arc::new(AtomicBool::new(false));
             let [(here, _), (there, cluster)] = [(); 2].map(|()| {
                 let cluster = open(engine.clone()).open().unwrap();
-                let function = function.clone();
+                let (function, is_written) = (function.clone(), Arc::clone(&is_written));
+                let notices = move |_: &u32, _: &u32| {
+                    is_written.store(true, Ordering::SeqCst);
+                    true
+                };
                 let users = Coalescer::builder()
                     .window(MINUTE)
                     .share_with(move |_: &u32| share)
-                    .shared(cluster.named("users").schema("1"))
+                    .shared(cluster.named("users").schema("1").check_with(notices))
                     .build(move |_: &u64| Ok::<_, String>(function.run()));
                 (users, cluster)
             });
@@ -150,6 +156,8 @@ fn c8_what_is_not_shared_is_run_by_each_process() {
             let runs = function.runs();
             there.execute(&7).unwrap();
             assert_eq!(function.runs(), runs + 1, "it is kept nowhere");
+            let is_for_others = share != ShareWith::Nobody;
+            assert_eq!(is_written.load(Ordering::SeqCst), is_for_others, "{share:?}");
         }
     });
 }
