@@ -18,6 +18,7 @@ use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker, now}
 use super::bell::Bell;
 use super::ear::{self, Ear, SIGN_OF_LIFE};
 use super::forgets::{Forgets, ToRepeat};
+use super::held::Member;
 use super::keeper;
 use super::leads::{Leads, Place};
 use super::members::Members;
@@ -278,15 +279,15 @@ impl Process {
             || self.probes() && !self.waits.holders().is_empty()
     }
 
-    /// Forgets in the other processes. `lives_for` is the longest time for which anything of it is served;
-    /// `but` is the table that asks, which forgets by itself.
+    /// Forgets in the other processes, and in the other tables of the name. `lives_for` is the longest time for
+    /// which anything of it is served; `asks` is the table that forgets by itself.
     pub(super) fn forget(
         &self,
         what: ToRepeat,
         lives_for: Duration,
-        but: *const (),
+        asks: &dyn Member,
     ) -> ForgetEverywhere<bool> {
-        let began = Deadline::after(self.terms.op_timeout);
+        let until = Deadline::after(self.terms.op_timeout);
         let name = match &what {
             ToRepeat::Key(place) => &place.name,
             ToRepeat::Name(name) => name,
@@ -296,21 +297,20 @@ impl Process {
         let sent = self.send_forget(&what, id);
         // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
-            _ if std::ptr::from_ref(member).cast::<()>() == but => {}
+            _ if std::ptr::addr_eq(member, asks) => {}
             ToRepeat::Key(place) => member.forget(place.digest),
             ToRepeat::Name(_) => member.forget_all(),
         });
         let Ok(forgotten) = sent else {
-            self.forgets.collect(id, 0, began, false);
+            self.forgets.collect(id, 0, until, false);
             self.guarded.counters().forgot_unreached();
-            let until = self.now().checked_add(lives_for);
-            self.forgets.missed(what, until);
+            self.forgets.missed(what, self.now().checked_add(lives_for));
             self.bell.ring_for_work();
             return Err(Unreached::new(true, 0, lives_for));
         };
         let told = forgotten.told as usize;
         let hears = self.ear.hearing().is_some();
-        let answers = self.forgets.collect(id, told, began, hears);
+        let answers = self.forgets.collect(id, told, until, hears);
         if answers >= told {
             self.guarded.counters().forgot_everywhere();
             return Ok(forgotten.was_there);

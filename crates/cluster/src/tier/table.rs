@@ -128,12 +128,12 @@ where
     fn forget(&self, key: &K) -> ForgetEverywhere<bool> {
         let Some(digest) = self.digest(key) else { return Ok(false) };
         let place = Place { name: Arc::clone(&self.name), digest };
-        self.process().forget(ToRepeat::Key(place), self.longest, self.identity())
+        self.process().forget(ToRepeat::Key(place), self.longest, &*self.held)
     }
 
     fn forget_all(&self) -> ForgetEverywhere<()> {
         let what = ToRepeat::Name(Arc::clone(&self.name));
-        self.process().forget(what, self.longest, self.identity()).map(drop)
+        self.process().forget(what, self.longest, &*self.held).map(drop)
     }
 
     fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
@@ -144,11 +144,6 @@ where
 }
 
 impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
-    /// The address by which the process knows this table.
-    fn identity(&self) -> *const () {
-        Arc::as_ptr(&self.held).cast()
-    }
-
     fn alone<V, E>(&self, reason: Reason) -> Asked<'_, V, E> {
         let process = self.process();
         process.guarded.counters().ran_alone(reason);
