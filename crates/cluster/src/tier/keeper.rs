@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::engine::{End, Inbox, Lead, Release, Released, Token};
+use crate::engine::{End, Inbox, Lead, Released, Token};
 use crate::observe::Step;
 
 use super::process::Process;
@@ -129,8 +129,7 @@ impl<'a> Keeper<'a> {
     /// Asks an engine that was down if it is back, and makes up for what did not reach it.
     fn repair(&mut self) {
         let process = self.process;
-        let within = process.terms.op_timeout;
-        if process.ask(Step::Ping, within, |engine, within| engine.ping(within)).is_err() {
+        if process.ping().is_err() {
             return;
         }
         for what in process.forgets.all(process.now()) {
@@ -141,10 +140,8 @@ impl<'a> Keeper<'a> {
         process.orphans.drop_over(process.now());
         self.releases.retain(|token, _| process.orphans.has(token));
         for (token, place) in process.orphans.all() {
-            let key = place.key(&process.terms.namespace);
-            let release = Release { key, token: &token, end: End::AskAgain };
-            let released = process
-                .ask(Step::Release, within, |engine, within| engine.release(&release, within));
+            let within = process.terms.op_timeout;
+            let released = process.release(&token, &place, End::AskAgain, within);
             let Ok(released) = released else { return };
             let tries = self.releases.entry(token.clone()).or_default();
             *tries += 1;

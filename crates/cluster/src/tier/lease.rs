@@ -6,7 +6,7 @@ use coalescer::shared::{Finished, Lease};
 use coalescer::{ShareWith, ToKey};
 
 use crate::codec::{Codec, CodecError};
-use crate::engine::{DAY, End, Publication, Published, Release, Wakes};
+use crate::engine::{DAY, End, Publication, Published, Wakes};
 use crate::health::Unasked;
 use crate::observe::{Span, Step};
 use crate::sync::{leads_no_more, now_leads};
@@ -14,7 +14,6 @@ use crate::wire::Kind;
 
 use super::carry::{CarriesErrors, ChecksValues};
 use super::leads::Place;
-use super::process::may_be_done;
 use super::table::{Form, InFlight, Table};
 use super::words::Leads;
 
@@ -68,12 +67,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
 
     fn release(&self, end: End) -> bool {
         let process = self.table.process();
-        let key = self.place.key(&process.terms.namespace);
-        let release = Release { key, token: &self.lead.token, end };
-        let released = process.ask(Step::Release, process.terms.op_timeout, |engine, within| {
-            engine.release(&release, within)
-        });
-        match released {
+        match process.release(&self.lead.token, &self.place, end, process.terms.op_timeout) {
             // The calls of this process have the outcome. Copies have not been published, so none is kept.
             Ok(_) => !self.table.copies,
             Err(error) => self.failed(&error),
@@ -85,7 +79,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         let is_held = match error {
             Unasked::Open => true,
             Unasked::Failed { error, .. } => {
-                may_be_done(error.kind()) || self.table.process().can.leases
+                error.kind().may_be_done() || self.table.process().can.leases
             }
             Unasked::Forked | Unasked::Closed => false,
         };

@@ -7,7 +7,7 @@ use coalescer::shared::{ForgetEverywhere, Unreached};
 
 use crate::engine::{
     Can, Claim, Claimed, End, Engine, EngineError, ErrorKind, Forget, ForgetAll, ForgetId,
-    Forgotten, Inbox, Presence, Release, Token, Wakes,
+    Forgotten, Inbox, Presence, Release, Released, Token, Wakes,
 };
 #[cfg(feature = "metrics")]
 use crate::health::ClusterStats;
@@ -251,14 +251,25 @@ impl Process {
 
     /// Gives up a lead whose function has not begun.
     pub(super) fn give_up(&self, token: &Token, place: &Place, within: Duration) {
-        let key = place.key(&self.terms.namespace);
-        let release = Release { key, token, end: End::AskAgain };
-        if self
-            .ask(Step::Release, within, |engine, within| engine.release(&release, within))
-            .is_err()
-        {
+        if self.release(token, place, End::AskAgain, within).is_err() {
             self.abandon(token.clone(), place.clone());
         }
+    }
+
+    /// Ends an execution without an outcome.
+    pub(super) fn release(
+        &self,
+        token: &Token,
+        place: &Place,
+        end: End,
+        within: Duration,
+    ) -> Result<Released, Unasked> {
+        let release = Release { key: place.key(&self.terms.namespace), token, end };
+        self.ask(Step::Release, within, |engine, within| engine.release(&release, within))
+    }
+
+    pub(super) fn ping(&self) -> Result<(), Unasked> {
+        self.ask(Step::Ping, self.terms.op_timeout, |engine, within| engine.ping(within))
     }
 
     /// A step has failed after which this claim may lead something.
@@ -352,7 +363,7 @@ impl Process {
         let claimed = self.ask(Step::Claim, within, |engine, within| engine.claim(claim, within));
         match &claimed {
             Ok(claimed) => self.guarded.counters().answered(claimed),
-            Err(Unasked::Failed { error, .. }) if may_be_done(error.kind()) => {
+            Err(Unasked::Failed { error, .. }) if error.kind().may_be_done() => {
                 self.abandon(claim.token.clone(), place.clone());
             }
             Err(_) => {}
@@ -386,9 +397,4 @@ impl Process {
             worker.join(until);
         }
     }
-}
-
-/// A step that fails so may have been carried out.
-pub(super) fn may_be_done(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Lost | ErrorKind::TimedOut | ErrorKind::Unexpected)
 }

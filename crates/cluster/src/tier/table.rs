@@ -10,7 +10,6 @@ use coalescer::{Elsewhere, ToKey};
 use crate::codec::{Codec, contained};
 use crate::engine::{Digest, FlightId, Limits, Wakes};
 use crate::health::Reason;
-use crate::observe::Step;
 use crate::sync::Deadline;
 use crate::wire::{Digests, KeyWriter, Kind, Seal, WriteKey};
 
@@ -118,9 +117,8 @@ where
         }
         if ask.admits() && !(self.copies && self.hears()) {
             // Calls have joined that an answer of the engine would not be for.
-            let is_up = process
-                .ask(Step::Ping, process.terms.op_timeout, |engine, within| engine.ping(within));
-            return self.alone(if is_up.is_ok() { Reason::Deaf } else { Reason::Down });
+            let is_up = process.ping().is_ok();
+            return self.alone(if is_up { Reason::Deaf } else { Reason::Down });
         }
         self.ask_engine(&ask, &place)
     }
