@@ -62,15 +62,10 @@ pub(super) struct Process {
 impl Process {
     /// Starts the threads of a cluster handle.
     pub(super) fn start(engine: Arc<dyn Engine>, terms: Terms) -> std::io::Result<Arc<Self>> {
-        let (can, clock) = (engine.can(), engine.clock());
-        let guarded = Guarded::new(engine);
-        let guarded = match clock {
-            Some(clock) => guarded.clock(clock),
-            None => guarded,
-        };
+        let can = engine.can();
         let hears_nothing = can.wakes == Wakes::Blocking;
         let process = Arc::new(Self {
-            guarded,
+            guarded: Guarded::new(engine),
             can,
             inbox: Inbox::draw(&terms.namespace),
             terms,
@@ -110,7 +105,7 @@ impl Process {
     }
 
     pub(super) fn is_manual(&self) -> bool {
-        self.guarded.engine().clock().is_some()
+        self.guarded.is_manual()
     }
 
     pub(super) fn is_closed(&self) -> bool {
