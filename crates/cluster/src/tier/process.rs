@@ -385,9 +385,11 @@ impl Process {
                 break;
             }
         }
-        // A message ends the wait for messages.
-        let within = until.left();
-        let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+        if self.can.wakes == Wakes::Messages {
+            // A message ends the wait for messages.
+            let within = until.left();
+            let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+        }
         for worker in self.workers.lock().drain(..) {
             worker.join(until);
         }
