@@ -224,7 +224,7 @@ impl Guarded {
 
     /// True if the engine has failed, and nobody knows that it is back.
     pub(crate) fn is_down(&self) -> bool {
-        !self.breaker.health(self.now(), true).up
+        !self.breaker.is_closed()
     }
 
     pub(crate) fn is_forked(&self) -> bool {

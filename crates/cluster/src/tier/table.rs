@@ -112,7 +112,7 @@ where
         if process.is_alone() {
             return self.alone(Reason::Down);
         }
-        if process.can.wakes == Wakes::Messages {
+        if process.ear.is_new() {
             process.ear.wait_for_first_try(Deadline::after(self.first_wait(&ask)));
         }
         if ask.admits() && !(self.copies && self.hears()) {
