@@ -42,27 +42,26 @@
 //! # Ok::<(), coalescer_cluster::OpenError>(())
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use ::metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use crate::codec::drop_quietly;
 use crate::health::{ClusterStats, Health};
+use crate::panics::caught;
 use crate::sync::{AtomicBool, Ordering};
 
 static IS_ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Describes the metrics to the installed recorder, and starts the recording of durations. Call it once, after
-/// the recorder is installed. A panic of the recorder ends here, as wherever it is called.
+/// the recorder is installed. A panic of the recorder, which is the user's code, ends wherever it is called.
 ///
 /// # Examples
 ///
 /// See the [module](self).
 pub fn enable() {
-    contained(describe);
+    caught(describe).ok();
     IS_ENABLED.store(true, Ordering::Relaxed);
 }
 
@@ -71,14 +70,7 @@ pub(crate) fn is_enabled() -> bool {
 }
 
 pub(crate) fn took(step: &'static str, time: Duration) {
-    contained(|| histogram!("coalescer_engine_seconds", "step" => step).record(time));
-}
-
-/// The recorder is the user's code.
-fn contained(record: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(record)) {
-        drop_quietly(payload);
-    }
+    caught(|| histogram!("coalescer_engine_seconds", "step" => step).record(time)).ok();
 }
 
 fn describe() {
@@ -114,7 +106,7 @@ fn describe() {
 
 /// Adds the difference of two readings to the recorder's counters.
 pub(crate) fn publish(namespace: &str, old: &ClusterStats, new: &ClusterStats, health: &Health) {
-    contained(|| {
+    let record = || {
         let space = || namespace.to_owned();
         let up = |is: bool| if is { 1.0 } else { 0.0 };
         gauge!("coalescer_engine_up", "namespace" => space()).set(up(health.up));
@@ -128,7 +120,8 @@ pub(crate) fn publish(namespace: &str, old: &ClusterStats, new: &ClusterStats, h
                 counter.increment(new.saturating_sub(old));
             }
         }
-    });
+    };
+    caught(record).ok();
 }
 
 type Rows = Vec<(&'static str, (u64, u64))>;
