@@ -7,7 +7,7 @@
 //! | `coalescer_cluster_lost_leases_total` | counter | `namespace` | leads that were taken over or lost |
 //! | `coalescer_cluster_takeovers_total` | counter | `namespace` | leads that this process took over |
 //! | `coalescer_cluster_undecodable_total` | counter | `namespace` | results that could not be decoded |
-//! | `coalescer_cluster_unshared_total` | counter | `namespace`, `reason` | results and keys that stayed here: `key`, `codec`, `too_large` |
+//! | `coalescer_cluster_unshared_total` | counter | `namespace`, `reason` | results and keys that stayed here: `key`, `choice` (keys too), `codec`, `too_large` |
 //! | `coalescer_cluster_forgets_total` | counter | `namespace`, `result` | forgets: `everywhere`, `unreached` |
 //! | `coalescer_engine_round_trips_total` | counter | `namespace` | steps that were sent |
 //! | `coalescer_engine_errors_total` | counter | `namespace`, `kind` | steps that failed |
@@ -37,6 +37,7 @@
 //! cluster.publish_metrics();
 //! let page = prometheus.render();
 //! assert!(page.contains(r#"coalescer_cluster_asks_total{namespace="shop",answer="lead"} 1"#), "{page}");
+//! assert!(page.contains(r#"coalescer_cluster_unshared_total{namespace="shop",reason="choice"} 0"#));
 //! assert!(page.contains(r#"coalescer_engine_up{namespace="shop"} 1"#));
 //! assert!(page.contains(r#"coalescer_engine_seconds_count{step="publish"} 1"#));
 //! # Ok::<(), coalescer_cluster::OpenError>(())
@@ -94,7 +95,7 @@ fn describe() {
     describe_counter!(
         "coalescer_cluster_unshared_total",
         Unit::Count,
-        "Results that stay here, by reason"
+        "Results and keys that stay here, by reason"
     );
     describe_counter!("coalescer_cluster_forgets_total", Unit::Count, "Forgets, by result");
     describe_counter!("coalescer_engine_round_trips_total", Unit::Count, "Steps that were sent");
@@ -151,8 +152,8 @@ fn counters(
         ("unexpected", of(|all| all.errors.unexpected)),
     ];
     let unshared = vec![
-        ("key", of(|all| all.unshareable_keys)), ("codec", of(|all| all.not_encoded)),
-        ("too_large", of(|all| all.too_large)),
+        ("key", of(|all| all.unshareable_keys)), ("choice", of(|all| all.own_keys)),
+        ("codec", of(|all| all.not_encoded)), ("too_large", of(|all| all.too_large)),
     ];
     let forgets = vec![
         ("everywhere", of(|all| all.forgets_everywhere)),
