@@ -247,7 +247,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     }
 
     /// Keeps larger values in their process, and counts them: calls of other processes that waited run their own
-    /// functions. In bytes, with the envelope of 52. Default: 1 MiB.
+    /// functions. In bytes, with the envelope of 52 or 60. Default: 1 MiB.
     ///
     /// # Examples
     ///
