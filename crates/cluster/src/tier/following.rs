@@ -135,11 +135,7 @@ impl Question<'_> {
         let end = match self.process.can.wakes {
             Wakes::Messages if told.hearing.is_some() => {
                 self.process.catch_up(self.step_time());
-                match self.seat.wait(&told.flight, self.process.now(), || self.process.now(), false)
-                {
-                    Woken::Ended(end) => end,
-                    Woken::Missing | Woken::Looks => return None,
-                }
+                self.seat.end_of(&told.flight)?
             }
             Wakes::Messages => return None,
             Wakes::Blocking => match self.wait_for(&told.flight, None, self.step_time()) {
