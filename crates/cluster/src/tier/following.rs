@@ -132,21 +132,22 @@ impl Question<'_> {
         let is_end = !matches!(claimed, Claimed::Hit { .. });
         let other = claimed.flight().filter(|flight| is_end && !self.has_joined(flight));
         let told = self.joined.clone().filter(|told| other.is_some() && told.is_accepted)?;
-        let end = match self.process.can.wakes {
+        // Without messages, calls may have joined after the flight was forgotten: then it is not for them.
+        let (end, is_late) = match self.process.can.wakes {
             Wakes::Messages if told.hearing.is_some() => {
                 self.process.catch_up(self.step_time());
-                self.seat.end_of(&told.flight)?
+                (self.seat.end_of(&told.flight)?, false)
             }
             Wakes::Messages => return None,
             Wakes::Blocking => match self.wait_for(&told.flight, None, self.step_time()) {
-                Ok(Waited::Ended { end, .. }) => end,
+                Ok(Waited::Ended { end, forgotten }) => (end, forgotten),
                 _ => return None,
             },
         };
         if !matches!(end, End::Outcome { .. } | End::Fetch | End::Panicked(_)) {
             return None;
         }
-        let Next::Reply(reply) = self.ended(end, told, false, false) else { return None };
+        let Next::Reply(reply) = self.ended(end, told, false, is_late) else { return None };
         if matches!(claimed, Claimed::Lead { .. }) {
             self.process.give_up(&self.token, self.terms.place, self.step_time());
         }
@@ -192,7 +193,7 @@ impl Question<'_> {
             }
             End::Fetch | End::AskAgain => Next::Claim,
             End::RunYourOwn => Next::Reply(Reply::Alone(Reason::RunYourOwn)),
-            End::Panicked(text) => Next::Reply(Reply::Panicked(text, began)),
+            End::Panicked(text) => Next::Reply(Reply::Panicked { text, began, is_late }),
         }
     }
 

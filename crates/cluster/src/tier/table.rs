@@ -213,8 +213,12 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
                     return Asked::Lead(Claim::new(LeaseOf::new(self, flight, place, lead), began));
                 }
                 Reply::Outcome(outcome) => outcome,
-                Reply::Panicked(text, began) => {
-                    return Asked::Served(Served::new(Ended::Panicked(Some(text)), began));
+                Reply::Panicked { text, began, is_late } => {
+                    let served = Served::new(Ended::Panicked(Some(text)), began);
+                    return Asked::Served(match is_late {
+                        true => served.good_until(ask.asked()),
+                        false => served,
+                    });
                 }
                 Reply::Alone(reason) => return self.alone(reason),
                 Reply::TimedOut => return Asked::TimedOut,

@@ -2,6 +2,7 @@
 
 mod faults;
 mod forgetting;
+mod scripted;
 mod settings;
 mod sharing;
 pub(crate) mod sites;
