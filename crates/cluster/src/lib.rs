@@ -87,6 +87,7 @@ mod hash;
 pub mod health;
 mod memory;
 mod observe;
+mod panics;
 mod random;
 mod sync;
 mod tier;

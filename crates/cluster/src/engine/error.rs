@@ -46,6 +46,11 @@ impl ErrorKind {
     pub const fn counts(self) -> bool {
         !matches!(self, Self::Exhausted)
     }
+
+    /// A step that fails so may have been carried out.
+    pub(crate) const fn may_be_done(self) -> bool {
+        matches!(self, Self::Lost | Self::TimedOut | Self::Unexpected)
+    }
 }
 
 impl fmt::Display for ErrorKind {

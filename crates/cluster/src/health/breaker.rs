@@ -118,6 +118,11 @@ impl Breaker {
         self.state.lock().open.is_some_and(|open| now < open.until)
     }
 
+    /// Returns true if everybody may ask.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().open.is_none()
+    }
+
     /// Shows a failure to operators, and counts it for nothing.
     pub(super) fn note(&self, error: &EngineError) {
         self.state.lock().last_error = Some(error.clone());
@@ -210,8 +215,7 @@ fn later(now: Instant, by: Duration) -> Instant {
 
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_open = self.state.lock().open.is_some();
-        f.debug_struct("Breaker").field("is_open", &is_open).finish_non_exhaustive()
+        f.debug_struct("Breaker").field("is_closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 

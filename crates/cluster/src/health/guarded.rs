@@ -14,7 +14,8 @@ use super::counters::Counters;
 use super::stats::ClusterStats;
 
 /// An engine that is asked only while it is worth it. Each step that is sent is counted, and what became of it
-/// decides about the next ones.
+/// decides about the next ones. The time is the engine's own, if a test moves its
+/// [clock](Engine::clock).
 ///
 /// # Examples
 ///
@@ -37,6 +38,7 @@ use super::stats::ClusterStats;
 /// ```
 pub struct Guarded {
     engine: Arc<dyn Engine>,
+    /// The engine's.
     clock: Option<ManualClock>,
     breaker: Breaker,
     counters: Counters,
@@ -90,37 +92,11 @@ impl Guarded {
     /// See [`Guarded`].
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>) -> Self {
-        let (clock, breaker, counters) = (None, Breaker::new(now()), Counters::default());
-        let (closings, process) = (AtomicU64::new(0), std::process::id());
+        let clock = engine.clock();
+        let breaker = Breaker::new(time(clock.as_ref()));
+        let (counters, closings) = (Counters::default(), AtomicU64::new(0));
+        let process = std::process::id();
         Self { engine, clock, breaker, counters, closings, process }
-    }
-
-    /// Measures the pauses with a clock that a test moves.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use std::time::Duration;
-    /// use coalescer::ManualClock;
-    /// use coalescer_cluster::Memory;
-    /// use coalescer_cluster::engine::{Engine, ErrorKind};
-    /// use coalescer_cluster::health::Guarded;
-    ///
-    /// let (clock, engine) = (ManualClock::new(), Memory::new());
-    /// let guarded = Guarded::new(Arc::new(engine.clone())).clock(clock.clone());
-    /// engine.fail_with(ErrorKind::Refused);
-    /// assert!(guarded.ask(|engine| engine.ping(Duration::ZERO)).is_err());
-    ///
-    /// engine.fail_with(None);
-    /// clock.advance(Duration::from_millis(250));
-    /// assert!(guarded.ask(|engine| engine.ping(Duration::ZERO)).is_ok());
-    /// ```
-    #[must_use]
-    pub fn clock(mut self, clock: ManualClock) -> Self {
-        self.breaker = Breaker::new(clock.now());
-        self.clock = Some(clock);
-        self
     }
 
     /// Sends one step to the engine, unless the breaker is open. It blocks no longer than the step.
@@ -248,7 +224,7 @@ impl Guarded {
 
     /// True if the engine has failed, and nobody knows that it is back.
     pub(crate) fn is_down(&self) -> bool {
-        !self.breaker.health(self.now(), true).up
+        !self.breaker.is_closed()
     }
 
     pub(crate) fn is_forked(&self) -> bool {
@@ -261,8 +237,17 @@ impl Guarded {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.clock.as_ref().map_or_else(now, ManualClock::now)
+        time(self.clock.as_ref())
     }
+
+    /// A test moves the clock.
+    pub(crate) fn is_manual(&self) -> bool {
+        self.clock.is_some()
+    }
+}
+
+fn time(clock: Option<&ManualClock>) -> Instant {
+    clock.map_or_else(now, ManualClock::now)
 }
 
 impl fmt::Debug for Guarded {

@@ -7,7 +7,7 @@
 //! | `coalescer_cluster_lost_leases_total` | counter | `namespace` | leads that were taken over or lost |
 //! | `coalescer_cluster_takeovers_total` | counter | `namespace` | leads that this process took over |
 //! | `coalescer_cluster_undecodable_total` | counter | `namespace` | results that could not be decoded |
-//! | `coalescer_cluster_unshared_total` | counter | `namespace`, `reason` | results and keys that stayed here: `key`, `codec`, `too_large` |
+//! | `coalescer_cluster_unshared_total` | counter | `namespace`, `reason` | results and keys that stayed here: `key`, `choice` (keys too), `codec`, `too_large` |
 //! | `coalescer_cluster_forgets_total` | counter | `namespace`, `result` | forgets: `everywhere`, `unreached` |
 //! | `coalescer_engine_round_trips_total` | counter | `namespace` | steps that were sent |
 //! | `coalescer_engine_errors_total` | counter | `namespace`, `kind` | steps that failed |
@@ -37,32 +37,32 @@
 //! cluster.publish_metrics();
 //! let page = prometheus.render();
 //! assert!(page.contains(r#"coalescer_cluster_asks_total{namespace="shop",answer="lead"} 1"#), "{page}");
+//! assert!(page.contains(r#"coalescer_cluster_unshared_total{namespace="shop",reason="choice"} 0"#));
 //! assert!(page.contains(r#"coalescer_engine_up{namespace="shop"} 1"#));
 //! assert!(page.contains(r#"coalescer_engine_seconds_count{step="publish"} 1"#));
 //! # Ok::<(), coalescer_cluster::OpenError>(())
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use ::metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use crate::codec::drop_quietly;
 use crate::health::{ClusterStats, Health};
+use crate::panics::caught;
 use crate::sync::{AtomicBool, Ordering};
 
 static IS_ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Describes the metrics to the installed recorder, and starts the recording of durations. Call it once, after
-/// the recorder is installed. A panic of the recorder ends here, as wherever it is called.
+/// the recorder is installed. A panic of the recorder, which is the user's code, ends wherever it is called.
 ///
 /// # Examples
 ///
 /// See the [module](self).
 pub fn enable() {
-    contained(describe);
+    caught(describe).ok();
     IS_ENABLED.store(true, Ordering::Relaxed);
 }
 
@@ -71,14 +71,7 @@ pub(crate) fn is_enabled() -> bool {
 }
 
 pub(crate) fn took(step: &'static str, time: Duration) {
-    contained(|| histogram!("coalescer_engine_seconds", "step" => step).record(time));
-}
-
-/// The recorder is the user's code.
-fn contained(record: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(record)) {
-        drop_quietly(payload);
-    }
+    caught(|| histogram!("coalescer_engine_seconds", "step" => step).record(time)).ok();
 }
 
 fn describe() {
@@ -102,7 +95,7 @@ fn describe() {
     describe_counter!(
         "coalescer_cluster_unshared_total",
         Unit::Count,
-        "Results that stay here, by reason"
+        "Results and keys that stay here, by reason"
     );
     describe_counter!("coalescer_cluster_forgets_total", Unit::Count, "Forgets, by result");
     describe_counter!("coalescer_engine_round_trips_total", Unit::Count, "Steps that were sent");
@@ -114,7 +107,7 @@ fn describe() {
 
 /// Adds the difference of two readings to the recorder's counters.
 pub(crate) fn publish(namespace: &str, old: &ClusterStats, new: &ClusterStats, health: &Health) {
-    contained(|| {
+    let record = || {
         let space = || namespace.to_owned();
         let up = |is: bool| if is { 1.0 } else { 0.0 };
         gauge!("coalescer_engine_up", "namespace" => space()).set(up(health.up));
@@ -128,7 +121,8 @@ pub(crate) fn publish(namespace: &str, old: &ClusterStats, new: &ClusterStats, h
                 counter.increment(new.saturating_sub(old));
             }
         }
-    });
+    };
+    caught(record).ok();
 }
 
 type Rows = Vec<(&'static str, (u64, u64))>;
@@ -158,8 +152,8 @@ fn counters(
         ("unexpected", of(|all| all.errors.unexpected)),
     ];
     let unshared = vec![
-        ("key", of(|all| all.unshareable_keys)), ("codec", of(|all| all.not_encoded)),
-        ("too_large", of(|all| all.too_large)),
+        ("key", of(|all| all.unshareable_keys)), ("choice", of(|all| all.own_keys)),
+        ("codec", of(|all| all.not_encoded)), ("too_large", of(|all| all.too_large)),
     ];
     let forgets = vec![
         ("everywhere", of(|all| all.forgets_everywhere)),

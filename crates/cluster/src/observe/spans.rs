@@ -1,11 +1,9 @@
 //! Spans for `tracing`: `coalescer.ask` for each question to the engine, with its wait for another process, and
 //! `coalescer.publish`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use tracing::{field, info_span};
 
-use crate::codec::drop_quietly;
+use crate::panics::caught;
 use crate::sync::has_locals;
 
 /// A span that is open until it is dropped. The subscriber is the user's code: its panics end here.
@@ -33,23 +31,19 @@ impl Span {
     /// The question waits for this process.
     pub(crate) fn waits_for(&self, holder: &str) {
         if let Some(span) = &self.0 {
-            contained(|| {
-                span.record("holder", holder);
-            });
+            caught(|| _ = span.record("holder", holder)).ok();
         }
     }
 
     pub(crate) fn ends(&self, answer: &'static str) {
         if let Some(span) = &self.0 {
-            contained(|| {
-                span.record("answer", answer);
-            });
+            caught(|| _ = span.record("answer", answer)).ok();
         }
     }
 
     /// None while the locals of a thread are being destroyed: a subscriber may have some.
     fn open(open: impl FnOnce() -> tracing::Span) -> Self {
-        Self(if has_locals() { contained(open) } else { None })
+        Self(if has_locals() { caught(open).ok() } else { None })
     }
 }
 
@@ -57,19 +51,9 @@ impl Drop for Span {
     fn drop(&mut self) {
         let span = self.0.take();
         if has_locals() {
-            contained(|| drop(span));
+            caught(|| drop(span)).ok();
         } else {
             std::mem::forget(span);
-        }
-    }
-}
-
-fn contained<T>(code: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(result) => Some(result),
-        Err(payload) => {
-            drop_quietly(payload);
-            None
         }
     }
 }

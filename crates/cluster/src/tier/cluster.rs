@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::health::{ClusterStats, Health, Unasked};
-use crate::observe::Step;
 use crate::wire::{BadName, check_name};
 
 use super::process::{Process, Terms};
@@ -123,8 +122,7 @@ impl Cluster {
     /// # Ok::<(), coalescer_cluster::OpenError>(())
     /// ```
     pub fn ping(&self) -> Result<(), Unasked> {
-        let process = self.process();
-        process.ask(Step::Ping, process.terms.op_timeout, |engine, within| engine.ping(within))
+        self.process().ping()
     }
 
     /// Adds what was counted since the last time to the counters of the [`metrics`](crate::metrics) recorder. Call

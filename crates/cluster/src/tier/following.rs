@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::{Claimed, End, FlightId, Inbox, Manner, Token, Wait, Waited, Wakes};
-use crate::health::Reason;
+use crate::health::{Reason, Unasked};
 use crate::observe::Step;
 use crate::sync::leads_here;
 
@@ -57,8 +57,7 @@ impl Question<'_> {
             self.seat.waits_for(holder);
             process.bell.ring_for_work();
         }
-        let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
-        let until = until.fold(claims_at, Instant::min);
+        let until = self.limited(claims_at);
         let next = loop {
             match self.seat.wait(&told.flight, until, || process.now(), process.is_manual()) {
                 // A message of long ago, which the process reads now: others have gone on without it.
@@ -101,12 +100,10 @@ impl Question<'_> {
             if now >= claims_at {
                 return Next::Claim;
             }
-            let until = [self.terms.deadline, self.terms.gives_up].into_iter().flatten();
-            let until = until.fold(claims_at.min(now + BLOCKING_WAIT), Instant::min);
+            let until = self.limited(claims_at.min(now + BLOCKING_WAIT));
             let leads = leads_here(|token| process.leads.has(token));
-            let wait = self.wait_for(&told.flight, leads.as_ref());
             let within = until.saturating_duration_since(now);
-            match process.ask(Step::Wait, within, |engine, within| engine.wait(&wait, within)) {
+            match self.wait_for(&told.flight, leads.as_ref(), within) {
                 Ok(Waited::Ended { end, forgotten }) => {
                     let is_late = self.is_reopened && self.is_for_the_first(&told, forgotten);
                     return self.ended(end, told, !forgotten, is_late);
@@ -125,10 +122,7 @@ impl Question<'_> {
         if !(self.terms.door)(false) || was_forgotten {
             return was_forgotten;
         }
-        let wait = self.wait_for(&told.flight, None);
-        let ended = self
-            .process
-            .ask(Step::Wait, self.step_time(), |engine, within| engine.wait(&wait, within));
+        let ended = self.wait_for(&told.flight, None, self.step_time());
         !matches!(ended, Ok(Waited::Ended { forgotten: false, .. }))
     }
 
@@ -138,40 +132,42 @@ impl Question<'_> {
         let is_end = !matches!(claimed, Claimed::Hit { .. });
         let other = claimed.flight().filter(|flight| is_end && !self.has_joined(flight));
         let told = self.joined.clone().filter(|told| other.is_some() && told.is_accepted)?;
-        let end = match self.process.can.wakes {
+        // Without messages, calls may have joined after the flight was forgotten: then it is not for them.
+        let (end, is_late) = match self.process.can.wakes {
             Wakes::Messages if told.hearing.is_some() => {
                 self.process.catch_up(self.step_time());
-                match self.seat.wait(&told.flight, self.process.now(), || self.process.now(), false)
-                {
-                    Woken::Ended(end) => end,
-                    Woken::Missing | Woken::Looks => return None,
-                }
+                (self.seat.end_of(&told.flight)?, false)
             }
             Wakes::Messages => return None,
-            Wakes::Blocking => {
-                let wait = self.wait_for(&told.flight, None);
-                match self
-                    .process
-                    .ask(Step::Wait, self.step_time(), |engine, within| engine.wait(&wait, within))
-                {
-                    Ok(Waited::Ended { end, .. }) => end,
-                    _ => return None,
-                }
-            }
+            Wakes::Blocking => match self.wait_for(&told.flight, None, self.step_time()) {
+                Ok(Waited::Ended { end, forgotten }) => (end, forgotten),
+                _ => return None,
+            },
         };
         if !matches!(end, End::Outcome { .. } | End::Fetch | End::Panicked(_)) {
             return None;
         }
-        let Next::Reply(reply) = self.ended(end, told, false, false) else { return None };
+        let Next::Reply(reply) = self.ended(end, told, false, is_late) else { return None };
         if matches!(claimed, Claimed::Lead { .. }) {
             self.process.give_up(&self.token, self.terms.place, self.step_time());
         }
         Some(reply)
     }
 
-    fn wait_for<'q>(&'q self, flight: &'q FlightId, leads: Option<&'q Token>) -> Wait<'q> {
+    /// The end of a wait for a message, or in the engine: then, or when the call has waited as long as it may.
+    fn limited(&self, then: Instant) -> Instant {
+        [self.terms.deadline, self.terms.gives_up].into_iter().flatten().fold(then, Instant::min)
+    }
+
+    fn wait_for(
+        &self,
+        flight: &FlightId,
+        leads: Option<&Token>,
+        within: Duration,
+    ) -> Result<Waited, Unasked> {
         let key = self.terms.place.key(&self.process.terms.namespace);
-        Wait { key, token: &self.token, flight, leads }
+        let wait = Wait { key, token: &self.token, flight, leads };
+        self.process.ask(Step::Wait, within, |engine, within| engine.wait(&wait, within))
     }
 
     /// The flight that the call waited for has ended.
@@ -180,6 +176,14 @@ impl Question<'_> {
             return Next::Claim;
         }
         let Told { flight, began, hearing, .. } = told;
+        let end = match end {
+            End::Fetch => match self.fetch(&flight) {
+                Ok(Some(fetched @ End::Outcome { .. })) => fetched,
+                Ok(_) => End::AskAgain,
+                Err(error) => return Next::Reply(self.failed(&error)),
+            },
+            end => end,
+        };
         match end {
             End::Outcome { bytes, kept } => {
                 let keep = keep && kept && self.may_keep(hearing);
@@ -187,27 +191,15 @@ impl Question<'_> {
                 let outcome = Outcome { bytes, flight, began, is_hit, keep, is_kept, is_late };
                 Next::Reply(Reply::Outcome(outcome))
             }
-            End::Fetch => {
-                let key = self.terms.place.key(&self.process.terms.namespace);
-                let within = self.step_time();
-                match self
-                    .process
-                    .ask(Step::Fetch, within, |engine, within| engine.fetch(key, &flight, within))
-                {
-                    Ok(Some(End::Outcome { bytes, kept })) => {
-                        let keep = keep && kept && self.may_keep(hearing);
-                        let (is_hit, is_kept) = (false, kept);
-                        let outcome =
-                            Outcome { bytes, flight, began, is_hit, keep, is_kept, is_late };
-                        Next::Reply(Reply::Outcome(outcome))
-                    }
-                    Ok(_) => Next::Claim,
-                    Err(error) => Next::Reply(self.failed(&error)),
-                }
-            }
-            End::AskAgain => Next::Claim,
+            End::Fetch | End::AskAgain => Next::Claim,
             End::RunYourOwn => Next::Reply(Reply::Alone(Reason::RunYourOwn)),
-            End::Panicked(text) => Next::Reply(Reply::Panicked(text, began)),
+            End::Panicked(text) => Next::Reply(Reply::Panicked { text, began, is_late }),
         }
+    }
+
+    fn fetch(&self, flight: &FlightId) -> Result<Option<End>, Unasked> {
+        let key = self.terms.place.key(&self.process.terms.namespace);
+        self.process
+            .ask(Step::Fetch, self.step_time(), |engine, within| engine.fetch(key, flight, within))
     }
 }

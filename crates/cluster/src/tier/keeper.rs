@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::engine::{End, Inbox, Lead, Release, Released};
+use crate::engine::{End, Inbox, Lead, Released, Token};
 use crate::observe::Step;
 
 use super::process::Process;
@@ -23,8 +23,9 @@ pub(super) fn keep(process: &Process) {
         match keeper.work() {
             Some(due) => {
                 let left = due.saturating_duration_since(process.now());
-                let left = if process.is_manual() { left.min(LOOK) } else { left };
-                process.bell.wait(rung, left.max(Duration::from_micros(100)));
+                // Work that begins meanwhile does not ring, and may be due sooner: a wait is not for the next renewal.
+                let longest = if process.is_manual() { LOOK } else { process.terms.probe };
+                process.bell.wait(rung, left.min(longest).max(Duration::from_micros(100)));
             }
             None => process.bell.rest(rung, || process.has_work()),
         }
@@ -40,7 +41,7 @@ struct Keeper<'a> {
     /// Leaders that did not listen when they were looked for last.
     missing: HashSet<Inbox>,
     /// How often a claim without a reply was released.
-    releases: HashMap<u64, u8>,
+    releases: HashMap<Token, u8>,
 }
 
 impl<'a> Keeper<'a> {
@@ -128,8 +129,7 @@ impl<'a> Keeper<'a> {
     /// Asks an engine that was down if it is back, and makes up for what did not reach it.
     fn repair(&mut self) {
         let process = self.process;
-        let within = process.terms.op_timeout;
-        if process.ask(Step::Ping, within, |engine, within| engine.ping(within)).is_err() {
+        if process.ping().is_err() {
             return;
         }
         for what in process.forgets.all(process.now()) {
@@ -140,16 +140,14 @@ impl<'a> Keeper<'a> {
         if process.can.leases {
             process.orphans.drop_over(process.now());
         }
+        self.releases.retain(|token, _| process.orphans.has(token));
         for (token, place) in process.orphans.all() {
-            let key = place.key(&process.terms.namespace);
-            let release = Release { key, token: &token, end: End::AskAgain };
-            let released = process
-                .ask(Step::Release, within, |engine, within| engine.release(&release, within));
+            let within = process.terms.op_timeout;
+            let released = process.release(&token, &place, End::AskAgain, within);
             let Ok(released) = released else { return };
-            let tries = self.releases.entry(token.number()).or_default();
+            let tries = self.releases.entry(token.clone()).or_default();
             *tries += 1;
             if *tries >= RELEASES || released != Released::Refused {
-                self.releases.remove(&token.number());
                 process.orphans.leave(&token);
             }
         }

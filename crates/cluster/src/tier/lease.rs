@@ -6,7 +6,7 @@ use coalescer::shared::{Finished, Lease};
 use coalescer::{ShareWith, ToKey};
 
 use crate::codec::{Codec, CodecError};
-use crate::engine::{End, Publication, Published, Release, Wakes};
+use crate::engine::{DAY, End, Publication, Published, Wakes};
 use crate::health::Unasked;
 use crate::observe::{Span, Step};
 use crate::sync::{leads_no_more, now_leads};
@@ -14,7 +14,6 @@ use crate::wire::Kind;
 
 use super::carry::{CarriesErrors, ChecksValues};
 use super::leads::Place;
-use super::process::may_be_done;
 use super::table::{Form, InFlight, Table};
 use super::words::Leads;
 
@@ -68,12 +67,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
 
     fn release(&self, end: End) -> bool {
         let process = self.table.process();
-        let key = self.place.key(&process.terms.namespace);
-        let release = Release { key, token: &self.lead.token, end };
-        let released = process.ask(Step::Release, process.terms.op_timeout, |engine, within| {
-            engine.release(&release, within)
-        });
-        match released {
+        match process.release(&self.lead.token, &self.place, end, process.terms.op_timeout) {
             // The calls of this process have the outcome. Copies have not been published, so none is kept.
             Ok(_) => !self.table.copies,
             Err(error) => self.failed(&error),
@@ -85,7 +79,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         let is_held = match error {
             Unasked::Open => true,
             Unasked::Failed { error, .. } => {
-                may_be_done(error.kind()) || self.table.process().can.leases
+                error.kind().may_be_done() || self.table.process().can.leases
             }
             Unasked::Forked | Unasked::Closed => false,
         };
@@ -124,48 +118,44 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         Q: ChecksValues<V>,
     {
         let table = self.table;
-        let Form { codec, errors, check, max_value, .. } = &table.form;
-        let digest = self.place.digest;
-        let (written, share, window, is_error) = match result {
+        let (outcome, share, window) = match result {
+            Finished::Value(value, share) => (Ok(*value), *share, table.window),
+            Finished::Failed(error, share) if X::SHARES => {
+                (Err(*error), *share, table.error_window)
+            }
+            Finished::Failed(..) => return Written::Nothing(End::RunYourOwn),
             Finished::Panicked(_) if !X::TELLS_PANICS => return Written::Nothing(End::RunYourOwn),
             Finished::Panicked(text) => {
                 return Written::Nothing(End::panicked(text.unwrap_or_default()));
             }
-            Finished::Value(value, share) => {
-                let lives_for = lives_for(*share, table.window);
-                let written = table.seal.close(Kind::Value, digest, lives_for, |out| {
-                    let from = out.len();
-                    codec.encode(value, out)?;
-                    match Q::LOOKS {
-                        true if !check.accepts(value, &codec.decode(&out[from..])?) => {
-                            Err(CodecError::new("it is read as another value"))
-                        }
-                        _ => Ok(()),
-                    }
-                });
-                (written, *share, table.window, false)
-            }
-            Finished::Failed(error, share) if X::SHARES => {
-                let lives_for = lives_for(*share, table.error_window);
-                let written = table
-                    .seal
-                    .close(Kind::Error, digest, lives_for, |out| errors.encode(codec, error, out));
-                (written, *share, table.error_window, true)
-            }
-            Finished::Failed(..) => return Written::Nothing(End::RunYourOwn),
             _ => return Written::Nothing(End::AskAgain),
         };
-        let counters = table.process().guarded.counters();
         let keep = match share {
             ShareWith::Nobody => return Written::Nothing(End::RunYourOwn),
             ShareWith::Followers => None,
             ShareWith::For(limit) => Some(limit.min(window)),
             _ => Some(window),
         };
+        let Form { codec, errors, check, max_value, .. } = &table.form;
+        let kind = if outcome.is_ok() { Kind::Value } else { Kind::Error };
+        let lives_for = keep.filter(|keep| *keep < window);
+        let written = table.seal.close(kind, self.place.digest, lives_for, |out| {
+            let value = match outcome {
+                Ok(value) => value,
+                Err(error) => return errors.encode(codec, error, out),
+            };
+            let from = out.len();
+            codec.encode(value, out)?;
+            if Q::LOOKS && !check.accepts(value, &codec.decode(&out[from..])?) {
+                return Err(CodecError::new("it is read as another value"));
+            }
+            Ok(())
+        });
+        let counters = table.process().guarded.counters();
         match written {
             Ok(bytes) if bytes.len() <= *max_value => {
                 let keep = keep.filter(|keep| !keep.is_zero());
-                Written::Outcome { bytes, keep, is_error }
+                Written::Outcome { bytes, keep, is_error: outcome.is_err() }
             }
             Ok(_) => {
                 counters.was_too_large();
@@ -176,14 +166,6 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
                 Written::Nothing(End::RunYourOwn)
             }
         }
-    }
-}
-
-/// The limit of an outcome that is served for less than its window.
-fn lives_for(share: ShareWith, window: Duration) -> Option<Duration> {
-    match share {
-        ShareWith::For(limit) if limit < window => Some(limit),
-        _ => None,
     }
 }
 
@@ -208,7 +190,9 @@ where
             true => process.leads.stands_until(&self.lead.token) > needed && needed.is_some(),
             false => true,
         };
-        self.table.copies && hears && stands
+        // Its own window does not end before the engine forgets of the copy: it gets one of the engine's.
+        let ends = self.table.longest <= DAY;
+        self.table.copies && hears && stands && ends
     }
 
     fn end(mut self: Box<Self>, result: Finished<'_, V, E>) -> bool {

@@ -1,10 +1,9 @@
 //! The tables of this process that share by this cluster, by name.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use crate::codec::drop_quietly;
+use crate::panics::caught;
 use crate::sync::Mutex;
 
 use super::held::Member;
@@ -38,12 +37,10 @@ impl Members {
 }
 
 fn contained(member: &Weak<dyn Member>, act: impl Fn(&dyn Member)) {
-    let act = || {
+    caught(|| {
         if let Some(member) = member.upgrade() {
             act(&*member);
         }
-    };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(act)) {
-        drop_quietly(payload);
-    }
+    })
+    .ok();
 }

@@ -7,7 +7,7 @@ use coalescer::shared::{ForgetEverywhere, Unreached};
 
 use crate::engine::{
     Can, Claim, Claimed, End, Engine, EngineError, ErrorKind, Forget, ForgetAll, ForgetId,
-    Forgotten, Inbox, Presence, Release, Token, Wakes,
+    Forgotten, Inbox, Presence, Release, Released, Token, Wakes,
 };
 #[cfg(feature = "metrics")]
 use crate::health::ClusterStats;
@@ -18,6 +18,7 @@ use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker, now}
 use super::bell::Bell;
 use super::ear::{self, Ear, SIGN_OF_LIFE};
 use super::forgets::{Forgets, ToRepeat};
+use super::held::Member;
 use super::keeper;
 use super::leads::{Leads, Place};
 use super::members::Members;
@@ -61,15 +62,10 @@ pub(super) struct Process {
 impl Process {
     /// Starts the threads of a cluster handle.
     pub(super) fn start(engine: Arc<dyn Engine>, terms: Terms) -> std::io::Result<Arc<Self>> {
-        let (can, clock) = (engine.can(), engine.clock());
-        let guarded = Guarded::new(engine);
-        let guarded = match clock {
-            Some(clock) => guarded.clock(clock),
-            None => guarded,
-        };
+        let can = engine.can();
         let hears_nothing = can.wakes == Wakes::Blocking;
         let process = Arc::new(Self {
-            guarded,
+            guarded: Guarded::new(engine),
             can,
             inbox: Inbox::draw(&terms.namespace),
             terms,
@@ -109,7 +105,7 @@ impl Process {
     }
 
     pub(super) fn is_manual(&self) -> bool {
-        self.guarded.engine().clock().is_some()
+        self.guarded.is_manual()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -250,14 +246,25 @@ impl Process {
 
     /// Gives up a lead whose function has not begun.
     pub(super) fn give_up(&self, token: &Token, place: &Place, within: Duration) {
-        let key = place.key(&self.terms.namespace);
-        let release = Release { key, token, end: End::AskAgain };
-        if self
-            .ask(Step::Release, within, |engine, within| engine.release(&release, within))
-            .is_err()
-        {
+        if self.release(token, place, End::AskAgain, within).is_err() {
             self.abandon(token.clone(), place.clone());
         }
+    }
+
+    /// Ends an execution without an outcome.
+    pub(super) fn release(
+        &self,
+        token: &Token,
+        place: &Place,
+        end: End,
+        within: Duration,
+    ) -> Result<Released, Unasked> {
+        let release = Release { key: place.key(&self.terms.namespace), token, end };
+        self.ask(Step::Release, within, |engine, within| engine.release(&release, within))
+    }
+
+    pub(super) fn ping(&self) -> Result<(), Unasked> {
+        self.ask(Step::Ping, self.terms.op_timeout, |engine, within| engine.ping(within))
     }
 
     /// A step has failed after which this claim may lead something.
@@ -278,15 +285,15 @@ impl Process {
             || self.probes() && !self.waits.holders().is_empty()
     }
 
-    /// Forgets in the other processes. `lives_for` is the longest time for which anything of it is served;
-    /// `but` is the table that asks, which forgets by itself.
+    /// Forgets in the other processes, and in the other tables of the name. `lives_for` is the longest time for
+    /// which anything of it is served; `asks` is the table that forgets by itself.
     pub(super) fn forget(
         &self,
         what: ToRepeat,
         lives_for: Duration,
-        but: *const (),
+        asks: &dyn Member,
     ) -> ForgetEverywhere<bool> {
-        let began = Deadline::after(self.terms.op_timeout);
+        let until = Deadline::after(self.terms.op_timeout);
         let name = match &what {
             ToRepeat::Key(place) => &place.name,
             ToRepeat::Name(name) => name,
@@ -296,21 +303,20 @@ impl Process {
         let sent = self.send_forget(&what, id);
         // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
-            _ if std::ptr::from_ref(member).cast::<()>() == but => {}
+            _ if std::ptr::addr_eq(member, asks) => {}
             ToRepeat::Key(place) => member.forget(place.digest),
             ToRepeat::Name(_) => member.forget_all(),
         });
         let Ok(forgotten) = sent else {
-            self.forgets.collect(id, 0, began, false);
+            self.forgets.collect(id, 0, until, false);
             self.guarded.counters().forgot_unreached();
-            let until = self.now().checked_add(lives_for);
-            self.forgets.missed(what, until);
+            self.forgets.missed(what, self.now().checked_add(lives_for));
             self.bell.ring_for_work();
             return Err(Unreached::new(true, 0, lives_for));
         };
         let told = forgotten.told as usize;
         let hears = self.ear.hearing().is_some();
-        let answers = self.forgets.collect(id, told, began, hears);
+        let answers = self.forgets.collect(id, told, until, hears);
         if answers >= told {
             self.guarded.counters().forgot_everywhere();
             return Ok(forgotten.was_there);
@@ -352,7 +358,7 @@ impl Process {
         let claimed = self.ask(Step::Claim, within, |engine, within| engine.claim(claim, within));
         match &claimed {
             Ok(claimed) => self.guarded.counters().answered(claimed),
-            Err(Unasked::Failed { error, .. }) if may_be_done(error.kind()) => {
+            Err(Unasked::Failed { error, .. }) if error.kind().may_be_done() => {
                 self.abandon(claim.token.clone(), place.clone());
             }
             Err(_) => {}
@@ -379,16 +385,13 @@ impl Process {
                 break;
             }
         }
-        // A message ends the wait for messages.
-        let within = until.left();
-        let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+        if self.can.wakes == Wakes::Messages {
+            // A message ends the wait for messages.
+            let within = until.left();
+            let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+        }
         for worker in self.workers.lock().drain(..) {
             worker.join(until);
         }
     }
-}
-
-/// A step that fails so may have been carried out.
-pub(super) fn may_be_done(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Lost | ErrorKind::TimedOut | ErrorKind::Unexpected)
 }

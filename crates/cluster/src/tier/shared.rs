@@ -9,7 +9,7 @@ use coalescer::ToKey;
 use coalescer::shared::{Attachment, SharedBy, Tier};
 
 use crate::codec::{Codec, Postcard};
-use crate::engine::Limits;
+use crate::engine::{DAY, Limits};
 use crate::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, Seal, With, WriteKey};
 
 use super::carry::{CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked};
@@ -247,7 +247,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     }
 
     /// Keeps larger values in their process, and counts them: calls of other processes that waited run their own
-    /// functions. In bytes, with the envelope of 52. Default: 1 MiB.
+    /// functions. In bytes, with the envelope of 52 or 60. Default: 1 MiB.
     ///
     /// # Examples
     ///
@@ -361,16 +361,16 @@ where
         };
         let held = Arc::new(Held::new(table.local()));
         let name: Arc<str> = name.into();
-        let member = Arc::downgrade(&held) as Weak<dyn Member>;
-        process.members.join(&name, member);
+        process.members.join(&name, Arc::downgrade(&held) as Weak<dyn Member>);
         let copies = copies.unwrap_or(process.can.invalidates);
         Some(Arc::new(Table {
             name,
             digests,
             seal,
             form,
-            window,
-            error_window,
+            window: window.min(DAY),
+            error_window: error_window.min(DAY),
+            longest: window.max(error_window),
             limits,
             uses_up: table.max_requests().is_some(),
             copies,

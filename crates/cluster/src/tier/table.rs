@@ -10,7 +10,6 @@ use coalescer::{Elsewhere, ToKey};
 use crate::codec::{Codec, contained};
 use crate::engine::{Digest, FlightId, Limits, Wakes};
 use crate::health::Reason;
-use crate::observe::Step;
 use crate::sync::Deadline;
 use crate::wire::{Digests, KeyWriter, Kind, Seal, WriteKey};
 
@@ -40,8 +39,11 @@ pub(super) struct Table<K, C, X, D, Q> {
     pub(super) digests: Digests,
     pub(super) seal: Seal,
     pub(super) form: Form<C, X, D, Q>,
+    /// As the engine has them: what it knows of a copy goes after a day.
     pub(super) window: Duration,
     pub(super) error_window: Duration,
+    /// The longest time for which this process keeps anything by itself.
+    pub(super) longest: Duration,
     pub(super) limits: Limits,
     /// An outcome is for so many calls of a process.
     pub(super) uses_up: bool,
@@ -54,11 +56,6 @@ pub(super) struct Table<K, C, X, D, Q> {
 impl<K, C, X, D, Q> Table<K, C, X, D, Q> {
     pub(super) fn process(&self) -> &Process {
         self.cluster.process()
-    }
-
-    /// The longest time for which anything is kept.
-    fn longest(&self) -> Duration {
-        self.window.max(self.error_window)
     }
 
     /// This process hears what it must forget, or no message is needed.
@@ -115,14 +112,13 @@ where
         if process.is_alone() {
             return self.alone(Reason::Down);
         }
-        if process.can.wakes == Wakes::Messages {
+        if process.ear.is_new() {
             process.ear.wait_for_first_try(Deadline::after(self.first_wait(&ask)));
         }
         if ask.admits() && !(self.copies && self.hears()) {
             // Calls have joined that an answer of the engine would not be for.
-            let is_up = process
-                .ask(Step::Ping, process.terms.op_timeout, |engine, within| engine.ping(within));
-            return self.alone(if is_up.is_ok() { Reason::Deaf } else { Reason::Down });
+            let is_up = process.ping().is_ok();
+            return self.alone(if is_up { Reason::Deaf } else { Reason::Down });
         }
         self.ask_engine(&ask, &place)
     }
@@ -130,12 +126,12 @@ where
     fn forget(&self, key: &K) -> ForgetEverywhere<bool> {
         let Some(digest) = self.digest(key) else { return Ok(false) };
         let place = Place { name: Arc::clone(&self.name), digest };
-        self.process().forget(ToRepeat::Key(place), self.longest(), self.identity())
+        self.process().forget(ToRepeat::Key(place), self.longest, &*self.held)
     }
 
     fn forget_all(&self) -> ForgetEverywhere<()> {
         let what = ToRepeat::Name(Arc::clone(&self.name));
-        self.process().forget(what, self.longest(), self.identity()).map(drop)
+        self.process().forget(what, self.longest, &*self.held).map(drop)
     }
 
     fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
@@ -146,18 +142,15 @@ where
 }
 
 impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
-    /// The address by which the process knows this table.
-    fn identity(&self) -> *const () {
-        Arc::as_ptr(&self.held).cast()
-    }
-
     fn alone<V, E>(&self, reason: Reason) -> Asked<'_, V, E> {
         let process = self.process();
         process.guarded.counters().ran_alone(reason);
-        let keep = reason == Reason::Down;
-        if keep {
+        // Said first, and looked at then: an engine that comes back in between finds what to drop. If only a step
+        // has failed, nothing would tell when.
+        let keep = reason == Reason::Down && {
             process.keeps_alone();
-        }
+            process.is_alone()
+        };
         Asked::Alone { keep }
     }
 
@@ -220,8 +213,12 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
                     return Asked::Lead(Claim::new(LeaseOf::new(self, flight, place, lead), began));
                 }
                 Reply::Outcome(outcome) => outcome,
-                Reply::Panicked(text, began) => {
-                    return Asked::Served(Served::new(Ended::Panicked(Some(text)), began));
+                Reply::Panicked { text, began, is_late } => {
+                    let served = Served::new(Ended::Panicked(Some(text)), began);
+                    return Asked::Served(match is_late {
+                        true => served.good_until(ask.asked()),
+                        false => served,
+                    });
                 }
                 Reply::Alone(reason) => return self.alone(reason),
                 Reply::TimedOut => return Asked::TimedOut,

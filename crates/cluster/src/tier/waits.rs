@@ -119,6 +119,13 @@ impl Seat<'_> {
         self.cell.state.lock().shown = Some((holder, began));
     }
 
+    /// The end of a flight, if it has come. That of the flight that the call waits for next may have come as well.
+    pub(super) fn end_of(&self, flight: &FlightId) -> Option<End> {
+        let ends = &mut self.cell.state.lock().ends;
+        let at = ends.iter().position(|(of, _)| of == flight)?;
+        Some(ends.swap_remove(at).1)
+    }
+
     /// Waits for the end of a flight, or for anything else that a call must look at, until the clock shows
     /// that time. `is_manual`: a test moves the clock.
     pub(super) fn wait(
@@ -157,5 +164,36 @@ impl Drop for Seat<'_> {
         if of_key.is_empty() {
             seats.remove(&self.digest);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::now;
+
+    #[test]
+    fn a_look_for_one_end_leaves_the_others() {
+        let (waits, digest) = (Waits::default(), Digest::new([7; 16]));
+        let seat = waits.take_seat(digest);
+        let [former, next] = ["1", "2"].map(FlightId::new);
+        waits.tell(digest, &next, &End::RunYourOwn);
+        assert_eq!(seat.end_of(&former), None);
+        waits.tell(digest, &former, &End::AskAgain);
+        assert_eq!(seat.end_of(&former), Some(End::AskAgain));
+        let woken = seat.wait(&next, now(), now, false);
+        assert!(matches!(woken, Woken::Ended(End::RunYourOwn)), "{woken:?}");
+    }
+
+    #[test]
+    fn a_look_for_an_end_leaves_a_wake_up() {
+        let (waits, digest) = (Waits::default(), Digest::new([7; 16]));
+        let seat = waits.take_seat(digest);
+        waits.wake_all();
+        let flight = FlightId::new("1");
+        assert_eq!(seat.end_of(&flight), None);
+        let later = now() + Duration::from_secs(3600);
+        let woken = seat.wait(&flight, later, now, false);
+        assert!(matches!(woken, Woken::Looks), "{woken:?}");
     }
 }

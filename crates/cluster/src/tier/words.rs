@@ -37,7 +37,7 @@ pub(super) struct Terms<'a> {
 pub(super) enum Reply {
     Lead(Leads),
     Outcome(Outcome),
-    Panicked(Arc<str>, Moment),
+    Panicked { text: Arc<str>, began: Moment, is_late: bool },
     Alone(Reason),
     TimedOut,
     WouldBlock,
@@ -49,7 +49,7 @@ impl Reply {
         match self {
             Self::Lead(_) => "lead",
             Self::Outcome(_) => "served",
-            Self::Panicked(..) => "panicked",
+            Self::Panicked { .. } => "panicked",
             Self::Alone(_) => "alone",
             Self::TimedOut => "timed_out",
             Self::WouldBlock => "would_block",

@@ -114,8 +114,9 @@ fn a_process_without_free_connections_does_not_blame_the_engine() {
 
 #[test]
 fn an_engine_that_is_down_is_not_asked_and_joined_again() {
-    let (clock, engine) = (ManualClock::new(), Memory::new());
-    let guarded = Guarded::new(Arc::new(engine.clone())).clock(clock.clone());
+    let clock = ManualClock::new();
+    let engine = Memory::with_clock(clock.clone());
+    let guarded = Guarded::new(Arc::new(engine.clone()));
     let ping = || guarded.ask(|engine| engine.ping(Duration::ZERO));
     assert_eq!(ping(), Ok(()));
 

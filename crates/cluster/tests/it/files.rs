@@ -357,6 +357,17 @@ fn all_promises_of_the_tier_hold_on_one_host() {
     });
 }
 
+#[test]
+fn a_cluster_that_is_closed_has_asked_for_nothing_that_its_engine_cannot_do() {
+    watched(|| {
+        let folder = Folder::new();
+        let cluster = coalescer_cluster::Cluster::over(folder.open()).open().unwrap();
+        cluster.ping().unwrap();
+        cluster.close();
+        assert_eq!((cluster.health().last_error, cluster.stats().errors.unexpected), (None, 0));
+    });
+}
+
 /// C20, C6: what was forgotten while it was on its way to a process is for calls of that process that came before.
 #[test]
 fn who_looks_after_a_forget_is_told_of_it_even_if_the_flight_had_ended_before() {

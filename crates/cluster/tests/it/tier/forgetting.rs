@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::Role;
+use coalescer::{Coalescer, ManualClock, Role};
 use coalescer_cluster::Memory;
-use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Presence, Token};
+use coalescer_cluster::engine::{Claim, Claimed, DAY, Engine, ErrorKind, Inbox, Presence, Token};
 
-use super::{Function, MINUTE, key_of, open, site, site_with};
+use super::{Function, MINUTE, Site, Table, key_of, open, site, site_of, site_with, users};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -127,19 +127,17 @@ fn c23_a_function_may_forget_its_key() {
         let engine = Memory::new();
         let cluster = open(engine.clone()).open().unwrap();
         let other = site(engine, MINUTE, &Function::default());
-        let users = Arc::new(std::sync::OnceLock::<coalescer::Coalescer<u64, u32, String>>::new());
+        let me = Arc::new(std::sync::OnceLock::<Coalescer<u64, u32, String>>::new());
         let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let (inner, count) = (Arc::clone(&users), Arc::clone(&runs));
-        let built = coalescer::Coalescer::builder()
-            .window(MINUTE)
-            .shared(cluster.named("users").schema("1"))
-            .build(move |key: &u64| {
-                let me = inner.get().expect("it is set before the first call");
-                me.forget_everywhere(key).map_err(|error| error.to_string())?;
-                Ok(count.fetch_add(1, Ordering::SeqCst))
-            });
-        users.set(built).map_err(drop).unwrap();
-        let me = users.get().unwrap();
+        let (inner, count) = (Arc::clone(&me), Arc::clone(&runs));
+        let builder = Coalescer::builder().window(MINUTE).shared(users(&cluster));
+        let built = builder.build(move |key: &u64| {
+            let me = inner.get().expect("it is set before the first call");
+            me.forget_everywhere(key).map_err(|error| error.to_string())?;
+            Ok(count.fetch_add(1, Ordering::SeqCst))
+        });
+        me.set(built).map_err(drop).unwrap();
+        let me = me.get().unwrap();
         assert_eq!(*me.execute(&7).unwrap(), 0);
         assert_eq!(*me.execute(&7).unwrap(), 1, "it was forgotten while it ran");
         drop(other);
@@ -167,17 +165,34 @@ fn c21_a_process_that_does_not_answer_is_counted() {
     });
 }
 
+/// C25: after a day the engine knows of no copy, so no process has one.
+#[test]
+fn c25_a_copy_is_kept_for_a_day_at_most() {
+    watched(|| {
+        let clock = ManualClock::new();
+        let (engine, function) = (Memory::with_clock(clock.clone()), Function::default());
+        let set = |table: Table<u32>| table.clock(clock.clone()).window(Duration::MAX);
+        let [here, there] =
+            [(); 2].map(|()| site_of(open(engine.clone()), set, users, function.body()));
+        let calls = |site: &Site| {
+            let outcomes = [(); 3].map(|()| site.call(7));
+            outcomes.map(|outcome| (*outcome.value, outcome.role))
+        };
+        assert_eq!(calls(&here), [(1, Role::Leader), (1, Role::Shared), (1, Role::Late)]);
+        assert_eq!(calls(&there), [(1, Role::Shared), (1, Role::Late), (1, Role::Late)]);
+        clock.advance(DAY);
+        assert_eq!((here.value(7), there.value(7)), (2, 2));
+    });
+}
+
 /// Two coalescers of one name in a process are one group, as those of two processes.
 #[test]
 fn c20_coalescers_of_one_process_forget_together() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         let here = site(engine, MINUTE, &function);
-        let run = function.clone();
-        let twin = coalescer::Coalescer::builder()
-            .window(MINUTE)
-            .shared(here.cluster.named("users").schema("1"))
-            .build(move |_: &u64| Ok::<_, String>(run.run()));
+        let shared = users(&here.cluster);
+        let twin = Coalescer::builder().window(MINUTE).shared(shared).build(function.body());
         assert_eq!((here.value(7), *twin.execute(&7).unwrap()), (1, 1));
         assert_eq!(here.users.forget_everywhere(&7), Ok(true));
         assert_eq!(*twin.execute(&7).unwrap(), 2);

@@ -2,12 +2,14 @@
 
 mod faults;
 mod forgetting;
+mod scripted;
 mod settings;
 mod sharing;
 pub(crate) mod sites;
 #[cfg(feature = "tracing")]
 mod spans;
 pub(crate) mod suite;
+mod unsteady;
 mod waiting;
 mod words;
 

@@ -127,14 +127,11 @@ fn a_large_value_and_one_that_is_read_as_another_stay_in_their_process() {
         assert_eq!(runs.runs(), 3);
         assert_eq!(here.stats().too_large, 1);
 
-        let cluster = open(engine.clone()).open().unwrap();
-        let shared = cluster.named("users").schema("1").check_with(|_: &u32, _| false);
-        let users = Coalescer::builder()
-            .window(MINUTE)
-            .shared(shared)
-            .build(|_: &u64| Ok::<_, String>(7_u32));
-        users.execute(&7).unwrap();
-        assert_eq!(cluster.stats().not_encoded, 1);
+        let checked = site_with(open(engine), MINUTE, &runs, |shared| {
+            shared.check_with(|_: &u32, _: &u32| false)
+        });
+        checked.call(7);
+        assert_eq!(checked.cluster.stats().not_encoded, 1);
     });
 }
 

@@ -1,13 +1,14 @@
 //! One execution a key and window, for all processes (C1 to C10, C24).
 
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use coalescer::{Coalescer, Error, Role, ShareWith};
-use coalescer_cluster::Memory;
+use coalescer_cluster::{Cluster, Memory};
 
-use super::{Function, MINUTE, Site, open, site};
+use super::{Function, MINUTE, Site, Table, led_and_awaited, open, site, site_of, users};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -87,19 +88,19 @@ fn c7_a_process_decodes_once() {
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
         here.call(7);
         let [one, other] = [(); 2].map(|()| there.call(7).value);
-        assert!(std::sync::Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one, &other));
     });
 }
 
 fn with_errors(engine: &Memory, shares: bool) -> Coalescer<u64, u32, String> {
-    let cluster = open(engine.clone()).open().unwrap();
-    let builder = Coalescer::builder().window(MINUTE).error_window(MINUTE);
-    let shared = cluster.named("users").schema("1");
+    let open = open(engine.clone());
+    let set = |table: Table<u32>| table.error_window(MINUTE);
     let fail = |key: &u64| Err(format!("there is no user {key}"));
-    match shares {
-        true => builder.shared(shared.share_errors()).build(fail),
-        false => builder.shared(shared).build(fail),
-    }
+    let site = match shares {
+        true => site_of(open, set, |cluster| users(cluster).share_errors(), fail),
+        false => site_of(open, set, users, fail),
+    };
+    site.users
 }
 
 #[test]
@@ -123,33 +124,30 @@ fn c8_what_is_not_shared_is_run_by_each_process() {
     watched(|| {
         for share in [ShareWith::Nobody, ShareWith::Followers] {
             let (engine, function) = (Memory::new(), Function::default());
-            let [(here, _), (there, cluster)] = [(); 2].map(|()| {
-                let cluster = open(engine.clone()).open().unwrap();
-                let function = function.clone();
-                let users = Coalescer::builder()
-                    .window(MINUTE)
-                    .share_with(move |_: &u32| share)
-                    .shared(cluster.named("users").schema("1"))
-                    .build(move |_: &u64| Ok::<_, String>(function.run()));
-                (users, cluster)
-            });
-            function.hold();
-            thread::scope(|scope| {
-                let first = scope.spawn(|| *here.execute(&7).unwrap());
-                function.wait_for(1);
-                let second = scope.spawn(|| there.call(&7).outcome().unwrap().role);
-                wait_until(|| cluster.stats().follows >= 1);
-                function.let_go();
-                assert_eq!(first.join().unwrap(), 1);
-                let expected = match share {
-                    ShareWith::Nobody => Role::Leader,
-                    _ => Role::Shared,
+            let is_written = Arc::new(AtomicBool::new(false));
+            let [here, there] = [(); 2].map(|()| {
+                let is_written = Arc::clone(&is_written);
+                let notices = move |_: &u32, _: &u32| {
+                    is_written.store(true, Ordering::SeqCst);
+                    true
                 };
-                assert_eq!(second.join().unwrap(), expected, "{share:?}");
+                let set = |table: Table<u32>| table.share_with(move |_| share);
+                let share = |cluster: &Cluster| users(cluster).check_with(notices);
+                site_of(open(engine.clone()), set, share, function.body())
             });
+            let waits = (&there.cluster, || there.call(7).role);
+            let (first, second) = led_and_awaited(&function, || here.value(7), waits, || {});
+            assert_eq!(first.unwrap(), 1);
+            let expected = match share {
+                ShareWith::Nobody => Role::Leader,
+                _ => Role::Shared,
+            };
+            assert_eq!(second, expected, "{share:?}");
             let runs = function.runs();
-            there.execute(&7).unwrap();
+            there.call(7);
             assert_eq!(function.runs(), runs + 1, "it is kept nowhere");
+            let is_for_others = share != ShareWith::Nobody;
+            assert_eq!(is_written.load(Ordering::SeqCst), is_for_others, "{share:?}");
         }
     });
 }
@@ -161,21 +159,18 @@ fn a_shorter_life_is_as_short_in_other_processes() {
         let clock = coalescer::ManualClock::new();
         let (engine, function) = (Memory::with_clock(clock.clone()), Function::default());
         let [here, there] = [(); 2].map(|()| {
-            let cluster = open(engine.clone()).open().unwrap();
-            let function = function.clone();
-            Coalescer::builder()
-                .clock(clock.clone())
-                .window(MINUTE)
-                .share_with(|_: &u32| ShareWith::For(Duration::from_secs(1)))
-                .shared(cluster.named("users").schema("1"))
-                .build(move |_: &u64| Ok::<_, String>(function.run()))
+            let set = |table: Table<u32>| {
+                let table = table.share_with(|_| ShareWith::For(Duration::from_secs(1)));
+                table.clock(clock.clone())
+            };
+            site_of(open(engine.clone()), set, users, function.body())
         });
-        here.execute(&7).unwrap();
-        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Shared);
+        here.call(7);
+        assert_eq!(there.call(7).role, Role::Shared);
         clock.advance(Duration::from_millis(999));
-        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Late);
+        assert_eq!(there.call(7).role, Role::Late);
         clock.advance(Duration::from_millis(1));
-        assert_eq!(there.call(&7).outcome().unwrap().role, Role::Leader);
+        assert_eq!(there.call(7).role, Role::Leader);
     });
 }
 
@@ -183,30 +178,19 @@ fn a_shorter_life_is_as_short_in_other_processes() {
 fn c10_a_panic_is_told_as_text() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [(here, _), (there, cluster)] = [(); 2].map(|()| {
-            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            let shared = cluster.named("users").schema("1");
-            let users = Coalescer::builder().window(MINUTE).shared(shared).build(
-                move |_: &u64| -> Result<u32, String> {
-                    function.run();
-                    panic!("no such table")
-                },
-            );
-            (users, cluster)
-        });
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| here.execute(&7));
-            function.wait_for(1);
-            let second = scope.spawn(|| there.execute(&7));
-            wait_until(|| cluster.stats().follows >= 1);
-            function.let_go();
-            assert!(first.join().is_err());
-            let Err(Error::LeaderPanicked { message }) = second.join().unwrap() else {
-                panic!("it is told")
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
+            let panics = move |_: &u64| -> Result<u32, String> {
+                function.run();
+                panic!("no such table")
             };
-            assert_eq!(message.as_deref(), Some("no such table"));
+            site_of(open(engine.clone()), |table| table, users, panics)
         });
+        let waits = (&there.cluster, || there.users.execute(&7));
+        let (first, second) = led_and_awaited(&function, || here.value(7), waits, || {});
+        assert!(first.is_err());
+        let Err(Error::LeaderPanicked { message }) = second else { panic!("it is told") };
+        assert_eq!(message.as_deref(), Some("no such table"));
         assert_eq!(function.runs(), 1);
     });
 }
@@ -242,17 +226,10 @@ fn c24_fresh_calls_share_a_successor() {
 fn c2_a_used_up_outcome_is_not_taken_again() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [here, there] = [(); 2].map(|()| {
-            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            Coalescer::builder()
-                .window(MINUTE)
-                .max_requests(3)
-                .shared(cluster.named("users").schema("1"))
-                .build(move |_: &u64| Ok::<_, String>(function.run()))
-        });
-        let calls = |users: &Coalescer<u64, u32, String>, count| {
-            (0..count).map(|_| *users.execute(&7).unwrap()).collect::<Vec<_>>()
-        };
+        let set = |table: Table<u32>| table.max_requests(3);
+        let [here, there] =
+            [(); 2].map(|()| site_of(open(engine.clone()), set, users, function.body()));
+        let calls = |site: &Site, count| (0..count).map(|_| site.value(7)).collect::<Vec<_>>();
         assert_eq!(calls(&here, 4), [1, 1, 1, 2]);
         assert_eq!(calls(&there, 3), [2, 2, 2], "another process counts by itself");
         assert_eq!(calls(&there, 1), [3]);

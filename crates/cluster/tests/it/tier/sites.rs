@@ -2,13 +2,17 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Outcome};
+use coalescer::shared::SharedBy;
+use coalescer::{Builder, Coalescer, DefaultHashBuilder, ForCoalescer, Outcome};
 use coalescer_cluster::engine::{Engine, Key};
 use coalescer_cluster::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, WriteKey};
 use coalescer_cluster::{Cluster, Open, Shared};
 use parking_lot::{Condvar, Mutex};
+
+use crate::support::wait_until;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
@@ -32,6 +36,12 @@ impl Function {
         number
     }
 
+    /// The function, as a coalescer takes it.
+    pub(crate) fn body(&self) -> impl Fn(&u64) -> Result<u32, String> + Send + Sync + use<> {
+        let function = self.clone();
+        move |_| Ok(function.run())
+    }
+
     pub(crate) fn hold(&self) {
         *self.0.held.lock() = true;
     }
@@ -52,19 +62,19 @@ impl Function {
     }
 }
 
-/// One process: its handle to the cluster, and its coalescer, whose values are the numbers of the runs.
-pub(crate) struct Site {
+/// One process: its handle to the cluster, and its coalescer, whose values mostly are the numbers of the runs.
+pub(crate) struct Site<V = u32> {
     pub(crate) cluster: Cluster,
-    pub(crate) users: Coalescer<u64, u32, String>,
+    pub(crate) users: Coalescer<u64, V, String>,
 }
 
-impl Site {
-    pub(crate) fn call(&self, key: u64) -> Outcome<u32> {
+impl<V> Site<V> {
+    pub(crate) fn call(&self, key: u64) -> Outcome<V> {
         self.users.call(&key).outcome().unwrap()
     }
 
     /// Calls, and watches the copy that the process may keep.
-    pub(crate) fn copy(&self, key: u64) -> Copied {
+    pub(crate) fn copy(&self, key: u64) -> Copied<V> {
         Copied(Arc::downgrade(&self.call(key).value))
     }
 
@@ -72,15 +82,18 @@ impl Site {
         self.users.in_flight().iter().map(|flight| flight.followers).sum()
     }
 
-    pub(crate) fn value(&self, key: u64) -> u32 {
+    pub(crate) fn value(&self, key: u64) -> V
+    where
+        V: Copy,
+    {
         *self.call(key).value
     }
 }
 
 /// A value of a process, which lives while the process keeps it.
-pub(crate) struct Copied(Weak<u32>);
+pub(crate) struct Copied<V = u32>(Weak<V>);
 
-impl Copied {
+impl<V> Copied<V> {
     pub(crate) fn is_kept(&self) -> bool {
         self.0.strong_count() > 0
     }
@@ -95,17 +108,60 @@ pub(crate) fn site(engine: impl Engine, window: Duration, function: &Function) -
     site_with(open(engine), window, function, |shared| shared)
 }
 
-pub(crate) fn site_with(
+pub(crate) fn site_with<R>(
     open: Open,
     window: Duration,
     function: &Function,
-    share: impl FnOnce(Shared) -> Shared,
-) -> Site {
-    let (cluster, function) = (open.open().unwrap(), function.clone());
-    let shared = share(cluster.named("users").schema("1"));
-    let run = move |_: &u64| Ok(function.run());
-    let users = Coalescer::builder().window(window).shared(shared).build(run);
+    share: impl FnOnce(Shared) -> R,
+) -> Site
+where
+    R: SharedBy<u64, u32, String, DefaultHashBuilder>,
+{
+    let share = |cluster: &Cluster| share(users(cluster));
+    site_of(open, |table| table.window(window), share, function.body())
+}
+
+/// How a `Site` shares, unless its test says something else.
+pub(crate) fn users(cluster: &Cluster) -> Shared {
+    cluster.named("users").schema("1")
+}
+
+pub(crate) type Table<V> = Builder<ForCoalescer, u64, V>;
+
+/// A process with other settings, another sharing, or another function.
+pub(crate) fn site_of<V, R>(
+    open: Open,
+    set: impl FnOnce(Table<V>) -> Table<V>,
+    share: impl FnOnce(&Cluster) -> R,
+    run: impl Fn(&u64) -> Result<V, String> + Send + Sync + 'static,
+) -> Site<V>
+where
+    R: SharedBy<u64, V, String, DefaultHashBuilder>,
+{
+    let cluster = open.open().unwrap();
+    let shared = share(&cluster);
+    let users = set(Coalescer::builder().window(MINUTE)).shared(shared).build(run);
     Site { cluster, users }
+}
+
+/// A call leads, and another process waits for it. Then `meanwhile` happens, and the function, which was held, is
+/// let go.
+pub(crate) fn led_and_awaited<A: Send, B: Send>(
+    function: &Function,
+    leads: impl FnOnce() -> A + Send,
+    (there, waits): (&Cluster, impl FnOnce() -> B + Send),
+    meanwhile: impl FnOnce(),
+) -> (thread::Result<A>, B) {
+    function.hold();
+    thread::scope(|scope| {
+        let led = scope.spawn(leads);
+        function.wait_for(1);
+        let awaited = scope.spawn(waits);
+        wait_until(|| there.stats().follows >= 1);
+        meanwhile();
+        function.let_go();
+        (led.join(), awaited.join().unwrap())
+    })
 }
 
 /// A user's key as the engine has it, in a cluster of `site`s with a window of a minute.

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::thread;
 
 use coalescer_cluster::Memory;
 use parking_lot::Mutex;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use super::{Function, MINUTE, Site, site};
-use crate::support::{wait_until, watched};
+use super::{Function, MINUTE, Site, led_and_awaited, site};
+use crate::support::watched;
 
 /// The fields of each span, by its number.
 #[derive(Clone, Default)]
@@ -68,19 +67,10 @@ fn questions_and_publications_have_spans() {
         let dispatch = tracing::Dispatch::new(Registry::default().with(seen.clone()));
         let (engine, function) = (Memory::new(), Function::default());
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
-        function.hold();
-        let call = |site: &Site| {
-            tracing::dispatcher::with_default(&dispatch, || site.value(7));
-        };
-        thread::scope(|scope| {
-            let first = scope.spawn(|| call(&here));
-            function.wait_for(1);
-            let second = scope.spawn(|| call(&there));
-            wait_until(|| there.cluster.stats().follows >= 1);
-            function.let_go();
-            first.join().unwrap();
-            second.join().unwrap();
-        });
+        let call = |site: &Site| tracing::dispatcher::with_default(&dispatch, || site.value(7));
+        let waits = (&there.cluster, || call(&there));
+        let (first, second) = led_and_awaited(&function, || call(&here), waits, || {});
+        assert_eq!((first.unwrap(), second), (1, 1));
         let asked = seen.of("coalescer.ask");
         let answers: Vec<_> = asked.iter().map(|fields| &*fields["answer"]).collect();
         assert_eq!(answers, ["lead", "served"]);

@@ -1,14 +1,14 @@
 //! The promises that hold for every engine. The tests of other engines run this file as well.
 
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Error, Role, ShareWith};
+use coalescer::{Error, Role, ShareWith};
 use coalescer_cluster::Cluster;
 use coalescer_cluster::engine::Engine;
 
-use super::{Function, MINUTE, Site, site};
+use super::{Function, MINUTE, Site, Table, led_and_awaited, site, site_of};
 use crate::support::wait_until;
 
 /// Runs all of it. `open` gives each process its engine.
@@ -25,9 +25,13 @@ pub(crate) fn all<N: Engine>(open: &(impl Fn() -> N + Sync)) {
 }
 
 fn sites<N: Engine>(open: &impl Fn() -> N, window: Duration, function: &Function) -> Vec<Site> {
-    let sites: Vec<_> = (0..3).map(|_| site(open(), window, function)).collect();
-    sites.iter().for_each(|site| site.cluster.ping().unwrap());
-    sites
+    (0..3).map(|_| answering(site(open(), window, function))).collect()
+}
+
+/// The engine answers this process.
+fn answering<V>(site: Site<V>) -> Site<V> {
+    site.cluster.ping().unwrap();
+    site
 }
 
 /// Calls of this process wait for another one.
@@ -81,39 +85,26 @@ fn a_herd_of_all_processes_is_one_execution<N: Engine>(open: &impl Fn() -> N) {
 fn errors_and_panics<N: Engine>(open: &impl Fn() -> N) {
     for panics in [false, true] {
         let function = Function::default();
-        let users: Vec<_> = (0..2)
-            .map(|_| {
-                let cluster = super::open(open()).open().unwrap();
-                cluster.ping().unwrap();
-                let shared = cluster.named("fails").schema("1").share_errors();
-                let function = function.clone();
-                let users = Coalescer::builder().window(MINUTE).shared(shared).build(
-                    move |_: &u64| -> Result<u32, String> {
-                        let run = function.run();
-                        assert!(!panics, "run {run} panics");
-                        Err(format!("run {run} fails"))
-                    },
-                );
-                (users, cluster)
-            })
-            .collect();
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| users[0].0.execute(&1));
-            function.wait_for(1);
-            let second = scope.spawn(|| users[1].0.execute(&1));
-            wait_until(|| users[1].1.stats().follows >= 1);
-            function.let_go();
-            match (first.join(), second.join().unwrap()) {
-                (Ok(Err(Error::Failed(_))), Err(Error::Failed(error))) => {
-                    assert_eq!(*error, "run 1 fails");
-                }
-                (Err(_), Err(Error::LeaderPanicked { message })) => {
-                    assert_eq!(message.as_deref(), Some("run 1 panics"));
-                }
-                other => panic!("{other:?}"),
-            }
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
+            let run = move |_: &u64| -> Result<u32, String> {
+                let run = function.run();
+                assert!(!panics, "run {run} panics");
+                Err(format!("run {run} fails"))
+            };
+            let share = |cluster: &Cluster| cluster.named("fails").schema("1").share_errors();
+            answering(site_of(super::open(open()), |table| table, share, run))
         });
+        let waits = (&there.cluster, || there.users.execute(&1));
+        match led_and_awaited(&function, || here.users.execute(&1), waits, || {}) {
+            (Ok(Err(Error::Failed(_))), Err(Error::Failed(error))) => {
+                assert_eq!(*error, "run 1 fails");
+            }
+            (Err(_), Err(Error::LeaderPanicked { message })) => {
+                assert_eq!(message.as_deref(), Some("run 1 panics"));
+            }
+            other => panic!("{other:?}"),
+        }
         assert_eq!(function.runs(), 1);
     }
 }
@@ -168,28 +159,14 @@ fn a_forgotten_flight_is_for_those_who_waited<N: Engine>(open: &impl Fn() -> N) 
 
 fn what_is_not_shared_is_run_by_each<N: Engine>(open: &impl Fn() -> N) {
     let function = Function::default();
-    let users: Vec<(Coalescer<u64, u32, String>, Cluster)> = (0..2)
-        .map(|_| {
-            let cluster = super::open(open()).open().unwrap();
-            cluster.ping().unwrap();
-            let function = function.clone();
-            let users = Coalescer::builder()
-                .window(MINUTE)
-                .share_with(|_: &u32| ShareWith::Nobody)
-                .shared(cluster.named("own").schema("1"))
-                .build(move |_: &u64| Ok(function.run()));
-            (users, cluster)
-        })
-        .collect();
-    function.hold();
-    thread::scope(|scope| {
-        let first = scope.spawn(|| *users[0].0.execute(&1).unwrap());
-        function.wait_for(1);
-        let second = scope.spawn(|| *users[1].0.execute(&1).unwrap());
-        wait_until(|| users[1].1.stats().follows >= 1);
-        function.let_go();
-        assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
+    let [here, there] = [(); 2].map(|()| {
+        let set = |table: Table<u32>| table.share_with(|_| ShareWith::Nobody);
+        let share = |cluster: &Cluster| cluster.named("own").schema("1");
+        answering(site_of(super::open(open()), set, share, function.body()))
     });
+    let waits = (&there.cluster, || there.value(1));
+    let (first, second) = led_and_awaited(&function, || here.value(1), waits, || {});
+    assert_eq!((first.unwrap(), second), (1, 2));
 }
 
 fn deadlines<N: Engine>(open: &impl Fn() -> N) {
@@ -212,31 +189,19 @@ fn deadlines<N: Engine>(open: &impl Fn() -> N) {
 fn large_values<N: Engine>(open: &impl Fn() -> N) {
     for window in [Duration::ZERO, MINUTE] {
         let function = Function::default();
-        let users: Vec<_> = (0..2)
-            .map(|_| {
-                let cluster = super::open(open()).open().unwrap();
-                cluster.ping().unwrap();
-                let (shared, function) = (cluster.named("large").schema("1"), function.clone());
-                let large = Coalescer::builder().window(window).shared(shared).build(
-                    move |length: &usize| {
-                        function.run();
-                        Ok::<_, String>("x".repeat(*length))
-                    },
-                );
-                (large, cluster)
-            })
-            .collect();
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| users[0].0.execute(&200_000).unwrap());
-            function.wait_for(1);
-            let second = scope.spawn(|| users[1].0.execute(&200_000).unwrap());
-            wait_until(|| users[1].1.stats().follows >= 1);
-            function.let_go();
-            let values: [Arc<String>; 2] = [first.join().unwrap(), second.join().unwrap()];
-            assert_eq!(values[0].len(), 200_000);
-            assert_eq!(values[0], values[1]);
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
+            let run = move |_: &u64| {
+                function.run();
+                Ok("x".repeat(200_000))
+            };
+            let share = |cluster: &Cluster| cluster.named("large").schema("1");
+            answering(site_of(super::open(open()), |table| table.window(window), share, run))
         });
+        let waits = (&there.cluster, || there.call(1).value);
+        let (first, second) = led_and_awaited(&function, || here.call(1).value, waits, || {});
+        assert_eq!(second.len(), 200_000);
+        assert_eq!(first.unwrap(), second);
         assert_eq!(function.runs(), 1);
     }
 }

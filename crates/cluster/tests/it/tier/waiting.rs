@@ -6,7 +6,7 @@ use std::time::Duration;
 use coalescer::{Coalescer, Error, Role};
 use coalescer_cluster::Memory;
 
-use super::{Function, MINUTE, open, site, site_with};
+use super::{Function, MINUTE, led_and_awaited, open, site, site_with};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -68,7 +68,7 @@ fn c18_a_cycle_over_processes_ends() {
             let cluster = open(engine.clone()).open().unwrap();
             let inner = std::sync::Arc::new(std::sync::OnceLock::new());
             let (users, barrier) = (std::sync::Arc::clone(&inner), std::sync::Arc::clone(&barrier));
-            let shared = cluster.named("users").schema("1").nested_wait(Duration::from_millis(50));
+            let shared = super::users(&cluster).nested_wait(Duration::from_millis(50));
             let built: Coalescer<u64, u64, String> =
                 Coalescer::builder().window(MINUTE).shared(shared).build(move |key: &u64| {
                     if *key != first {
@@ -98,19 +98,22 @@ fn operators_see_for_whom_a_flight_waits() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| here.value(7));
-            function.wait_for(1);
-            assert!(here.users.in_flight()[0].elsewhere.is_none());
-            let second = scope.spawn(|| there.value(7));
-            wait_until(|| there.users.in_flight().iter().any(|flight| flight.elsewhere.is_some()));
-            let elsewhere = there.users.in_flight()[0].elsewhere.clone().unwrap();
-            assert!(format!("{:?}", here.cluster).contains(&elsewhere.holder), "{elsewhere:?}");
-            assert!(elsewhere.age < MINUTE);
-            function.let_go();
-            assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 1));
-        });
+        let waits = (&there.cluster, || there.value(7));
+        let (first, second) = led_and_awaited(
+            &function,
+            || here.value(7),
+            waits,
+            || {
+                assert!(here.users.in_flight()[0].elsewhere.is_none());
+                wait_until(|| {
+                    there.users.in_flight().iter().any(|flight| flight.elsewhere.is_some())
+                });
+                let elsewhere = there.users.in_flight()[0].elsewhere.clone().unwrap();
+                assert!(format!("{:?}", here.cluster).contains(&elsewhere.holder), "{elsewhere:?}");
+                assert!(elsewhere.age < MINUTE);
+            },
+        );
+        assert_eq!((first.unwrap(), second), (1, 1));
         assert!(there.users.in_flight().is_empty());
     });
 }

@@ -4,14 +4,16 @@ use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use coalescer::{Coalescer, Group, Manager, NameError, Role, coalesce};
+use coalescer::{Group, Manager, NameError, Role, coalesce};
 use coalescer_cluster::codec::{Codec, CodecError};
 use coalescer_cluster::engine::ErrorKind;
 use coalescer_cluster::sharing::CarriesErrors;
 use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
 use coalescer_cluster::{Cluster, Memory};
 
-use super::{Function, MINUTE, open, site};
+use super::{
+    Function, MINUTE, Site, Table, led_and_awaited, open, site, site_of, site_with, users,
+};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -36,27 +38,23 @@ fn tickets_share() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         let here = site(engine.clone(), MINUTE, &function);
-        let cluster = open(engine).open().unwrap();
         let (send, jobs) = channel::<coalescer::Job>();
         let worker = thread::spawn(move || jobs.into_iter().for_each(coalescer::Job::run));
-        let there = coalescer::Coalescer::builder()
-            .window(MINUTE)
-            .executor(move |job| send.send(job).unwrap())
-            .shared(cluster.named("users").schema("1"))
-            .build(|_: &u64| Err::<u32, String>("it does not run".into()));
+        let set = |table: Table<u32>| table.executor(move |job| send.send(job).unwrap());
+        let there = site_of(open(engine), set, users, |_| Err("it does not run".into()));
         function.hold();
         thread::scope(|scope| {
             let first = scope.spawn(|| here.value(7));
             function.wait_for(1);
-            let tickets = [(); 3].map(|()| there.submit(&7).unwrap());
-            wait_until(|| cluster.stats().follows >= 1);
+            let tickets = [(); 3].map(|()| there.users.submit(&7).unwrap());
+            wait_until(|| there.cluster.stats().follows >= 1);
             function.let_go();
             assert_eq!(first.join().unwrap(), 1);
             for ticket in tickets {
                 assert_eq!(*ticket.wait().unwrap(), 1);
             }
         });
-        assert_eq!(there.stats().executed_requests, 0);
+        assert_eq!(there.users.stats().executed_requests, 0);
         drop(there);
         worker.join().unwrap();
     });
@@ -67,13 +65,12 @@ fn a_manager_compares_how_its_coalescers_share() {
     let cluster = open(Memory::new()).open().unwrap();
     let manager = Manager::new();
     let load = |id: &u64| Ok::<u64, String>(*id);
-    let shared = || cluster.named("users").schema("1");
+    let shared = || users(&cluster);
     let add = |schema: Option<&str>| {
         let shared = schema.map_or_else(shared, |schema| shared().schema(schema));
         manager.named_with("users", |builder| builder.shared(shared), load)
     };
-    let users = add(None).unwrap();
-    assert_eq!(*users.execute(&7).unwrap(), 7);
+    assert_eq!(*add(None).unwrap().execute(&7).unwrap(), 7);
     assert_eq!(cluster.stats().leads, 1);
     assert!(add(None).is_ok());
     let other = add(Some("2")).map(drop);
@@ -109,7 +106,9 @@ fn a_function_with_the_attribute_shares() {
 fn c12_a_leader_has_its_own_result() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let here = site(engine.clone(), MINUTE, &function);
+        // Neither a lease nor a renewal comes to the help of this test.
+        let lasting = || open(engine.clone()).lease(60 * MINUTE);
+        let here = site_with(lasting(), MINUTE, &function, |shared| shared);
         function.hold();
         thread::scope(|scope| {
             let leader = scope.spawn(|| here.call(7).role);
@@ -123,7 +122,7 @@ fn c12_a_leader_has_its_own_result() {
         });
         engine.fail_with(None);
         // Its lead there is released, so another process need not wait for the lease.
-        let there = site(engine, MINUTE, &function);
+        let there = site_with(lasting(), MINUTE, &function, |shared| shared);
         assert_eq!(there.value(7), 2);
     });
 }
@@ -159,7 +158,7 @@ fn c26_a_handle_has_two_threads() {
                 .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
             names.filter(|name| name.starts_with("coalescer-")).count()
         };
-        let super::Site { cluster, users } = site(Memory::new(), MINUTE, &Function::default());
+        let Site { cluster, users } = site(Memory::new(), MINUTE, &Function::default());
         users.execute(&7).unwrap();
         // A thread gives itself its name.
         wait_until(|| threads() == 2);
@@ -185,20 +184,16 @@ fn a_key_stays_in_its_process_by_choice() {
     }
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [(here, cluster), (there, _)] = [(); 2].map(|()| {
-            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            let shared = cluster.named("users").schema("1").key_writer(Even);
-            let run = move |_: &u64| Ok::<_, String>(function.run());
-            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+        let [here, there] = [(); 2].map(|()| {
+            site_with(open(engine.clone()), MINUTE, &function, |shared| shared.key_writer(Even))
         });
-        let role =
-            |users: &Coalescer<u64, u32, String>, key| users.call(&key).outcome().unwrap().role;
+        let role = |site: &Site, key| site.call(key).role;
         assert_eq!((role(&here, 2), role(&there, 2)), (Role::Leader, Role::Shared));
-        let asked = cluster.stats().round_trips;
+        let asked = here.cluster.stats().round_trips;
         assert_eq!((role(&here, 1), role(&there, 1)), (Role::Leader, Role::Leader));
         assert_eq!(role(&here, 1), Role::Late);
-        assert_eq!(here.forget_everywhere(&1), Ok(true));
-        let stats = cluster.stats();
+        assert_eq!(here.users.forget_everywhere(&1), Ok(true));
+        let stats = here.cluster.stats();
         assert_eq!((stats.round_trips, stats.own_keys, stats.unshareable_keys), (asked, 2, 0));
     });
 }
@@ -226,23 +221,17 @@ fn a_codec_tells_what_was_kept_from_what_was_waited_for() {
     }
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let sites = [(); 3].map(|()| {
-            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            let shared = cluster.named("users").schema("1").codec(Marks);
-            let run = move |_: &u64| Ok::<_, String>((function.run(), false));
-            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+        let [here, there, late] = [(); 3].map(|()| {
+            let function = function.clone();
+            let run = move |_: &u64| Ok((function.run(), false));
+            let share = |cluster: &Cluster| users(cluster).codec(Marks);
+            site_of(open(engine.clone()), |table| table, share, run)
         });
-        let value = |at: usize| *sites[at].0.execute(&7).unwrap();
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| value(0));
-            function.wait_for(1);
-            let waits = scope.spawn(|| value(1));
-            wait_until(|| sites[1].1.stats().follows >= 1);
-            function.let_go();
-            assert_eq!((first.join().unwrap(), waits.join().unwrap()), ((1, false), (1, false)));
-        });
-        assert_eq!(value(2), (1, true), "the publication was certain when the first call returned");
+        let waits = (&there.cluster, || there.value(7));
+        let (first, second) = led_and_awaited(&function, || here.value(7), waits, || {});
+        assert_eq!((first.unwrap(), second), ((1, false), (1, false)));
+        let kept = late.value(7);
+        assert_eq!(kept, (1, true), "the publication was certain when the first call returned");
     });
 }
 
@@ -262,25 +251,18 @@ fn a_panic_can_stay_in_its_process() {
     }
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [(here, _), (there, cluster)] = [(); 2].map(|()| {
-            let (cluster, function) = (open(engine.clone()).open().unwrap(), function.clone());
-            let shared = cluster.named("users").schema("1").errors_by(Silent);
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
             let run = move |_: &u64| match function.run() {
                 1 => panic!("on purpose"),
-                number => Ok::<_, String>(number),
+                number => Ok(number),
             };
-            (Coalescer::builder().window(MINUTE).shared(shared).build(run), cluster)
+            let share = |cluster: &Cluster| users(cluster).errors_by(Silent);
+            site_of(open(engine.clone()), |table| table, share, run)
         });
-        function.hold();
-        thread::scope(|scope| {
-            let first = scope.spawn(|| here.execute(&7));
-            function.wait_for(1);
-            let second = scope.spawn(|| there.call(&7).outcome().unwrap());
-            wait_until(|| cluster.stats().follows >= 1);
-            function.let_go();
-            assert!(first.join().is_err());
-            let outcome = second.join().unwrap();
-            assert_eq!((*outcome.value, outcome.role), (2, Role::Leader));
-        });
+        let waits = (&there.cluster, || there.call(7));
+        let (first, outcome) = led_and_awaited(&function, || here.value(7), waits, || {});
+        assert!(first.is_err());
+        assert_eq!((*outcome.value, outcome.role), (2, Role::Leader));
     });
 }

@@ -1,0 +1,144 @@
+//! Steps that fail while messages come (C15, C20), and results that come again when they were removed (C4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::{ManualClock, Role};
+use coalescer_cluster::Memory;
+use coalescer_cluster::engine::*;
+use parking_lot::Mutex;
+
+use super::{Function, MINUTE, key_of, led_and_awaited, site};
+use crate::support::{wait_until, watched};
+
+/// An engine whose claims fail when the test says so, and whose pings fail too if asking again is of no use. Its
+/// messages come all the same, and nothing can be removed from it.
+#[derive(Clone, Default)]
+struct Unsteady {
+    engine: Memory,
+    fault: Arc<Mutex<Option<ErrorKind>>>,
+}
+
+type Step<T> = Result<T, EngineError>;
+
+impl Unsteady {
+    fn fail_with(&self, fault: impl Into<Option<ErrorKind>>) {
+        *self.fault.lock() = fault.into();
+    }
+
+    fn fault(&self, counts: impl FnOnce(&ErrorKind) -> bool) -> Step<()> {
+        self.fault.lock().filter(counts).map_or(Ok(()), |kind| Err(kind.into()))
+    }
+}
+
+impl Engine for Unsteady {
+    fn can(&self) -> Can {
+        self.engine.can()
+    }
+
+    fn clock(&self) -> Option<ManualClock> {
+        self.engine.clock()
+    }
+
+    fn ping(&self, within: Duration) -> Step<()> {
+        self.fault(|kind| kind.is_final())?;
+        self.engine.ping(within)
+    }
+
+    fn claim(&self, claim: &Claim<'_>, within: Duration) -> Step<Claimed> {
+        self.fault(|_| true)?;
+        self.engine.claim(claim, within)
+    }
+
+    fn publish(&self, publication: &Publication<'_>, within: Duration) -> Step<Published> {
+        self.engine.publish(publication, within)
+    }
+
+    fn release(&self, release: &Release<'_>, within: Duration) -> Step<Released> {
+        self.engine.release(release, within)
+    }
+
+    fn renew(&self, leads: &[Lead<'_>], within: Duration) -> Step<Vec<bool>> {
+        self.engine.renew(leads, within)
+    }
+
+    fn forget(&self, forget: &Forget<'_>, within: Duration) -> Step<Forgotten> {
+        self.engine.forget(forget, within)
+    }
+
+    fn forget_all(&self, forget: &ForgetAll<'_>, within: Duration) -> Step<Forgotten> {
+        self.engine.forget_all(forget, within)
+    }
+
+    fn discard(&self, _: Key<'_>, _: &[u8], _: Duration) -> Step<bool> {
+        Ok(true)
+    }
+
+    fn listen(&self, inbox: &Inbox, within: Duration) -> Step<Box<dyn Listener>> {
+        self.engine.listen(inbox, within)
+    }
+
+    fn confirm(&self, to: &Inbox, by: &Inbox, id: ForgetId, within: Duration) -> Step<()> {
+        self.engine.confirm(to, by, id, within)
+    }
+}
+
+/// The engine knows of no copy here, and nothing opens or closes the breaker, so a copy would stay for its window.
+#[test]
+fn c15_of_a_call_whose_step_failed_nothing_is_kept() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        wait_until(|| [&here, &there].iter().all(|site| site.cluster.health().listening));
+        engine.fail_with(ErrorKind::TimedOut);
+        assert_eq!(here.value(7), 1, "by itself");
+        engine.fail_with(None);
+        assert!(here.cluster.health().up);
+        assert_eq!(there.value(7), 2);
+        assert_eq!(there.users.forget_everywhere(&7), Ok(true));
+        assert_eq!(here.value(7), 3, "what it had made before the forget is not served");
+    });
+}
+
+/// C15: those who wait are woken as soon as the way to the engine is closed.
+#[test]
+fn c15_who_waits_learns_at_once_that_the_engine_is_down() {
+    watched(|| {
+        // This clock stands still, so no call that waits asks again by itself.
+        let memory = Memory::with_clock(ManualClock::new());
+        let (engine, function) =
+            (Unsteady { engine: memory, ..Unsteady::default() }, Function::default());
+        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        let waits = (&there.cluster, || there.call(7).role);
+        let (first, second) = led_and_awaited(
+            &function,
+            || here.value(7),
+            waits,
+            || {
+                engine.fail_with(ErrorKind::Refused);
+                there.cluster.ping().unwrap_err();
+                function.wait_for(2);
+            },
+        );
+        assert_eq!((first.unwrap(), second), (1, Role::Leader));
+    });
+}
+
+/// C4: after two results that cannot be decoded a call runs its own function.
+#[test]
+fn c4_bytes_that_come_again_are_not_removed_for_ever() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let here = site(engine.clone(), MINUTE, &function);
+        let token = Token::new(Inbox::draw("shop"), 1);
+        engine.claim(&Claim::new(key_of(7), &token, MINUTE), MINUTE).unwrap();
+        let mut publication = Publication::new(key_of(7), &token, b"garbage");
+        publication.keep = Some(MINUTE);
+        engine.publish(&publication, MINUTE).unwrap();
+        for call in 1..=2 {
+            assert_eq!(here.call(7).role, Role::Leader, "of its own, and not kept");
+            let stats = here.cluster.stats();
+            assert_eq!((stats.undecodable, stats.alone.undecodable), (2 * call, call));
+        }
+    });
+}
