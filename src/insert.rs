@@ -29,15 +29,15 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     ///
     /// The rule of [`share_if`](crate::Builder::share_if) or [`share_with`](crate::Builder::share_with)
     /// decides as for any value: one that is not for late calls is not kept. With
-    /// [`shared`](crate::Builder::shared) and other processes, `insert` forgets the key in all processes, and
-    /// keeps nothing: a copy that the other processes did not see published could not be taken back.
+    /// [`shared`](crate::Builder::shared) and other processes, `insert` is a [`forget`](Self::forget): it keeps
+    /// nothing, as a copy that the other processes did not see published could not be taken back.
     ///
     /// It blocks for a few steps of another thread, and with other processes as long as `forget`. It waits
     /// for no execution and cannot deadlock. The function itself may insert its own key.
     ///
     /// # Panics
     ///
-    /// Panics of the key's `Hash`, `Eq` and [`ToKey`] pass through, and nothing has changed then. A panic of
+    /// Panics of the key's `Hash`, `Eq` and [`ToKey`] pass through, and the value is not kept then. A panic of
     /// the rule passes through, and the key is forgotten then.
     ///
     /// # Examples
@@ -91,11 +91,18 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        let table = &self.core.table;
+        let (table, sharing) = (&self.core.table, &self.core.sharing);
+        if sharing.tier.is_some() {
+            // What the engine has not seen published is not kept. A flight that asks now may get what is
+            // forgotten, so it goes too, though it began after the insert.
+            self.forget(key);
+            return Handle::new(value);
+        }
         let start = table.clock.now();
         let hash = self.core.hash(key);
         let owned = key.to_key();
-        let reach = catch_unwind(AssertUnwindSafe(|| self.reach_of(&owned, &value)));
+        let rule = || Reach::from(sharing.rules.of_value(&value));
+        let reach = catch_unwind(AssertUnwindSafe(rule));
         let value = Handle::new(value);
         let mut completion = Completion::new(RunResult::Value(Handle::clone(&value)), start);
         completion.reach = *reach.as_ref().unwrap_or(&Reach::NOBODY);
@@ -106,19 +113,5 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
             resume_unwind(panic);
         }
         value
-    }
-
-    /// The calls that an inserted value is for. The other processes forget the key first, as they may
-    /// serve this one what they have; and what the engine has not seen published is not kept.
-    fn reach_of(&self, key: &K, value: &V) -> Reach {
-        let sharing = &self.core.sharing;
-        match &sharing.tier {
-            None => Reach::from(sharing.rules.of_value(value)),
-            Some(tier) => {
-                // As `forget`, it does not tell if somebody was not reached.
-                drop(tier.forget(key));
-                Reach::NOBODY
-            }
-        }
     }
 }

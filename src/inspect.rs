@@ -44,11 +44,6 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
         self.group.in_flight()
     }
 
-    /// Like `in_flight`, without the keys.
-    pub(crate) fn in_flight_without_keys(&self) -> Vec<InFlight<()>> {
-        self.group.in_flight_without_keys()
-    }
-
     /// Adds the changes since the last call to the metrics; see [`metrics`](crate::metrics).
     ///
     /// Meant for the code that answers a scrape. It reads the counters as [`stats`](Self::stats) does, and

@@ -157,8 +157,8 @@ impl<K, V, E> Table<K, V, E> {
         true
     }
 
-    /// Removes results of the shard of an execution that ends. It has this hash and start. Returns the index of
-    /// another shard if it is the turn of that.
+    /// Removes results of the shard of this hash that have expired by this start. Returns the index of another
+    /// shard if it is the turn of that.
     #[inline]
     pub(super) fn expire_in_turn(
         &self,

@@ -1,7 +1,7 @@
 //! Forgetting, and giving memory back, in all coalescers of a manager.
 
 use crate::manager::Manager;
-use crate::manager::report::Managed;
+use crate::manager::report::AnyGroup;
 use crate::wait::contain::FirstPanic;
 
 impl Manager {
@@ -56,7 +56,7 @@ impl Manager {
     }
 
     /// Calls `act` for every coalescer, also if it panics for one. Resumes the first panic at the end.
-    fn each_to_the_end(&self, mut act: impl FnMut(&dyn Managed)) {
+    fn each_to_the_end(&self, mut act: impl FnMut(&dyn AnyGroup)) {
         let mut panic = FirstPanic::default();
         self.for_each(|_, coalescer| panic.catch(|| act(coalescer)));
         panic.resume();

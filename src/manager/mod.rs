@@ -33,7 +33,7 @@ use crate::coalescer::Coalescer;
 use crate::error::Error;
 use crate::key::ToKey;
 use crate::manager::names::Names;
-use crate::manager::report::Managed;
+use crate::manager::report::{AnyGroup, Managed};
 use crate::manager::type_map::TypeMap;
 use crate::settings::Settings;
 use crate::sync::Handle;
@@ -316,10 +316,10 @@ impl Manager {
         self.for_each(|_, coalescer| coalescer.publish_metrics());
     }
 
-    /// Calls `f` with the name of every coalescer and the coalescer, under no lock.
-    fn for_each(&self, mut f: impl FnMut(&str, &dyn Managed)) {
-        self.shared.by_type.values().for_each(|found| f(found.name(), &**found));
-        self.shared.names.all().iter().for_each(|named| f(&named.name, &*named.coalescer));
+    /// Calls `f` with the name and the group of every coalescer, and with every group, under no lock.
+    fn for_each(&self, mut f: impl FnMut(&str, &dyn AnyGroup)) {
+        self.shared.by_type.values().for_each(|found| f(found.group().name(), found.group()));
+        self.shared.names.all().iter().for_each(|named| f(&named.name, named.coalescer.group()));
     }
 }
 

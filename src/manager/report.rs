@@ -1,4 +1,4 @@
-//! The view of operators: counters and flights of all coalescers of a manager.
+//! The view of operators: counters and flights of all coalescers and groups of a manager.
 
 use std::any::Any;
 use std::hash::BuildHasher;
@@ -15,6 +15,11 @@ use crate::sync::Thread;
 /// A coalescer or a group, whose types the manager does not know.
 pub(crate) trait Managed: Send + Sync {
     fn as_any(&self) -> &dyn Any;
+    fn group(&self) -> &dyn AnyGroup;
+}
+
+/// The group of a coalescer, or a group itself.
+pub(crate) trait AnyGroup {
     fn name(&self) -> &str;
     fn stats(&self) -> Stats;
     fn in_flight(&self) -> Vec<InFlight<()>>;
@@ -36,33 +41,8 @@ where
         self
     }
 
-    fn name(&self) -> &str {
-        self.name().unwrap_or_default()
-    }
-
-    fn stats(&self) -> Stats {
-        self.stats()
-    }
-
-    fn in_flight(&self) -> Vec<InFlight<()>> {
-        self.in_flight_without_keys()
-    }
-
-    fn forget_all(&self) -> usize {
-        self.forget_all()
-    }
-
-    fn purge_expired(&self) -> usize {
-        self.purge_expired()
-    }
-
-    fn shrink_to_fit(&self) {
-        self.shrink_to_fit();
-    }
-
-    #[cfg(feature = "metrics")]
-    fn publish_metrics(&self) {
-        self.publish_metrics();
+    fn group(&self) -> &dyn AnyGroup {
+        &self.group
     }
 }
 
@@ -77,6 +57,12 @@ where
         self
     }
 
+    fn group(&self) -> &dyn AnyGroup {
+        self
+    }
+}
+
+impl<K, V, E, S: BuildHasher> AnyGroup for Group<K, V, E, S> {
     fn name(&self) -> &str {
         self.name().unwrap_or_default()
     }
@@ -149,7 +135,7 @@ pub struct ManagerStats {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct NamedStats {
-    /// The name that was given, or the path of the function.
+    /// The name that was given, the path of the function, or the type of the group.
     pub name: String,
     /// Its counters.
     pub stats: Stats,
@@ -180,7 +166,7 @@ pub struct NamedStats {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct NamedInFlight {
-    /// The name that was given, or the path of the function.
+    /// The name that was given, the path of the function, or the type of the group.
     pub name: String,
     /// As [`InFlight::age`]. As JSON: `age_seconds`.
     #[cfg_attr(

@@ -7,9 +7,9 @@
 //!                                 └─ dropped later ─────────────────▶ lost
 //! ```
 //!
-//! A job has [`Work`]: a [`Task`], or the callbacks of many tickets. The [`Job`] and the thread that hands it over share a cell. So it is the result of `spawn` that
-//! decides what a lost job is told as, and not the state of the thread on which the job was dropped: that
-//! thread may unwind for a reason of its own.
+//! A job has [`Work`]: a [`Task`], or the callbacks of many tickets. The [`Job`] and the thread that hands
+//! it over share a cell. So it is the result of `spawn` that decides what a lost job is told as, and not
+//! the state of the thread on which the job was dropped: that thread may unwind for a reason of its own.
 //!
 //! A job is dropped in the executor's own code, perhaps by the thread that would make room in its queue, and
 //! perhaps under the queue's lock. If a ticket is to begin the flight then, that thread runs the ticket's

@@ -43,7 +43,8 @@ impl Work for Relay {
         let _in_drop = InJob::begin();
         (self.0)();
     }
-    /// The tickets that it calls back are not counted.
+
+    /// It does not count the tickets that it calls back.
     fn is_wanted(&self) -> bool {
         true
     }

@@ -4,25 +4,18 @@ use std::future::{Future, IntoFuture};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use coalescer::{Error, Group, Job, ManualClock, NeverBlocks, Ticket, TicketFuture};
+use coalescer::{Error, Group, Job, ManualClock, TicketFuture};
 
+use crate::jobs::{Jobs, NumberTicket, queued};
 use crate::support::{MS, Numbers, follow, lead, start, wait_until, watched};
 
 pub(crate) type Number = TicketFuture<String, u32, String>;
 type Answer = Result<Arc<u32>, Error<String>>;
 
-/// A group whose jobs the test gets.
-pub(crate) fn queued() -> (Numbers, Receiver<Job>) {
-    let (queue, jobs) = channel();
-    let executor = NeverBlocks(move |job: Job| queue.send(job));
-    (Group::builder().executor(executor).build(), jobs)
-}
-
-fn submit(group: &Numbers, value: u32) -> Ticket<String, u32, String> {
+fn submit(group: &Numbers, value: u32) -> NumberTicket {
     group.submit("k", move || Ok(value)).unwrap()
 }
 
@@ -112,7 +105,7 @@ fn a_future_is_woken_once_and_then_ready() {
             );
         }
         assert_eq!(bells.rung(), 0);
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert_eq!(bells.rung(), 2);
         for _ in 0..2 {
             assert_eq!(
@@ -141,41 +134,28 @@ fn a_waker_is_stored_once_and_replaced_when_it_is_another_one() {
             assert!(is_pending(&poll(&mut future, &second)));
             assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 2));
         }
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert_eq!((first.rung(), second.rung()), (0, 1));
         assert_eq!(value(poll(&mut future, &first)), 1);
     });
 }
 
-/// A waker that counts how often it is cloned.
-struct Cloned(Arc<AtomicUsize>);
-
-impl Wake for Cloned {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1_000, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn a_future_that_is_not_polled_to_its_end_keeps_no_waker() {
-    // S114: polls after the first one clone nothing, and the drop gives the waker back.
+    // S114: the drop gives the waker back.
     watched(|| {
         let (group, jobs) = queued();
-        let mut leader = future(&group, 1);
-        let mut follower = future(&group, 2);
-        let told = Arc::<AtomicUsize>::default();
-        let task = Arc::new(Cloned(Arc::clone(&told)));
-        let waker = Waker::from(Arc::clone(&task));
-        let mut context = Context::from_waker(&waker);
+        let [mut leader, mut follower] = [1, 2].map(|value| future(&group, value));
+        let bells = Arc::<Bells>::default();
         for _ in 0..9 {
-            assert!(is_pending(&Pin::new(&mut leader).poll(&mut context)));
-            assert!(is_pending(&Pin::new(&mut follower).poll(&mut context)));
+            assert!(is_pending(&poll(&mut leader, &bells)));
+            assert!(is_pending(&poll(&mut follower, &bells)));
         }
-        assert_eq!(Arc::strong_count(&task), 4, "one handle each");
+        assert_eq!(Arc::strong_count(&bells), 3, "one handle each");
         drop((leader, follower));
-        assert_eq!(Arc::strong_count(&task), 2, "a dropped future keeps its task");
-        jobs.recv().unwrap().run();
-        assert_eq!(told.load(Ordering::SeqCst), 0, "the task of a dropped future is woken");
+        assert_eq!(Arc::strong_count(&bells), 1, "a dropped future keeps its task");
+        jobs.next().run();
+        assert_eq!(bells.rung(), 0, "the task of a dropped future is woken");
     });
 }
 
@@ -196,7 +176,7 @@ fn a_dropped_future_leaves_its_flight_at_once() {
         assert_eq!((leader.callers(), Arc::strong_count(&captured)), (2, 2));
         drop(follower);
         assert_eq!((leader.callers(), Arc::strong_count(&captured)), (1, 1));
-        let job = jobs.recv().unwrap();
+        let job = jobs.next();
         drop(leader.into_future());
         assert!(!job.is_wanted());
         job.run();
@@ -218,7 +198,7 @@ fn async_and_blocking_callers_share_a_flight() {
         waits.into_iter().for_each(|call| assert_eq!(*call.join_unrun().unwrap().value, 1));
         let asks = future(&group, 2);
         let waits = follow(&group, "k", 2);
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert_eq!(*block_on(asks).unwrap(), 2);
         waits.into_iter().for_each(|call| assert_eq!(*call.join_unrun().unwrap().value, 2));
         assert_eq!(group.stats().executed_requests, 2);
@@ -231,7 +211,7 @@ fn errors_and_panics_reach_a_future() {
     watched(|| {
         let (group, jobs) = queued();
         let failed = group.submit("k", || Err("down".to_string())).unwrap().into_future();
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert_eq!(**block_on(failed).unwrap_err().failed().unwrap(), *"down");
         let ends: [fn(Job); 2] = [Job::run, drop];
         let told = ends.map(|end| {
@@ -239,7 +219,7 @@ fn errors_and_panics_reach_a_future() {
             let mut future = ticket.unwrap().into_future();
             let bells = Arc::<Bells>::default();
             assert!(is_pending(&poll(&mut future, &bells)));
-            end(jobs.recv().unwrap());
+            end(jobs.next());
             assert_eq!(bells.rung(), 1);
             block_on(future).unwrap_err()
         });
@@ -251,18 +231,16 @@ fn errors_and_panics_reach_a_future() {
 fn a_future_whose_value_is_not_shared_gets_that_of_its_own_job() {
     // S114 S40
     watched(|| {
-        let (queue, jobs) = channel();
-        let group: Numbers = Group::builder()
-            .executor(NeverBlocks(move |job: Job| queue.send(job)))
-            .share_if(|value: &u32| *value != 13)
-            .build();
+        let (executor, jobs) = Jobs::new();
+        let group: Numbers =
+            Group::builder().executor(executor).share_if(|value: &u32| *value != 13).build();
         let other = group.clone();
         let private = start(move |function| other.call("k").outcome(function)).begun();
         let mut future = future(&group, 2);
         let bells = Arc::<Bells>::default();
         assert!(is_pending(&poll(&mut future, &bells)));
         private.returns(Ok(13)).unwrap();
-        let own = jobs.recv().unwrap();
+        let own = jobs.wait_next();
         assert!(is_pending(&poll(&mut future, &bells)));
         let before = bells.rung();
         own.run();
@@ -280,9 +258,9 @@ fn a_future_begins_the_flight_of_a_lost_leader() {
         let mut future = future(&group, 2);
         let bells = Arc::<Bells>::default();
         assert!(is_pending(&poll(&mut future, &bells)));
-        drop(jobs.recv().unwrap());
+        drop(jobs.next());
         assert!(leader.wait().unwrap_err().is_abandoned());
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert!(bells.rung() >= 1);
         assert_eq!(value(poll(&mut future, &bells)), 2);
         assert_eq!(group.stats().executed_requests, 1);
@@ -293,12 +271,12 @@ fn a_future_begins_the_flight_of_a_lost_leader() {
 fn a_future_has_no_deadline_and_follows_a_take_over() {
     // S114 S36 S44
     watched(|| {
-        let ((queue, jobs), clock) = (channel(), ManualClock::new());
+        let ((executor, jobs), clock) = (Jobs::new(), ManualClock::new());
         let group: Numbers = Group::builder()
             .max_wait(5 * MS)
             .leader_timeout(10 * MS)
             .clock(clock.clone())
-            .executor(NeverBlocks(move |job: Job| queue.send(job)))
+            .executor(executor)
             .build();
         let stuck = lead(&group, "k");
         let mut future = future(&group, 2);
@@ -311,7 +289,7 @@ fn a_future_has_no_deadline_and_follows_a_take_over() {
         takes_over.returns(Ok(3)).unwrap();
         assert_eq!((bells.rung(), value(poll(&mut future, &bells))), (1, 3));
         stuck.returns(Ok(1)).unwrap();
-        assert!(jobs.try_recv().is_err(), "no call has begun a job");
+        assert!(jobs.is_empty(), "no call has begun a job");
     });
 }
 
@@ -331,7 +309,7 @@ fn a_waker_that_panics_concerns_its_own_call_alone() {
         let waker = Waker::from(Arc::new(Panics));
         assert!(is_pending(&Pin::new(&mut one).poll(&mut Context::from_waker(&waker))));
         assert!(is_pending(&poll(&mut other, &bells)));
-        jobs.recv().unwrap().run();
+        jobs.next().run();
         assert_eq!(
             (bells.rung(), value(poll(&mut other, &bells)), *block_on(one).unwrap()),
             (1, 1, 1)

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
-use coalescer::Job;
-
-use crate::futures::{Number, future, queued};
+use crate::futures::{Number, future};
+use crate::jobs::queued;
 use crate::support::{lead, watched};
 
 /// The tasks of a runtime with one thread, which are polled when they are woken.
@@ -22,18 +21,18 @@ struct Tasks {
     polls: usize,
 }
 
-struct Task(usize, Mutex<Sender<usize>>, Arc<Mutex<HashSet<ThreadId>>>);
+struct Task(usize, Sender<usize>, Arc<Mutex<HashSet<ThreadId>>>);
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         self.2.lock().unwrap().insert(thread::current().id());
-        self.1.lock().unwrap().send(self.0).unwrap();
+        self.1.send(self.0).unwrap();
     }
 }
 
 impl Tasks {
     fn poll(&mut self, task: usize, threads: &Arc<Mutex<HashSet<ThreadId>>>) {
-        let waker = Task(task, Mutex::new(self.wake.clone()), Arc::clone(threads));
+        let waker = Task(task, self.wake.clone(), Arc::clone(threads));
         let waker = Waker::from(Arc::new(waker));
         let future = Pin::new(&mut self.futures[task]);
         self.polls += 1;
@@ -63,7 +62,7 @@ fn ten_thousand_async_callers_of_a_key_cost_one_run_and_few_threads() {
                 let threads = Arc::clone(&threads);
                 thread::spawn(move || {
                     threads.lock().unwrap().insert(thread::current().id());
-                    jobs.iter().take(1).for_each(Job::run);
+                    jobs.wait_next().run();
                 })
             };
             if let Some(leader) = leader {

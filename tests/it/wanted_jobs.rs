@@ -1,25 +1,26 @@
 //! An executor can tell that nobody waits for a queued job any more.
 
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
-use coalescer::{Group, Job, ManualClock, NeverBlocks, Ticket};
+use coalescer::{Group, Job, ManualClock};
 
+use crate::jobs::{Jobs, NumberTicket};
 use crate::support::{MS, Numbers, follow, start, wait_until, watched};
 
 /// A group whose jobs the test gets, and may ask before it runs or drops them.
-fn queued() -> (Numbers, Receiver<Job>, ManualClock) {
-    let ((queue, jobs), clock) = (channel(), ManualClock::new());
+fn queued() -> (Numbers, Jobs, ManualClock) {
+    let ((executor, jobs), clock) = (Jobs::new(), ManualClock::new());
     let group = Group::builder()
         .window(100 * MS)
         .leader_timeout(10 * MS)
         .clock(clock.clone())
-        .executor(NeverBlocks(move |job: Job| queue.send(job)))
+        .executor(executor)
         .share_if(|value: &u32| *value != 13)
         .build();
     (group, jobs, clock)
 }
 
-fn submit(group: &Numbers, value: u32) -> Ticket<String, u32, String> {
+fn submit(group: &Numbers, value: u32) -> NumberTicket {
     group.submit("k", move || Ok(value)).unwrap()
 }
 
@@ -29,7 +30,7 @@ fn a_job_is_wanted_while_its_ticket_lives() {
     watched(|| {
         let (group, jobs, _) = queued();
         let ticket = submit(&group, 1);
-        let job = jobs.recv().unwrap();
+        let job = jobs.next();
         assert!(job.is_wanted());
         drop(ticket);
         assert!(!job.is_wanted());
@@ -37,7 +38,7 @@ fn a_job_is_wanted_while_its_ticket_lives() {
         assert_eq!((group.stats().refused, group.in_flight().len()), (1, 0));
         let (called, calls) = channel();
         submit(&group, 2).when_done(move |answer| called.send(*answer.unwrap()).unwrap());
-        let job = jobs.recv().unwrap();
+        let job = jobs.next();
         assert!(job.is_wanted(), "a callback waits");
         job.run();
         assert_eq!(calls.recv().unwrap(), 2);
@@ -50,7 +51,7 @@ fn a_job_is_wanted_while_a_call_follows() {
     watched(|| {
         let (group, jobs, _) = queued();
         let leader = submit(&group, 1);
-        let job = jobs.recv().unwrap();
+        let job = jobs.next();
         let follower = submit(&group, 2);
         drop(leader);
         assert!(job.is_wanted());
@@ -70,7 +71,7 @@ fn a_job_is_not_wanted_when_its_receiver_is_dropped() {
     watched(|| {
         let (group, jobs, _) = queued();
         let receiver = submit(&group, 1).into_receiver();
-        let job = jobs.recv().unwrap();
+        let job = jobs.next();
         assert!(job.is_wanted());
         drop(receiver);
         assert!(!job.is_wanted());
@@ -98,7 +99,7 @@ fn the_job_of_a_take_over_is_wanted_while_its_ticket_waits_for_the_flight() {
             let stuck = start(move |function| other.call("k").outcome(function)).begun();
             clock.advance(10 * MS);
             let ticket = submit(&group, 2);
-            let job = jobs.recv().unwrap();
+            let job = jobs.next();
             assert!(job.is_wanted());
             if ends {
                 stuck.returns(Ok(1)).unwrap();
@@ -123,7 +124,7 @@ fn the_job_of_a_call_that_shares_nothing_is_wanted_while_its_ticket_lives() {
         let mut tickets = [submit(&group, 2), submit(&group, 3)].map(Some);
         wait_until(|| group.in_flight()[0].followers == 2);
         private.returns(Ok(13)).unwrap();
-        let own: Vec<_> = (0..2).map(|_| jobs.recv().unwrap()).collect();
+        let own: Vec<_> = (0..2).map(|_| jobs.wait_next()).collect();
         assert!(own.iter().all(Job::is_wanted));
         drop(tickets[0].take());
         let wanted: Vec<_> = own.iter().map(Job::is_wanted).collect();

@@ -29,8 +29,8 @@ pub trait SharesPages<E>: sealed::Attaches<E> {}
 
 impl<E> SharesPages<E> for Alone {}
 
-/// The pages that other processes forget when this one chooses pages by their keys. Other processes may have pages of keys
-/// that this one does not know.
+/// The pages that other processes forget when this one chooses pages by their keys. They may have pages of keys that
+/// this one does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
     /// There are none.

@@ -65,7 +65,7 @@ fn an_inserted_value_is_forgotten_or_comes_later() {
     });
 }
 
-/// S47, S111: of two inserts one stays, also where there is space for one result only.
+/// S111: of two inserts one stays, and not both.
 #[test]
 fn of_two_inserted_values_one_stays() {
     let endings = ["the one", "the other"];

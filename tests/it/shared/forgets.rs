@@ -1,11 +1,12 @@
 //! Forgetting, here and elsewhere.
 
+use std::thread;
 use std::time::Duration;
 
 use coalescer::Role;
 
-use super::desk::{FIRM, Reply, Terms, desk, unreached};
-use crate::support::{begin, watched};
+use super::desk::{FIRM, Reply, Terms, desk, timed_desk, unreached};
+use crate::support::{MS, begin, watched};
 
 #[test]
 fn forgetting_goes_to_the_other_processes_first() {
@@ -44,6 +45,28 @@ fn an_insert_is_forgotten_elsewhere_first_and_kept_nowhere() {
                 assert!(desk.is_idle(), "an insert asks nothing");
             }
         }
+    });
+}
+
+#[test]
+fn an_insert_forgets_a_flight_that_asks_while_the_others_forget() {
+    // S111 S81: what it gets may be what they forget.
+    watched(|| {
+        let (clock, group, desk) = timed_desk();
+        let others_forget = desk.reached.lock().unwrap();
+        let inserter = {
+            let group = group.clone();
+            thread::spawn(move || *group.insert("k", 8))
+        };
+        desk.forgets.recv().unwrap();
+        clock.advance(MS);
+        let asks = begin(&group, "k");
+        let question = desk.next();
+        drop(others_forget);
+        assert_eq!(inserter.join().unwrap(), 8);
+        question.serve(7, 10 * MS, true);
+        assert_eq!(*asks.join_unrun().unwrap().value, 7);
+        assert_eq!(group.peek("k"), None, "a value from before the insert is kept");
     });
 }
 

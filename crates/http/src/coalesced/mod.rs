@@ -62,8 +62,9 @@ impl<H, E> Coalesced<H, E> {
     /// [`forget_path`](Self::forget_path).
     ///
     /// If other processes share the pages, a write makes them forget all pages of the layer, since they may have
-    /// variants that this process does not know. `CoalesceLayer::forget_known_pages` is the lesser choice. The request
-    /// then returns when they have said that they have forgotten, or after the cluster's `op_timeout`.
+    /// variants that this process does not know. The request returns when they have said that they have forgotten, or
+    /// after the cluster's `op_timeout`. `CoalesceLayer::forget_known_pages` is the lesser choice, with one such wait
+    /// for each page that it forgets.
     ///
     /// # Blocking
     ///

@@ -98,8 +98,9 @@ impl CoalesceLayer<SharedPages> {
     /// Without this setting a write forgets all pages of the name, in all processes, because others may have pages of
     /// its path with a query or with fields that this process has never seen. That costs one step of the engine and
     /// one message a process, and every page is made anew. With this setting it forgets the pages of its path that
-    /// this process has or makes, at one step for each of them. **A page of the path that only other processes know is
-    /// served until its window ends**, also by this process.
+    /// this process has or makes, one after the other: at one step for each of them, and a wait of `op_timeout` at most
+    /// for the processes that may have it. **A page of the path that only other processes know is served until its
+    /// window ends**, also by this process.
     ///
     /// The same holds for [`forget_path`](crate::Coalesced::forget_path), [`forget_if`](crate::Coalesced::forget_if) and
     /// their counterparts for everywhere.

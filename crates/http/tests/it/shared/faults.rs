@@ -81,12 +81,9 @@ fn a_forget_that_reaches_nobody_says_so() {
 fn a_wait_for_another_process_has_the_limit_of_every_wait() {
     watched(|| {
         let engine = Memory::new();
-        let settings = || crate::stage::with(Settings::new().max_wait(Duration::from_millis(50)));
-        let [here, there] = [(); 2].map(|()| {
-            let site = site(engine.clone());
-            let layer = settings().shared(super::shared(&site.cluster));
-            super::Site { pages: crate::stage::pages(layer), cluster: site.cluster }
-        });
+        let settings = Settings::new().max_wait(Duration::from_millis(50));
+        let [here, there] =
+            [(); 2].map(|()| site_of(engine.clone(), settings.clone(), |layer| layer));
         let slow = lead(&here.pages, get("/a"));
         let waits = begin(&there.pages, get("/a"));
         assert_eq!(waits.join_unrun().unwrap().status(), 503);

@@ -1,4 +1,4 @@
-//! An engine that records every byte that a process hands to it.
+//! An engine that records the claims, outcomes, releases and forgets of a process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Returns true if the text was in anything that a process handed in.
+    /// Returns true if the text was in anything that was recorded.
     pub(super) fn has(&self, text: &str) -> bool {
         let bytes = self.bytes.lock().unwrap();
         bytes.iter().any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))

@@ -5,7 +5,7 @@ use coalescer_cluster::{Cluster, Memory};
 use coalescer_http::{Body, CoalesceLayer, PassThrough, Settings};
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use super::{MINUTE, Site, site, site_of, two, two_by_clock};
+use super::{MINUTE, Site, site, two, two_by_clock};
 use crate::stage::{begin, get, lead, page, page_with, pages, text};
 use crate::support::{wait_until, watched};
 
@@ -148,11 +148,7 @@ fn a_lifetime_is_as_long_in_other_processes() {
 #[test]
 fn a_page_has_any_size_up_to_a_limit() {
     watched(|| {
-        let clock = ManualClock::new();
-        let engine = Memory::with_clock(clock.clone());
-        let settings = Settings::new().window(MINUTE).clock(clock);
-        let [here, there] =
-            [(); 2].map(|()| site_of(engine.clone(), settings.clone(), |layer| layer));
+        let ([here, there], _clock) = two_by_clock();
         let large = vec![b'x'; 1 << 19];
         let slow = lead(&here.pages, get("/a"));
         let waits = begin(&there.pages, get("/a"));
