@@ -1,12 +1,12 @@
 //! The events of a phase, and the figures that follow from them.
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::clock::{Nanos, ms};
 use super::course::Plan;
 use super::fleet::Who;
 use super::talk::Tick;
+use crate::meter::{Latencies, latencies, quantile};
 use crate::process_options::Settings;
 
 /// One execution of the function for a key.
@@ -113,7 +113,7 @@ impl Record {
     pub(super) fn result(&self, plan: Plan, settings: &Settings) -> Phase {
         let window = settings.window.as_nanos() as Nanos;
         let sum = |value: fn(&Tick) -> u64| self.ticks.iter().map(value).sum::<u64>();
-        let mut latencies = histogram();
+        let mut latencies = latencies();
         self.ticks.iter().for_each(|tick| add(&mut latencies, tick));
         let calls = latencies.len();
         let executions = self.in_time().count() as u64;
@@ -212,20 +212,11 @@ pub(super) struct Placed {
     pub(super) what: &'static str,
 }
 
-/// Latencies in microseconds, with a precision of one percent.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new(2).expect("two digits are a valid precision")
-}
-
-pub(super) fn add(latencies: &mut Histogram<u64>, tick: &Tick) {
+pub(super) fn add(latencies: &mut Latencies, tick: &Tick) {
     for (value, count) in &tick.latencies {
         // It grows as needed.
         latencies.record_n(*value, *count).ok();
     }
-}
-
-pub(super) fn quantile(latencies: &Histogram<u64>, share: f64) -> Option<f64> {
-    (!latencies.is_empty()).then(|| latencies.value_at_quantile(share) as f64 / 1e3)
 }
 
 #[cfg(test)]
