@@ -163,9 +163,8 @@ impl Course<'_> {
                 }
             }
             Told::Ended { id, at } => {
-                let kill = run.record.ended(who, id, at);
-                if kill.is_some() {
-                    // The query was over before the kill, so that was no kill of a leader.
+                if run.record.ended(who, id, at) {
+                    // The query was over before the kill, so another leader is killed.
                     run.kills.push(clock::now());
                 }
             }
