@@ -175,8 +175,8 @@ impl Course<'_> {
             Told::Stopped => drop(run.running.remove(&who)),
             Told::Ready => {
                 let now = clock::now();
-                if now < run.order.until {
-                    run.running.insert(who);
+                // One that was there when the phase began has its order.
+                if now < run.order.until && run.running.insert(who) {
                     self.fleet.tell(who, Order { from: now, ..run.order })?;
                 }
             }
