@@ -93,7 +93,7 @@ impl Course<'_> {
             plan,
             order,
             record: Record::new(from, order.until),
-            running: self.fleet.current().collect(),
+            running: self.fleet.current(),
             kills: kills.rev().collect(),
             engine,
         };
@@ -125,20 +125,19 @@ impl Course<'_> {
         if !pop_due(&mut run.engine, clock::now()) {
             return Ok(());
         }
-        let is_leaving = run.engine.len() == 1;
-        let what = if is_leaving {
-            let what = self.engine.fault().unwrap_or_default();
-            self.live.fault(what);
-            run.record.gone = Some(clock::now());
-            run.record.marks.push(Mark { at: clock::now(), what });
-            return self.engine.take_away();
+        let mark = if run.record.gone.is_none() {
+            let mark = Mark { at: clock::now(), what: self.engine.fault().unwrap_or_default() };
+            self.engine.take_away()?;
+            run.record.gone = Some(mark.at);
+            mark
         } else {
-            "back"
+            self.engine.bring_back()?;
+            let mark = Mark { at: clock::now(), what: "back" };
+            run.record.back = Some(mark.at);
+            mark
         };
-        self.engine.bring_back()?;
-        self.live.fault(what);
-        run.record.back = Some(clock::now());
-        run.record.marks.push(Mark { at: clock::now(), what });
+        self.live.fault(mark.what);
+        run.record.marks.push(mark);
         Ok(())
     }
 
