@@ -150,9 +150,9 @@ impl Phase {
         if let Some(gone) = self.engine_gone_ms {
             writeln!(
                 f,
-                "  The engine was gone for {}: each process went on by itself, and no call failed. They \
-                 met again {} after its return.",
+                "  The engine was gone for {}, and {} calls failed. The processes met again {} after its return.",
                 time(gone),
+                self.failed,
                 time(self.meets_again_ms.unwrap_or(0.0))
             )?;
         }
