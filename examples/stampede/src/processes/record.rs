@@ -68,7 +68,8 @@ impl Record {
     /// The kills that came before the end of their execution.
     fn kills_of_leaders(&self) -> impl Iterator<Item = &Kill> {
         let has_ended = |kill: &Kill| {
-            let same = |execution: &&Execution| execution.who == kill.who && execution.id == kill.id;
+            let same =
+                |execution: &&Execution| execution.who == kill.who && execution.id == kill.id;
             self.executions.iter().find(same).is_some_and(|execution| execution.ended.is_some())
         };
         self.kills.iter().filter(move |kill| !has_ended(kill))

@@ -40,7 +40,9 @@ fn fault_free_run(arguments: &[&str]) -> Value {
             return result;
         }
     }
-    panic!("in five runs the files of this host did not answer in time, or queries ended before their kill");
+    panic!(
+        "in five runs the files of this host did not answer in time, or queries ended before their kill"
+    );
 }
 
 #[test]
