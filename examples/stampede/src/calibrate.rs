@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::db::{Database, QueryError, Table};
+use crate::units::in_ms;
 
 /// A query that runs alone should take this long.
 const TARGET: Duration = Duration::from_millis(8);
@@ -37,7 +38,7 @@ pub(crate) fn calibrate(
 ) -> Result<Calibration> {
     let (rows, query) = fill(database, table, customers)?;
     let capacity_per_s = capacity(database, clients)?;
-    let query_ms = query.as_secs_f64() * 1e3;
+    let query_ms = in_ms(query);
     Ok(Calibration { rows, query_ms, capacity_per_s, capacity_after_per_s: capacity_per_s })
 }
 

@@ -8,20 +8,19 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use crate::ink::{self, BACK, GRID, LATENCY, NOTE, PHASE_ON, QUERIES, REQUESTS, TEXT, font};
+use crate::ink::{
+    self, BACK, Canvas, GRID, LATENCY, Lasting, NOTE, PHASE_ON, Panel, QUERIES, REQUESTS, TEXT,
+    TIME_AXIS, font,
+};
 use crate::options::DEFAULT_CHART;
 use crate::phase::{Phase, Point};
 use crate::report::Report;
 use crate::units::{rate, time, time_or_dash};
 
 const SIZE: (u32, u32) = (960, 540);
-/// Left and right ends of the time axis.
-const TIME_AXIS: Range<i32> = 70..936;
 
 /// Creates the file, which the umask makes readable.
 pub(crate) fn create(path: &Path) -> Result<File> {
@@ -73,14 +72,13 @@ fn setting(report: &Report) -> String {
     )
 }
 
-struct Canvas<'a> {
-    root: DrawingArea<SVGBackend<'a>, Shift>,
-    phases: &'a [Phase],
+impl Lasting for Phase {
+    fn seconds(&self) -> f64 {
+        self.seconds
+    }
 }
 
-type Panel<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-
-impl<'a> Canvas<'a> {
+impl<'a> Canvas<'a, Phase> {
     fn rates(&self, offered: f64) -> Result<()> {
         self.text((24, 98), 13, TEXT, HPos::Left, "Per second")?;
         self.legend(592, 98, REQUESTS, 9, "requests answered")?;
@@ -199,36 +197,6 @@ impl<'a> Canvas<'a> {
         let sample = vec![(left - 26, top + 7), (left - 6, top + 7)];
         self.root.draw(&PathElement::new(sample, colour.stroke_width(width)))?;
         self.text((left, top), 12, NOTE, HPos::Left, name)
-    }
-
-    fn text(
-        &self,
-        at: (i32, i32),
-        size: i32,
-        colour: RGBColor,
-        side: HPos,
-        text: &str,
-    ) -> Result<()> {
-        ink::text(&self.root, at, size, colour, side, text)
-    }
-
-    /// Each phase with the time of its start, in seconds.
-    fn with_starts(&self) -> impl Iterator<Item = (f64, &'a Phase)> {
-        self.phases.iter().scan(0.0, |end, phase| {
-            let start = *end;
-            *end += phase.seconds;
-            Some((start, phase))
-        })
-    }
-
-    fn end(&self) -> f64 {
-        self.phases.iter().map(|phase| phase.seconds).sum()
-    }
-
-    /// The place of a time on the canvas.
-    fn at(&self, seconds: f64) -> i32 {
-        let width = f64::from(TIME_AXIS.end - TIME_AXIS.start);
-        TIME_AXIS.start + (width * seconds / self.end()) as i32
     }
 }
 

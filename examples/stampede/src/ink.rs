@@ -1,7 +1,10 @@
-//! The common parts of the pictures: colours for light and dark pages, and text.
+//! The common parts of the pictures: colours for light and dark pages, text, and phases side by side.
+
+use std::ops::Range;
 
 use anyhow::Result;
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -42,18 +45,57 @@ pub(crate) fn finish(mut svg: String, title: &str) -> String {
     svg
 }
 
-/// Writes a text with its upper edge there.
-pub(crate) fn text(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
-    at: (i32, i32),
-    size: i32,
-    colour: RGBColor,
-    side: HPos,
-    text: &str,
-) -> Result<()> {
-    let weight = if colour == TEXT { FontStyle::Bold } else { FontStyle::Normal };
-    let style = font(size).style(weight).color(&colour).pos(Pos::new(side, VPos::Top));
-    Ok(root.draw(&Text::new(text, at, style))?)
+/// Left and right ends of the time axis.
+pub(crate) const TIME_AXIS: Range<i32> = 70..936;
+
+/// A part of a picture with axes of its own.
+pub(crate) type Panel<'a> =
+    ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A phase, which a picture shows as wide as it is long.
+pub(crate) trait Lasting {
+    fn seconds(&self) -> f64;
+}
+
+/// A picture of phases side by side.
+pub(crate) struct Canvas<'a, P> {
+    pub(crate) root: DrawingArea<SVGBackend<'a>, Shift>,
+    pub(crate) phases: &'a [P],
+}
+
+impl<'a, P: Lasting> Canvas<'a, P> {
+    /// Writes a text with its upper edge there.
+    pub(crate) fn text(
+        &self,
+        at: (i32, i32),
+        size: i32,
+        colour: RGBColor,
+        side: HPos,
+        text: &str,
+    ) -> Result<()> {
+        let weight = if colour == TEXT { FontStyle::Bold } else { FontStyle::Normal };
+        let style = font(size).style(weight).color(&colour).pos(Pos::new(side, VPos::Top));
+        Ok(self.root.draw(&Text::new(text, at, style))?)
+    }
+
+    /// Each phase with the time of its start, in seconds.
+    pub(crate) fn with_starts(&self) -> impl Iterator<Item = (f64, &'a P)> {
+        self.phases.iter().scan(0.0, |end, phase| {
+            let start = *end;
+            *end += phase.seconds();
+            Some((start, phase))
+        })
+    }
+
+    pub(crate) fn end(&self) -> f64 {
+        self.phases.iter().map(P::seconds).sum()
+    }
+
+    /// The place of a time on the canvas.
+    pub(crate) fn at(&self, seconds: f64) -> i32 {
+        let width = f64::from(TIME_AXIS.end - TIME_AXIS.start);
+        TIME_AXIS.start + (width * seconds / self.end()) as i32
+    }
 }
 
 pub(crate) fn font(size: i32) -> FontDesc<'static> {

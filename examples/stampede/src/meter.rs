@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 /// In microseconds, with a precision of one percent.
 pub(crate) type Latencies = Histogram<u64>;
 
-fn latencies() -> Latencies {
+pub(crate) fn latencies() -> Latencies {
     Histogram::new(2).expect("two digits are a valid precision")
 }
 

@@ -22,6 +22,7 @@ use crate::live::Live;
 use crate::meter::{Meter, quantile};
 use crate::orders::Orders;
 use crate::schedule::Arrival;
+use crate::units::in_ms;
 
 /// The same for all phases.
 pub(crate) struct Load<'a> {
@@ -208,7 +209,7 @@ impl Run<'_> {
             arrivals: self.load.arrivals.len() as u64,
             answered: all.len(),
             still_queued: (self.load.arrivals.len() - begun) as u64,
-            oldest_queued_ms: oldest.map(|oldest| oldest.as_secs_f64() * 1e3),
+            oldest_queued_ms: oldest.map(in_ms),
             wrong: self.meter.wrong.load(Ordering::Relaxed),
             queries,
             requests_per_s: all.len() as f64 / seconds,

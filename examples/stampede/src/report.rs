@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::calibrate::Calibration;
 use crate::options::Options;
 use crate::phase::Phase;
-use crate::units::{rate, time, time_or_dash};
+use crate::units::{in_ms, rate, time, time_or_dash};
 
 /// The result of a run.
 #[derive(Serialize)]
@@ -36,8 +36,8 @@ impl Report {
             load: options.load_in_words(),
             threads: options.threads(),
             connections: options.connections,
-            window_ms: options.window().as_secs_f64() * 1e3,
-            phase_ms: options.phase().as_secs_f64() * 1e3,
+            window_ms: in_ms(options.window()),
+            phase_ms: in_ms(options.phase()),
             offered_per_s,
             calibration,
             phases: Vec::new(),
@@ -104,12 +104,23 @@ const HEADINGS: [&str; 2] = [
     "coalescing      sent answered queued*    per s    per s      p50      p99",
 ];
 
+/// Writes the table, with a row for each phase, and the finding below it.
+pub(crate) fn fmt_table<P>(
+    f: &mut fmt::Formatter<'_>,
+    headings: [&str; 2],
+    phases: &[P],
+    fmt_row: fn(&P, &mut fmt::Formatter<'_>) -> fmt::Result,
+    finding: &str,
+) -> fmt::Result {
+    let [first, second] = headings;
+    writeln!(f, "{first}\n{second}")?;
+    phases.iter().try_for_each(|phase| fmt_row(phase, f))?;
+    writeln!(f, "\n{finding}\n")
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = HEADINGS;
-        writeln!(f, "{first}\n{second}")?;
-        self.phases.iter().try_for_each(|phase| phase.fmt_row(f))?;
-        writeln!(f, "\n{}\n", self.finding())?;
+        fmt_table(f, HEADINGS, &self.phases, Phase::fmt_row, &self.finding())?;
         self.fmt_notes(f)?;
         let answered: u64 = self.phases.iter().map(|phase| phase.answered).sum();
         match self.wrong {

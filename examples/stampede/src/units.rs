@@ -1,5 +1,12 @@
 //! Figures as text.
 
+use std::time::Duration;
+
+/// A time as a number of milliseconds.
+pub(crate) fn in_ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 /// A time in milliseconds, with its unit and at most three digits.
 pub(crate) fn time(ms: f64) -> String {
     match ms {

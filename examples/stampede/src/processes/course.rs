@@ -93,7 +93,7 @@ impl Course<'_> {
             plan,
             order,
             record: Record::new(from, order.until),
-            running: self.fleet.current().collect(),
+            running: self.fleet.current(),
             kills: kills.rev().collect(),
             engine,
         };
@@ -125,20 +125,19 @@ impl Course<'_> {
         if !pop_due(&mut run.engine, clock::now()) {
             return Ok(());
         }
-        let is_leaving = run.engine.len() == 1;
-        let what = if is_leaving {
-            let what = self.engine.fault().unwrap_or_default();
-            self.live.fault(what);
-            run.record.gone = Some(clock::now());
-            run.record.marks.push(Mark { at: clock::now(), what });
-            return self.engine.take_away();
+        let mark = if run.record.gone.is_none() {
+            let mark = Mark { at: clock::now(), what: self.engine.fault().unwrap_or_default() };
+            self.engine.take_away()?;
+            run.record.gone = Some(mark.at);
+            mark
         } else {
-            "back"
+            self.engine.bring_back()?;
+            let mark = Mark { at: clock::now(), what: "back" };
+            run.record.back = Some(mark.at);
+            mark
         };
-        self.engine.bring_back()?;
-        self.live.fault(what);
-        run.record.back = Some(clock::now());
-        run.record.marks.push(Mark { at: clock::now(), what });
+        self.live.fault(mark.what);
+        run.record.marks.push(mark);
         Ok(())
     }
 
@@ -163,9 +162,8 @@ impl Course<'_> {
                 }
             }
             Told::Ended { id, at } => {
-                let kill = run.record.ended(who, id, at);
-                if kill.is_some() {
-                    // The query was over before the kill, so that was no kill of a leader.
+                if run.record.ended(who, id, at) {
+                    // The query was over before the kill, so another leader is killed.
                     run.kills.push(clock::now());
                 }
             }
@@ -176,8 +174,8 @@ impl Course<'_> {
             Told::Stopped => drop(run.running.remove(&who)),
             Told::Ready => {
                 let now = clock::now();
-                if now < run.order.until {
-                    run.running.insert(who);
+                // One that was there when the phase began has its order.
+                if now < run.order.until && run.running.insert(who) {
                     self.fleet.tell(who, Order { from: now, ..run.order })?;
                 }
             }

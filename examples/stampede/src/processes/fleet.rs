@@ -1,5 +1,6 @@
 //! The workers, as processes of this program.
 
+use std::collections::HashSet;
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -100,9 +101,8 @@ impl Fleet {
         lock(&self.workers).len()
     }
 
-    pub(super) fn current(&self) -> impl Iterator<Item = Who> {
-        let all: Vec<_> = lock(&self.workers).iter().map(|worker| worker.who).collect();
-        all.into_iter()
+    pub(super) fn current(&self) -> HashSet<Who> {
+        lock(&self.workers).iter().map(|worker| worker.who).collect()
     }
 
     /// Returns true if it is the process that is at its place now.
@@ -128,9 +128,8 @@ impl Fleet {
         let at = clock::now();
         worker.child.kill().context("a worker cannot be killed")?;
         worker.child.wait()?;
-        drop(workers);
-        let next = self.spawn(Who { place: who.place, generation: who.generation + 1 })?;
-        lock(&self.workers)[who.place] = next;
+        // Under the lock, so that the end of a run comes before all of it or after all of it.
+        *worker = self.spawn(Who { place: who.place, generation: who.generation + 1 })?;
         Ok(at)
     }
 }

@@ -1,11 +1,10 @@
 //! The display during a run: a line for each half second.
 
-use hdrhistogram::Histogram;
-
 use super::clock::{self, MS, Nanos, ms};
-use super::record::{add, histogram, quantile};
+use super::record::add;
 use super::talk::Tick;
 use crate::live::Live as Screen;
+use crate::meter::{Latencies, latencies, quantile};
 use crate::process_options::Settings;
 use crate::units::{rate, time_or_dash};
 
@@ -24,7 +23,7 @@ pub(super) struct Live {
     executions: u64,
     queries: u64,
     round_trips: u64,
-    latencies: Histogram<u64>,
+    latencies: Latencies,
 }
 
 impl Live {
@@ -37,7 +36,7 @@ impl Live {
             executions: 0,
             queries: 0,
             round_trips: 0,
-            latencies: histogram(),
+            latencies: latencies(),
         }
     }
 

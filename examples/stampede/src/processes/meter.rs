@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
 use super::clock::{MS, Nanos};
 use super::talk::Tick;
 use super::worker::Answer;
+use crate::meter::{Latencies, latencies};
 
 /// The end of an execution that takes longer than the window is known elsewhere a step of the engine later.
 const STEP: Nanos = 100 * MS;
@@ -24,15 +23,13 @@ pub(super) struct Call {
 pub(super) struct Meter {
     window: Nanos,
     tick: Tick,
-    latencies: Histogram<u64>,
+    latencies: Latencies,
 }
 
 impl Meter {
     pub(super) fn new(window: Duration) -> Mutex<Self> {
-        // In microseconds, with a precision of one percent: two digits are always right.
-        let latencies = Histogram::new(2).expect("two digits are a valid precision");
         let window = Nanos::try_from(window.as_nanos()).unwrap_or(Nanos::MAX);
-        Mutex::new(Self { window, tick: Tick::default(), latencies })
+        Mutex::new(Self { window, tick: Tick::default(), latencies: latencies() })
     }
 
     pub(super) fn note(&mut self, call: &Call) {

@@ -35,6 +35,7 @@ use self::talk::Job;
 use crate::calibrate;
 use crate::db::{Database, Table, sqlite};
 use crate::process_options::Settings;
+use crate::units::in_ms;
 
 /// Connections that fill and measure the table.
 const CONNECTIONS: u32 = 2;
@@ -105,7 +106,7 @@ fn measure(settings: &Settings, guard: &Guard) -> Result<Report> {
         address: engine.address(),
     };
     let fleet = Fleet::start(settings.processes, &job, guard)?;
-    let mut report = Report::new(settings, engine.name(), rows, query.as_secs_f64() * 1e3);
+    let mut report = Report::new(settings, engine.name(), rows, in_ms(query));
     live.say(&report.introduction());
     if engine.fault().is_none() {
         live.say("The server was running already, so it is not stopped in the last phase.\n");

@@ -1,12 +1,12 @@
 //! The events of a phase, and the figures that follow from them.
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::clock::{Nanos, ms};
 use super::course::Plan;
 use super::fleet::Who;
 use super::talk::Tick;
+use crate::meter::{Latencies, latencies, quantile};
 use crate::process_options::Settings;
 
 /// One execution of the function for a key.
@@ -21,7 +21,7 @@ pub(super) struct Execution {
     pub(super) ended: Option<Nanos>,
 }
 
-/// A process that was killed in an execution.
+/// A process that was killed when an execution of it was seen to run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kill {
     pub(super) at: Nanos,
@@ -56,15 +56,23 @@ impl Record {
         Self { from, until, executions, kills, marks, ticks, gone: None, back: None }
     }
 
-    /// Notes the end of an execution. If its process was killed after it, that kill is no kill of a leader, and is
-    /// returned.
-    pub(super) fn ended(&mut self, who: Who, id: u64, at: Nanos) -> Option<Kill> {
+    /// Notes the end of an execution. Returns true if its process was killed after that, which is no kill of a leader.
+    pub(super) fn ended(&mut self, who: Who, id: u64, at: Nanos) -> bool {
         let is_it = |execution: &&mut Execution| execution.who == who && execution.id == id;
         if let Some(execution) = self.executions.iter_mut().rev().find(is_it) {
             execution.ended = Some(at);
         }
-        let kill = self.kills.iter().position(|kill| kill.who == who && kill.id == id)?;
-        Some(self.kills.remove(kill))
+        self.kills.iter().any(|kill| kill.who == who && kill.id == id)
+    }
+
+    /// The kills that came before the end of their execution.
+    fn kills_of_leaders(&self) -> impl Iterator<Item = &Kill> {
+        let has_ended = |kill: &Kill| {
+            let same =
+                |execution: &&Execution| execution.who == kill.who && execution.id == kill.id;
+            self.executions.iter().find(same).is_some_and(|execution| execution.ended.is_some())
+        };
+        self.kills.iter().filter(move |kill| !has_ended(kill))
     }
 
     /// Executions that began while another one of their key ran.
@@ -85,7 +93,7 @@ impl Record {
         all
     }
 
-    /// How long after each kill the next execution of the key began.
+    /// How long after each kill of a leader the next execution of the key began.
     fn takeovers(&self) -> Vec<f64> {
         let next = |kill: &Kill| {
             let later = self.executions.iter().filter(|execution| {
@@ -93,7 +101,7 @@ impl Record {
             });
             later.map(|execution| execution.began - kill.at).min()
         };
-        self.kills.iter().filter_map(next).map(ms).collect()
+        self.kills_of_leaders().filter_map(next).map(ms).collect()
     }
 
     /// The executions that began in each window of the phase.
@@ -113,7 +121,7 @@ impl Record {
     pub(super) fn result(&self, plan: Plan, settings: &Settings) -> Phase {
         let window = settings.window.as_nanos() as Nanos;
         let sum = |value: fn(&Tick) -> u64| self.ticks.iter().map(value).sum::<u64>();
-        let mut latencies = histogram();
+        let mut latencies = latencies();
         self.ticks.iter().for_each(|tick| add(&mut latencies, tick));
         let calls = latencies.len();
         let executions = self.in_time().count() as u64;
@@ -144,7 +152,7 @@ impl Record {
             p50_ms: quantile(&latencies, 0.5),
             p99_ms: quantile(&latencies, 0.99),
             max_ms: quantile(&latencies, 1.0),
-            kills: self.kills.len() as u64,
+            kills: self.kills_of_leaders().count() as u64,
             takeover_ms: takeovers_ms.iter().copied().reduce(f64::max),
             takeovers_ms,
             engine_gone_ms: self.gone.zip(self.back).map(|(gone, back)| ms(back - gone)),
@@ -193,6 +201,7 @@ pub(super) struct Phase {
     pub(super) p50_ms: Option<f64>,
     pub(super) p99_ms: Option<f64>,
     pub(super) max_ms: Option<f64>,
+    /// Leaders that were killed in their query.
     pub(super) kills: u64,
     /// From a kill of a leader to the next execution: the longest.
     pub(super) takeover_ms: Option<f64>,
@@ -212,20 +221,11 @@ pub(super) struct Placed {
     pub(super) what: &'static str,
 }
 
-/// Latencies in microseconds, with a precision of one percent.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new(2).expect("two digits are a valid precision")
-}
-
-pub(super) fn add(latencies: &mut Histogram<u64>, tick: &Tick) {
+pub(super) fn add(latencies: &mut Latencies, tick: &Tick) {
     for (value, count) in &tick.latencies {
         // It grows as needed.
         latencies.record_n(*value, *count).ok();
     }
-}
-
-pub(super) fn quantile(latencies: &Histogram<u64>, share: f64) -> Option<f64> {
-    (!latencies.is_empty()).then(|| latencies.value_at_quantile(share) as f64 / 1e3)
 }
 
 #[cfg(test)]
@@ -271,10 +271,21 @@ mod tests {
     fn a_kill_after_the_end_of_the_function_is_none() {
         let mut record = record(&[(HERE, 0, 1000, None)]);
         record.kills.push(Kill { at: 1200, who: HERE, id: 0, key: 0 });
-        assert!(record.ended(HERE, 1, 1150).is_none());
-        assert!(record.ended(HERE, 0, 1150).is_some());
-        assert!(record.kills.is_empty());
+        assert!(!record.ended(HERE, 1, 1150));
+        assert_eq!(record.kills_of_leaders().count(), 1);
+        assert!(record.ended(HERE, 0, 1150));
+        assert_eq!(record.kills_of_leaders().count(), 0);
         assert_eq!(record.executions[0].ended, Some(1150));
+    }
+
+    #[test]
+    fn a_kill_after_the_end_of_the_function_ends_the_other_executions_of_the_process() {
+        let other_keys = (HERE, 1, 1000, None);
+        let next = (THERE, 1, 1300, Some(1400));
+        let mut record = record(&[(HERE, 0, 1000, None), other_keys, next]);
+        record.kills.push(Kill { at: 1200, who: HERE, id: 0, key: 0 });
+        record.ended(HERE, 0, 1150);
+        assert_eq!(record.overlapping().len(), 0);
     }
 
     #[test]

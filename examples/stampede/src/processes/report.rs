@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::picture;
 use super::record::Phase;
 use crate::process_options::Settings;
-use crate::units::{rate, time, time_or_dash};
+use crate::report::fmt_table;
+use crate::units::{in_ms, rate, time, time_or_dash};
 
 /// The result of a run.
 #[derive(Serialize)]
@@ -38,8 +39,8 @@ impl Report {
             processes: settings.processes,
             threads: settings.threads,
             keys: settings.keys,
-            window_ms: settings.window.as_secs_f64() * 1e3,
-            pause_ms: settings.pause.as_secs_f64() * 1e3,
+            window_ms: in_ms(settings.window),
+            pause_ms: in_ms(settings.pause),
             rows,
             query_ms,
             phases: Vec::new(),
@@ -102,10 +103,7 @@ const HEADINGS: [&str; 2] = [
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = HEADINGS;
-        writeln!(f, "{first}\n{second}")?;
-        self.phases.iter().try_for_each(|phase| phase.fmt_row(f))?;
-        writeln!(f, "\n{}\n", self.finding())?;
+        fmt_table(f, HEADINGS, &self.phases, Phase::fmt_row, &self.finding())?;
         for phase in &self.phases {
             phase.fmt_faults(f)?;
         }
@@ -152,9 +150,9 @@ impl Phase {
         if let Some(gone) = self.engine_gone_ms {
             writeln!(
                 f,
-                "  The engine was gone for {}: each process went on by itself, and no call failed. They \
-                 met again {} after its return.",
+                "  The engine was gone for {}, and {} calls failed. The processes met again {} after its return.",
                 time(gone),
+                self.failed,
                 time(self.meets_again_ms.unwrap_or(0.0))
             )?;
         }

@@ -1,31 +1,26 @@
 //! Executions a window over time, with the faults, as SVG.
 
 use anyhow::Result;
-use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::record::Phase;
 use super::report::{Report, per_window};
-use crate::ink::{self, BACK, GRID, LATENCY, NOTE, PHASE_ON, QUERIES, TEXT};
+use crate::ink::{
+    self, BACK, Canvas, GRID, LATENCY, Lasting, NOTE, PHASE_ON, Panel, QUERIES, TEXT, TIME_AXIS,
+};
 use crate::units::{time, time_or_dash};
 
 const SIZE: (u32, u32) = (960, 400);
-/// Left and right ends of the time axis.
-const LEFT: i32 = 70;
-const RIGHT: i32 = 936;
 /// The part of the canvas with the columns.
 const TOP: i32 = 150;
 const BOTTOM: i32 = 374;
-
-type Panel<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 pub(super) fn draw(report: &Report) -> Result<String> {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        let canvas = Canvas { root, report };
+        let canvas = Canvas { root, phases: &report.phases };
         canvas.root.fill(&BACK)?;
         canvas.shade()?;
         canvas.text((24, 14), 17, TEXT, HPos::Left, &report.finding())?;
@@ -51,23 +46,13 @@ fn setting(report: &Report) -> String {
     )
 }
 
-struct Canvas<'a> {
-    root: DrawingArea<SVGBackend<'a>, Shift>,
-    report: &'a Report,
+impl Lasting for Phase {
+    fn seconds(&self) -> f64 {
+        self.seconds
+    }
 }
 
-impl<'a> Canvas<'a> {
-    fn text(
-        &self,
-        at: (i32, i32),
-        size: i32,
-        colour: RGBColor,
-        side: HPos,
-        text: &str,
-    ) -> Result<()> {
-        ink::text(&self.root, at, size, colour, side, text)
-    }
-
+impl<'a> Canvas<'a, Phase> {
     /// Tints the phases in which the processes ask together.
     fn shade(&self) -> Result<()> {
         for (start, phase) in self.with_starts() {
@@ -108,7 +93,7 @@ impl<'a> Canvas<'a> {
             HPos::Left,
             "Executions that began in a window (logarithmic)",
         )?;
-        let counts = self.report.phases.iter().flat_map(|phase| &phase.series);
+        let counts = self.phases.iter().flat_map(|phase| &phase.series);
         let most = counts.copied().max().unwrap_or(1).max(2) as f64;
         let mut panel = self.panel(height(most) + 0.2)?;
         for (start, phase) in self.with_starts() {
@@ -125,9 +110,9 @@ impl<'a> Canvas<'a> {
     }
 
     fn panel(&self, most: f64) -> Result<Panel<'a>> {
-        let area = self.root.clone().shrink((0, TOP), (RIGHT, BOTTOM - TOP + 20));
+        let area = self.root.clone().shrink((0, TOP), (TIME_AXIS.end, BOTTOM - TOP + 20));
         let mut panel = ChartBuilder::on(&area)
-            .set_label_area_size(LabelAreaPosition::Left, LEFT)
+            .set_label_area_size(LabelAreaPosition::Left, TIME_AXIS.start)
             .set_label_area_size(LabelAreaPosition::Bottom, 20)
             .build_cartesian_2d(0.0..self.end(), 0.0..most)?;
         let label = |height: &f64| match height {
@@ -160,24 +145,6 @@ impl<'a> Canvas<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Each phase with the time of its start, in seconds.
-    fn with_starts(&self) -> impl Iterator<Item = (f64, &'a Phase)> {
-        self.report.phases.iter().scan(0.0, |end, phase| {
-            let start = *end;
-            *end += phase.seconds;
-            Some((start, phase))
-        })
-    }
-
-    fn end(&self) -> f64 {
-        self.report.phases.iter().map(|phase| phase.seconds).sum()
-    }
-
-    /// The place of a time on the canvas.
-    fn at(&self, seconds: f64) -> i32 {
-        LEFT + (f64::from(RIGHT - LEFT) * seconds / self.end()) as i32
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn work(job: &Job) -> Result<()> {
         source,
         cluster,
     };
-    worker.source.say(&Told::Ready);
+    say(&Told::Ready);
     for order in orders {
         worker.obey(order)?;
     }
@@ -117,15 +117,11 @@ impl Source {
     fn query(&self, customer: u64) -> Result<Answer, QueryError> {
         let id = self.executions.fetch_add(1, Ordering::Relaxed);
         let began = clock::now();
-        self.say(&Told::Began { id, key: customer, at: began });
+        say(&Told::Began { id, key: customer, at: began });
         let total = self.database.total(customer)?;
         let ended = clock::now();
-        self.say(&Told::Ended { id, at: ended });
+        say(&Told::Ended { id, at: ended });
         Ok(Answer { total, began, ended })
-    }
-
-    fn say(&self, told: &Told) {
-        say(told);
     }
 }
 
@@ -218,6 +214,7 @@ impl Worker<'_> {
     fn counts(&self) -> Counts {
         let stats = self.cluster.stats();
         let errors = stats.errors;
+        // Not `exhausted`: the engine was not asked then.
         let failures = [
             errors.refused,
             errors.lost,

@@ -13,15 +13,26 @@ use super::{LIMIT, signal, stampede, turn};
 
 const ENDLESS: [&str; 4] = ["--processes=3", "--threads=2", "--phase=10min", "--json"];
 
-/// The workers of a run, by their ids, and the folders that they use.
-struct Workers {
-    ids: Vec<u32>,
+/// A run that does not end by itself.
+struct Run {
+    child: Child,
+    /// The ids of its workers.
+    workers: Vec<u32>,
+    /// The folders that they use.
     folders: Vec<PathBuf>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // After a test that failed, it would go on.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Starts a run, and returns when its workers call. From then on its stderr is closed, as that of a terminal that has
 /// gone.
-fn started() -> (Child, Workers) {
+fn started() -> Run {
     let mut child = stampede(&ENDLESS).spawn().expect("the program was built with its tests");
     let lines = BufReader::new(child.stderr.take().expect("stderr is a pipe")).lines();
     let calls = lines.map_while(Result::ok).find(|line| line.starts_with("off "));
@@ -29,9 +40,10 @@ fn started() -> (Child, Workers) {
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     // The kernel lists the children of each thread; the main thread starts the workers.
     let children = fs::read_to_string(children).expect("the kernel lists children");
-    let ids: Vec<u32> = children.split_whitespace().map(|id| id.parse().expect("an id")).collect();
-    let folders = ids.iter().flat_map(|id| folders(*id)).collect();
-    (child, Workers { ids, folders })
+    let workers: Vec<u32> =
+        children.split_whitespace().map(|id| id.parse().expect("an id")).collect();
+    let folders = workers.iter().flat_map(|id| folders(*id)).collect();
+    Run { child, workers, folders }
 }
 
 fn folders(worker: u32) -> [PathBuf; 2] {
@@ -51,10 +63,20 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-impl Workers {
-    fn assert_ended(&self) {
-        assert_eq!(self.ids.len(), 3);
-        wait_until("a worker outlives the run", || self.ids.iter().all(|id| !is_alive(*id)));
+impl Run {
+    /// Its exit code, when it has ended.
+    fn code(&mut self) -> Option<i32> {
+        let mut status = None;
+        wait_until("the run does not end", || {
+            status = self.child.try_wait().expect("it is our child");
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+
+    fn assert_workers_ended(&self) {
+        assert_eq!(self.workers.len(), 3);
+        wait_until("a worker outlives the run", || self.workers.iter().all(|id| !is_alive(*id)));
     }
 
     fn assert_removed(&self) {
@@ -74,39 +96,33 @@ fn is_alive(id: u32) -> bool {
 fn a_signal_ends_all_processes_and_removes_their_folders() {
     let _turn = turn();
     for name in ["INT", "TERM"] {
-        let (mut child, workers) = started();
-        signal(name, child.id());
-        let mut status = None;
-        wait_until("the run does not end", || {
-            status = child.try_wait().expect("it is our child");
-            status.is_some()
-        });
-        assert_eq!(status.and_then(|status| status.code()), Some(130));
-        workers.assert_ended();
-        workers.assert_removed();
+        let mut run = started();
+        signal(name, run.child.id());
+        assert_eq!(run.code(), Some(130));
+        run.assert_workers_ended();
+        run.assert_removed();
     }
 }
 
 #[test]
 fn a_worker_that_is_killed_by_somebody_ends_the_run() {
     let _turn = turn();
-    let (mut child, workers) = started();
-    signal("KILL", workers.ids[0]);
-    let status = child.wait().expect("it is our child");
-    assert_eq!(status.code(), Some(1));
-    workers.assert_ended();
-    workers.assert_removed();
+    let mut run = started();
+    signal("KILL", run.workers[0]);
+    assert_eq!(run.code(), Some(1));
+    run.assert_workers_ended();
+    run.assert_removed();
 }
 
 #[test]
 fn the_workers_do_not_outlive_a_parent_that_is_killed() {
     let _turn = turn();
-    let (mut child, workers) = started();
-    signal("KILL", child.id());
-    child.wait().expect("it is our child");
-    workers.assert_ended();
+    let mut run = started();
+    signal("KILL", run.child.id());
+    assert_eq!(run.code(), None);
+    run.assert_workers_ended();
     // Nobody is left who could remove them.
-    for folder in &workers.folders {
+    for folder in &run.folders {
         let folder = folder.parent().expect("it is in a folder of the run");
         fs::remove_dir_all(folder).ok();
     }

@@ -42,28 +42,39 @@ fn help_tells_of_all_engines() {
     }
 }
 
-/// Without the server's program, the run says what is missing. With `CI` set that is a failure.
 #[cfg(feature = "redis")]
 #[test]
 fn redis_is_started_or_named_as_missing_and_a_url_must_lead_to_one() {
-    let few = ["--processes=2", "--threads=2", "--phase=1s", "--json"];
-    let output = run(&[&few[..], &["--redis"]].concat());
+    // No server listens on port 1.
+    assert_engine("--redis", "Redis", "redis://127.0.0.1:1/", "Redis does not answer");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn postgresql_is_started_or_named_as_missing_and_a_url_must_lead_to_one() {
+    // No server listens on port 1.
+    let url = "postgres://nobody@127.0.0.1:1/none";
+    assert_engine("--postgres", "PostgreSQL", url, "PostgreSQL cannot be prepared");
+}
+
+/// Without the server's program, the run says what is missing. With `CI` set that is a failure.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn assert_engine(option: &str, name: &str, url_of_nobody: &str, why: &str) {
+    let few = ["--processes=2", "--threads=2", "--phase=1s", "--json", option];
+    let output = run(&few);
     let said = text(&output.stderr);
     if output.status.success() {
         let result = super::result(&output);
         assert_eq!((&result["wrong"], &result["over_age"]), (&0.into(), &0.into()));
         assert!(said.contains("*** server killed") && said.contains("*** back"), "{said}");
     } else {
-        assert!(
-            said.contains("Redis is not installed") && std::env::var_os("CI").is_none(),
-            "{said}"
-        );
+        let is_missing = said.contains(&format!("{name} is not installed"));
+        assert!(is_missing && std::env::var_os("CI").is_none(), "{said}");
     }
-    // No server listens on port 1.
-    let output = run(&[&few[..], &["--redis", "redis://127.0.0.1:1/"]].concat());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("Redis does not answer"), "{}", text(&output.stderr));
-    let output = run(&[&few[..], &["--redis", "nonsense"]].concat());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("the cluster cannot be opened"));
+    for (url, why) in [(url_of_nobody, why), ("nonsense", "cannot be")] {
+        let output = run(&[&few[..], &[url]].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 }
