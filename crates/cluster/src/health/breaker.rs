@@ -236,7 +236,7 @@ impl fmt::Debug for Breaker {
 pub struct Health {
     /// The engine is asked. If not, this process coalesces by itself.
     pub up: bool,
-    /// This process hears messages.
+    /// This process hears the messages of the others, or its engine needs none.
     pub listening: bool,
     /// The time since `up` last changed.
     pub since: Duration,

@@ -101,7 +101,10 @@ fn describe() {
     describe_counter!("coalescer_engine_round_trips_total", Unit::Count, "Steps that were sent");
     describe_counter!("coalescer_engine_errors_total", Unit::Count, "Steps that failed, by kind");
     describe_gauge!("coalescer_engine_up", "The engine is asked");
-    describe_gauge!("coalescer_engine_listening", "This process hears messages");
+    describe_gauge!(
+        "coalescer_engine_listening",
+        "This process hears the messages of the others, or its engine needs none"
+    );
     describe_histogram!("coalescer_engine_seconds", Unit::Seconds, "How long a step took");
 }
 

@@ -171,7 +171,7 @@ impl Process {
     }
 
     pub(super) fn health(&self) -> Health {
-        self.guarded.health(self.ear.hearing().is_some())
+        self.guarded.health(self.can.wakes == Wakes::Blocking || self.ear.hearing().is_some())
     }
 
     #[cfg(feature = "metrics")]

@@ -9,7 +9,7 @@ use coalescer::{Coalescer, ManualClock, Role};
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{Claim, Claimed, DAY, Engine, ErrorKind, Inbox, Presence, Token};
 
-use super::{Function, MINUTE, Site, Table, key_of, open, site, site_of, site_with, users};
+use super::{Function, MINUTE, Site, Table, key_of, open, opened, site, site_of, site_with, users};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -125,7 +125,7 @@ fn c19_without_local_copies_each_burst_asks() {
 fn c23_a_function_may_forget_its_key() {
     watched(|| {
         let engine = Memory::new();
-        let cluster = open(engine.clone()).open().unwrap();
+        let cluster = opened(open(engine.clone()));
         let other = site(engine, MINUTE, &Function::default());
         let me = Arc::new(std::sync::OnceLock::<Coalescer<u64, u32, String>>::new());
         let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));

@@ -8,7 +8,7 @@ use coalescer_cluster::codec::Bytes;
 use coalescer_cluster::{Cluster, Memory, OpenError};
 use serde::{Deserialize, Serialize};
 
-use super::{Function, MINUTE, open, site, site_with};
+use super::{Function, MINUTE, open, opened, site, site_with};
 use crate::support::watched;
 
 fn refused(build: impl FnOnce()) -> String {
@@ -58,7 +58,7 @@ fn processes_of_another_window_schema_codec_or_name_form_groups_of_their_own() {
         let newer = site_with(open(engine.clone()), MINUTE, &function, |shared| shared.schema("2"));
         assert_eq!(newer.call(7).role, Role::Leader);
         let of_build = site_with(open(engine.clone()), MINUTE, &function, |_| {
-            open(engine.clone()).open().unwrap().named("users")
+            opened(open(engine.clone())).named("users")
         });
         assert_eq!(of_build.call(7).role, Role::Leader);
         let elsewhere = Cluster::over(engine.clone()).namespace("other");
@@ -84,7 +84,7 @@ fn c4_a_key_that_does_not_come_back_is_never_shared() {
     watched(|| {
         let engine = Memory::new();
         let tenants = || {
-            let cluster = open(engine.clone()).open().unwrap();
+            let cluster = opened(open(engine.clone()));
             Coalescer::builder()
                 .window(MINUTE)
                 .shared(cluster.named("tenants").schema("1"))
@@ -109,7 +109,7 @@ fn a_large_value_and_one_that_is_read_as_another_stay_in_their_process() {
         let engine = Memory::new();
         let runs = Function::default();
         let large = || {
-            let (cluster, runs) = (open(engine.clone()).open().unwrap(), runs.clone());
+            let (cluster, runs) = (opened(open(engine.clone())), runs.clone());
             let shared = cluster.named("pages").schema("1").codec(Bytes).max_value(1000);
             let pages =
                 Coalescer::builder().window(MINUTE).shared(shared).build(move |length: &usize| {
@@ -139,7 +139,7 @@ fn a_large_value_and_one_that_is_read_as_another_stay_in_their_process() {
 #[test]
 fn a_configuration_can_decide() {
     watched(|| {
-        for cluster in [None, Some(open(Memory::new()).open().unwrap())] {
+        for cluster in [None, Some(opened(open(Memory::new())))] {
             let shared = cluster.as_ref().map(|cluster| cluster.named("users").schema("1"));
             let users = Coalescer::builder().shared(shared).build(|n: &u64| Ok::<u64, ()>(n * n));
             assert_eq!(*users.execute(&3).unwrap(), 9);

@@ -103,6 +103,16 @@ pub(crate) fn open(engine: impl Engine) -> Open {
     Cluster::over(engine).namespace("shop")
 }
 
+/// A handle that hears messages, unless the engine is down: until then a process keeps no copies, and shares nothing
+/// that it cannot publish.
+pub(crate) fn opened(open: Open) -> Cluster {
+    let cluster = open.open().unwrap();
+    if cluster.ping().is_ok() {
+        wait_until(|| cluster.health().listening);
+    }
+    cluster
+}
+
 /// A process with a window.
 pub(crate) fn site(engine: impl Engine, window: Duration, function: &Function) -> Site {
     site_with(open(engine), window, function, |shared| shared)
@@ -138,7 +148,7 @@ pub(crate) fn site_of<V, R>(
 where
     R: SharedBy<u64, V, String, DefaultHashBuilder>,
 {
-    let cluster = open.open().unwrap();
+    let cluster = opened(open);
     let shared = share(&cluster);
     let users = set(Coalescer::builder().window(MINUTE)).shared(shared).build(run);
     Site { cluster, users }

@@ -1,6 +1,7 @@
-//! Steps that fail while messages come (C15, C20), and results that come again when they were removed (C4).
+//! Steps that fail while messages come (C12, C15, C20), and results that come again when they were removed (C4).
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use coalescer::{ManualClock, Role};
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 use super::{Function, MINUTE, key_of, led_and_awaited, site};
 use crate::support::{wait_until, watched};
 
-/// An engine whose claims fail when the test says so, and whose pings fail too if asking again is of no use. Its
+/// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
 /// messages come all the same, and nothing can be removed from it.
 #[derive(Clone, Default)]
 struct Unsteady {
@@ -51,6 +52,7 @@ impl Engine for Unsteady {
     }
 
     fn publish(&self, publication: &Publication<'_>, within: Duration) -> Step<Published> {
+        self.fault(|_| true)?;
         self.engine.publish(publication, within)
     }
 
@@ -89,7 +91,6 @@ fn c15_of_a_call_whose_step_failed_nothing_is_kept() {
     watched(|| {
         let (engine, function) = (Unsteady::default(), Function::default());
         let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
-        wait_until(|| [&here, &there].iter().all(|site| site.cluster.health().listening));
         engine.fail_with(ErrorKind::TimedOut);
         assert_eq!(here.value(7), 1, "by itself");
         engine.fail_with(None);
@@ -97,6 +98,31 @@ fn c15_of_a_call_whose_step_failed_nothing_is_kept() {
         assert_eq!(there.value(7), 2);
         assert_eq!(there.users.forget_everywhere(&7), Ok(true));
         assert_eq!(here.value(7), 3, "what it had made before the forget is not served");
+    });
+}
+
+/// C12: a leader and those who wait here have the result, although its publication fails. Messages come, so a forget
+/// of another process would have been heard.
+#[test]
+fn c12_a_leader_and_its_followers_have_their_result() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let here = site(engine.clone(), MINUTE, &function);
+        function.hold();
+        thread::scope(|scope| {
+            let leader = scope.spawn(|| here.call(7));
+            function.wait_for(1);
+            let follower = scope.spawn(|| here.call(7));
+            wait_until(|| here.followers() == 1);
+            engine.fail_with(ErrorKind::TimedOut);
+            function.let_go();
+            let [led, followed] = [leader, follower].map(|call| call.join().unwrap());
+            assert_eq!((*led.value, led.role), (1, Role::Leader));
+            assert_eq!((*followed.value, followed.role), (1, Role::Follower));
+        });
+        engine.fail_with(None);
+        // Its lead there is released, so another process need not wait for the lease.
+        assert_eq!(site(engine, MINUTE, &function).value(7), 2);
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use coalescer::{Coalescer, Error, Role};
 use coalescer_cluster::Memory;
 
-use super::{Function, MINUTE, led_and_awaited, open, site, site_with};
+use super::{Function, MINUTE, led_and_awaited, open, opened, site, site_with};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -65,7 +65,7 @@ fn c18_a_cycle_over_processes_ends() {
         let engine = Memory::new();
         let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
         let sites = [1_u64, 2].map(|first| {
-            let cluster = open(engine.clone()).open().unwrap();
+            let cluster = opened(open(engine.clone()));
             let inner = std::sync::Arc::new(std::sync::OnceLock::new());
             let (users, barrier) = (std::sync::Arc::clone(&inner), std::sync::Arc::clone(&barrier));
             let shared = super::users(&cluster).nested_wait(Duration::from_millis(50));

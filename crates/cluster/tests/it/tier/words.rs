@@ -12,7 +12,7 @@ use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
 use coalescer_cluster::{Cluster, Memory};
 
 use super::{
-    Function, MINUTE, Site, Table, led_and_awaited, open, site, site_of, site_with, users,
+    Function, MINUTE, Site, Table, led_and_awaited, open, opened, site, site_of, site_with, users,
 };
 use crate::support::{wait_until, watched};
 
@@ -21,7 +21,7 @@ fn groups_share() {
     watched(|| {
         let engine = Memory::new();
         let [here, there] = [(); 2].map(|()| {
-            let cluster = open(engine.clone()).open().unwrap();
+            let cluster = opened(open(engine.clone()));
             let shared = cluster.named("prices").schema("1");
             let prices: Group<String, u32, String> =
                 Group::builder().window(MINUTE).shared(shared).build();
@@ -62,7 +62,7 @@ fn tickets_share() {
 
 #[test]
 fn a_manager_compares_how_its_coalescers_share() {
-    let cluster = open(Memory::new()).open().unwrap();
+    let cluster = opened(open(Memory::new()));
     let manager = Manager::new();
     let load = |id: &u64| Ok::<u64, String>(*id);
     let shared = || users(&cluster);
@@ -81,7 +81,7 @@ fn a_manager_compares_how_its_coalescers_share() {
 
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| open(Memory::new()).open().unwrap())
+    CLUSTER.get_or_init(|| opened(open(Memory::new())))
 }
 
 #[coalesce(window = "1m", shared = cluster().named("rates").schema("1"))]
@@ -101,7 +101,8 @@ fn a_function_with_the_attribute_shares() {
     });
 }
 
-/// C12: a leader has its own result, although the engine fails when it is published.
+/// C12: a leader has its own result, although the engine fails before it is published. Another process may have
+/// forgotten the key since, and this one does not hear it. So calls that wait here run the function themselves (S80).
 #[test]
 fn c12_a_leader_has_its_own_result() {
     watched(|| {
@@ -116,14 +117,15 @@ fn c12_a_leader_has_its_own_result() {
             let follower = scope.spawn(|| here.call(7).role);
             wait_until(|| here.followers() == 1);
             engine.fail_with(ErrorKind::TimedOut);
+            wait_until(|| !here.cluster.health().listening);
             function.let_go();
             assert_eq!(leader.join().unwrap(), Role::Leader);
-            assert_eq!(follower.join().unwrap(), Role::Follower);
+            assert_eq!(follower.join().unwrap(), Role::Leader);
         });
         engine.fail_with(None);
         // Its lead there is released, so another process need not wait for the lease.
         let there = site_with(lasting(), MINUTE, &function, |shared| shared);
-        assert_eq!(there.value(7), 2);
+        assert_eq!(there.value(7), 3);
     });
 }
 

@@ -18,6 +18,7 @@ use coalescer_http::{CoalesceLayer, Settings, SharedPages};
 use http::request::Builder;
 
 use crate::stage::{Page, Pages, call, page, pages, scripted};
+use crate::support::wait_until;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -71,12 +72,19 @@ fn site_with(
     site_of(engine, Settings::new().window(MINUTE), set)
 }
 
+/// A handle that hears messages: until then a process keeps no copies, and shares nothing that it cannot publish.
+fn opened(engine: impl Engine) -> Cluster {
+    let cluster = Cluster::over(engine).namespace("shop").open().unwrap();
+    wait_until(|| cluster.health().listening);
+    cluster
+}
+
 fn site_of(
     engine: impl Engine,
     settings: Settings,
     set: impl FnOnce(CoalesceLayer<SharedPages>) -> CoalesceLayer<SharedPages>,
 ) -> Site {
-    let cluster = Cluster::over(engine).namespace("shop").open().unwrap();
+    let cluster = opened(engine);
     let layer = CoalesceLayer::new().settings(settings).shared(shared(&cluster));
     Site { pages: pages(set(layer)), cluster }
 }

@@ -219,7 +219,7 @@ fn without_copies_each_process_asks_again() {
         let engine = Memory::with_clock(clock.clone());
         let settings = Settings::new().window(MINUTE).clock(clock.clone());
         let [here, there] = [(); 2].map(|()| {
-            let cluster = Cluster::over(engine.clone()).namespace("shop").open().unwrap();
+            let cluster = super::opened(engine.clone());
             let layer = CoalesceLayer::new().settings(settings.clone()).key_header("cookie");
             let layer = layer.shared(super::shared(&cluster).local_copies(false));
             Site { pages: pages(layer), cluster }
