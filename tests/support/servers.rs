@@ -94,22 +94,11 @@ impl Redis {
 
     /// Stops it: connections stand, and nothing is answered.
     pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-        let is_stopped = || {
-            let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-            stat.map_or(true, |stat| stat.contains(") T "))
-        };
-        wait("the server to stop", is_stopped);
+        stop(self.child.id());
     }
 
     pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let number = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &number]).status().expect("kill");
-        assert!(sent.success(), "the signal {signal} was not sent");
+        signal(self.child.id(), "-CONT");
     }
 
     fn wait_until_ready(&mut self) {
@@ -134,6 +123,21 @@ impl Drop for Redis {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Stops a process, and returns when it stands.
+pub(crate) fn stop(process: u32) {
+    signal(process, "-STOP");
+    let stands = || {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+        stat.map_or(true, |stat| stat.contains(") T "))
+    };
+    wait("the process to stop", stands);
+}
+
+pub(crate) fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status().expect("kill");
+    assert!(sent.success(), "the signal {signal} was not sent");
 }
 
 /// A folder with a short name, since the path of a socket has at most 107 bytes. It goes with its value.

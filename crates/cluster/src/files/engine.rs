@@ -218,12 +218,15 @@ impl Files {
                 continue;
             };
             let Ok(_step) = locks.step(key, Duration::ZERO) else { continue };
-            let (state, now) = (folder.state(key)?, self.inner.now()?);
-            let is_over = state.is_over(now, &|execution| locks.runs(key, execution));
+            let (before, now) = (folder.state(key)?, self.inner.now()?);
+            let mut state = before.clone();
+            state.note_dead(now, &|execution| locks.runs(key, execution));
             let is_known =
                 || rest.parse::<u64>().is_ok_and(|flight| state.outcomes().contains(&flight));
-            if is_over || !rest.is_empty() && !is_known() {
+            if state.is_over(now) || !rest.is_empty() && !is_known() {
                 folder.remove(&file)?;
+            } else if state != before {
+                folder.write_state(key, &state)?;
             }
         }
         Ok(())

@@ -35,6 +35,8 @@ struct Flight {
     youngest: Nanos,
     place: Place,
     inbox: String,
+    /// A sweep has found that its leader has died, at that time.
+    found_dead: Option<Nanos>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,12 +235,28 @@ impl State {
         knows_nothing && self.last < now
     }
 
-    /// True if nothing would be missing without the file.
-    pub(super) fn is_over(&self, now: Nanos, runs: &dyn Fn(u64) -> bool) -> bool {
+    /// Notes the flights whose leaders have died. They stay for a while, for those who wait and have not asked again.
+    pub(super) fn note_dead(&mut self, now: Nanos, runs: &dyn Fn(u64) -> bool) {
+        for flight in &mut self.flights {
+            flight.found_dead = match runs(flight.execution) {
+                true => None,
+                false => flight.found_dead.or(Some(now)),
+            };
+        }
+    }
+
+    /// True if nothing would be missing without the file. Dead leaders have been noted.
+    pub(super) fn is_over(&self, now: Nanos) -> bool {
+        let is_over = |flight: &Flight| match flight.found_dead {
+            None => false,
+            Some(since) => {
+                flight.place != Place::Current || since.saturating_add(REMEMBERED) <= now
+            }
+        };
         self.last < now
             && self.result.as_ref().is_none_or(|result| result.until <= now)
             && self.ended.iter().all(|ended| ended.until <= now)
-            && !self.flights.iter().any(|flight| runs(flight.execution))
+            && self.flights.iter().all(is_over)
     }
 
     fn begin(&mut self, claim: &Claim<'_>, now: Nanos) -> Found {
@@ -251,6 +269,7 @@ impl State {
             youngest: now,
             place: Place::Current,
             inbox: claim.token.inbox().as_str().to_owned(),
+            found_dead: None,
         });
         Found::Lead { flight: number, age: Duration::ZERO, execution: number }
     }
@@ -259,7 +278,7 @@ impl State {
     fn go_on(&mut self, at: usize, claim: &Claim<'_>, now: Nanos) -> Found {
         let execution = self.next(now);
         let flight = &mut self.flights[at];
-        (flight.execution, flight.youngest) = (execution, now);
+        (flight.execution, flight.youngest, flight.found_dead) = (execution, now, None);
         claim.token.inbox().as_str().clone_into(&mut flight.inbox);
         Found::Lead { flight: flight.number, age: age(flight.begin, now), execution }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use coalescer::ManualClock;
 
 use crate::engine::{
-    Claim, Digest, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait, Waited,
+    Claim, Claimed, Digest, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait,
+    Waited,
 };
 
 use super::engine::Files;
@@ -102,6 +103,35 @@ fn sweeps_keep_up_with_keys_that_come_once() {
     assert!((200..800).contains(&left), "{left} files are left");
 }
 
+/// C11: who waits for a leader that has died goes on with its flight, also if somebody sweeps before they ask again. If nobody
+/// asks again, the file goes all the same.
+#[test]
+fn a_sweep_leaves_the_flight_of_a_dead_leader_to_those_who_wait() {
+    let dir = Dir::new("dead");
+    let clock = ManualClock::new();
+    let open = || Files::open_with(&dir.0, Some(clock.clone())).unwrap();
+    let [leader, waits, sweeps] = [open(), open(), open()];
+    let claim = |engine: &Files| {
+        let token = Token::new(Inbox::draw("shop"), 1);
+        engine.claim(&Claim::new(key(1), &token, WITHIN), WITHIN).unwrap()
+    };
+    let led = claim(&leader);
+    // A process that dies lets its locks go, and does nothing else.
+    drop(leader);
+    clock.advance(Duration::from_millis(1));
+    let inbox = Inbox::draw("shop");
+    let sweep = || (0..100).for_each(|_| publish(&sweeps, &inbox, 2));
+    sweep();
+    let went_on = claim(&waits);
+    assert!(matches!(went_on, Claimed::Lead { .. }), "{went_on:?}");
+    assert_eq!(went_on.flight(), led.flight(), "it is the flight that the others wait for");
+    drop(waits);
+    sweep();
+    clock.advance(Duration::from_secs(11));
+    sweep();
+    assert_eq!(dir.files(), 3, "the lock, and the state and the outcome of the other key");
+}
+
 /// A process that is stopped in the middle of a step makes others late, and they say so.
 #[test]
 fn a_step_behind_a_process_that_stands_still_fails_in_time() {
@@ -135,6 +165,6 @@ fn a_claim_that_fails_holds_nothing() {
     assert!(engine.claim(&Claim::new(key(1), &first, WITHIN), WITHIN).is_err());
     fs::remove_dir(in_the_way).unwrap();
     let claimed = engine.claim(&Claim::new(key(1), &second, WITHIN), WITHIN).unwrap();
-    assert!(matches!(claimed, crate::engine::Claimed::Lead { .. }), "{claimed:?}");
+    assert!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}");
     assert_eq!(engine.leads(), 1);
 }

@@ -6,13 +6,19 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod connections;
+mod cut_off;
 mod damage;
+mod deaths;
 #[cfg(feature = "tls")]
 mod encrypted;
 mod faults;
 mod house_rules;
 mod listening;
+#[path = "../../../../tests/support/lossy.rs"]
+mod lossy;
 mod nodes;
+#[path = "../../../../tests/support/proxy.rs"]
+mod proxy;
 mod results;
 mod rights;
 #[path = "../../../../tests/support/servers.rs"]
@@ -23,4 +29,5 @@ mod storms;
 #[path = "../../../../tests/support/watchdog.rs"]
 mod support;
 mod tier;
+mod workers;
 mod world;

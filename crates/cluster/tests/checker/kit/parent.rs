@@ -1,28 +1,60 @@
 //! The parent: starts the processes, makes faults, and judges.
+//!
+//! A fault of a process is a kill, after which another process takes its place, or a stop for some time. A fault of an
+//! engine is a function of the test's: it makes the fault, and ends it. The two kinds come beside each other.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{env, process, thread};
+use std::{env, fmt, process, thread};
 
 use super::dice::Dice;
 use super::judge::{Judged, judge};
 use super::record::Record;
 use super::worker::{Job, VARIABLE};
-use super::{MS, Nanos, now};
+use super::{MS, Nanos, now, rest};
 
 /// After the last call of a run, everybody returns within this time.
 const RETURNS: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) processes: u64,
+/// A process is stopped for so many milliseconds: longer than the shortest lease.
+const LONGEST_STOP: u64 = 800;
+
+/// A fault of an engine, which lasts for some time and ends with the call.
+pub(crate) type Fault<'a> = &'a (dyn Fn(&mut Dice) + Sync);
+
+#[derive(Clone, Copy)]
+pub(crate) enum Faults<'a> {
+    None,
+    /// Processes are killed and stopped at random, and these are made beside that.
+    Random(&'a [Fault<'a>]),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    /// The full name of the test that calls [`work`](super::work).
+    pub(crate) worker: &'a str,
+    /// One process for each of them, and its successors if it is killed.
+    pub(crate) addresses: &'a [String],
     pub(crate) threads: u64,
-    /// Processes are killed and stopped at random.
-    pub(crate) faults: bool,
+    pub(crate) faults: Faults<'a>,
     pub(crate) seed: u64,
+}
+
+impl Plan<'_> {
+    fn is_calm(&self) -> bool {
+        matches!(self.faults, Faults::None)
+    }
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addresses, threads, seed, .. } = self;
+        let faults = if self.is_calm() { "without" } else { "with" };
+        write!(f, "{} processes of {threads} threads {faults} faults, seed {seed}", addresses.len())
+    }
 }
 
 /// A run takes so long. `COALESCER_STRESS_SECONDS` is another number.
@@ -33,6 +65,8 @@ fn length() -> Duration {
 
 struct Worker {
     number: u64,
+    /// Its address is the one of this place.
+    place: usize,
     child: Child,
 }
 
@@ -54,9 +88,7 @@ impl Drop for Records {
 }
 
 struct Run<'a> {
-    worker: &'a str,
-    address: &'a str,
-    plan: Plan,
+    plan: &'a Plan<'a>,
     until: Nanos,
     records: Records,
     started: u64,
@@ -64,12 +96,12 @@ struct Run<'a> {
     killed: Vec<(u64, Nanos)>,
 }
 
-/// Runs the plan. `worker` is the full name of the test that calls [`work`](super::work), and `address` is for it.
+/// Runs the plan.
 ///
 /// # Panics
 ///
 /// If a promise is broken, or if somebody does not return.
-pub(crate) fn run(worker: &str, address: &str, plan: Plan) {
+pub(crate) fn run(plan: &Plan<'_>) {
     // One run at a time has the processors.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,17 +109,24 @@ pub(crate) fn run(worker: &str, address: &str, plan: Plan) {
     let name = format!("coalescer-records-{}-{}", process::id(), plan.seed);
     let records = Records(env::temp_dir().join(name));
     fs::create_dir_all(&records.0).unwrap();
-    let mut run = Run { worker, address, plan, until, records, started: 0, killed: Vec::new() };
-    let mut workers: Vec<_> = (0..plan.processes).map(|_| run.start()).collect();
-    if plan.faults {
-        run.make_faults(&mut workers);
+    let mut run = Run { plan, until, records, started: 0, killed: Vec::new() };
+    let mut workers: Vec<_> = (0..plan.addresses.len()).map(|place| run.start(place)).collect();
+    if let Faults::Random(faults) = plan.faults {
+        thread::scope(|scope| {
+            scope.spawn(|| make_engine_faults(faults, plan.seed, until));
+            run.make_process_faults(&mut workers);
+        });
     }
     let record = run.collect(workers);
     // Some promises are for times at which the engine answers in time, and on a busy machine it may not.
-    let is_calm = !plan.faults && record.alone == 0;
+    let is_calm = plan.is_calm() && record.alone == 0;
     let judged = judge(&record, &run.killed, is_calm);
-    println!("{plan:?}: {judged}; {} processes killed", run.killed.len());
-    if !plan.faults && !is_calm {
+    println!(
+        "{plan}: {judged}; {} processes killed, {} calls alone",
+        run.killed.len(),
+        record.alone
+    );
+    if plan.is_calm() && !is_calm {
         println!(
             "NOT CHECKED: C1, C20 and C24, since the engine did not answer {} calls",
             record.alone
@@ -104,11 +143,12 @@ fn first(broken: &[String]) -> String {
 }
 
 impl Run<'_> {
-    fn start(&mut self) -> Worker {
+    fn start(&mut self, place: usize) -> Worker {
         self.started += 1;
         let number = self.started;
         let job = Job {
-            address: self.address.to_owned(),
+            address: self.plan.addresses[place].clone(),
+            is_calm: self.plan.is_calm(),
             number,
             threads: self.plan.threads,
             seed: self.plan.seed,
@@ -116,13 +156,13 @@ impl Run<'_> {
             path: self.path(number).to_str().unwrap().to_owned(),
         };
         let child = Command::new(env::current_exe().unwrap())
-            .args([self.worker, "--exact", "--ignored", "--nocapture"])
+            .args([self.plan.worker, "--exact", "--ignored", "--nocapture"])
             .env(VARIABLE, job.to_text())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Worker { number, child }
+        Worker { number, place, child }
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -130,22 +170,21 @@ impl Run<'_> {
     }
 
     /// Kills processes, and stops others for a while, until the calls end.
-    fn make_faults(&mut self, workers: &mut [Worker]) {
+    fn make_process_faults(&mut self, workers: &mut [Worker]) {
         let mut dice = Dice::new(self.plan.seed);
-        let rest = |time| thread::sleep(Duration::from_nanos(time));
-        while now() + 200 * MS < self.until {
-            rest((50 + dice.below(400)) * MS);
-            let place = dice.below(workers.len() as u64) as usize;
-            let id = workers[place].child.id();
+        while let Some(time) = pause_before_fault(&mut dice, self.until) {
+            rest(time);
+            let at = dice.below(workers.len() as u64) as usize;
+            let id = workers[at].child.id();
             if dice.below(2) == 0 {
                 signal("STOP", id);
-                rest((5 + dice.below(300)) * MS);
+                rest((5 + dice.below(LONGEST_STOP)) * MS);
                 signal("CONT", id);
             } else {
-                workers[place].child.kill().unwrap();
-                workers[place].child.wait().unwrap();
-                self.killed.push((workers[place].number, now()));
-                workers[place] = self.start();
+                workers[at].child.kill().unwrap();
+                workers[at].child.wait().unwrap();
+                self.killed.push((workers[at].number, now()));
+                workers[at] = self.start(workers[at].place);
             }
         }
     }
@@ -179,6 +218,22 @@ impl Run<'_> {
         }
         record
     }
+}
+
+/// Makes one fault after the other.
+fn make_engine_faults(faults: &[Fault<'_>], seed: u64, until: Nanos) {
+    let mut dice = Dice::new(!seed);
+    while !faults.is_empty() {
+        let Some(time) = pause_before_fault(&mut dice, until) else { return };
+        rest(time);
+        faults[dice.below(faults.len() as u64) as usize](&mut dice);
+    }
+}
+
+/// `None`: the calls are about to end.
+fn pause_before_fault(dice: &mut Dice, until: Nanos) -> Option<Nanos> {
+    let time = (50 + dice.below(400)) * MS;
+    (now() + time + 200 * MS < until).then_some(time)
 }
 
 fn signal(name: &str, process: u32) {

@@ -13,7 +13,7 @@ use coalescer_cluster::Cluster;
 
 use super::dice::Dice;
 use super::record::{Call, End, Execution, Forget, Kind, Record};
-use super::{KEYS, MS, Nanos, WINDOWS, now};
+use super::{KEYS, MS, Nanos, WINDOWS, now, rest};
 
 /// The variable that tells a worker what to do.
 pub(super) const VARIABLE: &str = "COALESCER_CHECKER_JOB";
@@ -24,6 +24,8 @@ const PART: usize = 8;
 /// The body of a worker.
 pub(super) struct Job {
     pub(super) address: String,
+    /// Nothing is killed, and the engine answers.
+    pub(super) is_calm: bool,
     /// A number that no other process of the run has.
     pub(super) number: u64,
     pub(super) threads: u64,
@@ -35,16 +37,17 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn to_text(&self) -> String {
-        let Self { address, number, threads, seed, until, path } = self;
-        format!("{number}\n{threads}\n{seed}\n{until}\n{path}\n{address}")
+        let Self { address, is_calm, number, threads, seed, until, path } = self;
+        let is_calm = u64::from(*is_calm);
+        format!("{is_calm}\n{number}\n{threads}\n{seed}\n{until}\n{path}\n{address}")
     }
 
     fn parse(text: &str) -> Self {
-        let mut parts = text.splitn(6, '\n');
+        let mut parts = text.splitn(7, '\n');
         let mut next = || parts.next().unwrap().to_owned();
-        let [number, threads, seed, until] = [(); 4].map(|()| next().parse().unwrap());
+        let [is_calm, number, threads, seed, until] = [(); 5].map(|()| next().parse().unwrap());
         let [path, address] = [(); 2].map(|()| next());
-        Self { address, number, threads, seed, until, path }
+        Self { address, is_calm: is_calm == 1, number, threads, seed, until, path }
     }
 }
 
@@ -68,7 +71,8 @@ pub(crate) fn work(open: impl FnOnce(&str) -> Cluster) {
         process::exit(1);
     });
     let cluster = open(&job.address);
-    cluster.ping().unwrap();
+    let answered = cluster.ping();
+    assert!(!job.is_calm || answered.is_ok(), "{answered:?}");
     let executions = Arc::<Mutex<Vec<Execution>>>::default();
     let numbers = Arc::new(AtomicU64::new(job.number << 32));
     let tables: Vec<Table> = (0..WINDOWS.len())
@@ -110,7 +114,7 @@ fn table(
         let number = numbers.fetch_add(1, Ordering::SeqCst);
         RAN.set(Some(number));
         let mut dice = Dice::new(seed ^ number.rotate_left(17));
-        pause(dice.below(6) * MS);
+        rest(dice.below(6) * MS);
         let length = if dice.below(8) == 0 { 20_000 } else { 8 };
         let ended = now();
         executions.lock().unwrap().push(Execution { key: (place, *key), number, began, ended });
@@ -141,11 +145,6 @@ impl Book {
     }
 }
 
-/// Load takes time. Nothing is ordered by it.
-fn pause(time: Nanos) {
-    thread::sleep(Duration::from_nanos(time));
-}
-
 fn calls(tables: &[Table], mut dice: Dice, until: Nanos, book: &Book) {
     let mut record = Record::default();
     while now() < until {
@@ -170,7 +169,7 @@ fn calls(tables: &[Table], mut dice: Dice, until: Nanos, book: &Book) {
             book.write(mem::take(&mut record));
         }
         if dice.below(2) == 0 {
-            pause(dice.below(4) * MS);
+            rest(dice.below(4) * MS);
         }
     }
     book.write(record);
