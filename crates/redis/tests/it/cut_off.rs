@@ -66,6 +66,8 @@ fn a_cut(cut: fn(&Proxy)) {
         let cut_off = scope.spawn(|| here.call(SLOW));
         here.begun.lock().unwrap().recv().unwrap();
         cut(&way);
+        let goes_on = scope.spawn(|| there.call(SLOW));
+        servers::wait("the other one to wait", || there.cluster.stats().follows > 0);
 
         // It does not answer, and nothing older is served by then.
         let began = Instant::now();
@@ -82,13 +84,12 @@ fn a_cut(cut: fn(&Proxy)) {
         }
         assert!(!here.is_well());
 
-        // The others wait for its lease, and one of them goes on.
         assert_eq!(there.call(1), (200, Role::Leader));
-        let went_on = scope.spawn(|| there.call(SLOW));
+        // When its lease is over, the other one goes on.
         there.begun.lock().unwrap().recv().unwrap();
         assert_eq!(there.cluster.stats().takeovers, 1);
         there.values.send(22).unwrap();
-        assert_eq!(went_on.join().unwrap(), (22, Role::Leader));
+        assert_eq!(goes_on.join().unwrap(), (22, Role::Leader));
         here.values.send(11).unwrap();
         assert_eq!(cut_off.join().unwrap(), (11, Role::Leader), "its own");
     });
