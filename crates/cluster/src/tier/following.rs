@@ -110,7 +110,8 @@ impl Question<'_> {
                 }
                 Ok(Waited::WouldDeadlock) => return Next::Reply(Reply::Alone(Reason::Cycle)),
                 Ok(Waited::StillRuns) => {}
-                Err(error) => return Next::Reply(self.failed(&error)),
+                // A wait that has no more time than its call ends without an error.
+                Err(error) => return Next::Reply(self.failed(&error, Duration::MAX)),
             }
         }
     }
@@ -177,11 +178,14 @@ impl Question<'_> {
         }
         let Told { flight, began, hearing, .. } = told;
         let end = match end {
-            End::Fetch => match self.fetch(&flight) {
-                Ok(Some(fetched @ End::Outcome { .. })) => fetched,
-                Ok(_) => End::AskAgain,
-                Err(error) => return Next::Reply(self.failed(&error)),
-            },
+            End::Fetch => {
+                let within = self.step_time();
+                match self.fetch(&flight, within) {
+                    Ok(Some(fetched @ End::Outcome { .. })) => fetched,
+                    Ok(_) => End::AskAgain,
+                    Err(error) => return Next::Reply(self.failed(&error, within)),
+                }
+            }
             end => end,
         };
         match end {
@@ -197,9 +201,8 @@ impl Question<'_> {
         }
     }
 
-    fn fetch(&self, flight: &FlightId) -> Result<Option<End>, Unasked> {
+    fn fetch(&self, flight: &FlightId, within: Duration) -> Result<Option<End>, Unasked> {
         let key = self.terms.place.key(&self.process.terms.namespace);
-        self.process
-            .ask(Step::Fetch, self.step_time(), |engine, within| engine.fetch(key, flight, within))
+        self.process.ask(Step::Fetch, within, |engine, within| engine.fetch(key, flight, within))
     }
 }

@@ -99,9 +99,10 @@ impl<'a> Question<'a> {
             let hearing = self.process.ear.hearing();
             let moment = (self.terms.moment)();
             let sent = self.process.now();
-            let claimed = match self.claim() {
+            let within = self.step_time();
+            let claimed = match self.claim(within) {
                 Ok(claimed) => claimed,
-                Err(error) => return self.failed(&error),
+                Err(error) => return self.failed(&error, within),
             };
             // A process that stood still has an answer of long ago.
             let is_old = self.process.now().saturating_duration_since(sent) >= self.lease();
@@ -167,13 +168,13 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn claim(&mut self) -> Result<Claimed, Unasked> {
+    fn claim(&mut self, within: Duration) -> Result<Claimed, Unasked> {
         if self.is_reopened {
             // A result is for calls that came before the claim is sent.
             (self.terms.door)(false);
             self.is_reopened = false;
         }
-        let (within, place) = (self.step_time(), self.terms.place);
+        let place = self.terms.place;
         let key = place.key(&self.process.terms.namespace);
         let mut claim = Claim::new(key, &self.token, self.lease());
         claim.manner = self.manner;
@@ -240,15 +241,30 @@ impl<'a> Question<'a> {
         self.terms.copies && (hears || self.process.can.wakes == Wakes::Blocking)
     }
 
-    /// A step has failed.
-    pub(super) fn failed(&self, error: &Unasked) -> Reply {
-        use crate::engine::ErrorKind::Exhausted;
+    /// A step has failed that had so much time.
+    pub(super) fn failed(&self, error: &Unasked, within: Duration) -> Reply {
+        use crate::engine::ErrorKind::{Exhausted, TimedOut};
         match error {
             Unasked::Failed { error, .. } if error.kind() == Exhausted => {
                 Reply::Alone(Reason::Full)
             }
             _ if self.is_past(self.terms.deadline) => Reply::TimedOut,
+            // It had the time of its call, which says nothing about the engine. A socket's clock may be ahead by some
+            // milliseconds.
+            Unasked::Failed { error, .. }
+                if error.kind() == TimedOut && within < self.process.terms.op_timeout =>
+            {
+                self.wait_for_deadline();
+                Reply::TimedOut
+            }
             _ => Reply::Alone(Reason::Down),
+        }
+    }
+
+    /// Nobody moves a test's clock meanwhile.
+    fn wait_for_deadline(&self) {
+        while !self.process.is_manual() && !self.is_past(self.terms.deadline) {
+            self.process.bell.pause(self.step_time());
         }
     }
 

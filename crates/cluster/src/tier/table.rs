@@ -113,7 +113,12 @@ where
             return self.alone(Reason::Down);
         }
         if process.ear.is_new() {
-            process.ear.wait_for_first_try(Deadline::after(self.first_wait(&ask)));
+            let within = self.first_wait(&ask);
+            process.ear.wait_for_first_try(Deadline::after(within));
+            // That was all the time of the call.
+            if process.ear.is_new() && within < process.terms.op_timeout {
+                return Asked::TimedOut;
+            }
         }
         if ask.admits() && !(self.copies && self.hears()) {
             // Calls have joined that an answer of the engine would not be for.

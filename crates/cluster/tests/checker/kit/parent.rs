@@ -119,18 +119,12 @@ pub(crate) fn run(plan: &Plan<'_>) {
     }
     let record = run.collect(workers);
     // Some promises are for times at which the engine answers in time, and on a busy machine it may not.
-    let is_calm = plan.is_calm() && record.alone == 0;
+    let alone = record.alone;
+    let is_calm = plan.is_calm() && alone == [0; 7];
     let judged = judge(&record, &run.killed, is_calm);
-    println!(
-        "{plan}: {judged}; {} processes killed, {} calls alone",
-        run.killed.len(),
-        record.alone
-    );
+    println!("{plan}: {judged}; {} processes killed, calls alone {alone:?}", run.killed.len());
     if plan.is_calm() && !is_calm {
-        println!(
-            "NOT CHECKED: C1, C20 and C24, since the engine did not answer {} calls",
-            record.alone
-        );
+        println!("NOT CHECKED: C1, C20 and C24, since the engine did not answer in time");
     }
     let Judged { broken, calls, values, .. } = judged;
     assert!(broken.is_empty(), "{} promises are broken:\n{}", broken.len(), first(&broken));

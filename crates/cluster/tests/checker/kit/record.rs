@@ -57,8 +57,9 @@ pub(crate) struct Record {
     pub(crate) executions: Vec<Execution>,
     pub(crate) calls: Vec<Call>,
     pub(crate) forgets: Vec<Forget>,
-    /// Calls that ran their function for their own process alone: the engine did not answer in time.
-    pub(crate) alone: u64,
+    /// Calls that ran their function for their own process alone, by reason: the engine was down, the process did not
+    /// hear, there was no room; told to, waited enough, a cycle, undecodable.
+    pub(crate) alone: [u64; 7],
 }
 
 impl Record {
@@ -66,7 +67,7 @@ impl Record {
         self.executions.append(&mut other.executions);
         self.calls.append(&mut other.calls);
         self.forgets.append(&mut other.forgets);
-        self.alone += other.alone;
+        self.alone.iter_mut().zip(other.alone).for_each(|(all, its)| *all += its);
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -95,7 +96,7 @@ impl Record {
             let numbers = [forget.key.0 as u64, forget.key.1, forget.entered, forget.returned];
             line(&mut text, "forget", &numbers);
         }
-        line(&mut text, "alone", &[self.alone]);
+        line(&mut text, "alone", &self.alone);
         text
     }
 
@@ -107,7 +108,7 @@ impl Record {
             let (word, rest) = line.split_once(' ').unwrap();
             let n: Vec<u64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
             if word == "alone" {
-                record.alone = n[0];
+                record.alone = n.try_into().unwrap();
                 continue;
             }
             let key = (n[0] as usize, n[1]);

@@ -96,7 +96,7 @@ pub(crate) fn work(open: impl FnOnce(&str) -> Cluster) {
         alone.cycle,
         alone.undecodable,
     ];
-    book.write(Record { alone: alone.iter().sum(), ..Record::default() });
+    book.write(Record { alone, ..Record::default() });
     // Not by `exit` of the other thread.
     process::exit(0);
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use coalescer::{ManualClock, Role};
+use coalescer::{Coalescer, Error, ManualClock, Role};
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::*;
 use parking_lot::Mutex;
 
-use super::{Function, MINUTE, key_of, led_and_awaited, site};
+use super::{Function, MINUTE, key_of, led_and_awaited, open, site, users};
 use crate::support::{wait_until, watched};
 
 /// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
@@ -18,6 +18,8 @@ use crate::support::{wait_until, watched};
 struct Unsteady {
     engine: Memory,
     fault: Arc<Mutex<Option<ErrorKind>>>,
+    /// Nobody begins to listen while the test has it.
+    door: Arc<Mutex<()>>,
 }
 
 type Step<T> = Result<T, EngineError>;
@@ -77,6 +79,7 @@ impl Engine for Unsteady {
     }
 
     fn listen(&self, inbox: &Inbox, within: Duration) -> Step<Box<dyn Listener>> {
+        drop(self.door.lock());
         self.engine.listen(inbox, within)
     }
 
@@ -123,6 +126,40 @@ fn c12_a_leader_and_its_followers_have_their_result() {
         engine.fail_with(None);
         // Its lead there is released, so another process need not wait for the lease.
         assert_eq!(site(engine, MINUTE, &function).value(7), 2);
+    });
+}
+
+/// C1, C13: a step that has no more time than its call says nothing about the engine, so nobody runs a function beside those
+/// of other processes. The clock of a socket may be ahead by some milliseconds, and the call does not return before its
+/// time.
+#[test]
+fn c13_a_call_whose_time_is_over_in_a_step_does_not_run_its_function() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let here = site(engine.clone(), MINUTE, &function);
+        engine.fail_with(ErrorKind::TimedOut);
+        let (limit, began) = (Duration::from_millis(20), Instant::now());
+        let ended = here.users.execute_timeout(&7, limit);
+        assert!(matches!(ended, Err(Error::TimedOut)), "{ended:?}");
+        assert!(began.elapsed() >= limit);
+        assert_eq!(function.runs(), 0);
+    });
+}
+
+/// The same while the process begins to listen.
+#[test]
+fn c13_a_call_whose_time_is_over_before_its_process_hears_does_not_run_its_function() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let door = engine.door.lock();
+        let cluster = open(engine.clone()).open().unwrap();
+        let users = Coalescer::builder().shared(users(&cluster)).build(function.body());
+        let (limit, began) = (Duration::from_millis(20), Instant::now());
+        let ended = users.execute_timeout(&7, limit);
+        assert!(matches!(ended, Err(Error::TimedOut)), "{ended:?}");
+        assert!(began.elapsed() >= limit);
+        assert_eq!(function.runs(), 0);
+        drop(door);
     });
 }
 
