@@ -310,7 +310,7 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment so much earlier, or the beginning of the clock.
+    /// The moment so much earlier, or the beginning of the clock: a result that began before that has less time to live.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(by)))

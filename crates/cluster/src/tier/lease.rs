@@ -192,7 +192,9 @@ where
         };
         // Its own window does not end before the engine forgets of the copy: it gets one of the engine's.
         let ends = self.table.longest <= DAY;
-        self.table.copies && hears && stands && ends
+        // It goes on with a flight that is older than the clock of its table, which would keep it for too long.
+        let is_timed = self.lead.began.earlier.is_zero();
+        self.table.copies && hears && stands && ends && is_timed
     }
 
     fn end(mut self: Box<Self>, result: Finished<'_, V, E>) -> bool {

@@ -22,7 +22,7 @@ use crate::observe::{Span, Step};
 use super::ear::Hearing;
 use super::process::Process;
 use super::waits::Seat;
-use super::words::{Leads, Next, Outcome, Reply, Terms};
+use super::words::{Begin, Leads, Next, Outcome, Reply, Terms};
 
 /// So many outcomes that cannot be decoded end a question.
 const REJECTIONS: u32 = 2;
@@ -48,7 +48,7 @@ pub(super) struct Question<'a> {
 #[derive(Clone)]
 pub(super) struct Told {
     pub(super) flight: FlightId,
-    pub(super) began: Moment,
+    pub(super) began: Begin,
     pub(super) age: Duration,
     pub(super) sent: Instant,
     pub(super) hearing: Option<Hearing>,
@@ -204,11 +204,11 @@ impl<'a> Question<'a> {
         !self.knows_by_identity && self.terms.not_before.is_some_and(|limit| began < limit)
     }
 
-    /// The begin of a flight that was so old after `moment`, by the clock of the table: not later than it was.
-    fn began(&self, moment: Moment, age: Duration) -> Moment {
-        let reckoned = moment.before(age);
+    /// The begin of a flight that was so old after `moment`.
+    fn began(&self, moment: Moment, age: Duration) -> Begin {
+        let reckoned = Begin::reckoned(moment, age);
         match self.terms.not_before {
-            Some(limit) if self.knows_by_identity => reckoned.max(limit),
+            Some(limit) if self.knows_by_identity => reckoned.not_before(limit),
             _ => reckoned,
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Question<'a> {
     fn leads(
         &mut self,
         flight: FlightId,
-        began: Moment,
+        began: Begin,
         sent: Instant,
         hearing: Option<Hearing>,
     ) -> Leads {

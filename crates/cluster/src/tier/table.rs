@@ -214,12 +214,12 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
         loop {
             let outcome = match question.next() {
                 Reply::Lead(lead) => {
-                    let began = lead.began;
+                    let began = lead.began.at;
                     return Asked::Lead(Claim::new(LeaseOf::new(self, flight, place, lead), began));
                 }
                 Reply::Outcome(outcome) => outcome,
                 Reply::Panicked { text, began, is_late } => {
-                    let served = Served::new(Ended::Panicked(Some(text)), began);
+                    let served = Served::new(Ended::Panicked(Some(text)), began.at);
                     return Asked::Served(match is_late {
                         true => served.good_until(ask.asked()),
                         false => served,
@@ -234,13 +234,14 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
                 continue;
             };
             flight.had(&outcome.flight, process.now().checked_add(lives_for));
-            let mut served = Served::new(ended, outcome.began);
+            let mut served = Served::new(ended, outcome.began.at);
+            let lives_for = lives_for.saturating_sub(outcome.began.earlier);
             if outcome.keep {
                 served = served.keep_for(lives_for);
             }
             // Also of one that was on its way: calls that came after its window came after its publication.
             if outcome.is_kept {
-                served = served.good_until(outcome.began.after(lives_for));
+                served = served.good_until(outcome.began.at.after(lives_for));
             }
             if outcome.is_late {
                 served = served.good_until(ask.asked());

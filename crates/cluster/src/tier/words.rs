@@ -1,7 +1,7 @@
 //! The words of a question: what a call asks, and the answers.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coalescer::shared::Moment;
 
@@ -33,11 +33,33 @@ pub(super) struct Terms<'a> {
     pub(super) door: &'a dyn Fn(bool) -> bool,
 }
 
+/// The begin of a flight, by the clock of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Begin {
+    /// Not later than it was, if the clock is not younger.
+    pub(super) at: Moment,
+    /// The clock of the table is younger by so much. What the flight made has that much less time to live.
+    pub(super) earlier: Duration,
+}
+
+impl Begin {
+    /// The begin of a flight that was so old at that moment.
+    pub(super) fn reckoned(moment: Moment, age: Duration) -> Self {
+        let at = moment.before(age);
+        Self { at, earlier: age.saturating_sub(moment.since(at)) }
+    }
+
+    /// The same for a flight that did not begin before this moment.
+    pub(super) fn not_before(self, limit: Moment) -> Self {
+        if self.at >= limit { self } else { Self { at: limit, earlier: Duration::ZERO } }
+    }
+}
+
 /// The answer.
 pub(super) enum Reply {
     Lead(Leads),
     Outcome(Outcome),
-    Panicked { text: Arc<str>, began: Moment, is_late: bool },
+    Panicked { text: Arc<str>, began: Begin, is_late: bool },
     Alone(Reason),
     TimedOut,
     WouldBlock,
@@ -61,7 +83,7 @@ impl Reply {
 pub(super) struct Leads {
     pub(super) token: Token,
     pub(super) flight: FlightId,
-    pub(super) began: Moment,
+    pub(super) began: Begin,
     /// The process has heard everything since before the claim was sent. `None`: a copy could not be taken back.
     pub(super) hearing: Option<Hearing>,
 }
@@ -70,7 +92,7 @@ pub(super) struct Leads {
 pub(super) struct Outcome {
     pub(super) bytes: Arc<[u8]>,
     pub(super) flight: FlightId,
-    pub(super) began: Moment,
+    pub(super) began: Begin,
     /// It is a result in its window, and not the end of a flight that the call waited for.
     pub(super) is_hit: bool,
     /// This process may keep a copy.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Coalescer, Error, Role, ShareWith};
+use coalescer::{Coalescer, Error, ManualClock, Role, ShareWith};
+use coalescer_cluster::engine::{Claim, Engine, Inbox, Token};
 use coalescer_cluster::{Cluster, Memory};
 
-use super::{Function, MINUTE, Site, Table, led_and_awaited, open, site, site_of, users};
+use super::{Function, MINUTE, Site, Table, key_of, led_and_awaited, open, site, site_of, users};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -39,6 +40,53 @@ fn c3_a_late_call_asks_nobody() {
         }
         assert_eq!(here.cluster.stats().leads, 1);
         assert_eq!(there.cluster.stats().hits, 1);
+    });
+}
+
+/// C5: a process that has just started counts the window from the begin of the flight, which its clock does not reach.
+#[test]
+fn c5_a_young_process_does_not_keep_an_old_result_for_longer() {
+    watched(|| {
+        let [old, young] = [(); 2].map(|()| ManualClock::new());
+        let (engine, function) = (Memory::with_clock(old.clone()), Function::default());
+        let site = |clock: &ManualClock| {
+            let set = |table: Table<u32>| table.clock(clock.clone());
+            site_of(open(engine.clone()), set, users, function.body())
+        };
+        let here = site(&old);
+        assert_eq!(here.value(7), 1);
+        old.advance(MINUTE * 2 / 3);
+        let there = site(&young);
+        assert_eq!((there.value(7), there.call(7).role), (1, Role::Late));
+        [&old, &young].iter().for_each(|clock| clock.advance(MINUTE / 3));
+        assert_eq!(there.value(7), 2);
+    });
+}
+
+/// The same for a process that goes on with the flight of a leader that has gone: what it makes is for the rest of the window.
+#[test]
+fn c5_a_young_process_that_takes_over_does_not_keep_its_result_for_longer() {
+    watched(|| {
+        let [old, young] = [(); 2].map(|()| ManualClock::new());
+        let (engine, function) = (Memory::with_clock(old.clone()), Function::default());
+        // A process that was killed: its claim stands, and its inbox has no listener.
+        let token = Token::new(Inbox::draw("shop"), 1);
+        engine.claim(&Claim::new(key_of(7), &token, 2 * MINUTE), MINUTE).unwrap();
+        old.advance(MINUTE * 2 / 3);
+        let set = |table: Table<u32>| table.clock(young.clone());
+        let there = site_of(open(engine.clone()), set, users, function.body());
+        thread::scope(|scope| {
+            let call = scope.spawn(|| there.call(7));
+            // The looks for the leader are by the engine's clock.
+            while !call.is_finished() {
+                old.advance(Duration::from_millis(1));
+                thread::yield_now();
+            }
+            assert_eq!(*call.join().unwrap().value, 1);
+        });
+        assert_eq!(there.cluster.stats().takeovers, 1);
+        [&old, &young].iter().for_each(|clock| clock.advance(MINUTE / 3));
+        assert_eq!(there.value(7), 2);
     });
 }
 
