@@ -76,6 +76,75 @@ fn the_scripts_and_the_reference_agree_by_the_servers_clock() {
     });
 }
 
+const KEY: Key<'static> = Key { namespace: "shop", name: "users", digest: Digest::new([7; 16]) };
+const LEASE: Duration = Duration::from_secs(3);
+const HOUR: Duration = Duration::from_secs(3600);
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Engines whose server's clock shows as many hours, one after the other. To use an earlier one is to set the clock back.
+fn at_hours(url: &str) -> [RedisEngine; 2] {
+    [0, 1].map(|hours| {
+        let clock = ManualClock::new();
+        let engine = Redis::open(url).engine().unwrap().clock(clock.clone());
+        clock.advance(hours * HOUR);
+        engine
+    })
+}
+
+fn claims(engine: &RedisEngine, manner: Manner) -> (Token, Claimed) {
+    let token = Token::new(Inbox::draw("shop"), 1);
+    let mut claim = Claim::new(KEY, &token, LEASE);
+    claim.manner = manner;
+    let claimed = engine.claim(&claim, WITHIN).unwrap();
+    (token, claimed)
+}
+
+fn leads(engine: &RedisEngine, manner: Manner) -> Token {
+    let (token, claimed) = claims(engine, manner);
+    assert!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}");
+    token
+}
+
+fn publishes(engine: &RedisEngine, token: &Token) -> Published {
+    let mut publication = Publication::new(KEY, token, b"ada");
+    publication.keep = Some(2 * HOUR);
+    engine.publish(&publication, WITHIN).unwrap()
+}
+
+/// C17: results and leases end, so functions run too often, and nobody publishes for another one.
+#[test]
+fn a_servers_clock_that_jumps_ahead_ends_leases_and_results() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let [before, after] = at_hours(&server.url());
+        let former = leads(&before, Manner::Normal);
+        let later = leads(&after, Manner::Normal);
+        assert_eq!(publishes(&before, &former), Published::Refused);
+        assert!(matches!(publishes(&after, &later), Published::Ended { kept: true, .. }));
+        assert!(matches!(claims(&after, Manner::Normal).1, Claimed::Hit { .. }));
+    });
+}
+
+/// C5: a result of the future is none. Whoever runs then is followed, and taken over when it has no listener.
+#[test]
+fn a_servers_clock_that_is_set_back_serves_nothing_of_the_future() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let [before, after] = at_hours(&server.url());
+        let token = leads(&after, Manner::Normal);
+        publishes(&after, &token);
+        assert!(matches!(claims(&after, Manner::Normal).1, Claimed::Hit { .. }));
+        let token = leads(&before, Manner::Normal);
+        assert!(matches!(publishes(&before, &token), Published::Ended { kept: true, .. }));
+
+        let former = leads(&after, Manner::Fresh);
+        assert!(matches!(claims(&before, Manner::Normal).1, Claimed::Follow { .. }));
+        let later = leads(&before, Manner::Suspect);
+        assert_eq!(publishes(&after, &former), Published::Refused);
+        assert!(matches!(publishes(&before, &later), Published::Ended { kept: true, .. }));
+    });
+}
+
 /// Waits for time alone.
 fn pass(time: Duration) {
     let (_nobody, nothing) = channel::<()>();

@@ -9,6 +9,8 @@ mod codecs;
 mod envelopes;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 mod files;
+#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
+mod files_disk;
 mod house_rules;
 mod keys;
 #[cfg(feature = "conformance")]

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -128,5 +129,55 @@ fn a_secret_reaches_the_cluster() {
             (users.call(&7).outcome().unwrap().role == Role::Leader, cluster.stats().undecodable)
         };
         assert_eq!([call(1), call(1), call(2)], [(true, 0), (false, 0), (true, 1)]);
+    });
+}
+
+/// Two builds of a program at a time are two groups, and so are two settings of one.
+#[test]
+fn processes_of_another_build_share_nothing() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let cluster = connect(&server);
+        let role = |schema: &str, window| {
+            let shared = cluster.named("users").schema(schema);
+            let builder = Coalescer::builder().window(window).shared(shared);
+            let users = builder.build(|id: &u64| Ok::<_, Infallible>(id + 1));
+            users.call(&7).outcome().unwrap().role
+        };
+        let groups = [("1", WINDOW), ("2", WINDOW), ("1", 2 * WINDOW)];
+        assert!(groups.iter().all(|(schema, window)| role(schema, *window) == Role::Leader));
+        assert!(groups.iter().all(|(schema, window)| role(schema, *window) == Role::Shared));
+    });
+}
+
+/// C8: a value that is too large for the server stays in its process, and those who waited for it run their own functions.
+#[test]
+fn a_value_of_ten_mebibytes_is_made_by_each_process() {
+    watched(|| {
+        let Some(server) = servers::Redis::start() else { return };
+        let clusters = [connect(&server), connect(&server)];
+        clusters.iter().for_each(wait_until_it_listens);
+        let (end, is_over) = channel::<()>();
+        let runs = Arc::new(AtomicU32::new(0));
+        let is_over = Arc::new(Mutex::new(is_over));
+        let [here, there] = clusters.each_ref().map(|cluster| {
+            let builder = Coalescer::builder().window(WINDOW).shared(cluster.named("large"));
+            let (runs, is_over) = (runs.clone(), is_over.clone());
+            builder.build(move |_: &u64| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                is_over.lock().unwrap().recv().ok();
+                Ok::<_, Infallible>(vec![7_u8; 10 << 20])
+            })
+        });
+        thread::scope(|scope| {
+            let first = scope.spawn(|| here.execute(&7).unwrap().len());
+            servers::wait("it to run", || runs.load(Ordering::SeqCst) == 1);
+            let second = scope.spawn(|| there.execute(&7).unwrap().len());
+            servers::wait("the other one to wait", || clusters[1].stats().follows > 0);
+            drop(end);
+            assert_eq!([first, second].map(|call| call.join().unwrap()), [10 << 20; 2]);
+        });
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+        assert_eq!(clusters[0].stats().too_large, 1);
     });
 }
