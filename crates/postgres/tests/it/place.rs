@@ -70,7 +70,12 @@ impl Place {
     }
 
     pub(crate) fn open(&self) -> Postgres {
-        let url = format!("{} application_name=coalescer_{}", self.url, self.schema);
+        self.open_at(&self.url)
+    }
+
+    /// The same by another way.
+    pub(crate) fn open_at(&self, url: &str) -> Postgres {
+        let url = format!("{url} application_name=coalescer_{}", self.schema);
         Postgres::open(&url).schema(self.schema).connect_timeout(WITHIN)
     }
 
