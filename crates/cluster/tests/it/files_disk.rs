@@ -39,9 +39,8 @@ fn on_a_full_disk_each_process_is_by_itself() {
         let found = Arc::clone(&state);
         let builder = Coalescer::builder().shared(cluster.named("users").schema("1"));
         let users = builder.build(move |id: &u64| {
-            let files = fs::read_dir(&inner).unwrap().map(|file| file.unwrap().path());
-            let is_state = |path: &PathBuf| path.file_name().unwrap().len() == 32;
-            if let Some(path) = files.into_iter().find(is_state) {
+            let mut files = fs::read_dir(&inner).unwrap().map(|file| file.unwrap().path());
+            if let Some(path) = files.find(|path| path.file_name().unwrap().len() == 32) {
                 *found.lock() = path.to_str().unwrap().to_owned();
             }
             Ok::<_, String>(id + 1)
@@ -53,7 +52,6 @@ fn on_a_full_disk_each_process_is_by_itself() {
         symlink("/dev/full", &new).unwrap();
         assert_eq!((role(), cluster.stats().leads), (Role::Leader, 1));
         let health = cluster.health();
-        assert!(!health.up);
         assert!(health.last_error.as_ref().unwrap().contains("No space left"), "{health:?}");
         fs::remove_file(new).unwrap();
         wait_until(|| role() == Role::Leader && cluster.stats().leads == 2);

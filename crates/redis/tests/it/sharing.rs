@@ -138,6 +138,7 @@ fn processes_of_another_build_share_nothing() {
     watched(|| {
         let Some(server) = servers::Redis::start() else { return };
         let cluster = connect(&server);
+        wait_until_it_listens(&cluster);
         let role = |schema: &str, window| {
             let shared = cluster.named("users").schema(schema);
             let builder = Coalescer::builder().window(window).shared(shared);
@@ -145,8 +146,8 @@ fn processes_of_another_build_share_nothing() {
             users.call(&7).outcome().unwrap().role
         };
         let groups = [("1", WINDOW), ("2", WINDOW), ("1", 2 * WINDOW)];
-        assert!(groups.iter().all(|(schema, window)| role(schema, *window) == Role::Leader));
-        assert!(groups.iter().all(|(schema, window)| role(schema, *window) == Role::Shared));
+        assert!(groups.iter().all(|&(schema, window)| role(schema, window) == Role::Leader));
+        assert!(groups.iter().all(|&(schema, window)| role(schema, window) == Role::Shared));
     });
 }
 
