@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coalescer::{Coalescer, Role};
 use coalescer_cluster::{Cluster, Files};
@@ -37,7 +38,8 @@ fn on_a_full_disk_each_process_is_by_itself() {
         // The function runs while its key has a state.
         let state = Arc::new(Mutex::new(String::new()));
         let found = Arc::clone(&state);
-        let builder = Coalescer::builder().shared(cluster.named("users").schema("1"));
+        let builder = Coalescer::builder().window(Duration::ZERO);
+        let builder = builder.shared(cluster.named("users").schema("1"));
         let users = builder.build(move |id: &u64| {
             let mut files = fs::read_dir(&inner).unwrap().map(|file| file.unwrap().path());
             if let Some(path) = files.find(|path| path.file_name().unwrap().len() == 32) {
