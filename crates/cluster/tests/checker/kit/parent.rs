@@ -57,10 +57,12 @@ impl fmt::Display for Plan<'_> {
     }
 }
 
-/// A run takes so long. `COALESCER_STRESS_SECONDS` is another number.
-fn length() -> Duration {
+/// A run takes so long, and one with faults longer: processes take time to start. `COALESCER_STRESS_SECONDS` is another
+/// number.
+fn length(plan: &Plan<'_>) -> Duration {
     let set = env::var("COALESCER_STRESS_SECONDS").ok();
-    Duration::from_secs(set.and_then(|text| text.parse().ok()).unwrap_or(4))
+    let usual = if plan.is_calm() { 4 } else { 6 };
+    Duration::from_secs(set.and_then(|text| text.parse().ok()).unwrap_or(usual))
 }
 
 struct Worker {
@@ -105,7 +107,7 @@ pub(crate) fn run(plan: &Plan<'_>) {
     // One run at a time has the processors.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let until = now() + length().as_nanos() as Nanos;
+    let until = now() + length(plan).as_nanos() as Nanos;
     let name = format!("coalescer-records-{}-{}", process::id(), plan.seed);
     let records = Records(env::temp_dir().join(name));
     fs::create_dir_all(&records.0).unwrap();
