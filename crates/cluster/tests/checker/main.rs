@@ -3,8 +3,8 @@
 //! `kit` knows no engine, and the tests of other engines run it as well. `COALESCER_STRESS_SECONDS` is the time of
 //! each run; without it a run takes some seconds. `COALESCER_STRESS_SEED` chooses other faults.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 #![cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod kit;
 
