@@ -109,7 +109,7 @@ fn a_process_that_is_cut_off_is_by_itself_and_the_others_go_on() {
     watched(|| a_cut(Proxy::cut));
 }
 
-/// What it had sent comes when others have gone on without it.
+/// Its messages come when others have gone on without it.
 #[test]
 fn what_comes_late_from_a_process_that_was_cut_off_changes_nothing() {
     watched(|| a_cut(Proxy::hold));
