@@ -1,6 +1,7 @@
 //! [`Asking`]: the answer of a tier, in the words of the engine; [`LeadHere`], a leader's duty towards the
 //! other processes; and the question of a call.
 
+use crate::asked::{Asked, Claim, Ended, Finished, Served};
 use crate::engine::call::{Call, Mode};
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
@@ -9,7 +10,7 @@ use crate::engine::reach::Reach;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
 use crate::share::ShareWith;
-use crate::tier::{Ask, Asked, Claim, Door, Ended, Finished, Served, Tier, Wait};
+use crate::tier::{Ask, Door, Tier, Wait};
 use crate::wait::clock::{FOREVER, Nanos};
 
 pub(crate) enum Asking<'t, V, E> {
@@ -69,7 +70,7 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
     (key, door): (&'k K, &'k dyn Door),
 ) -> Ask<'k, K> {
     let table = execution.table;
-    let admits = tier.keeps_copies();
+    let admits = admits(tier, key);
     let flights = table.begin_to_ask(execution.slot, !admits);
     let asked = table.clock.now();
     // A call that has waited told the flight what it accepts.
@@ -80,6 +81,11 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
         Mode::Wait | Mode::Submit => Wait::until(deadline),
     };
     Ask::new(key, (door, admits), (asked, own.max(flights)), wait, execution.leader)
+}
+
+/// True if calls that come after the question of a leader join its flight.
+pub(crate) fn admits<K, V, E>(tier: &dyn Tier<K, V, E>, key: &K) -> bool {
+    tier.keeps_copies() || !tier.shares(key)
 }
 
 /// The door of a flight that asks.

@@ -192,6 +192,7 @@
 //! | `tracing` | no | a span for each run and each wait, for the subscriber of the `tracing` facade |
 //! | `full` | no | all of these |
 
+mod asked;
 mod asking;
 #[doc(hidden)]
 pub mod at_rest;
@@ -228,6 +229,7 @@ mod stats;
 mod submit;
 mod sync;
 mod tier;
+mod unreached;
 mod wait;
 
 pub use build::{MakesCoalescer, WithErrorRule};

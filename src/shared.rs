@@ -63,19 +63,22 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub use crate::asked::{Asked, Claim, Ended, Finished, Lease, Moment, Served};
 use crate::core::Core;
 use crate::key::ToKey;
 use crate::settings::Settings;
-pub use crate::tier::{
-    Ask, Asked, Claim, Ended, Finished, ForgetEverywhere, Lease, Moment, Served, Tier, Unreached,
-    Wait,
-};
+pub use crate::tier::{Ask, Tier, Wait};
+pub use crate::unreached::{ForgetEverywhere, Unreached};
 
 /// Something that makes the [`Tier`] of a table: the argument of
 /// [`Builder::shared`](crate::Builder::shared).
 ///
 /// [`Alone`] is the default. An `Option` of one is one too, so that a configuration can decide. `S` is
 /// the hasher of the table.
+///
+/// # Examples
+///
+/// See [`Tier`].
 pub trait SharedBy<K, V, E, S> {
     /// Makes the tier of one table. `None` means that the table shares with no other process.
     ///
@@ -120,6 +123,32 @@ impl<K, V, E, S, R: SharedBy<K, V, E, S>> SharedBy<K, V, E, S> for Option<R> {
 }
 
 /// A table whose tier is being made.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use coalescer::Coalescer;
+/// use coalescer::shared::{Attachment, SharedBy, Tier};
+///
+/// /// Shares with nobody, and looks at the settings of the table.
+/// struct Looks;
+///
+/// impl<E, S> SharedBy<u32, u32, E, S> for Looks {
+///     fn attach(self, table: Attachment<'_, u32, u32, E, S>) -> Option<Arc<dyn Tier<u32, u32, E>>> {
+///         assert_eq!((table.name(), table.window()), (Some("squares"), Duration::from_secs(1)));
+///         assert_eq!((table.max_requests(), table.leader_timeout()), (Some(10), None));
+///         None
+///     }
+/// }
+/// let squares = Coalescer::builder()
+///     .name("squares")
+///     .window(Duration::from_secs(1))
+///     .max_requests(10)
+///     .shared(Looks)
+///     .build(|n: &u32| Ok::<u32, ()>(n * n));
+/// ```
 pub struct Attachment<'a, K, V, E, S> {
     core: &'a Weak<Core<K, V, E, S>>,
     settings: &'a Settings,
@@ -204,6 +233,41 @@ impl<K, V, E, S> fmt::Debug for Attachment<'_, K, V, E, S> {
 
 /// The table of a process, as far as its tier may change it. It does not keep the table: when the last handle of
 /// the coalescer is gone, each method does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::hash::BuildHasher;
+/// use std::sync::Arc;
+/// use std::sync::mpsc::{Sender, channel};
+/// use coalescer::Coalescer;
+/// use coalescer::shared::{Attachment, Local, SharedBy, Tier};
+///
+/// /// Shares with nobody, and hands the table on.
+/// struct Hands(Sender<Local<u32>>);
+///
+/// impl<E, S> SharedBy<u32, u32, E, S> for Hands
+/// where
+///     E: Send + Sync + 'static,
+///     S: BuildHasher + Send + Sync + 'static,
+/// {
+///     fn attach(self, table: Attachment<'_, u32, u32, E, S>) -> Option<Arc<dyn Tier<u32, u32, E>>> {
+///         self.0.send(table.local()).unwrap();
+///         None
+///     }
+/// }
+/// let (hands, tables) = channel();
+/// let squares = Coalescer::builder()
+///     .window(std::time::Duration::MAX)
+///     .shared(Hands(hands))
+///     .build(|n: &u32| Ok::<u32, ()>(n * n));
+/// let table = tables.recv().unwrap();
+/// squares.execute(&3).unwrap();
+/// assert!(table.forget(&3)); // the word of another process
+/// assert_eq!(table.forget_all(), 0);
+/// drop(squares);
+/// assert!(table.now().is_none() && !table.forget(&3));
+/// ```
 pub struct Local<K>(Weak<dyn Forgets<K>>);
 
 impl<K> Local<K> {

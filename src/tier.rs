@@ -1,19 +1,88 @@
-//! The words between a table and its [`Tier`]; [`shared`](crate::shared) has the overview.
+//! What a table asks its [`Tier`]; [`shared`](crate::shared) has the overview.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::asked::{Asked, Moment};
 use crate::in_flight::Elsewhere;
-use crate::share::{ShareRules, ShareWith};
-use crate::sync::Handle;
-use crate::wait::clock::{FOREVER, Nanos, nanos};
+use crate::share::ShareRules;
+use crate::unreached::ForgetEverywhere;
+use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::deadlock::ThreadToken;
 
 /// The part behind a table that knows the other processes.
 ///
 /// The library calls each method on the thread of a call, under no lock. A panic goes on to that call;
 /// one of the calls that wait leads next.
+///
+/// # Examples
+///
+/// Two tables of one program are as two processes, with a store between them:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Arc, Mutex};
+/// use coalescer::shared::{
+///     Ask, Asked, Attachment, Claim, Ended, Finished, ForgetEverywhere, Lease, Served, SharedBy, Tier,
+/// };
+/// use coalescer::{Coalescer, Role};
+///
+/// #[derive(Clone, Default)]
+/// struct Store(Arc<Mutex<HashMap<u32, u64>>>);
+///
+/// impl<E> Tier<u32, u64, E> for Store {
+///     fn keeps_copies(&self) -> bool {
+///         false // it could not take them back
+///     }
+///
+///     fn ask<'a>(&'a self, ask: Ask<'a, u32>) -> Asked<'a, u64, E> {
+///         let key = *ask.key();
+///         match self.0.lock().unwrap().get(&key) {
+///             Some(value) => Asked::Served(Served::new(Ended::Value(Arc::new(*value)), ask.asked())),
+///             None => Asked::Lead(Claim::new(Publish { store: self, key }, ask.asked())),
+///         }
+///     }
+///
+///     fn forget(&self, key: &u32) -> ForgetEverywhere<bool> {
+///         Ok(self.0.lock().unwrap().remove(key).is_some())
+///     }
+///
+///     fn forget_all(&self) -> ForgetEverywhere<()> {
+///         self.0.lock().unwrap().clear();
+///         Ok(())
+///     }
+/// }
+///
+/// struct Publish<'a> { store: &'a Store, key: u32 }
+///
+/// impl<E> Lease<u64, E> for Publish<'_> {
+///     fn may_keep(&self) -> bool {
+///         false
+///     }
+///
+///     fn end(self: Box<Self>, result: Finished<'_, u64, E>) -> bool {
+///         let Finished::Value(value, _) = result else { return false };
+///         self.store.0.lock().unwrap().insert(self.key, *value);
+///         true
+///     }
+/// }
+///
+/// impl<E, S> SharedBy<u32, u64, E, S> for Store {
+///     fn attach(self, _: Attachment<'_, u32, u64, E, S>) -> Option<Arc<dyn Tier<u32, u64, E>>> {
+///         Some(Arc::new(self))
+///     }
+/// }
+///
+/// let store = Store::default();
+/// let [here, there] = [(); 2].map(|()| {
+///     let double = |n: &u32| Ok::<u64, ()>(u64::from(*n) * 2);
+///     Coalescer::builder().shared(store.clone()).build(double)
+/// });
+/// assert_eq!(here.call(&4).outcome().unwrap().role, Role::Leader);
+/// assert_eq!(there.call(&4).outcome().unwrap().role, Role::Shared);
+/// assert_eq!(there.forget_everywhere(&4), Ok(true));
+/// assert_eq!(there.call(&4).outcome().unwrap().role, Role::Leader);
+/// ```
 pub trait Tier<K, V, E>: Send + Sync {
     /// True if this process may keep copies of shared results, because the tier takes them back when
     /// another process forgets their key. Otherwise no result is kept, and an answer is only for calls
@@ -22,6 +91,17 @@ pub trait Tier<K, V, E>: Send + Sync {
     /// The answer may change: the library asks when a question begins and when a run ends. A tier that
     /// knows of no other process at the moment may keep copies too.
     fn keeps_copies(&self) -> bool;
+
+    /// True if other processes may share results of this key. The calls of a key that stays in its process join
+    /// its flight at any time, as they do without a tier, and [`ask`](Self::ask) answers
+    /// [`Asked::Alone`] with `keep`.
+    ///
+    /// The library asks only while the tier does not [keep copies](Self::keeps_copies), before each question. The answer
+    /// for a key does not change. Default: every key is shared.
+    fn shares(&self, key: &K) -> bool {
+        let _ = key;
+        true
+    }
 
     /// Asks for the result of a key. May wait for another process, until the question's deadline.
     fn ask<'a>(&'a self, ask: Ask<'a, K>) -> Asked<'a, V, E>;
@@ -48,10 +128,43 @@ pub trait Tier<K, V, E>: Send + Sync {
     }
 }
 
-/// The result of forgetting in all processes.
-pub type ForgetEverywhere<T> = Result<T, Unreached>;
-
 /// One question to a [`Tier`]: what it is about, and what the call accepts.
+///
+/// # Examples
+///
+/// ```
+/// # use std::sync::Arc;
+/// use coalescer::Coalescer;
+/// use coalescer::shared::{Ask, Asked, Ended, Served, Wait};
+/// # use coalescer::shared::{Attachment, ForgetEverywhere, SharedBy, Tier};
+/// # struct By<F>(F);
+/// # impl<E, F> Tier<u32, u32, E> for By<F>
+/// # where
+/// #     F: for<'a> Fn(Ask<'a, u32>) -> Asked<'a, u32, E> + Send + Sync,
+/// # {
+/// #     fn keeps_copies(&self) -> bool { true }
+/// #     fn ask<'a>(&'a self, ask: Ask<'a, u32>) -> Asked<'a, u32, E> { (self.0)(ask) }
+/// #     fn forget(&self, _: &u32) -> ForgetEverywhere<bool> { Ok(false) }
+/// #     fn forget_all(&self) -> ForgetEverywhere<()> { Ok(()) }
+/// # }
+/// # impl<E, S, F> SharedBy<u32, u32, E, S> for By<F>
+/// # where
+/// #     F: for<'a> Fn(Ask<'a, u32>) -> Asked<'a, u32, E> + Send + Sync + 'static,
+/// # {
+/// #     fn attach(self, _: Attachment<'_, u32, u32, E, S>) -> Option<Arc<dyn Tier<u32, u32, E>>> {
+/// #         Some(Arc::new(self))
+/// #     }
+/// # }
+/// // A tier answers by this function.
+/// fn answer<'a>(ask: Ask<'a, u32>) -> Asked<'a, u32, ()> {
+///     assert_eq!((*ask.key(), ask.wait()), (7, Wait::Endless));
+///     assert!(ask.not_before().is_none(), "any result in its window will do");
+///     assert!(ask.admits() && !ask.leads_others());
+///     Asked::Served(Served::new(Ended::Value(Arc::new(1)), ask.asked()))
+/// }
+/// let table = Coalescer::builder().shared(By(answer)).build(|n: &u32| Ok(*n));
+/// assert_eq!(*table.execute(&7).unwrap(), 1);
+/// ```
 pub struct Ask<'a, K> {
     pub(crate) key: &'a K,
     pub(crate) asked: Moment,
@@ -89,6 +202,43 @@ impl<K> fmt::Debug for Ask<'_, K> {
 }
 
 /// How long a question may wait for another process.
+///
+/// # Examples
+///
+/// ```
+/// # use std::sync::Arc;
+/// use coalescer::Coalescer;
+/// use coalescer::shared::{Ask, Asked, Wait};
+/// # use coalescer::shared::{Attachment, ForgetEverywhere, SharedBy, Tier};
+/// # struct By<F>(F);
+/// # impl<E, F> Tier<u32, u32, E> for By<F>
+/// # where
+/// #     F: for<'a> Fn(Ask<'a, u32>) -> Asked<'a, u32, E> + Send + Sync,
+/// # {
+/// #     fn keeps_copies(&self) -> bool { true }
+/// #     fn ask<'a>(&'a self, ask: Ask<'a, u32>) -> Asked<'a, u32, E> { (self.0)(ask) }
+/// #     fn forget(&self, _: &u32) -> ForgetEverywhere<bool> { Ok(false) }
+/// #     fn forget_all(&self) -> ForgetEverywhere<()> { Ok(()) }
+/// # }
+/// # impl<E, S, F> SharedBy<u32, u32, E, S> for By<F>
+/// # where
+/// #     F: for<'a> Fn(Ask<'a, u32>) -> Asked<'a, u32, E> + Send + Sync + 'static,
+/// # {
+/// #     fn attach(self, _: Attachment<'_, u32, u32, E, S>) -> Option<Arc<dyn Tier<u32, u32, E>>> {
+/// #         Some(Arc::new(self))
+/// #     }
+/// # }
+/// // Another process runs the function, for a long time.
+/// fn answer<'a>(ask: Ask<'a, u32>) -> Asked<'a, u32, ()> {
+///     match ask.wait() {
+///         Wait::Never => Asked::WouldBlock,
+///         _ => Asked::TimedOut,
+///     }
+/// }
+/// let table = Coalescer::builder().shared(By(answer)).build(|n: &u32| Ok(*n));
+/// assert!(table.try_execute(&7).unwrap_err().would_block());
+/// assert!(table.execute_timeout(&7, std::time::Duration::ZERO).unwrap_err().is_timeout());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Not at all: the call never waits for an execution.
@@ -145,8 +295,8 @@ impl<'a, K> Ask<'a, K> {
         self.wait
     }
 
-    /// True if calls of this process that come after the question join the flight: the tier
-    /// [kept copies](Tier::keeps_copies) when the question began. If not, they wait for the next flight, until
+    /// True if calls of this process that come after the question join the flight: when the question began, the tier
+    /// [kept copies](Tier::keeps_copies), or did not [share](Tier::shares) the key. If not, they wait for the next flight, until
     /// the tier [reopens](Self::reopen) this one.
     #[must_use]
     pub fn admits(&self) -> bool {
@@ -172,205 +322,6 @@ impl<'a, K> Ask<'a, K> {
         self.leads_others
     }
 }
-
-/// The answer of a [`Tier`].
-pub enum Asked<'a, V, E> {
-    /// The call runs its function, and then ends the lease.
-    Lead(Claim<'a, V, E>),
-    /// A result of another process.
-    Served(Served<V, E>),
-    /// The call runs its function, for this process only.
-    Alone {
-        /// True if this process keeps the result in its window, as if there were no other process.
-        keep: bool,
-    },
-    /// The deadline came first.
-    TimedOut,
-    /// Another process runs the function, and the call does not wait.
-    WouldBlock,
-}
-
-impl<V, E> fmt::Debug for Asked<'_, V, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lead(_) => "Lead",
-            Self::Served(_) => "Served",
-            Self::Alone { .. } => "Alone",
-            Self::TimedOut => "TimedOut",
-            Self::WouldBlock => "WouldBlock",
-        })
-    }
-}
-
-/// The right of a call to run the function for all processes.
-pub struct Claim<'a, V, E> {
-    pub(crate) lease: Box<dyn Lease<V, E> + 'a>,
-    pub(crate) began: Moment,
-}
-
-impl<'a, V, E> Claim<'a, V, E> {
-    /// A claim whose run counts from `began`: a time before the tier made it.
-    pub fn new(lease: impl Lease<V, E> + 'a, began: Moment) -> Self {
-        Self { lease: Box::new(lease), began }
-    }
-}
-
-impl<V, E> fmt::Debug for Claim<'_, V, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim").field("began", &self.began).finish_non_exhaustive()
-    }
-}
-
-/// The duty of a leader towards the other processes. Dropped without [`end`](Self::end), because the
-/// function never ran, it tells them to ask again.
-pub trait Lease<V, E> {
-    /// True if this process may keep a copy of the result from now on: whatever forgets the key until the
-    /// result is published will find the copy.
-    fn may_keep(&self) -> bool;
-
-    /// Publishes the result. Returns true if that is certain, and no process has forgotten the key since the
-    /// claim. If not, this process keeps no copy.
-    ///
-    /// With a tier that [keeps copies](Tier::keeps_copies), the followers of this process have the result
-    /// before. With any other they have it afterwards, and if this returns false, only if all of them had
-    /// joined before the claim: else the leader has it alone, and one of the others asks next.
-    fn end(self: Box<Self>, result: Finished<'_, V, E>) -> bool;
-}
-
-/// The result of a leader's function, as its process has it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Finished<'a, V, E> {
-    /// The function returned this value. It is shared with these calls.
-    Value(&'a V, ShareWith),
-    /// The function returned this error. It is shared with these calls.
-    Failed(&'a E, ShareWith),
-    /// The function panicked, with this text.
-    Panicked(Option<&'a str>),
-}
-
-/// A result of another process.
-#[derive(Debug)]
-pub struct Served<V, E> {
-    pub(crate) outcome: Ended<V, E>,
-    pub(crate) began: Moment,
-    pub(crate) good_until: Option<Moment>,
-    pub(crate) reach: ShareWith,
-}
-
-/// The outcome of an execution in another process.
-#[derive(Debug)]
-pub enum Ended<V, E> {
-    /// It returned this value.
-    Value(Handle<V>),
-    /// It returned this error.
-    Failed(Handle<E>),
-    /// It panicked, with this text.
-    Panicked(Option<Arc<str>>),
-}
-
-impl<V, E> Served<V, E> {
-    /// A result that counts from `began`, and is for all calls that wait. This process keeps no copy.
-    #[must_use]
-    pub fn new(outcome: Ended<V, E>, began: Moment) -> Self {
-        Self { outcome, began, good_until: None, reach: ShareWith::Followers }
-    }
-
-    /// Lets this process keep a copy until its window ends. Only a tier that
-    /// [takes copies back](Tier::keeps_copies) may say so.
-    #[must_use]
-    pub fn keep(mut self, keep: bool) -> Self {
-        self.reach = if keep { ShareWith::Everyone } else { ShareWith::Followers };
-        self
-    }
-
-    /// Lets this process keep a copy for so long after the start, or until its window ends if that is earlier.
-    #[must_use]
-    pub fn keep_for(mut self, limit: Duration) -> Self {
-        self.reach = ShareWith::For(limit);
-        self
-    }
-
-    /// The result is only for calls that entered before this time. One of the others asks next.
-    #[must_use]
-    pub fn good_until(mut self, end: Moment) -> Self {
-        self.good_until = Some(end);
-        self
-    }
-}
-
-/// A time by the clock of one table. Two tables, or two processes, have nothing to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(pub(crate) Nanos);
-
-impl Moment {
-    /// The time from an earlier moment to this one; zero if that one is not earlier.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// The moment so much earlier, or the beginning of the clock: a result that began before that has less time to live.
-    #[must_use]
-    pub fn before(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(by)))
-    }
-
-    /// The moment so much later.
-    #[must_use]
-    pub fn after(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(by)))
-    }
-}
-
-/// Not everybody has forgotten: an old result may be served elsewhere for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreached {
-    engine: bool,
-    processes: usize,
-    at_most: Duration,
-}
-
-impl Unreached {
-    /// `engine` tells if the engine itself was not reached, `processes` how many processes did not
-    /// answer, and `at_most` how long an old result can still be served.
-    #[must_use]
-    pub fn new(engine: bool, processes: usize, at_most: Duration) -> Self {
-        Self { engine, processes, at_most }
-    }
-
-    /// True if the engine was not reached.
-    #[must_use]
-    pub fn engine(&self) -> bool {
-        self.engine
-    }
-
-    /// How many processes did not answer.
-    #[must_use]
-    pub fn processes(&self) -> usize {
-        self.processes
-    }
-
-    /// How long an old result can still be served elsewhere, at most.
-    #[must_use]
-    pub fn at_most(&self) -> Duration {
-        self.at_most
-    }
-}
-
-impl fmt::Display for Unreached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (processes, at_most) = (self.processes, self.at_most);
-        match self.engine {
-            true => write!(f, "the engine was not reached; old results go within {at_most:?}"),
-            false => {
-                write!(f, "{processes} processes did not answer; old results go within {at_most:?}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Unreached {}
 
 /// With whom a table shares: the rules for the calls of this process, and the other processes.
 pub(crate) struct Shares<K, V, E> {

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::asking::{Asking, DoorOf, LeadHere};
+use crate::asking::{Asking, DoorOf, LeadHere, admits};
 use crate::core::AnyCore;
 use crate::engine::completion::{Completion, Panic, RunResult};
 use crate::engine::elsewhere;
@@ -166,7 +166,7 @@ fn ask<'t, K, V, E>(
     queued: &mut Queued<V, E>,
     key: &'t K,
 ) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
-    let (table, admits) = (door.0, tier.keeps_copies());
+    let (table, admits) = (door.0, admits(tier, key));
     let not_before = table.begin_to_ask(queued.slot, !admits);
     let asked = table.clock.now();
     let times = (asked, not_before);

@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use crate::hash::first;
-use crate::sync::{AtomicU64, Ordering, nanos_since_1970};
+use crate::sync::{Counter, Ordering, nanos_since_1970};
 
 /// Draws 128 bits that no other process, and no other call, draws.
 ///
@@ -12,7 +12,7 @@ use crate::sync::{AtomicU64, Ordering, nanos_since_1970};
 /// forked child has the seeds of its parent, and so has a second copy of a virtual machine: the number of
 /// the process and the time tell them apart.
 pub(crate) fn random() -> [u8; 16] {
-    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    static DRAWN: Counter = Counter::new(0);
     let seeds = RandomState::new();
     let mut bits = blake3::Hasher::new();
     bits.update(&seeds.hash_one(0_u8).to_le_bytes());

@@ -14,6 +14,7 @@ type Answers = for<'a> fn(u64, Ask<'a, u8>) -> Asked<'a, u64, &'static str>;
 
 struct Script {
     copies: bool,
+    shares: bool,
     asked: Arc<AtomicU64>,
     answers: Answers,
 }
@@ -21,6 +22,10 @@ struct Script {
 impl Tier<u8, u64, &'static str> for Script {
     fn keeps_copies(&self) -> bool {
         self.copies
+    }
+
+    fn shares(&self, _: &u8) -> bool {
+        self.shares
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a, u8>) -> Asked<'a, u64, &'static str> {
@@ -48,8 +53,11 @@ impl<S> SharedBy<u8, u64, &'static str, S> for Script {
 
 /// A stage with this tier, and the number of questions so far.
 fn stage(copies: bool, answers: Answers) -> (Stage, Arc<AtomicU64>) {
-    let asked = Arc::new(AtomicU64::new(0));
-    let script = Script { copies, asked: Arc::clone(&asked), answers };
+    stage_with(Script { copies, shares: true, asked: Arc::default(), answers })
+}
+
+fn stage_with(script: Script) -> (Stage, Arc<AtomicU64>) {
+    let asked = Arc::clone(&script.asked);
     (Stage::with_tier(script), asked)
 }
 
@@ -158,6 +166,24 @@ fn without_copies_an_answer_is_for_those_that_came_before_the_question() {
                 other => panic!("{other:?}"),
             }
         }
+        stage.is_at_rest();
+    });
+}
+
+/// S80: a key that stays in its process is one run, whenever the other call comes.
+#[test]
+fn calls_join_the_flight_of_a_key_that_stays() {
+    let endings = ["the other followed", "the other was late"];
+    Model::new("no copies, a key that stays, 2 calls", endings).exhaustive().explore(move |seen| {
+        let answers: Answers = |_, _| Asked::Alone { keep: true };
+        let asked = Arc::default();
+        let (stage, asked) = stage_with(Script { copies: false, shares: false, asked, answers });
+        let other = stage.spawn(|stage| stage.call(1));
+        let answers = [stage.call(1), other.join().expect("no panic")];
+        assert!(answers.iter().all(|answer| answer.value == 1), "two runs of one herd");
+        let follows = answers.iter().any(|answer| answer.role == Some(Role::Follower));
+        seen.note(endings[usize::from(!follows)]);
+        assert_eq!((asked.load(Ordering::Relaxed), stage.begun()), (1, 1));
         stage.is_at_rest();
     });
 }

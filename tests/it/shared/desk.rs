@@ -43,6 +43,9 @@ pub(super) struct Terms {
     pub(super) confirms: bool,
 }
 
+/// The key that stays in its process.
+pub(super) const OWN: &str = "own";
+
 pub(super) const FIRM: Terms = Terms { may_keep: true, confirms: true };
 
 /// The result that a lease was told.
@@ -121,6 +124,10 @@ struct Line(Switchboard, Sender<Local<String>>);
 impl Tier<String, u32, String> for Switchboard {
     fn keeps_copies(&self) -> bool {
         self.copies.load(Ordering::SeqCst)
+    }
+
+    fn shares(&self, key: &String) -> bool {
+        key != OWN
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a, String>) -> Asked<'a, u32, String> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use coalescer::{ManualClock, Role, ShareWith};
 
-use super::desk::{FIRM, Reply, Terms, Told, desk};
+use super::desk::{FIRM, OWN, Reply, Terms, Told, desk};
 use crate::jobs::{Jobs, assert_at_rest};
-use crate::support::{MS, begin, watched};
+use crate::support::{MS, begin, follow, watched};
 
 #[test]
 fn a_job_asks_when_it_begins_and_runs_nothing_if_it_is_served() {
@@ -101,5 +101,24 @@ fn a_dropped_job_asks_nothing() {
         assert!(ticket.wait().unwrap_err().is_abandoned());
         assert!(desk.is_idle());
         assert_at_rest(&group);
+    });
+}
+
+#[test]
+fn calls_join_the_job_of_a_key_that_stays_in_its_process() {
+    // S76 S80
+    watched(|| {
+        let (executor, jobs) = Jobs::new();
+        let (group, desk) = desk(false, |group| group.executor(executor));
+        let ticket = group.submit(OWN, || Ok(7)).unwrap();
+        let job = jobs.next();
+        let worker = std::thread::spawn(move || job.run());
+        let question = desk.next();
+        assert!(question.admits);
+        let joined = follow(&group, OWN, 1).remove(0);
+        question.answer(Reply::Alone { keep: true });
+        worker.join().unwrap();
+        assert_eq!(*ticket.wait().unwrap(), 7);
+        assert_eq!(joined.join_unrun().unwrap().role, Role::Follower);
     });
 }

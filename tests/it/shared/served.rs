@@ -6,7 +6,7 @@ use std::time::Duration;
 use coalescer::shared::{Ended, Served, Wait};
 use coalescer::{Error, Group, Role};
 
-use super::desk::{Reply, desk, timed_desk};
+use super::desk::{OWN, Reply, desk, timed_desk};
 use crate::support::{MS, NS, begin, follow, followers, start, wait_until, watched};
 
 #[test]
@@ -303,5 +303,24 @@ fn a_tier_without_copies_lets_calls_join_while_it_waits() {
             desk.next().serve(8, Duration::ZERO, false);
             assert_eq!(*later.join_unrun().unwrap().value, 8);
         }
+    });
+}
+
+#[test]
+fn calls_join_the_flight_of_a_key_that_stays_in_its_process() {
+    // S80: also while the tier is asked, and without copies.
+    watched(|| {
+        let (group, desk) = desk(false, |group| group.window(Duration::MAX));
+        let leader = begin(&group, OWN);
+        let question = desk.next();
+        assert!(question.admits, "others have nothing to forget of it");
+        let joined = follow(&group, OWN, 2);
+        question.answer(Reply::Alone { keep: true });
+        assert_eq!(leader.begun().returns(Ok(7)).unwrap().role, Role::Leader);
+        for call in joined {
+            assert_eq!(call.join_unrun().unwrap().role, Role::Follower);
+        }
+        assert_eq!(begin(&group, OWN).join_unrun().unwrap().role, Role::Late);
+        assert_eq!(group.stats().executed_requests, 1);
     });
 }

@@ -1,7 +1,7 @@
 //! The counters of the steps and their failures.
 
 use crate::engine::{Claimed, ErrorKind};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Counter, Ordering};
 
 use super::stats::{AloneCalls, ClusterStats, EngineErrors};
 
@@ -21,50 +21,50 @@ use super::stats::{AloneCalls, ClusterStats, EngineErrors};
 /// ```
 #[derive(Debug, Default)]
 pub struct Counters {
-    round_trips: AtomicU64,
-    leads: AtomicU64,
-    hits: AtomicU64,
-    follows: AtomicU64,
-    waits: AtomicU64,
-    full: AtomicU64,
-    busy: AtomicU64,
-    not_asked: AtomicU64,
-    lost_leases: AtomicU64,
-    takeovers: AtomicU64,
-    undecodable: AtomicU64,
-    forgets_everywhere: AtomicU64,
-    forgets_unreached: AtomicU64,
+    round_trips: Counter,
+    leads: Counter,
+    hits: Counter,
+    follows: Counter,
+    waits: Counter,
+    full: Counter,
+    busy: Counter,
+    not_asked: Counter,
+    lost_leases: Counter,
+    takeovers: Counter,
+    undecodable: Counter,
+    forgets_everywhere: Counter,
+    forgets_unreached: Counter,
     alone: Alone,
-    unshareable_keys: AtomicU64,
-    own_keys: AtomicU64,
-    not_encoded: AtomicU64,
-    too_large: AtomicU64,
+    unshareable_keys: Counter,
+    own_keys: Counter,
+    not_encoded: Counter,
+    too_large: Counter,
     errors: Errors,
 }
 
 /// By the reasons for which a call ran its function for its own process.
 #[derive(Debug, Default)]
 struct Alone {
-    down: AtomicU64,
-    deaf: AtomicU64,
-    full: AtomicU64,
-    told_to: AtomicU64,
-    waited_enough: AtomicU64,
-    cycle: AtomicU64,
-    undecodable: AtomicU64,
+    down: Counter,
+    deaf: Counter,
+    full: Counter,
+    told_to: Counter,
+    waited_enough: Counter,
+    cycle: Counter,
+    undecodable: Counter,
 }
 
 /// By the kinds of errors.
 #[derive(Debug, Default)]
 struct Errors {
-    refused: AtomicU64,
-    lost: AtomicU64,
-    timed_out: AtomicU64,
-    full: AtomicU64,
-    denied: AtomicU64,
-    read_only: AtomicU64,
-    exhausted: AtomicU64,
-    unexpected: AtomicU64,
+    refused: Counter,
+    lost: Counter,
+    timed_out: Counter,
+    full: Counter,
+    denied: Counter,
+    read_only: Counter,
+    exhausted: Counter,
+    unexpected: Counter,
 }
 
 /// Why a call runs its function for its own process.
@@ -314,10 +314,10 @@ impl Errors {
 }
 
 // Nothing is ordered by these numbers.
-fn add(counter: &AtomicU64) {
+fn add(counter: &Counter) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-fn read(counter: &AtomicU64) -> u64 {
+fn read(counter: &Counter) -> u64 {
     counter.load(Ordering::Relaxed)
 }

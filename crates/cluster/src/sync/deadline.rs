@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, MutexGuard};
-
-use super::now;
+use super::{Condvar, MutexGuard, now};
 
 /// The moment at which the time is over. `None`: it lies beyond what the clock can tell.
 #[derive(Clone, Copy)]
@@ -24,7 +22,9 @@ impl Deadline {
         match self.0 {
             _ if self.is_over() => return false,
             None => condvar.wait(guard),
-            Some(until) => drop(condvar.wait_until(guard, until)),
+            Some(until) => {
+                condvar.wait_until(guard, until);
+            }
         }
         true
     }
@@ -39,7 +39,7 @@ impl Deadline {
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 impl Deadline {
     /// Locks a mutex; `None` if the time is over first.
-    pub(crate) fn lock<T>(self, mutex: &parking_lot::Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    pub(crate) fn lock<T>(self, mutex: &super::Mutex<T>) -> Option<MutexGuard<'_, T>> {
         self.0.map_or_else(|| Some(mutex.lock()), |until| mutex.try_lock_until(until))
     }
 }

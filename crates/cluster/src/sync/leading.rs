@@ -4,9 +4,16 @@ use std::cell::RefCell;
 
 use crate::engine::Token;
 
+#[cfg(not(any(loom, shuttle)))]
 thread_local! {
     /// Those of all clusters, the youngest last.
     static LEADS: RefCell<Vec<Token>> = const { RefCell::new(Vec::new()) };
+}
+
+// The threads of a model may share one thread of the system.
+#[cfg(any(loom, shuttle))]
+super::checker::thread_local! {
+    static LEADS: RefCell<Vec<Token>> = RefCell::new(Vec::new());
 }
 
 /// This thread leads from now on, by this token.
@@ -35,7 +42,7 @@ fn with<T>(look: impl FnOnce(&mut Vec<Token>) -> T) -> Option<T> {
     LEADS.try_with(|leads| look(&mut leads.borrow_mut())).ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::engine::Inbox;

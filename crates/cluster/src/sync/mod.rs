@@ -1,19 +1,42 @@
-//! Locks, condvars, atomics, threads and the sources of time. Only this folder names them; a test checks it.
+//! Locks, condvars, atomics, threads and the sources of time, by one name for every build. Only this folder names
+//! them; a test checks it.
+//!
+//! ```text
+//!            ordinary build      --cfg loom, --cfg shuttle
+//! Mutex      parking_lot         the checker's, with parking_lot's methods
+//! Condvar    parking_lot         the same; no wait ends because of time
+//! Atomic..   std                 the checker's
+//! Counter    std                 std: it orders nothing, so no model need explore it
+//! Worker     std's threads       the checker's
+//! now        the system's        a time that stands still
+//! ```
 
 mod deadline;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) mod host;
 mod leading;
+#[cfg(any(loom, shuttle))]
+mod model;
 mod worker;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+#[cfg(not(any(loom, shuttle)))]
+use std::thread;
+#[cfg(not(any(loom, shuttle)))]
+use std::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use std::sync::OnceLock;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::AtomicU64 as Counter;
+pub(crate) use std::sync::atomic::Ordering;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
 
-#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use parking_lot::MutexGuard;
-pub(crate) use parking_lot::{Condvar, Mutex};
+#[cfg(any(loom, shuttle))]
+pub(crate) use model::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, now};
+#[cfg(any(loom, shuttle))]
+use model::{checker, thread};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
 pub(crate) use deadline::Deadline;
 #[cfg(feature = "tracing")]
@@ -30,6 +53,7 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// Returns the present instant of the system's monotonic clock.
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -2,11 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
-use parking_lot::{Condvar, Mutex};
-
-use super::Deadline;
+use super::thread::{self, ThreadId};
+use super::{Condvar, Deadline, Mutex};
 
 /// A thread that somebody ends and waits for.
 pub(crate) struct Worker {

@@ -40,11 +40,7 @@ impl Bell {
         self.sleeps.store(false, Ordering::SeqCst);
     }
 
-    /// Pauses for that time, or until somebody rings.
-    pub(super) fn pause(&self, time: Duration) {
-        self.wait(self.count(), time);
-    }
-
+    /// Pauses for that time, or until somebody rings, unless somebody has rung since `count`.
     pub(super) fn wait(&self, count: u64, time: Duration) {
         let until = Deadline::after(time);
         let mut rung = self.rung.lock();

@@ -62,7 +62,12 @@ impl Ear {
 /// Listens until the process closes.
 pub(super) fn listen(process: &Process) {
     let mut pause = FIRST_PAUSE;
-    while !process.is_closed() {
+    loop {
+        // Before the look: somebody who closes rings afterwards.
+        let rung = process.bell.count();
+        if process.is_closed() {
+            return;
+        }
         match process.guarded.engine().listen(&process.inbox, process.terms.op_timeout) {
             Ok(mut listener) => {
                 process.ear.changes();
@@ -79,7 +84,7 @@ pub(super) fn listen(process: &Process) {
             Err(error) => {
                 process.guarded.note(&error);
                 process.ear.has_tried();
-                process.bell.pause(pause);
+                process.bell.wait(rung, pause);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }

@@ -18,8 +18,12 @@ const RELEASES: u8 = 3;
 /// Keeps until the process closes.
 pub(super) fn keep(process: &Process) {
     let mut keeper = Keeper::new(process);
-    while !process.is_closed() {
+    loop {
+        // Before the look: somebody who closes rings afterwards.
         let rung = process.bell.count();
+        if process.is_closed() {
+            return;
+        }
         match keeper.work() {
             Some(due) => {
                 let left = due.saturating_duration_since(process.now());

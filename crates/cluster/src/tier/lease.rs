@@ -136,7 +136,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
             ShareWith::For(limit) => Some(limit.min(window)),
             _ => Some(window),
         };
-        let Form { codec, errors, check, max_value, .. } = &table.form;
+        let Form { codec, errors, check, .. } = &table.form;
         let kind = if outcome.is_ok() { Kind::Value } else { Kind::Error };
         let lives_for = keep.filter(|keep| *keep < window);
         let written = table.seal.close(kind, self.place.digest, lives_for, |out| {
@@ -153,7 +153,7 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         });
         let counters = table.process().guarded.counters();
         match written {
-            Ok(bytes) if bytes.len() <= *max_value => {
+            Ok(bytes) if bytes.len() <= table.max_value => {
                 let keep = keep.filter(|keep| !keep.is_zero());
                 Written::Outcome { bytes, keep, is_error: outcome.is_err() }
             }

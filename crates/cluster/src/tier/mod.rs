@@ -7,6 +7,7 @@
 //!                                          └────── ear: messages
 //! ```
 
+mod attach;
 mod bell;
 mod carry;
 mod cluster;

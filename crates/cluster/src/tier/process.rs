@@ -13,7 +13,7 @@ use crate::engine::{
 use crate::health::ClusterStats;
 use crate::health::{Guarded, Health, Unasked};
 use crate::observe::{Step, records_steps, took};
-use crate::sync::{AtomicBool, AtomicU64, Deadline, Mutex, Ordering, Worker, now};
+use crate::sync::{AtomicBool, AtomicU64, Counter, Deadline, Mutex, Ordering, Worker, now};
 
 use super::bell::Bell;
 use super::ear::{self, Ear, SIGN_OF_LIFE};
@@ -53,7 +53,7 @@ pub(super) struct Process {
     /// The number of returns of the engine that were noticed.
     returns: AtomicU64,
     /// The last number of a claim or of a forget.
-    numbers: AtomicU64,
+    numbers: Counter,
     workers: Mutex<Vec<Worker>>,
     #[cfg(feature = "metrics")]
     published: Mutex<ClusterStats>,
@@ -79,7 +79,7 @@ impl Process {
             is_closed: AtomicBool::new(false),
             keeps_alone: AtomicBool::new(false),
             returns: AtomicU64::new(0),
-            numbers: AtomicU64::new(0),
+            numbers: Counter::new(0),
             workers: Mutex::default(),
             #[cfg(feature = "metrics")]
             published: Mutex::default(),
@@ -386,9 +386,9 @@ impl Process {
             }
         }
         if self.can.wakes == Wakes::Messages {
-            // A message ends the wait for messages.
-            let within = until.left();
-            let _ = self.guarded.ask(|engine| engine.confirm(&self.inbox, &self.inbox, 0, within));
+            // A message ends the wait for messages. They may come although steps have failed, so the breaker has no say.
+            let (engine, within) = (self.guarded.engine(), until.left());
+            let _ = engine.confirm(&self.inbox, &self.inbox, 0, within);
         }
         for worker in self.workers.lock().drain(..) {
             worker.join(until);

@@ -264,7 +264,8 @@ impl<'a> Question<'a> {
     /// Nobody moves a test's clock meanwhile.
     fn wait_for_deadline(&self) {
         while !self.process.is_manual() && !self.is_past(self.terms.deadline) {
-            self.process.bell.pause(self.step_time());
+            let bell = &self.process.bell;
+            bell.wait(bell.count(), self.step_time());
         }
     }
 

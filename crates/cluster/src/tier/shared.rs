@@ -1,24 +1,14 @@
 //! How one table is shared: the argument of `Builder::shared`.
 
 use std::fmt;
-use std::hash::BuildHasher;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use coalescer::ToKey;
-use coalescer::shared::{Attachment, SharedBy, Tier};
+use crate::codec::Postcard;
+use crate::wire::{KeyWriter, ReadBack, Schema, With};
 
-use crate::codec::{Codec, Postcard};
-use crate::engine::{DAY, Limits};
-use crate::wire::{Digests, KeyWriter, ReadBack, Schema, Scope, Seal, With, WriteKey};
-
-use super::carry::{CarriesErrors, CheckedBy, ChecksValues, OwnErrors, SharedErrors, Unchecked};
+use super::carry::{CheckedBy, OwnErrors, SharedErrors, Unchecked};
 use super::cluster::Cluster;
-use super::held::{Held, Member};
-use super::table::{Form, Table};
-
-/// A larger value stays in its process.
-const MAX_VALUE: usize = 1 << 20;
+use super::table::Form;
 
 const NESTED_WAIT: Duration = Duration::from_secs(1);
 
@@ -58,27 +48,22 @@ const NESTED_WAIT: Duration = Duration::from_secs(1);
 /// ```
 #[must_use]
 pub struct Shared<C = Postcard, X = OwnErrors, D = ReadBack, Q = Unchecked> {
-    cluster: Cluster,
-    name: Box<str>,
-    schema: Option<Schema>,
-    form: Form<C, X, D, Q>,
-    copies: Option<bool>,
-    max_remote_wait: Option<Duration>,
-    nested_wait: Duration,
+    pub(super) cluster: Cluster,
+    pub(super) name: Box<str>,
+    pub(super) schema: Option<Schema>,
+    pub(super) form: Form<C, X, D, Q>,
+    pub(super) max_value: Option<usize>,
+    pub(super) copies: Option<bool>,
+    pub(super) max_remote_wait: Option<Duration>,
+    pub(super) nested_wait: Duration,
 }
 
 impl Shared {
     pub(super) fn new(cluster: Cluster, name: &str) -> Self {
-        let form = Form {
-            codec: Postcard,
-            errors: OwnErrors,
-            keys: ReadBack,
-            check: Unchecked,
-            max_value: MAX_VALUE,
-        };
-        let (schema, copies, max_remote_wait) = Default::default();
+        let form = Form { codec: Postcard, errors: OwnErrors, keys: ReadBack, check: Unchecked };
+        let (schema, max_value, copies, max_remote_wait) = Default::default();
         let (name, nested_wait) = (name.into(), NESTED_WAIT);
-        Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait }
+        Self { cluster, name, schema, form, max_value, copies, max_remote_wait, nested_wait }
     }
 }
 
@@ -87,9 +72,10 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
         self,
         change: impl FnOnce(Form<C, X, D, Q>) -> Form<C2, X2, D2, Q2>,
     ) -> Shared<C2, X2, D2, Q2> {
-        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
+        let Self { cluster, name, schema, form, max_value, copies, max_remote_wait, nested_wait } =
+            self;
         let form = change(form);
-        Shared { cluster, name, schema, form, copies, max_remote_wait, nested_wait }
+        Shared { cluster, name, schema, form, max_value, copies, max_remote_wait, nested_wait }
     }
 
     /// Writes values and shared errors by this codec. Default: [`Postcard`].
@@ -105,13 +91,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     ///     .build(|path: &String| Ok::<Vec<u8>, ()>(path.clone().into_bytes()));
     /// ```
     pub fn codec<C2>(self, codec: C2) -> Shared<C2, X, D, Q> {
-        self.with_form(|Form { errors, keys, check, max_value, .. }| Form {
-            codec,
-            errors,
-            keys,
-            check,
-            max_value,
-        })
+        self.with_form(|Form { errors, keys, check, .. }| Form { codec, errors, keys, check })
     }
 
     /// Lets processes of different builds share. Change the name whenever the type of a key, value or
@@ -194,13 +174,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     /// assert_eq!((cluster.stats().own_keys, cluster.stats().leads), (1, 0));
     /// ```
     pub fn key_writer<D2>(self, keys: D2) -> Shared<C, X, D2, Q> {
-        self.with_form(|Form { codec, errors, check, max_value, .. }| Form {
-            codec,
-            errors,
-            keys,
-            check,
-            max_value,
-        })
+        self.with_form(|Form { codec, errors, check, .. }| Form { codec, errors, keys, check })
     }
 
     /// Carries errors and panics by a type of your own. For the usual case there is
@@ -214,13 +188,7 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     /// let shared = cluster.named("users").errors_by(SharedErrors); // as share_errors
     /// ```
     pub fn errors_by<X2>(self, errors: X2) -> Shared<C, X2, D, Q> {
-        self.with_form(|Form { codec, keys, check, max_value, .. }| Form {
-            codec,
-            errors,
-            keys,
-            check,
-            max_value,
-        })
+        self.with_form(|Form { codec, keys, check, .. }| Form { codec, errors, keys, check })
     }
 
     /// Reads each value back before others get it, and asks this function if it is the same: made first, read
@@ -237,12 +205,11 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     where
         F: Fn(&V, &V) -> bool + Send + Sync + 'static,
     {
-        self.with_form(|Form { codec, errors, keys, max_value, .. }| Form {
+        self.with_form(|Form { codec, errors, keys, .. }| Form {
             codec,
             errors,
             keys,
             check: CheckedBy(accepts),
-            max_value,
         })
     }
 
@@ -257,7 +224,24 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     /// let shared = cluster.named("reports").max_value(16 << 20);
     /// ```
     pub fn max_value(mut self, bytes: usize) -> Self {
-        self.form.max_value = bytes;
+        self.max_value = Some(bytes);
+        self
+    }
+
+    /// Does the same unless [`max_value`](Self::max_value) was said: for a library that is given a `Shared`, and knows how
+    /// large its values can be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_cluster::Shared;
+    ///
+    /// fn share_thumbnails(shared: Shared) -> Shared {
+    ///     shared.max_value_unless_set(4 << 20) // a limit that the user has chosen stays
+    /// }
+    /// ```
+    pub fn max_value_unless_set(mut self, bytes: usize) -> Self {
+        self.max_value.get_or_insert(bytes);
         self
     }
 
@@ -309,86 +293,6 @@ impl<C, X, D, Q> Shared<C, X, D, Q> {
     pub fn nested_wait(mut self, limit: Duration) -> Self {
         self.nested_wait = limit;
         self
-    }
-}
-
-impl<K, V, E, S, C, X, D, Q> SharedBy<K, V, E, S> for Shared<C, X, D, Q>
-where
-    K: ToKey<K> + Send + Sync + 'static,
-    V: Send + Sync + 'static,
-    E: Send + Sync + 'static,
-    S: BuildHasher + Send + Sync + 'static,
-    C: Codec<V>,
-    X: CarriesErrors<E, C>,
-    D: WriteKey<K>,
-    Q: ChecksValues<V>,
-{
-    /// # Panics
-    ///
-    /// If the name is none, if `max_requests` is 1, or if the table has a [`ManualClock`](coalescer::ManualClock)
-    /// and the engine has not.
-    fn attach(self, table: Attachment<'_, K, V, E, S>) -> Option<Arc<dyn Tier<K, V, E>>> {
-        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
-        let process = cluster.process();
-        assert!(
-            table.max_requests() != Some(1),
-            "shared with max_requests(1): each call runs its function, so there is nothing to share; \
-             leave one of them out"
-        );
-        assert!(
-            !table.has_manual_clock() || process.is_manual(),
-            "shared with a ManualClock: the engine has a clock of its own; \
-             use Memory::with_clock with the same clock"
-        );
-        let of_build = || {
-            Schema::of_this_build().inspect_err(|error| process.shares_nothing(&name, error)).ok()
-        };
-        let schema = schema.or_else(of_build)?;
-        let (window, error_window) = (table.window(), table.error_window());
-        let codec = form.codec.name();
-        let namespace = &*process.terms.namespace;
-        let scope = Scope { namespace, name: &name, schema, codec, window, error_window };
-        let digests = Digests::new(&scope).unwrap_or_else(|error| panic!("shared: {error}"));
-        let seal = Seal::new(schema, codec);
-        let seal = match &process.terms.secret {
-            Some(secret) => seal.secret(secret),
-            None => seal,
-        };
-        let limits = Limits {
-            leader_timeout: table.leader_timeout(),
-            max_leaders: u32::try_from(table.max_leaders()).unwrap_or(u32::MAX),
-            max_join_age: table.max_join_age(),
-        };
-        let held = Arc::new(Held::new(table.local()));
-        let name: Arc<str> = name.into();
-        process.members.join(&name, Arc::downgrade(&held) as Weak<dyn Member>);
-        let copies = copies.unwrap_or(process.can.invalidates);
-        Some(Arc::new(Table {
-            name,
-            digests,
-            seal,
-            form,
-            window: window.min(DAY),
-            error_window: error_window.min(DAY),
-            longest: window.max(error_window),
-            limits,
-            uses_up: table.max_requests().is_some(),
-            copies,
-            max_remote_wait,
-            nested_wait,
-            held,
-            cluster,
-        }))
-    }
-
-    fn describe(&self) -> String {
-        let Self { cluster, name, schema, form, copies, max_remote_wait, nested_wait } = self;
-        let terms = &cluster.process().terms;
-        let (namespace, codec, max_value) = (&terms.namespace, form.codec.name(), form.max_value);
-        format!(
-            "{namespace}/{name}, schema {schema:?}, codec {codec}, max_value {max_value}, \
-             local_copies {copies:?}, max_remote_wait {max_remote_wait:?}, nested_wait {nested_wait:?}"
-        )
     }
 }
 

@@ -11,7 +11,7 @@ use crate::codec::{Codec, contained};
 use crate::engine::{Digest, FlightId, Limits, Wakes};
 use crate::health::Reason;
 use crate::sync::Deadline;
-use crate::wire::{Digests, KeyWriter, Kind, Seal, WriteKey};
+use crate::wire::{Digests, KeyError, KeyWriter, Kind, Seal, WriteKey};
 
 use super::carry::{CarriesErrors, ChecksValues};
 use super::cluster::Cluster;
@@ -29,7 +29,6 @@ pub(super) struct Form<C, X, D, Q> {
     pub(super) errors: X,
     pub(super) keys: D,
     pub(super) check: Q,
-    pub(super) max_value: usize,
 }
 
 pub(super) struct Table<K, C, X, D, Q> {
@@ -39,6 +38,8 @@ pub(super) struct Table<K, C, X, D, Q> {
     pub(super) digests: Digests,
     pub(super) seal: Seal,
     pub(super) form: Form<C, X, D, Q>,
+    /// A larger value stays in its process.
+    pub(super) max_value: usize,
     /// As the engine has them: what it knows of a copy goes after a day.
     pub(super) window: Duration,
     pub(super) error_window: Duration,
@@ -66,11 +67,17 @@ impl<K, C, X, D, Q> Table<K, C, X, D, Q> {
 }
 
 impl<K, C, X, D: WriteKey<K>, Q> Table<K, C, X, D, Q> {
-    /// `None`: the key's bytes do not stand for it.
-    fn digest(&self, key: &K) -> Option<Digest> {
+    /// Fails if the key's bytes do not stand for it.
+    fn look_at(&self, key: &K) -> Result<Digest, KeyError> {
         let mut out = KeyWriter::new();
-        match self.form.keys.write(key, &mut out) {
-            Ok(()) => Some(self.digests.of(out.bytes())),
+        self.form.keys.write(key, &mut out)?;
+        Ok(self.digests.of(out.bytes()))
+    }
+
+    /// Does the same for a call, which counts a key that stays in its process.
+    fn digest(&self, key: &K) -> Option<Digest> {
+        match self.look_at(key) {
+            Ok(digest) => Some(digest),
             Err(error) if error.is_by_choice() => {
                 self.process().guarded.counters().kept_key();
                 None
@@ -97,6 +104,10 @@ where
     fn keeps_copies(&self) -> bool {
         // At its start a process does not know yet if it hears. The question waits until it does.
         self.process().is_alone() || self.copies && (self.hears() || self.process().ear.is_new())
+    }
+
+    fn shares(&self, key: &K) -> bool {
+        self.look_at(key).is_ok()
     }
 
     fn ask<'a>(&'a self, ask: Ask<'a, K>) -> Asked<'a, V, E> {
@@ -141,7 +152,7 @@ where
 
     fn elsewhere(&self, key: &K) -> Option<Elsewhere> {
         let process = self.process();
-        let (holder, began) = process.waits.shown(&self.digest(key)?)?;
+        let (holder, began) = process.waits.shown(&self.look_at(key).ok()?)?;
         Some(Elsewhere::new(holder, process.now().saturating_duration_since(began)))
     }
 }

@@ -120,7 +120,7 @@ pub struct Gates {
     should_coalesce: Option<Predicate>,
     should_share: Vec<ResponsePredicate>,
     pub(crate) scheme: Scheme,
-    max_body: u64,
+    pub(crate) max_body: u64,
     window: Duration,
     is_strict: bool,
     ignores_directives: bool,

@@ -17,7 +17,7 @@ impl CoalesceLayer<Alone> {
     /// | who shares | processes that agree on namespace, name, schema, window, the settings of the key, the number of functions, and the version of this crate |
     /// | pages of a key with credentials, or that names a person | stay in their process, unless [`share_credentials`](CoalesceLayer::share_credentials) is set. The name of a tenant (`X-Tenant`, `X-Tenant-Id`) is none |
     /// | pages of a key with an extension ([`key_extension`](CoalesceLayer::key_extension)) | stay in their process: an extension has no bytes. Use [`key_part`](CoalesceLayer::key_part) to share them |
-    /// | pages that are larger than [`max_value`](coalescer_cluster::Shared::max_value), with their fields | are for those who wait in their process, and are kept nowhere |
+    /// | pages that are larger than [`max_value`](coalescer_cluster::Shared::max_value), with their fields | are for those who wait in their process, and are kept nowhere. Unless you set it, there is room for a body of [`max_body`](CoalesceLayer::max_body) and 64 KiB of fields |
     /// | errors and panics of the handler | stay in their process: those who wait elsewhere run the handler, one a process. This holds for [`layer_sharing_errors`](CoalesceLayer::layer_sharing_errors) too |
     /// | after a write | all pages of the name are forgotten, in all processes. See [`forget_known_pages`](CoalesceLayer::forget_known_pages) |
     /// | `Age` | a page that another process had kept has one, as a page of this process's window |

@@ -22,6 +22,9 @@ use crate::sharing::{Others, SharesPages};
 use codec::PageCodec;
 use keys::PageKeys;
 
+/// The bytes of a page beside its body that have room by default. Servers and proxies accept 8 to 64 KiB of fields.
+const ROOM_FOR_FIELDS: u64 = 64 << 10;
+
 /// The sharing of a layer with other processes; from [`CoalesceLayer::shared`](crate::CoalesceLayer::shared).
 ///
 /// # Examples
@@ -115,8 +118,10 @@ impl<E: Send + Sync + 'static> Attaches<E> for SharedPages {
 
     fn by(self, gates: &Gates) -> Self::By {
         let keys = PageKeys::new(gates, self.shares_credentials);
-        let shared = self.shared?.codec(PageCodec).key_writer(keys).errors_by(OwnFaults);
-        Some(shared)
+        // Each page that the layer shares in its process has room in the engine.
+        let longest = usize::try_from(gates.max_body.saturating_add(ROOM_FOR_FIELDS));
+        let shared = self.shared?.max_value_unless_set(longest.unwrap_or(usize::MAX));
+        Some(shared.codec(PageCodec).key_writer(keys).errors_by(OwnFaults))
     }
 }
 

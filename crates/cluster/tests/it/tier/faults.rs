@@ -7,7 +7,7 @@ use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Publication, Token};
 
 use super::{
-    Function, MINUTE, Table, key_of, led_and_awaited, open, site, site_of, site_with, users,
+    Function, MINUTE, Table, hasty, key_of, led_and_awaited, open, site, site_of, site_with, users,
 };
 use crate::support::{wait_until, watched};
 
@@ -17,7 +17,8 @@ fn c15_without_an_engine_each_process_coalesces_by_itself() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         engine.fail_with(ErrorKind::Refused);
-        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        let [here, there] =
+            [(); 2].map(|()| site_with(hasty(engine.clone()), MINUTE, &function, |shared| shared));
         let copies = [&here, &there].map(|site| {
             assert_eq!(site.call(7).role, Role::Leader);
             assert_eq!(site.call(7).role, Role::Late, "its own copy");
@@ -76,8 +77,7 @@ fn c16_a_leader_that_does_not_listen_is_taken_over() {
 fn c16_a_process_that_leads_looks_for_other_leaders_too() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let here = open(engine.clone()).lease(60 * MINUTE);
-        let here = site_with(here, MINUTE, &function, |shared| shared);
+        let here = site_with(open(engine.clone()), MINUTE, &function, |shared| shared);
         let token = Token::new(Inbox::draw("shop"), 1);
         engine.claim(&Claim::new(key_of(7), &token, 60 * MINUTE), MINUTE).unwrap();
         function.hold();
@@ -142,7 +142,7 @@ fn c28_who_waits_for_a_process_that_closes_leads_next() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         // Neither the end of a lease nor a look for the leader comes to the help of this test.
-        let lasting = || open(engine.clone()).lease(60 * MINUTE).probe(60 * MINUTE);
+        let lasting = || open(engine.clone()).probe(60 * MINUTE);
         let [here, there] = [(); 2].map(|()| site_with(lasting(), MINUTE, &function, |it| it));
         let waits = (&there.cluster, || there.call(7).role);
         let (first, second) = led_and_awaited(

@@ -9,7 +9,9 @@ use coalescer::{Coalescer, ManualClock, Role};
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{Claim, Claimed, DAY, Engine, ErrorKind, Inbox, Presence, Token};
 
-use super::{Function, MINUTE, Site, Table, key_of, open, opened, site, site_of, site_with, users};
+use super::{
+    Function, MINUTE, Site, Table, hasty, key_of, open, opened, site, site_of, site_with, users,
+};
 use crate::support::{wait_until, watched};
 
 #[test]
@@ -70,7 +72,8 @@ fn c22_all_keys_of_a_name_are_forgotten() {
 fn c21_a_forget_that_did_not_reach_the_engine_is_repeated() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let [here, there] = [(); 2].map(|()| site(engine.clone(), MINUTE, &function));
+        let [here, there] =
+            [(); 2].map(|()| site_with(hasty(engine.clone()), MINUTE, &function, |shared| shared));
         here.call(7);
         let copy = there.copy(7);
         engine.fail_with(ErrorKind::Refused);
@@ -149,7 +152,7 @@ fn c23_a_function_may_forget_its_key() {
 fn c21_a_process_that_does_not_answer_is_counted() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
-        let here = site(engine.clone(), MINUTE, &function);
+        let here = site_with(hasty(engine.clone()), MINUTE, &function, |shared| shared);
         here.call(7);
         // A process that has a copy, and is stopped: it reads no message.
         let (inbox, within) = (Inbox::draw("shop"), Duration::from_secs(1));

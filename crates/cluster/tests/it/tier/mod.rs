@@ -2,6 +2,7 @@
 
 mod faults;
 mod forgetting;
+mod own_keys;
 mod scripted;
 mod settings;
 mod sharing;

@@ -99,8 +99,15 @@ impl<V> Copied<V> {
     }
 }
 
+/// A cluster that waits for the steps of its engine, and for the answers of other threads, as long as they take on a busy
+/// machine, and whose leases do not run out.
 pub(crate) fn open(engine: impl Engine) -> Open {
-    Cluster::over(engine).namespace("shop")
+    Cluster::over(engine).namespace("shop").op_timeout(MINUTE / 3).lease(60 * MINUTE)
+}
+
+/// A cluster that asks soon again, where its engine fails.
+pub(crate) fn hasty(engine: impl Engine) -> Open {
+    open(engine).op_timeout(Duration::from_millis(100))
 }
 
 /// A handle that hears messages, unless the engine is down: until then a process keeps no copies, and shares nothing

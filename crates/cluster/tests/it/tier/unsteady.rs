@@ -9,7 +9,7 @@ use coalescer_cluster::Memory;
 use coalescer_cluster::engine::*;
 use parking_lot::Mutex;
 
-use super::{Function, MINUTE, key_of, led_and_awaited, open, site, users};
+use super::{Function, MINUTE, hasty, key_of, led_and_awaited, open, site, site_with, users};
 use crate::support::{wait_until, watched};
 
 /// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
@@ -110,7 +110,7 @@ fn c15_of_a_call_whose_step_failed_nothing_is_kept() {
 fn c12_a_leader_and_its_followers_have_their_result() {
     watched(|| {
         let (engine, function) = (Unsteady::default(), Function::default());
-        let here = site(engine.clone(), MINUTE, &function);
+        let here = site_with(hasty(engine.clone()), MINUTE, &function, |shared| shared);
         function.hold();
         thread::scope(|scope| {
             let leader = scope.spawn(|| here.call(7));

@@ -8,11 +8,11 @@ use coalescer::{Group, Manager, NameError, Role, coalesce};
 use coalescer_cluster::codec::{Codec, CodecError};
 use coalescer_cluster::engine::ErrorKind;
 use coalescer_cluster::sharing::CarriesErrors;
-use coalescer_cluster::wire::{KeyError, KeyWriter, WriteKey};
 use coalescer_cluster::{Cluster, Memory};
 
 use super::{
-    Function, MINUTE, Site, Table, led_and_awaited, open, opened, site, site_of, site_with, users,
+    Function, MINUTE, Site, Table, hasty, led_and_awaited, open, opened, site, site_of, site_with,
+    users,
 };
 use crate::support::{wait_until, watched};
 
@@ -108,7 +108,7 @@ fn c12_a_leader_has_its_own_result() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         // Neither a lease nor a renewal comes to the help of this test.
-        let lasting = || open(engine.clone()).lease(60 * MINUTE);
+        let lasting = || hasty(engine.clone());
         let here = site_with(lasting(), MINUTE, &function, |shared| shared);
         function.hold();
         thread::scope(|scope| {
@@ -135,7 +135,7 @@ fn c29_a_cluster_opens_without_its_engine() {
     watched(|| {
         let (engine, function) = (Memory::new(), Function::default());
         engine.fail_with(ErrorKind::Refused);
-        let here = site(engine.clone(), MINUTE, &function);
+        let here = site_with(hasty(engine.clone()), MINUTE, &function, |shared| shared);
         assert!(here.cluster.ping().is_err());
         assert_eq!(here.value(7), 1);
         engine.fail_with(None);
@@ -168,35 +168,6 @@ fn c26_a_handle_has_two_threads() {
         assert_eq!(threads(), 2, "a table has a handle too");
         drop(users);
         wait_until(|| threads() == 0);
-    });
-}
-
-/// A key that stays in its process by choice is coalesced there, and the engine hears nothing of it.
-#[test]
-fn a_key_stays_in_its_process_by_choice() {
-    struct Even;
-    impl WriteKey<u64> for Even {
-        fn write(&self, key: &u64, out: &mut KeyWriter) -> Result<(), KeyError> {
-            if key % 2 == 1 {
-                return Err(KeyError::by_choice("it is odd"));
-            }
-            out.number(*key);
-            Ok(())
-        }
-    }
-    watched(|| {
-        let (engine, function) = (Memory::new(), Function::default());
-        let [here, there] = [(); 2].map(|()| {
-            site_with(open(engine.clone()), MINUTE, &function, |shared| shared.key_writer(Even))
-        });
-        let role = |site: &Site, key| site.call(key).role;
-        assert_eq!((role(&here, 2), role(&there, 2)), (Role::Leader, Role::Shared));
-        let asked = here.cluster.stats().round_trips;
-        assert_eq!((role(&here, 1), role(&there, 1)), (Role::Leader, Role::Leader));
-        assert_eq!(role(&here, 1), Role::Late);
-        assert_eq!(here.users.forget_everywhere(&1), Ok(true));
-        let stats = here.cluster.stats();
-        assert_eq!((stats.round_trips, stats.own_keys, stats.unshareable_keys), (asked, 2, 0));
     });
 }
 

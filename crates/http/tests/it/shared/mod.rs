@@ -8,6 +8,10 @@ mod sharing;
 mod visits;
 mod writes;
 
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -17,6 +21,7 @@ use coalescer_cluster::{Cluster, Memory, Shared};
 use coalescer_http::{CoalesceLayer, Settings, SharedPages};
 use http::request::Builder;
 
+use self::record::Record;
 use crate::stage::{Page, Pages, call, page, pages, scripted};
 use crate::support::wait_until;
 
@@ -89,7 +94,43 @@ fn site_of(
     Site { pages: pages(set(layer)), cluster }
 }
 
-/// Two processes over one engine.
+/// Runs a test with each kind of engine: one that sends messages and takes copies back, and one that does neither. All
+/// processes of the test have the engine that it is given.
+fn each_engine(test: impl Fn(&Record)) {
+    test(&Record::of(Memory::new()));
+    #[cfg(target_os = "linux")]
+    {
+        let folder = Folder::new();
+        test(&Record::of(coalescer_cluster::Files::open(&folder.0).unwrap()));
+    }
+}
+
+/// Does the same with two processes.
+fn each_two(test: impl Fn([Site; 2])) {
+    each_engine(|engine| test([(); 2].map(|()| site(engine.clone()))));
+}
+
+/// A folder of the test's own, which goes with it.
+#[cfg(target_os = "linux")]
+struct Folder(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Folder {
+    fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("coalescer-http-{}-{number}", std::process::id())))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Two processes over one engine, which sends messages.
 fn two() -> [Site; 2] {
     let engine = Memory::new();
     [(); 2].map(|()| site(engine.clone()))

@@ -1,21 +1,24 @@
-//! An engine that records the claims, outcomes, releases and forgets of a process.
+//! An engine that records the claims, outcomes, releases and forgets of its processes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{
     Can, Claim, Claimed, End, Engine, EngineError, FlightId, Forget, ForgetAll, ForgetId,
-    Forgotten, Inbox, Key, Lead, Listener, Publication, Published, Release, Released,
+    Forgotten, Inbox, Key, Lead, Listener, Publication, Published, Release, Released, Wait, Waited,
 };
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Record {
-    engine: Memory,
+    engine: Arc<dyn Engine>,
     bytes: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Record {
+    pub(super) fn of(engine: impl Engine) -> Self {
+        Self { engine: Arc::new(engine), bytes: Arc::default() }
+    }
+
     /// Returns true if the text was in anything that was recorded.
     pub(super) fn has(&self, text: &str) -> bool {
         let bytes = self.bytes.lock().unwrap();
@@ -46,6 +49,10 @@ impl Engine for Record {
     fn claim(&self, claim: &Claim<'_>, within: Duration) -> Step<Claimed> {
         self.add(format!("{claim:?}"));
         self.engine.claim(claim, within)
+    }
+
+    fn wait(&self, wait: &Wait<'_>, within: Duration) -> Step<Waited> {
+        self.engine.wait(wait, within)
     }
 
     fn publish(&self, publication: &Publication<'_>, within: Duration) -> Step<Published> {

@@ -5,7 +5,7 @@ use coalescer_cluster::{Cluster, Memory};
 use coalescer_http::{Body, CoalesceLayer, PassThrough, Settings};
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use super::{MINUTE, Site, site, two, two_by_clock};
+use super::{MINUTE, Site, each_engine, each_two, site, two, two_by_clock};
 use crate::stage::{begin, get, lead, page, page_with, pages, text};
 use crate::support::{wait_until, watched};
 
@@ -40,15 +40,16 @@ fn full() -> Response<Body> {
 #[test]
 fn a_page_of_another_process_is_equal_byte_by_byte() {
     watched(|| {
-        let [here, there] = two();
-        let made = parts(here.call(get("/a"), full()));
-        let shared = there.call(get("/a"), page("it is not run"));
-        assert_eq!(shared.version(), http::Version::HTTP_11);
-        assert_eq!(parts(shared), made);
-        assert_eq!(made.1.len(), 5, "{made:?}");
-        assert_eq!((here.counts(), there.counts()), ((1, 0), (0, 1)));
-        assert!(there.pages.stats().to_string().ends_with("; 1 from other processes"));
-        assert!(!here.pages.stats().to_string().contains("other processes"));
+        each_two(|[here, there]| {
+            let made = parts(here.call(get("/a"), full()));
+            let shared = there.call(get("/a"), page("it is not run"));
+            assert_eq!(shared.version(), http::Version::HTTP_11);
+            assert_eq!(parts(shared), made);
+            assert_eq!(made.1.len(), 5, "{made:?}");
+            assert_eq!((here.counts(), there.counts()), ((1, 0), (0, 1)));
+            assert!(there.pages.stats().to_string().ends_with("; 1 from other processes"));
+            assert!(!here.pages.stats().to_string().contains("other processes"));
+        })
     });
 }
 
@@ -56,13 +57,14 @@ fn a_page_of_another_process_is_equal_byte_by_byte() {
 #[test]
 fn fields_of_one_connection_stay() {
     watched(|| {
-        let [here, there] = two();
-        let mut page = full();
-        for (name, value) in [("connection", "x-hop"), ("x-hop", "1"), ("x-request-id", "7")] {
-            page.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        here.call(get("/a"), page);
-        assert_eq!(parts(there.call(get("/a"), super::page("not run"))), parts(full()));
+        each_two(|[here, there]| {
+            let mut page = full();
+            for (name, value) in [("connection", "x-hop"), ("x-hop", "1"), ("x-request-id", "7")] {
+                page.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            here.call(get("/a"), page);
+            assert_eq!(parts(there.call(get("/a"), super::page("not run"))), parts(full()));
+        })
     });
 }
 
@@ -114,19 +116,20 @@ fn a_page_that_was_waited_for_is_new() {
 #[test]
 fn a_fresh_request_takes_nothing_that_began_before() {
     watched(|| {
-        let engine = Memory::new();
-        let [here, there, third] = [(); 3].map(|()| site(engine.clone()));
-        let fresh = || get("/a").header("cache-control", "no-cache");
-        here.call(get("/a"), page("old"));
-        assert_eq!(text(there.call(get("/a"), page("not run"))), "old");
-        assert_eq!(text(there.call(fresh(), page("new"))), "new");
-        let slow = lead(&here.pages, fresh());
-        let waits = begin(&there.pages, fresh());
-        wait_until(|| there.cluster.stats().waits >= 1);
-        slow.returns(Ok(page("newer"))).unwrap();
-        let newest = waits.begun().returns(Ok(page("newest"))).unwrap();
-        assert_eq!(text(newest), "newest");
-        assert_eq!(text(third.call(get("/a"), page("not run"))), "newest");
+        each_engine(|engine| {
+            let [here, there, third] = [(); 3].map(|()| site(engine.clone()));
+            let fresh = || get("/a").header("cache-control", "no-cache");
+            here.call(get("/a"), page("old"));
+            assert_eq!(text(there.call(get("/a"), page("not run"))), "old");
+            assert_eq!(text(there.call(fresh(), page("new"))), "new");
+            let slow = lead(&here.pages, fresh());
+            let waits = begin(&there.pages, fresh());
+            wait_until(|| there.cluster.stats().waits >= 1);
+            slow.returns(Ok(page("newer"))).unwrap();
+            let newest = waits.begun().returns(Ok(page("newest"))).unwrap();
+            assert_eq!(text(newest), "newest");
+            assert_eq!(text(third.call(get("/a"), page("not run"))), "newest");
+        })
     });
 }
 
@@ -144,25 +147,65 @@ fn a_lifetime_is_as_long_in_other_processes() {
     });
 }
 
-/// A large page does not fit into a message, and one over `max_value` is for those who wait in its process.
+/// A large page does not fit into a message.
 #[test]
-fn a_page_has_any_size_up_to_a_limit() {
+fn a_large_page_is_shared() {
     watched(|| {
-        let ([here, there], _clock) = two_by_clock();
-        let large = vec![b'x'; 1 << 19];
-        let slow = lead(&here.pages, get("/a"));
-        let waits = begin(&there.pages, get("/a"));
-        wait_until(|| there.cluster.stats().follows >= 1);
-        slow.returns(Ok(Response::new(Body::from(large.clone())))).unwrap();
-        let page = waits.join_unrun().unwrap();
-        assert!(page.into_body().into_bytes().unwrap() == large);
+        each_two(|[here, there]| {
+            let large = vec![b'x'; 1 << 19];
+            let slow = lead(&here.pages, get("/a"));
+            let waits = begin(&there.pages, get("/a"));
+            wait_until(|| there.cluster.stats().follows >= 1);
+            slow.returns(Ok(Response::new(Body::from(large.clone())))).unwrap();
+            let page = waits.join_unrun().unwrap();
+            assert!(page.into_body().into_bytes().unwrap() == large);
+        })
+    });
+}
 
-        let too_large = vec![b'x'; 1 << 20];
-        here.call(get("/b"), Response::new(Body::from(too_large.clone())));
-        assert_eq!(here.cluster.stats().too_large, 1, "with its envelope it is over 1 MiB");
-        here.call(get("/c"), Response::new(Body::from(too_large)));
-        assert!(there.runs(get("/c")));
-        assert!(here.runs(get("/b")), "a copy that nobody could take back is not kept");
+fn with_fields(body: usize, fields: usize) -> Response<Body> {
+    let field = "x".repeat(fields);
+    Response::builder().header("x-note", field).body(Body::from(vec![b'x'; body])).unwrap()
+}
+
+/// Each body that a process shares among its threads is shared among processes, with up to 64 KiB of fields.
+#[test]
+fn a_page_of_the_longest_body_is_shared() {
+    watched(|| {
+        type Layer = CoalesceLayer<coalescer_http::SharedPages>;
+        const KIB: usize = 1 << 10;
+        let layers: [(usize, fn(Layer) -> Layer); 2] =
+            [(1024 * KIB, |layer| layer), (KIB, |layer| layer.max_body(KIB as u64))];
+        each_engine(|engine| {
+            for (longest, set) in layers {
+                let [here, there] = [(); 2].map(|()| super::site_with(engine.clone(), set));
+                here.call(get("/a"), with_fields(longest, 60 * KIB));
+                assert!(!there.runs(get("/a")));
+                here.call(get("/b"), with_fields(longest, 64 * KIB));
+                assert_eq!(here.cluster.stats().too_large, 1);
+                assert!(there.runs(get("/b")));
+                assert!(here.runs(get("/b")), "a copy that nobody could take back is not kept");
+                here.pages.forget_all();
+            }
+        });
+    });
+}
+
+/// A limit that the user has set stays.
+#[test]
+fn a_limit_of_the_user_is_kept() {
+    watched(|| {
+        let engine = Memory::new();
+        let [here, there] = [(); 2].map(|()| {
+            let cluster = super::opened(engine.clone());
+            let layer = CoalesceLayer::new().settings(Settings::new().window(MINUTE));
+            let layer = layer.shared(super::shared(&cluster).max_value(1000));
+            Site { pages: pages(layer), cluster }
+        });
+        here.call(get("/a"), with_fields(900, 1));
+        assert!(!there.runs(get("/a")));
+        here.call(get("/b"), with_fields(1000, 1));
+        assert!(there.runs(get("/b")));
     });
 }
 

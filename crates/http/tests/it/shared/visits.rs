@@ -1,10 +1,10 @@
 //! Random requests and responses in two processes: no client sees a response for another client (H25, H26).
 
-use coalescer_cluster::Memory;
 use coalescer_http::{CoalesceLayer, SharedPages};
 use proptest::prelude::*;
 
-use super::site_with;
+use super::record::Record;
+use super::{each_engine, site_with};
 use crate::secrets::{Visit, judge, page_for, said, visit};
 use crate::stage::call;
 
@@ -15,8 +15,11 @@ fn by_all(layer: Layer) -> Layer {
 }
 
 /// Each visit comes to both processes. Returns how many pages the second one had of the first one.
-fn takes_turns(visits: &[(Visit, crate::secrets::Said)], set: fn(Layer) -> Layer) -> u64 {
-    let engine = Memory::new();
+fn takes_turns(
+    engine: &Record,
+    visits: &[(Visit, crate::secrets::Said)],
+    set: fn(Layer) -> Layer,
+) -> u64 {
     let sites = [(); 2].map(|()| site_with(engine.clone(), set));
     for (number, (visit, said)) in visits.iter().enumerate() {
         for turn in 0..2 {
@@ -38,7 +41,7 @@ fn no_process_serves_what_is_another_ones() {
         [|layer| layer, by_all, |layer| by_all(layer).share_credentials()];
     let result = runner.run(&visits, |visits| {
         for (layer, shared) in layers.iter().zip(&shared) {
-            shared.set(shared.get() + takes_turns(&visits, *layer));
+            each_engine(|engine| shared.set(shared.get() + takes_turns(engine, &visits, *layer)));
         }
         Ok(())
     });

@@ -4,7 +4,7 @@ use coalescer_cluster::Memory;
 use http::Request;
 use http::request::Builder;
 
-use super::{Site, site_with, two};
+use super::{Site, each_engine, each_two, site, site_with, two};
 use crate::stage::{Page, begin, get, lead, page, text};
 use crate::support::{wait_until, watched};
 
@@ -22,16 +22,17 @@ fn write(path: &str) -> Builder {
 #[test]
 fn a_write_in_one_process_forgets_in_the_others() {
     watched(|| {
-        let [here, there] = two();
-        for maker in [&here, &there] {
-            maker.call(get("/cart"), page("old"));
-            assert!(!there.runs(get("/cart")) && !here.runs(get("/cart")), "both have a copy");
-            here.call(write("/cart"), done(204));
-            assert!(there.runs(get("/cart")), "the other process");
-            here.call(write("/cart"), done(204));
-            assert!(here.runs(get("/cart")), "its own process");
-            here.call(write("/cart"), done(204));
-        }
+        each_two(|[here, there]| {
+            for maker in [&here, &there] {
+                maker.call(get("/cart"), page("old"));
+                assert!(!there.runs(get("/cart")) && !here.runs(get("/cart")), "both have a copy");
+                here.call(write("/cart"), done(204));
+                assert!(there.runs(get("/cart")), "the other process");
+                here.call(write("/cart"), done(204));
+                assert!(here.runs(get("/cart")), "its own process");
+                here.call(write("/cart"), done(204));
+            }
+        })
     });
 }
 
@@ -39,13 +40,14 @@ fn a_write_in_one_process_forgets_in_the_others() {
 #[test]
 fn a_write_forgets_variants_that_its_process_does_not_know() {
     watched(|| {
-        let [here, there] = two();
-        let german = || get("/cart?page=2").header("accept-language", "de");
-        there.call(german(), page("old"));
-        here.call(write("/cart"), done(303));
-        assert!(here.runs(german()), "no process gets it from the engine");
-        here.call(write("/cart"), done(303));
-        assert!(there.runs(german()), "or has it");
+        each_two(|[here, there]| {
+            let german = || get("/cart?page=2").header("accept-language", "de");
+            there.call(german(), page("old"));
+            here.call(write("/cart"), done(303));
+            assert!(here.runs(german()), "no process gets it from the engine");
+            here.call(write("/cart"), done(303));
+            assert!(there.runs(german()), "or has it");
+        })
     });
 }
 
@@ -53,17 +55,18 @@ fn a_write_forgets_variants_that_its_process_does_not_know() {
 #[test]
 fn a_run_from_before_the_write_is_for_those_who_wait() {
     watched(|| {
-        let [here, there] = two();
-        let slow = lead(&there.pages, get("/cart"));
-        let waits = begin(&here.pages, get("/cart"));
-        wait_until(|| here.cluster.stats().follows >= 1);
-        here.call(write("/cart"), done(204));
-        assert_eq!(text(there.call(get("/cart"), page("new"))), "new");
-        assert_eq!(text(slow.returns(Ok(page("old"))).unwrap()), "old");
-        assert_eq!(text(waits.join_unrun().unwrap()), "old", "it came before the write");
-        for site in [&here, &there] {
-            assert_eq!(text(site.call(get("/cart"), page("newer"))), "new");
-        }
+        each_two(|[here, there]| {
+            let slow = lead(&there.pages, get("/cart"));
+            let waits = begin(&here.pages, get("/cart"));
+            wait_until(|| here.cluster.stats().follows >= 1);
+            here.call(write("/cart"), done(204));
+            assert_eq!(text(there.call(get("/cart"), page("new"))), "new");
+            assert_eq!(text(slow.returns(Ok(page("old"))).unwrap()), "old");
+            assert_eq!(text(waits.join_unrun().unwrap()), "old", "it came before the write");
+            for site in [&here, &there] {
+                assert_eq!(text(site.call(get("/cart"), page("newer"))), "new");
+            }
+        })
     });
 }
 
@@ -71,16 +74,18 @@ fn a_run_from_before_the_write_is_for_those_who_wait() {
 #[test]
 fn a_write_that_fails_forgets_nothing_anywhere() {
     watched(|| {
-        let [here, there] = two();
-        there.call(get("/cart"), page("old"));
-        here.call(write("/cart"), done(500));
-        assert!(!here.runs(get("/cart")) && !there.runs(get("/cart")));
+        each_engine(|engine| {
+            let [here, there] = [(); 2].map(|()| site(engine.clone()));
+            there.call(get("/cart"), page("old"));
+            here.call(write("/cart"), done(500));
+            assert!(!here.runs(get("/cart")) && !there.runs(get("/cart")));
 
-        let engine = Memory::new();
-        let keeps = [(); 2].map(|()| site_with(engine.clone(), |layer| layer.keep_after_writes()));
-        keeps[0].call(get("/cart"), page("old"));
-        keeps[1].call(write("/cart"), done(204));
-        assert!(!keeps[1].runs(get("/cart")));
+            let keeps =
+                [(); 2].map(|()| site_with(engine.clone(), |layer| layer.keep_after_writes()));
+            keeps[0].call(get("/cart"), page("old"));
+            keeps[1].call(write("/cart"), done(204));
+            assert!(!keeps[1].runs(get("/cart")));
+        })
     });
 }
 
