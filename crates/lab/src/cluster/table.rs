@@ -6,9 +6,12 @@ use crate::curves;
 use crate::page::{Part, markdown};
 use crate::raw::Raw;
 
+const PICTURE: &str =
+    "![Executions, waits, round trips and take-overs, beside other ways](cluster.svg)";
+
 /// The table and its conditions, each with its name.
 pub(super) fn parts(raw: &Raw) -> Vec<Part> {
-    let parts = [("table", table(raw)), ("missed", missed(raw)), ("facts", facts(raw))];
+    let parts = [("table", table(raw)), ("summary", summary(raw)), ("facts", facts(raw))];
     parts.map(|(name, part)| (name.to_owned(), part)).to_vec()
 }
 
@@ -51,8 +54,8 @@ fn met(verdict: &Verdict) -> String {
     }
 }
 
-/// The targets that are not met, in words.
-fn missed(raw: &Raw) -> String {
+/// The picture, and how many targets are met.
+fn summary(raw: &Raw) -> String {
     let has = |kind: fn(&Verdict) -> bool| {
         rows::ALL.iter().filter(move |row| kind(&row.verdict(raw))).count()
     };
@@ -63,13 +66,13 @@ fn missed(raw: &Raw) -> String {
         0 => String::new(),
         count => format!(" {count} were not measured."),
     };
-    format!("{met} of {all} targets are met.{rest}\n")
+    format!("{PICTURE}\n\n{met} of {all} targets are met.{rest}\n")
 }
 
 /// The conditions, with the versions of servers and clients, and the peers that are left out.
 fn facts(raw: &Raw) -> String {
     let versions = ["servers", "clients", "dogpile", "rueidisaside"].map(|fact| raw.fact(fact));
-    format!("{}; {}\n", curves::facts(raw).trim_end(), versions.join("; "))
+    format!("Machine: {}; {}\n", curves::facts(raw).trim_end(), versions.join("; "))
 }
 
 #[cfg(test)]
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn targets_are_counted() {
-        let said = missed(&raw(&[(REDIS, 1.0), (POSTGRES, 1.0)]));
+        let said = summary(&raw(&[(REDIS, 1.0), (POSTGRES, 1.0)]));
         let targets = rows::ALL.iter().filter(|row| !row.targets.is_empty()).count();
         assert_eq!(
             said,
