@@ -26,11 +26,12 @@ def function():
     return {"ended": executions[-1], "process": os.getpid()}
 
 
-# The lock of the server, so that processes wait for each other. All else is the default.
+# The lock of the server, so that processes wait for each other, with what the library advises for it. All else is the
+# default.
 region = make_region().configure(
     "dogpile.cache.redis",
     expiration_time=60,
-    arguments={"url": url, "distributed_lock": True, "lock_timeout": 10},
+    arguments={"url": url, "distributed_lock": True, "lock_timeout": 10, "thread_local_lock": False},
 )
 executions, waited, failures = [], [], []
 

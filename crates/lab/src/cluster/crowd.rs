@@ -66,7 +66,7 @@ impl Crowd {
         }
     }
 
-    /// Lets all call for so long. `middle` is done after a part of it, and its time is noted.
+    /// Lets all call for so long. `middle` is done after a part of it, and the time of its begin is noted.
     pub(super) fn run(
         &self,
         length: Duration,
@@ -78,8 +78,8 @@ impl Crowd {
         let mut seen = Seen::new(from, until);
         if let Some((after, act)) = middle {
             super::pipe::wait_until(from + nanos(after));
-            act()?;
             seen.fault = Some(clock::now());
+            act()?;
         }
         let mut place = 0;
         self.each(|told| match told {

@@ -71,10 +71,10 @@ fn program(folder: &Path) -> std::path::PathBuf {
 }
 
 fn dogpile(folder: &Path) -> Result<String> {
-    let mut install = Command::new("python3");
+    let mut install = bounded("python3");
     install.args(["-m", "pip", "install", "--quiet", "--target"]).arg(packages(folder));
     said(install.args([DOGPILE, "redis"]))?;
-    let version = said(Command::new("python3").arg("--version"))?;
+    let version = said(bounded("python3").arg("--version"))?;
     Ok(format!("{}, {version}", DOGPILE.replace("==", " ")))
 }
 
@@ -82,7 +82,7 @@ fn rueidisaside(folder: &Path) -> Result<String> {
     let folder = folder.join("go");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("main.go"), MAIN_GO)?;
-    let go = |arguments: &[&str]| said(Command::new("go").args(arguments).current_dir(&folder));
+    let go = |arguments: &[&str]| said(bounded("go").args(arguments).current_dir(&folder));
     go(&["mod", "init", "rueidis"])?;
     go(&["get", RUEIDISASIDE])?;
     go(&["build", "-o", "rueidis", "."])?;
@@ -90,14 +90,19 @@ fn rueidisaside(folder: &Path) -> Result<String> {
     Ok(format!("rueidisaside {version}, {}", go(&["env", "GOVERSION"])?))
 }
 
+/// A program that is ended if it waits for a network that is not there.
+fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["90", program]);
+    command
+}
+
 /// The output of a command; the error is the last line of what it complained.
 fn said(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("{name} cannot be run"))?;
+    let output = command.stdin(Stdio::null()).output()?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let last = complaint.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    ensure!(output.status.success(), "{name}: {}", last.trim());
+    let last = complaint.lines().rfind(|line| !line.trim().is_empty());
+    ensure!(output.status.success(), "{}", last.unwrap_or("it did not end in time").trim());
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
