@@ -46,12 +46,11 @@ pub(super) enum Way {
 /// A lane to a worker. The end of the worker's stdin ends the worker.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// All threads call until then, or until they are stopped.
+    /// All threads call until then.
     Run {
         from: Nanos,
         until: Nanos,
     },
-    Stop,
     /// One call, so that the process holds the result.
     Hold,
     /// The key is forgotten everywhere.

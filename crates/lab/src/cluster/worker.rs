@@ -3,10 +3,7 @@
 use std::env;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread::{self, ScopedJoinHandle};
-use std::time::Duration;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -39,14 +36,12 @@ fn work(job: &Job) -> Result<()> {
     say(&Told::Ready);
     loop {
         match orders.recv()? {
-            Order::Run { from, until } => say(&Told::Report(worker.run(from, until, &orders)?)),
+            Order::Run { from, until } => say(&Told::Report(worker.run(from, until)?)),
             Order::Hold => match worker.way.ask(0, 0) {
                 Ok(answer) => say(&Told::Held(answer)),
                 Err(error) => bail!("a call failed: {error}"),
             },
             Order::Forget => say(&worker.forget()?),
-            // The run has ended by itself.
-            Order::Stop => {}
         }
     }
 }
@@ -60,33 +55,19 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn run(&self, from: Nanos, until: Nanos, orders: &Receiver<Order>) -> Result<Report> {
+    fn run(&self, from: Nanos, until: Nanos) -> Result<Report> {
         let before = self.way.round_trips();
-        let is_stopped = AtomicBool::new(false);
-        let is_over = || is_stopped.load(Ordering::Relaxed) || clock::now() >= until;
         wait_until(from);
         let mut report = Report { process: process::id(), ..Report::default() };
         thread::scope(|scope| {
-            let call = |thread| {
-                let is_over = &is_over;
-                scope.spawn(move || self.calls(thread, is_over))
-            };
+            let call = |thread| scope.spawn(move || self.calls(thread, until));
             let threads: Vec<_> = (0..self.job.threads).map(call).collect();
-            let all_done = || threads.iter().all(ScopedJoinHandle::is_finished);
-            while !all_done() {
-                match orders.recv_timeout(Duration::from_millis(20)) {
-                    Ok(Order::Stop) => is_stopped.store(true, Ordering::Relaxed),
-                    Ok(_) => bail!("another order during a run"),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => bail!("the lane has gone"),
-                }
-            }
-            for thread in threads {
+            threads.into_iter().try_for_each(|thread| {
                 let (calls, failure) = thread.join().map_err(|_| anyhow!("a caller panicked"))?;
                 report.calls.extend(calls);
                 report.failure = report.failure.take().or(failure);
-            }
-            Ok(())
+                Ok::<_, anyhow::Error>(())
+            })
         })?;
         report.executions = self.function.take_executions();
         report.round_trips =
@@ -95,11 +76,11 @@ impl Worker<'_> {
     }
 
     /// The calls of one thread, and its first error.
-    fn calls(&self, thread: usize, is_over: &dyn Fn() -> bool) -> (Vec<Call>, Option<String>) {
-        let seed = u64::from(process::id()) << 32 | thread as u64;
+    fn calls(&self, thread: usize, until: Nanos) -> (Vec<Call>, Option<String>) {
+        let seed = (u64::from(process::id()) << 32) | thread as u64;
         let mut random = Random::new(seed);
         let (mut calls, mut failure) = (Vec::new(), None);
-        while !is_over() {
+        while clock::now() < until {
             let key = u64::from(self.keys[random.below(self.keys.len() as u64) as usize]);
             let entered = clock::now();
             let answer = self.way.ask(thread, key);
