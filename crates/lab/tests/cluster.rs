@@ -50,8 +50,12 @@ fn every_lane_ends_with_the_figures_of_its_targets_and_without_a_wrong_answer() 
         for name in scenario.lanes.iter().filter(|lane| !FOREIGN.contains(lane)) {
             let figures = lane(scenario.name, name);
             for row in rows_of(scenario.name, name).filter(|_| !figures.is_empty()) {
-                // Who waited for another process depends on who was first.
-                let is_there = figures.contains_key(row.figure) || row.figure.starts_with("back");
+                // Who waited for another process depends on who was first, and on a busy machine nobody may call in the
+                // short time after a fault.
+                let may_lack = row.figure.starts_with("back")
+                    || (row.figure == "executions"
+                        && ["killed", "frozen"].contains(&scenario.name));
+                let is_there = figures.contains_key(row.figure) || may_lack;
                 assert!(is_there, "{} {name}: {row:?}: {figures:?}", scenario.name);
             }
             let is_wrong = |name| figures.get(name).is_some_and(|count| *count > 0.0);

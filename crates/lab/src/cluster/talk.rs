@@ -47,10 +47,7 @@ pub(super) enum Way {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum Order {
     /// All threads call until then.
-    Run {
-        from: Nanos,
-        until: Nanos,
-    },
+    Run { from: Nanos, until: Nanos },
     /// One call, so that the process holds the result.
     Hold,
     /// The key is forgotten everywhere.

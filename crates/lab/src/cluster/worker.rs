@@ -75,12 +75,12 @@ impl Worker<'_> {
         Ok(report)
     }
 
-    /// The calls of one thread, and its first error.
+    /// The calls of one thread, and its first error. A thread that comes too late makes one call.
     fn calls(&self, thread: usize, until: Nanos) -> (Vec<Call>, Option<String>) {
         let seed = (u64::from(process::id()) << 32) | thread as u64;
         let mut random = Random::new(seed);
         let (mut calls, mut failure) = (Vec::new(), None);
-        while clock::now() < until {
+        while calls.is_empty() || clock::now() < until {
             let key = u64::from(self.keys[random.below(self.keys.len() as u64) as usize]);
             let entered = clock::now();
             let answer = self.way.ask(thread, key);
