@@ -46,9 +46,14 @@ pub(crate) struct Server {
 impl Server {
     /// Creates a database cluster and starts a server for it.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more settings, each as `name=value`.
+    pub(crate) fn start_with(settings: &[String]) -> io::Result<Self> {
         let programs = programs()?;
         let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
-        let place = Place::new(directory)?;
+        let place = Place::new(directory, settings)?;
         place.init(&programs.join("initdb"))?;
         let postgres = programs.join("postgres");
         let keeper = place.keeper(&postgres)?;
@@ -161,10 +166,12 @@ fn programs() -> io::Result<PathBuf> {
 struct Place {
     directory: TempDir,
     user: Option<(u32, u32)>,
+    settings: Vec<String>,
 }
 
 impl Place {
-    fn new(directory: TempDir) -> io::Result<Self> {
+    fn new(directory: TempDir, settings: &[String]) -> io::Result<Self> {
+        let settings = settings.to_vec();
         let path = directory.path();
         if path.as_os_str().len() > LONGEST_PATH {
             let text = "is too long for a socket; set TMPDIR to a shorter one";
@@ -172,7 +179,7 @@ impl Place {
         }
         // This process has created the directory, so its owner is the user of this process.
         if fs::metadata(path)?.uid() != 0 {
-            return Ok(Self { directory, user: None });
+            return Ok(Self { directory, user: None, settings });
         }
         let accounts = fs::read_to_string("/etc/passwd")?;
         let found = ["postgres", "nobody"].into_iter().find_map(|name| account(&accounts, name));
@@ -180,7 +187,7 @@ impl Place {
             "this process is root, and there is no user postgres or nobody to run the server as";
         let (user, group) = found.ok_or_else(|| Error::other(none))?;
         chown(path, Some(user), Some(group))?;
-        Ok(Self { directory, user: Some((user, group)) })
+        Ok(Self { directory, user: Some((user, group)), settings })
     }
 
     fn init(&self, initdb: &Path) -> io::Result<()> {
@@ -204,6 +211,7 @@ impl Place {
             .arg(self.directory.path())
             // The data need not survive a crash.
             .args(["-c", "fsync=off", "-c", "shared_buffers=16MB"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting.as_str()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -3,17 +3,20 @@
 //! ```text
 //! lab compare        coalescer and other crates side by side: a table and docs/compare.svg
 //! lab curves         how cost grows: tables and docs/curves/*.svg
+//! lab cluster        coalescing over several processes: a table and docs/cluster.svg
 //! lab peers          how coalescer and other crates behave where they differ: a table
 //! lab instructions   instructions of the hot paths, counted by valgrind
 //! ```
 //!
-//! `compare` and `curves` take the same way. `run` runs each lane of each scenario in a process of
+//! `compare`, `curves` and `cluster` take the same way. `run` runs each lane of each scenario in a process of
 //! its own and keeps the figures that it prints as [`raw`] lines; tables and pictures are made from
 //! raw lines alone, so they can be made again from a file.
 
 #![cfg(target_os = "linux")]
 
 mod chart;
+#[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
+pub mod cluster;
 pub mod compare;
 pub mod contender;
 pub mod contenders;
@@ -31,6 +34,8 @@ mod run;
 mod stats;
 mod threads;
 mod units;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -53,6 +58,8 @@ enum Command {
     Compare(compare::Options),
     /// Measures how cost grows with keys, threads, sizes and windows (four minutes)
     Curves(options::Options),
+    /// Measures coalescing over several processes (nine minutes; feature "cluster")
+    Cluster(options::Options),
     /// Shows how coalescer and other crates behave where they differ
     Peers,
     /// Counts the instructions of the hot paths with valgrind
@@ -65,6 +72,11 @@ enum Command {
     Path(instructions::Calls),
 }
 
+/// Does the work of a worker, if another process of this program has started this one as such.
+pub fn worker() -> Option<ExitCode> {
+    cluster::worker()
+}
+
 /// Does what the command line asks for.
 ///
 /// # Errors
@@ -74,6 +86,7 @@ pub fn main() -> anyhow::Result<()> {
     match Program::parse().command {
         Command::Compare(options) => compare::main(&options),
         Command::Curves(options) => curves::main(&options),
+        Command::Cluster(options) => cluster::main(&options),
         Command::Peers => peers::main(),
         Command::Instructions(options) => instructions::main(&options),
         Command::Lane(lane) => lane.print(),

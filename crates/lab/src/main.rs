@@ -2,6 +2,9 @@
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
+    if let Some(done) = lab::worker() {
+        return done;
+    }
     match lab::main() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {

@@ -19,7 +19,7 @@ use crate::options::{Options, Size};
 use crate::page::{self, Part};
 use crate::raw::{Line, Raw};
 use crate::threads::line_ns;
-use crate::{compare, curves};
+use crate::{cluster, compare, curves};
 
 /// The time after which a lane counts as hung.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub enum Kind {
     Compare,
     Curves,
+    Cluster,
 }
 
 impl Kind {
@@ -36,6 +37,7 @@ impl Kind {
         match self {
             Self::Compare => "compare",
             Self::Curves => "curves",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -77,6 +79,10 @@ impl Lane {
                     }
                 })?;
                 done
+            }
+            Kind::Cluster => {
+                let lines = cluster::lane(&self.scenario, &self.lane, self.size)?;
+                lines.into_iter().try_for_each(print)
             }
         }
     }

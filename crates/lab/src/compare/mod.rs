@@ -14,6 +14,9 @@ mod table;
 mod tail;
 mod zipf;
 
+#[cfg(feature = "cluster")]
+pub(crate) use self::{table::number, zipf::draws};
+
 #[allow(dead_code, reason = "the curves use the rest")]
 #[path = "../../../../benches/support/floor.rs"]
 pub(crate) mod floor;

@@ -60,7 +60,7 @@ impl Zipf {
     }
 
     fn time(self, size: Size, executions: &AtomicU64, call: impl Fn(u64) -> u64 + Sync) -> Figures {
-        let draws = draws();
+        let draws = draws(KEYS);
         let calls: Vec<_> = (0..self.threads).map(|_| Own::default()).collect();
         let done = AtomicBool::new(false);
         // Counts again if this thread lost its processor between the counts.
@@ -146,14 +146,14 @@ fn turns() -> u64 {
     (TRIAL as f64 * COST.as_secs_f64() / fastest.as_secs_f64()) as u64
 }
 
-/// Keys by Zipf's law, always the same ones.
-fn draws() -> Vec<u16> {
+/// So many keys by Zipf's law, always the same draws.
+pub fn draws(keys: u64) -> Vec<u16> {
     let mut sum = 0.0;
     let mut add = |rank| {
         sum += 1.0 / rank as f64;
         sum
     };
-    let sums: Vec<f64> = (1..=KEYS).map(&mut add).collect();
+    let sums: Vec<f64> = (1..=keys).map(&mut add).collect();
     let mut random = Random::new(u64::MAX);
     let mut draw = || {
         let part = random.below(1 << 53) as f64 / (1_u64 << 53) as f64;
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_keys_follow_zipfs_law() {
-        let draws = draws();
+        let draws = draws(KEYS);
         let share = |key| draws.iter().filter(|draw| **draw == key).count() as f64 / DRAWS as f64;
         // The harmonic number of 10 000 is 9.7876.
         assert!((share(0) - 1.0 / 9.7876).abs() < 0.01, "{}", share(0));

@@ -44,7 +44,7 @@ fn thin(places: &[f64]) -> Vec<f64> {
 }
 
 /// The conditions, in one line.
-pub(super) fn facts(raw: &Raw) -> String {
+pub(crate) fn facts(raw: &Raw) -> String {
     let [machine, system, compiler, commit, date] =
         ["machine", "system", "compiler", "commit", "date"].map(|fact| raw.fact(fact));
     let others = raw.values(None, MACHINE, "others_percent").into_iter().fold(0.0, f64::max);

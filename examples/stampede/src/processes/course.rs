@@ -9,8 +9,9 @@ use super::clock::{self, MS, Nanos};
 use super::engine::Engine;
 use super::fleet::{Event, Fleet, Who};
 use super::guard::Guard;
+use super::judge::{Execution, Kill};
 use super::live::Live;
-use super::record::{Execution, Kill, Mark, Record};
+use super::record::{Mark, Record};
 use super::talk::{Mode, Order, Told};
 use crate::process_options::Settings;
 

@@ -1,4 +1,6 @@
 //! The workers, as processes of this program.
+//!
+//! The crate `lab` includes this file, with a `talk` of its own.
 
 use std::collections::HashSet;
 use std::env;
@@ -13,11 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::clock::{self, Nanos};
-use super::guard::Guard;
-use super::talk::{Job, Order, Told};
-
-/// The variable that makes this program a worker. It holds the job.
-pub(super) const VARIABLE: &str = "STAMPEDE_WORKER";
+use super::talk::{Job, Order, Told, VARIABLE};
 
 /// A process that has run in the fleet: its place, and how many had been there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,12 +46,16 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts so many processes.
-    pub(super) fn start(processes: usize, job: &Job, guard: &Guard) -> Result<Self> {
+    /// Starts so many processes. `at_end` gets what ends all of them.
+    pub(super) fn start(
+        processes: usize,
+        job: &Job,
+        at_end: impl FnOnce(Box<dyn FnOnce() + Send>),
+    ) -> Result<Self> {
         let (sender, events) = channel();
         let workers = Arc::<Mutex<Vec<Worker>>>::default();
         let ended = Arc::clone(&workers);
-        guard.at_end(move || lock(&ended).drain(..).for_each(end));
+        at_end(Box::new(move || lock(&ended).drain(..).for_each(end)));
         let fleet = Self { job: job.clone(), workers, sender, events };
         for place in 0..processes {
             let worker = fleet.spawn(Who { place, generation: 0 })?;

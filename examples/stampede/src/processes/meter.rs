@@ -3,13 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::clock::{MS, Nanos};
+use super::clock::Nanos;
+use super::judge::is_over_age;
 use super::talk::Tick;
 use super::worker::Answer;
 use crate::meter::{Latencies, latencies};
-
-/// The end of an execution that takes longer than the window is known elsewhere a step of the engine later.
-const STEP: Nanos = 100 * MS;
 
 /// A call that has returned.
 pub(super) struct Call {
@@ -43,7 +41,8 @@ impl Meter {
             }
             Ok(answer) => {
                 self.tick.wrong += u64::from(!call.is_right);
-                self.tick.over_age += u64::from(is_over_age(answer, call.entered, self.window));
+                self.tick.over_age +=
+                    u64::from(is_over_age((answer.began, answer.ended), call.entered, self.window));
             }
         }
     }
@@ -59,15 +58,6 @@ impl Meter {
     }
 }
 
-/// The promise: a call that comes when the execution is over gets its answer until a window after its begin. A
-/// call that came before waited for it, at any age.
-fn is_over_age(answer: &Answer, entered: Nanos, window: Nanos) -> bool {
-    let end_of_window = answer.began.saturating_add(window);
-    let was_slow = answer.ended > end_of_window;
-    let limit = if was_slow { answer.ended.saturating_add(STEP) } else { end_of_window };
-    entered >= limit
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,22 +65,6 @@ mod tests {
 
     fn answer(began: Nanos, ended: Nanos) -> Answer {
         Answer { total: Total::default(), began, ended }
-    }
-
-    #[test]
-    fn an_answer_is_over_age_at_the_end_of_its_window() {
-        let quick = answer(1000, 1010);
-        let over = |entered| is_over_age(&quick, entered, 100);
-        assert!(!over(1005) && !over(1050) && !over(1099));
-        assert!(over(1100) && over(2000));
-    }
-
-    #[test]
-    fn who_waited_for_a_slow_execution_gets_its_answer() {
-        let slow = answer(1000, 5000);
-        let over = |entered| is_over_age(&slow, entered, 100);
-        assert!(!over(1200) && !over(4999));
-        assert!(over(5000 + STEP));
     }
 
     #[test]

@@ -8,9 +8,11 @@ mod course;
 mod engine;
 mod fleet;
 mod guard;
+mod judge;
 mod live;
 mod meter;
 mod picture;
+mod pipe;
 mod record;
 mod report;
 mod svg;
@@ -45,9 +47,9 @@ const BESIDE: Duration = Duration::from_secs(240);
 
 /// Does the work of a worker, if this process is one.
 pub(super) fn worker() -> Option<ExitCode> {
-    let job = env::var(fleet::VARIABLE).ok()?;
+    let job = env::var(talk::VARIABLE).ok()?;
     let done = serde_json::from_str::<Job>(&job)
-        .with_context(|| format!("{} is not for you to set", fleet::VARIABLE))
+        .with_context(|| format!("{} is not for you to set", talk::VARIABLE))
         .and_then(|job| worker::work(&job));
     Some(match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,7 +107,7 @@ fn measure(settings: &Settings, guard: &Guard) -> Result<Report> {
         rows,
         address: engine.address(),
     };
-    let fleet = Fleet::start(settings.processes, &job, guard)?;
+    let fleet = Fleet::start(settings.processes, &job, |end| guard.at_end(end))?;
     let mut report = Report::new(settings, engine.name(), rows, in_ms(query));
     live.say(&report.introduction());
     if engine.fault().is_none() {

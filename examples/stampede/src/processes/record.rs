@@ -5,30 +5,10 @@ use serde::Serialize;
 use super::clock::{Nanos, ms};
 use super::course::Plan;
 use super::fleet::Who;
+use super::judge::{self, Execution, Kill};
 use super::talk::Tick;
 use crate::meter::{Latencies, latencies, quantile};
 use crate::process_options::Settings;
-
-/// One execution of the function for a key.
-#[derive(Clone, Debug)]
-pub(super) struct Execution {
-    pub(super) who: Who,
-    /// Its number in its process.
-    pub(super) id: u64,
-    pub(super) key: u64,
-    pub(super) began: Nanos,
-    /// `None` if it never returned.
-    pub(super) ended: Option<Nanos>,
-}
-
-/// A process that was killed when an execution of it was seen to run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kill {
-    pub(super) at: Nanos,
-    pub(super) who: Who,
-    pub(super) id: u64,
-    pub(super) key: u64,
-}
 
 /// A fault, for the picture.
 #[derive(Clone, Copy, Debug)]
@@ -58,50 +38,11 @@ impl Record {
 
     /// Notes the end of an execution. Returns true if its process was killed after that, which is no kill of a leader.
     pub(super) fn ended(&mut self, who: Who, id: u64, at: Nanos) -> bool {
-        let is_it = |execution: &&mut Execution| execution.who == who && execution.id == id;
+        let is_it = |execution: &&mut Execution| execution.is(who, id);
         if let Some(execution) = self.executions.iter_mut().rev().find(is_it) {
             execution.ended = Some(at);
         }
         self.kills.iter().any(|kill| kill.who == who && kill.id == id)
-    }
-
-    /// The kills that came before the end of their execution.
-    fn kills_of_leaders(&self) -> impl Iterator<Item = &Kill> {
-        let has_ended = |kill: &Kill| {
-            let same =
-                |execution: &&Execution| execution.who == kill.who && execution.id == kill.id;
-            self.executions.iter().find(same).is_some_and(|execution| execution.ended.is_some())
-        };
-        self.kills.iter().filter(move |kill| !has_ended(kill))
-    }
-
-    /// Executions that began while another one of their key ran.
-    fn overlapping(&self) -> Vec<&Execution> {
-        let end = |execution: &Execution| {
-            let kill = || self.kills.iter().find(|kill| kill.who == execution.who);
-            execution.ended.or_else(|| kill().map(|kill| kill.at)).unwrap_or(self.until)
-        };
-        let mut all: Vec<_> = self.executions.iter().collect();
-        all.sort_by_key(|execution| (execution.key, execution.began));
-        let mut last: Option<(u64, Nanos)> = None;
-        all.retain(|execution| {
-            let is_same = |(key, _): &(u64, Nanos)| *key == execution.key;
-            let busy_until = last.filter(is_same).map_or(0, |(_, until)| until);
-            last = Some((execution.key, busy_until.max(end(execution))));
-            execution.began < busy_until
-        });
-        all
-    }
-
-    /// How long after each kill of a leader the next execution of the key began.
-    fn takeovers(&self) -> Vec<f64> {
-        let next = |kill: &Kill| {
-            let later = self.executions.iter().filter(|execution| {
-                execution.key == kill.key && execution.who != kill.who && execution.began > kill.at
-            });
-            later.map(|execution| execution.began - kill.at).min()
-        };
-        self.kills_of_leaders().filter_map(next).map(ms).collect()
     }
 
     /// The executions that began in each window of the phase.
@@ -127,8 +68,9 @@ impl Record {
         let executions = self.in_time().count() as u64;
         let windows = (self.until - self.from) as f64 / window as f64;
         let round_trips = sum(|tick| tick.round_trips);
-        let overlapping = self.overlapping();
-        let takeovers_ms = self.takeovers();
+        let overlapping = judge::overlapping(&self.executions, &self.kills, self.until);
+        let takeovers = judge::takeovers(&self.executions, &self.kills);
+        let takeovers_ms: Vec<f64> = takeovers.into_iter().map(ms).collect();
         let meets_again = self.back.map(|back| {
             let last = overlapping.iter().map(|execution| execution.began).max();
             ms(last.unwrap_or(back).saturating_sub(back))
@@ -152,7 +94,7 @@ impl Record {
             p50_ms: quantile(&latencies, 0.5),
             p99_ms: quantile(&latencies, 0.99),
             max_ms: quantile(&latencies, 1.0),
-            kills: self.kills_of_leaders().count() as u64,
+            kills: judge::of_leaders(&self.executions, &self.kills).len() as u64,
             takeover_ms: takeovers_ms.iter().copied().reduce(f64::max),
             takeovers_ms,
             engine_gone_ms: self.gone.zip(self.back).map(|(gone, back)| ms(back - gone)),
@@ -233,7 +175,6 @@ mod tests {
     use super::*;
 
     const HERE: Who = Who { place: 0, generation: 0 };
-    const THERE: Who = Who { place: 1, generation: 0 };
 
     fn record(executions: &[(Who, u64, Nanos, Option<Nanos>)]) -> Record {
         let mut record = Record::new(1000, 2000);
@@ -245,47 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn executions_of_a_key_overlap_if_one_begins_before_another_has_ended() {
-        let overlaps = |executions: &[_]| record(executions).overlapping().len();
-        assert_eq!(overlaps(&[(HERE, 0, 1000, Some(1100)), (THERE, 0, 1100, Some(1200))]), 0);
-        assert_eq!(overlaps(&[(THERE, 0, 1099, Some(1200)), (HERE, 0, 1000, Some(1100))]), 1);
-        assert_eq!(overlaps(&[(HERE, 0, 1000, Some(1100)), (THERE, 1, 1050, Some(1200))]), 0);
-        let inside = (THERE, 0, 1010, Some(1020));
-        let after = (THERE, 0, 1050, Some(1060));
-        assert_eq!(overlaps(&[(HERE, 0, 1000, Some(1100)), inside, after]), 2);
-    }
-
-    #[test]
-    fn a_killed_execution_lasts_until_the_kill() {
-        let next = |began| {
-            let mut record = record(&[(HERE, 0, 1000, None), (THERE, 0, began, Some(1400))]);
-            record.kills.push(Kill { at: 1200, who: HERE, id: 0, key: 0 });
-            record
-        };
-        assert_eq!(next(1199).overlapping().len(), 1);
-        assert_eq!(next(1200).overlapping().len(), 0);
-        assert_eq!(next(1700).takeovers(), [ms(500)]);
-    }
-
-    #[test]
-    fn a_kill_after_the_end_of_the_function_is_none() {
+    fn an_execution_that_ends_after_its_process_was_killed_was_not_the_one_to_kill() {
         let mut record = record(&[(HERE, 0, 1000, None)]);
         record.kills.push(Kill { at: 1200, who: HERE, id: 0, key: 0 });
         assert!(!record.ended(HERE, 1, 1150));
-        assert_eq!(record.kills_of_leaders().count(), 1);
+        assert_eq!(record.executions[0].ended, None);
         assert!(record.ended(HERE, 0, 1150));
-        assert_eq!(record.kills_of_leaders().count(), 0);
         assert_eq!(record.executions[0].ended, Some(1150));
-    }
-
-    #[test]
-    fn a_kill_after_the_end_of_the_function_ends_the_other_executions_of_the_process() {
-        let other_keys = (HERE, 1, 1000, None);
-        let next = (THERE, 1, 1300, Some(1400));
-        let mut record = record(&[(HERE, 0, 1000, None), other_keys, next]);
-        record.kills.push(Kill { at: 1200, who: HERE, id: 0, key: 0 });
-        record.ended(HERE, 0, 1150);
-        assert_eq!(record.overlapping().len(), 0);
     }
 
     #[test]

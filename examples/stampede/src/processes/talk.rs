@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::clock::Nanos;
 use super::engine::Address;
 
+/// The variable that makes this program a worker. It holds the job.
+pub(super) const VARIABLE: &str = "STAMPEDE_WORKER";
+
 /// The orders of a worker at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {

@@ -1,9 +1,6 @@
 //! A worker: its threads call, and it tells the parent what happened.
 
-use std::io::{self, BufRead, Write};
-use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{self, Nanos};
 use super::meter::{Call, Meter};
+use super::pipe::{orders, say, wait_until};
 use super::talk::{Job, Mode, Order, Told};
 use crate::db::table::Expected;
 use crate::db::{Database, QueryError, Total, sqlite};
@@ -74,31 +72,6 @@ fn shared_answers(source: &Arc<Source>, window: Duration, cluster: &Cluster) -> 
 /// Says why the worker cannot go on.
 pub(super) fn fail(error: &anyhow::Error) {
     say(&Told::Failed(format!("{error:#}")));
-}
-
-/// The orders, read by a thread that ends the process when there are no more: the parent has gone then.
-fn orders() -> Result<Receiver<Order>> {
-    let (sender, receiver) = channel();
-    let read = move || {
-        let lines = io::stdin().lock().lines();
-        for order in lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())
-        {
-            let _ = sender.send(order);
-        }
-        process::exit(0);
-    };
-    thread::Builder::new().name("hears".to_string()).spawn(read).context("not enough threads")?;
-    Ok(receiver)
-}
-
-/// One write for each line, so that lines of two threads do not mix.
-fn say(told: &Told) {
-    let Ok(mut line) = serde_json::to_string(told) else { return };
-    line.push('\n');
-    // A parent that has gone ends this process by stdin.
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(line.as_bytes());
-    let _ = out.flush();
 }
 
 /// The rows, and the count of executions that read them.
@@ -230,8 +203,4 @@ impl Worker<'_> {
             engine_errors: failures.iter().sum(),
         }
     }
-}
-
-fn wait_until(at: Nanos) {
-    thread::sleep(Duration::from_nanos(at.saturating_sub(clock::now())));
 }
