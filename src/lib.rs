@@ -220,6 +220,7 @@ mod memory;
 mod observe;
 mod outcome;
 mod peek;
+mod refresh;
 mod request;
 mod settings;
 mod share;
@@ -229,6 +230,7 @@ mod submit;
 mod sync;
 mod tier;
 mod wait;
+mod work;
 
 pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
@@ -248,6 +250,7 @@ pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;
 pub use outcome::{Outcome, Role};
+pub use refresh::Refreshed;
 pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;

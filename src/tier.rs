@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::in_flight::Elsewhere;
-use crate::share::{ShareRules, ShareWith};
+use crate::share::ShareWith;
 use crate::sync::Handle;
 use crate::wait::clock::{FOREVER, Nanos, nanos};
 use crate::wait::deadlock::ThreadToken;
@@ -371,9 +371,3 @@ impl fmt::Display for Unreached {
 }
 
 impl std::error::Error for Unreached {}
-
-/// With whom a table shares: the rules for the calls of this process, and the other processes.
-pub(crate) struct Shares<K, V, E> {
-    pub(crate) rules: ShareRules<V, E>,
-    pub(crate) tier: Option<Arc<dyn Tier<K, V, E>>>,
-}

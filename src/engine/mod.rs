@@ -44,6 +44,7 @@ pub(crate) mod publish;
 pub(crate) mod purge;
 pub(crate) mod queued;
 pub(crate) mod reach;
+mod refresh;
 pub(crate) mod rules;
 pub(crate) mod shard;
 pub(crate) mod slab;

@@ -79,6 +79,9 @@ impl<K, V, E> Table<K, V, E> {
         }
         let id = execution.slot.id;
         let ended = Ended { id, completion, callers: 1, others: false };
+        if shard.slot(id).is_refresh() {
+            self.end_refresh(&mut shard, id, Some(completion));
+        }
         if !self.retain(&mut shard, &ended, kept, &mut removed) {
             removed.push(shard.remove(id));
         }
@@ -224,7 +227,10 @@ impl<K, V, E> Table<K, V, E> {
         kept: Option<Reservation<'_>>,
         deferred: &mut Deferred<K, V, E>,
     ) {
-        let Ended { id, others, .. } = *ended;
+        let Ended { id, others, completion, .. } = *ended;
+        if shard.slot(id).is_refresh() {
+            self.end_refresh(shard, id, Some(completion));
+        }
         let successor = take_successor(shard, flight, deferred);
         let Some(beside) = successor.or(others.then_some(id)) else {
             if self.retain(shard, ended, kept, &mut deferred.removed) {

@@ -11,6 +11,7 @@
 
 use hashbrown::HashTable;
 
+use crate::engine::refresh::Pauses;
 use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
 use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
@@ -32,6 +33,7 @@ pub(crate) struct Shard<K, V, E> {
     /// Counts the leads that may keep a result, to expire results of other shards in turn.
     leads: usize,
     pub(crate) tally: Tally,
+    pub(super) pauses: Pauses,
 }
 
 /// Every n-th lead also expires results in one other shard. Small enough that they expire soon, large
@@ -57,6 +59,7 @@ impl<K, V, E> Shard<K, V, E> {
             errors: Queue::new(),
             tally: Tally::default(),
             leads: 0,
+            pauses: Pauses::new(),
         }
     }
 
@@ -239,6 +242,7 @@ impl<K, V, E> Shard<K, V, E> {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) | None => &mut self.errors,
         };
+        self.pauses.remove(id);
         self.slots.remove_from(queue, id)
     }
 
@@ -274,6 +278,7 @@ impl<K, V, E> Shard<K, V, E> {
             lowest = to;
         }
         self.slots.shrink_to_fit();
+        self.pauses.shrink_to_fit();
         let slots = &self.slots;
         self.map.shrink_to_fit(|id| spread(slots.get(*id).hash));
     }
@@ -294,6 +299,7 @@ impl<K, V, E> Shard<K, V, E> {
         if let Some(flight) = kept.flight() {
             self.slots.get_mut(flight).set_place(Place::beside(to));
         }
+        self.pauses.moved(from, to);
         true
     }
 

@@ -62,6 +62,8 @@ pub(crate) enum State<V, E> {
         /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
         /// that still run. They count for `max_leaders`.
         is_stale: bool,
+        /// True if it refreshes a value that the window still served when it began.
+        is_refresh: bool,
     },
     Value(Handle<V>, Kept),
     Error(Handle<E>, Kept),
@@ -208,7 +210,8 @@ impl<K, V, E> Slot<K, V, E> {
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
         let run = Running { leader, flight };
-        let state = State::Running { run, place: Place::DETACHED, is_stale: false };
+        let state =
+            State::Running { run, place: Place::DETACHED, is_stale: false, is_refresh: false };
         Self { key, hash, admitted: 0, start, state }
     }
 
@@ -278,6 +281,20 @@ impl<K, V, E> Slot<K, V, E> {
         match &mut self.state {
             State::Running { is_stale, .. } => *is_stale = true,
             State::Value(..) | State::Error(..) => unreachable!("its executions still run"),
+        }
+    }
+
+    /// True if it is the flight of a refresh.
+    #[inline]
+    pub(crate) fn is_refresh(&self) -> bool {
+        matches!(self.state, State::Running { is_refresh: true, .. })
+    }
+
+    /// Marks a flight that refreshes.
+    pub(crate) fn set_refresh(&mut self) {
+        match &mut self.state {
+            State::Running { is_refresh, .. } => *is_refresh = true,
+            State::Value(..) | State::Error(..) => unreachable!("a result has ended"),
         }
     }
 
