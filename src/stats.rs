@@ -24,7 +24,7 @@ use std::ops::AddAssign;
 /// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |
 /// | `takeovers` | executions that started because the youngest of their flight was [`leader_timeout`](crate::Builder::leader_timeout) old |
 /// | `refreshes` | executions that began as a refresh: [`refresh_after`](crate::Builder::refresh_after) was over, or [`refresh`](crate::Coalescer::refresh) was called. A refresh that the executor runs is a call of its own, in addition to the late call that caused it |
-/// | `refresh_failures` | refreshes that left the old value: they returned an error or a value that is not for late calls, panicked, or did not run |
+/// | `refresh_failures` | refreshes that brought no value for late calls: they returned an error or a value that is not for them, panicked, or did not run |
 /// | `in_flight` | executions that run or are queued now; the only counter that decreases |
 ///
 /// At rest, `total_requests` is the sum of `executed_requests`, `coalesced_requests`, `timed_out`
@@ -78,7 +78,7 @@ pub struct Stats {
     pub takeovers: u64,
     /// Executions that began as a refresh of a value.
     pub refreshes: u64,
-    /// Refreshes that left the old value.
+    /// Refreshes that brought no value for late calls.
     pub refresh_failures: u64,
     /// Executions that run or are queued now.
     pub in_flight: u64,

@@ -335,12 +335,17 @@ impl<K, V, E> Table<K, V, E> {
     /// True if a kept result goes when the flight beside it ends like this. A value that is for late calls
     /// replaces anything; an error that is, replaces an error, and what serves no call any more.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        let Some((kind, life)) = completion.kept_for() else { return false };
-        let now = || self.clock.now();
-        if !life.is_whole() && now() >= completion.start.saturating_add(life.time()) {
-            // No late call would get it (S74), so it is as one for followers.
-            return false;
-        }
-        kind == Kind::Value || old.kind() == Some(Kind::Error) || !self.is_live(old, now())
+        let Some(kind) = self.kind_for_late_calls(completion) else { return false };
+        kind == Kind::Value
+            || old.kind() == Some(Kind::Error)
+            || !self.is_live(old, self.clock.now())
+    }
+
+    /// The kind of a result that is for late calls.
+    pub(super) fn kind_for_late_calls(&self, completion: &Completion<V, E>) -> Option<Kind> {
+        let (kind, life) = completion.kept_for()?;
+        // A life that is over serves no late call (S74), so the result is as one for followers.
+        let is_over = || self.clock.now() >= completion.start.saturating_add(life.time());
+        (life.is_whole() || !is_over()).then_some(kind)
     }
 }

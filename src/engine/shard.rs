@@ -11,10 +11,10 @@
 
 use hashbrown::HashTable;
 
-use crate::engine::refresh::Pauses;
+use crate::engine::pauses::Pauses;
 use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
-use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
+use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State, spread};
 use crate::engine::tally::Tally;
 use crate::key::ToKey;
 use crate::stats::Stats;
@@ -42,12 +42,6 @@ const LEADS_PER_NEIGHBOUR: usize = 2;
 
 /// An empty shard keeps the space of so many slots. It gives back what a burst took beyond that.
 const SPARE_CELLS: usize = 64;
-
-/// Spreads the bits that a slot keeps of a hash over the 64 that the map wants.
-#[inline]
-pub(crate) fn spread(hash: ShortHash) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
 
 impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn new() -> Self {

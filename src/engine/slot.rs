@@ -46,6 +46,12 @@ pub(crate) struct SlotRef {
 /// Half of a hash: enough to tell keys apart in one shard, and four bytes less in each slot.
 pub(crate) type ShortHash = u32;
 
+/// Spreads the bits that a slot keeps of a hash over the 64 that a map wants.
+#[inline]
+pub(crate) fn spread(hash: ShortHash) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 /// A key that its slot has alone, until a call must see it while no lock is held.
 pub(crate) enum Key<K> {
     Own(K),

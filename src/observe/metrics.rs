@@ -7,7 +7,7 @@
 //! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function by result: `ok`, `error`, `panic`; a job that never ran is not counted |
 //! | `coalescer_takeovers_total` | counter | `name` | executions that started because another one was stuck |
 //! | `coalescer_refreshes_total` | counter | `name` | executions that started as a refresh |
-//! | `coalescer_refresh_failures_total` | counter | `name` | refreshes that left the old value |
+//! | `coalescer_refresh_failures_total` | counter | `name` | refreshes that brought no value for late calls |
 //! | `coalescer_in_flight` | gauge | `name` | executions that run or are queued |
 //! | `coalescer_execution_seconds` | histogram | `name` | the duration of each run of the function |
 //! | `coalescer_wait_seconds` | histogram | `name` | the duration of each wait for another call's execution, however it ended; each wait with a ticket counts |
@@ -110,7 +110,7 @@ fn describe() {
     describe_counter!(
         "coalescer_refresh_failures_total",
         Unit::Count,
-        "Refreshes that left the old value"
+        "Refreshes that brought no value for late calls"
     );
     describe_gauge!("coalescer_in_flight", Unit::Count, "Executions under way or queued");
     describe_histogram!("coalescer_execution_seconds", Unit::Seconds, "How long the function ran");
