@@ -19,7 +19,7 @@ use crate::engine::slot::{Kept, SlotRef, State};
 use crate::engine::table::{Locked, Table};
 use crate::key::ToKey;
 use crate::sync::Handle;
-use crate::wait::clock::{FOREVER, Nanos};
+use crate::wait::clock::FOREVER;
 
 impl<K, V, E> Table<K, V, E> {
     /// Decides a call that a value would serve, if it were not due. `None` for any other call.
