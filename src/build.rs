@@ -191,7 +191,8 @@ impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
         R: SharedBy<K, V, E, S>,
     {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
-        let core = self.into_core_with(rule, |core| background(core, Arc::clone(&load)));
+        let sees_old = load.sees_old();
+        let core = self.into_core_with(rule, sees_old, |core| background(core, Arc::clone(&load)));
         Coalescer::from_parts(Group::from_core(core), load)
     }
 }
@@ -202,13 +203,14 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     where
         R: SharedBy<K, V, E, S>,
     {
-        self.into_core_with(error_rule, |_| None)
+        self.into_core_with(error_rule, false, |_| None)
     }
 
     #[track_caller]
     pub(crate) fn into_core_with<E>(
         self,
         error_rule: Option<Arc<ShareRule<E>>>,
+        sees_old: bool,
         background: impl FnOnce(&Weak<Core<K, V, E, S>>) -> Option<Box<dyn Background<K, V, E>>>,
     ) -> Arc<Core<K, V, E, S>>
     where
@@ -224,6 +226,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
         Arc::new_cyclic(|core| {
             let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
             let background = background(core);
+            table.rules.sees_old = sees_old;
             table.rules.refreshes_in_background = background.is_some();
             let sharing = Shares { rules: share_rules, tier, background };
             Core { table, sharing, name, executor: settings.executor, hasher }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
-use crate::refresh::{Load, Old};
+use crate::refresh::Load;
 use crate::settings::Settings;
 use crate::sync::Handle;
 use crate::work::WithKey;
@@ -109,11 +109,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.group.call_with(
-            key,
-            want,
-            WithKey(|key: &K, old: &dyn Old<V>| self.load.run(key, old)),
-        )
+        self.group.call_with(key, want, WithKey(&*self.load))
     }
 
     /// Returns the value for this key: from the window, from a running execution, or by running the

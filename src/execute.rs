@@ -34,7 +34,7 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::refresh::{OldOf, Shares};
+use crate::refresh::Shares;
 use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::tier::Tier;
@@ -265,11 +265,26 @@ where
         slot: Option<SlotRef>,
         start: Nanos,
     ) -> Completion<V, E> {
-        let old = OldOf(self.table, slot);
-        attempt(&self.sharing.rules, start, || match (W::TAKES_KEY, &key) {
-            (true, None) => work.run(Some(&self.call.key.to_key()), &old),
-            (_, key) => work.run(key.as_deref(), &old),
+        attempt(&self.sharing.rules, start, || {
+            if self.table.rules.sees_old {
+                return self.run_seeing(work, key, slot);
+            }
+            match (W::TAKES_KEY, &key) {
+                (true, None) => work.run(Some(&self.call.key.to_key())),
+                (_, key) => work.run(key.as_deref()),
+            }
         })
+    }
+
+    #[cold]
+    fn run_seeing<W: Work<K, V, E>>(
+        &self,
+        work: W,
+        key: Option<Arc<K>>,
+        slot: Option<SlotRef>,
+    ) -> Result<Handle<V>, E> {
+        let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
+        work.run_seeing(Some(&key), self.table.old_value(slot))
     }
 
     fn follow<W: Work<K, V, E>>(&self, mut waiter: Waiter<'_, K, V, E>, work: W) -> Answer<V, E> {

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use crate::engine::queued::Queued;
-use crate::engine::slot::SlotRef;
-use crate::engine::table::Table;
 use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::tier::Tier;
@@ -34,23 +32,19 @@ pub enum Refreshed<V> {
     Unchanged,
 }
 
-/// The value that a run would replace. To ask for it costs a lock.
-pub(crate) trait Old<V> {
-    fn value(&self) -> Option<Handle<V>>;
-}
-
-/// The old value of the flight in a slot. A run without a flight has none.
-pub(crate) struct OldOf<'t, K, V, E>(pub(crate) &'t Table<K, V, E>, pub(crate) Option<SlotRef>);
-
-impl<K, V, E> Old<V> for OldOf<'_, K, V, E> {
-    fn value(&self) -> Option<Handle<V>> {
-        self.0.replaced_by(self.1?)
-    }
-}
-
 /// The function of a coalescer.
 pub(crate) trait Load<K, V, E>: Send + Sync {
-    fn run(&self, key: &K, old: &dyn Old<V>) -> Result<Handle<V>, E>;
+    fn run(&self, key: &K) -> Result<Handle<V>, E>;
+
+    /// Runs it with the value that the run would replace, if there is one.
+    fn run_seeing(&self, key: &K, _old: Option<Handle<V>>) -> Result<Handle<V>, E> {
+        self.run(key)
+    }
+
+    /// True if it looks at the old value.
+    fn sees_old(&self) -> bool {
+        false
+    }
 }
 
 /// A function that makes each value anew.
@@ -64,7 +58,7 @@ where
     F: Fn(&K) -> Result<V, E> + Send + Sync,
 {
     #[inline]
-    fn run(&self, key: &K, _: &dyn Old<V>) -> Result<Handle<V>, E> {
+    fn run(&self, key: &K) -> Result<Handle<V>, E> {
         (self.0)(key).map(Handle::new)
     }
 }
@@ -73,8 +67,15 @@ impl<K, V, E, F> Load<K, V, E> for Seeing<F>
 where
     F: Fn(&K, Option<&Handle<V>>) -> Result<Refreshed<V>, E> + Send + Sync,
 {
-    fn run(&self, key: &K, old: &dyn Old<V>) -> Result<Handle<V>, E> {
-        let old = old.value();
+    fn run(&self, key: &K) -> Result<Handle<V>, E> {
+        self.run_seeing(key, None)
+    }
+
+    fn sees_old(&self) -> bool {
+        true
+    }
+
+    fn run_seeing(&self, key: &K, old: Option<Handle<V>>) -> Result<Handle<V>, E> {
         Ok(match (self.0)(key, old.as_ref())? {
             Refreshed::New(value) => Handle::new(value),
             Refreshed::Unchanged => old.expect(

@@ -90,12 +90,14 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
-        if let Some(admission) = self.meet_due(&mut shard, found, call, new) {
-            return admission;
+        let Some(id) = found else { return self.start_flight(&mut shard, None, call, new) };
+        if self.rules.refresh_after != FOREVER {
+            if let Some(admission) = self.meet_due(&mut shard, id, call, new) {
+                return admission;
+            }
         }
         // A kept result that does not serve this call stays until a flight replaces it (S70).
-        let flight = found.and_then(|id| shard.slot(id).kept().map_or(Some(id), Kept::flight));
-        let Some(flight) = flight else {
+        let Some(flight) = shard.slot(id).kept().map_or(Some(id), Kept::flight) else {
             return self.start_flight(&mut shard, found, call, new);
         };
         match self.meeting(shard.slot(flight), call.entry) {

@@ -7,8 +7,9 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::spread;
 use crate::wait::clock::Nanos;
 
-/// For each kept value whose refresh has failed: when the next one may begin.
-pub(super) struct Pauses(HashTable<Pause>);
+/// For each kept value whose refresh has failed: when the next one may begin. `None` until one fails, since
+/// every shard has this.
+pub(super) struct Pauses(Option<Box<HashTable<Pause>>>);
 
 struct Pause {
     /// The slot of the value.
@@ -20,12 +21,14 @@ struct Pause {
 
 impl Pauses {
     pub(super) const fn new() -> Self {
-        Self(HashTable::new())
+        Self(None)
     }
 
     pub(super) fn until(&self, value: SlotId) -> Nanos {
-        let found = self.0.find(spread(value), |pause| pause.value == value);
-        found.map_or(0, |pause| pause.until)
+        let found = |pauses: &HashTable<Pause>| {
+            pauses.find(spread(value), |pause| pause.value == value).map(|pause| pause.until)
+        };
+        self.0.as_deref().and_then(found).unwrap_or(0)
     }
 
     /// Notes one more failure, of a refresh that began at `start`.
@@ -36,7 +39,8 @@ impl Pauses {
         (shortest, longest): (Nanos, Nanos),
     ) {
         let hash = |pause: &Pause| spread(pause.value);
-        let entry = self.0.entry(spread(value), |pause| pause.value == value, hash);
+        let pauses = self.0.get_or_insert_default();
+        let entry = pauses.entry(spread(value), |pause| pause.value == value, hash);
         let failures = match &entry {
             Entry::Occupied(found) => found.get().failures,
             Entry::Vacant(_) => 0,
@@ -49,27 +53,29 @@ impl Pauses {
     /// Leaves what a value that goes has here.
     #[inline]
     pub(super) fn remove(&mut self, value: SlotId) {
-        if !self.0.is_empty() {
+        if self.0.is_some() {
             self.take(value);
         }
     }
 
     #[cold]
     fn take(&mut self, value: SlotId) -> Option<Pause> {
-        let found = self.0.find_entry(spread(value), |pause| pause.value == value);
-        found.ok().map(|pause| pause.remove().0)
+        let pauses = self.0.as_mut()?;
+        let found = pauses.find_entry(spread(value), |pause| pause.value == value);
+        let taken = found.ok().map(|pause| pause.remove().0);
+        if pauses.is_empty() {
+            self.0 = None;
+        }
+        taken
     }
 
     /// A value has moved to another slot.
     pub(super) fn moved(&mut self, from: SlotId, to: SlotId) {
         if let Some(pause) = self.take(from) {
             let pause = Pause { value: to, ..pause };
-            self.0.insert_unique(spread(to), pause, |pause| spread(pause.value));
+            let pauses = self.0.get_or_insert_default();
+            pauses.insert_unique(spread(to), pause, |pause| spread(pause.value));
         }
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.0.shrink_to_fit(|pause| spread(pause.value));
     }
 }
 

@@ -79,9 +79,6 @@ impl<K, V, E> Table<K, V, E> {
         }
         let id = execution.slot.id;
         let ended = Ended { id, completion, callers: 1, others: false };
-        if shard.slot(id).is_refresh() {
-            self.end_refresh(&mut shard, id, Some(completion));
-        }
         if !self.retain(&mut shard, &ended, kept, &mut removed) {
             removed.push(shard.remove(id));
         }
@@ -227,10 +224,7 @@ impl<K, V, E> Table<K, V, E> {
         kept: Option<Reservation<'_>>,
         deferred: &mut Deferred<K, V, E>,
     ) {
-        let Ended { id, others, completion, .. } = *ended;
-        if shard.slot(id).is_refresh() {
-            self.end_refresh(shard, id, Some(completion));
-        }
+        let Ended { id, others, .. } = *ended;
         let successor = take_successor(shard, flight, deferred);
         let Some(beside) = successor.or(others.then_some(id)) else {
             if self.retain(shard, ended, kept, &mut deferred.removed) {
@@ -303,11 +297,10 @@ impl<K, V, E> Table<K, V, E> {
         ended: &Ended<'_, V, E>,
         removed: &mut Removed<K, V, E>,
     ) -> bool {
-        let slot = shard.slot(ended.id);
-        if slot.is_stale() {
-            // A younger flight has ended.
+        if shard.slot(ended.id).is_stale_or_refresh() && !self.end_marked(shard, ended) {
             return false;
         }
+        let slot = shard.slot(ended.id);
         let place = slot.place();
         let Some(old) = place.result() else { return place.is_linked() };
         if !self.replaces(ended.completion, shard.slot(old)) {
@@ -315,6 +308,15 @@ impl<K, V, E> Table<K, V, E> {
         }
         self.remove_result(shard, old, removed);
         true
+    }
+
+    /// Ends a refresh, or a flight of which a younger one has ended: that replaces nothing.
+    #[cold]
+    fn end_marked(&self, shard: &mut Locked<'_, K, V, E>, ended: &Ended<'_, V, E>) -> bool {
+        if shard.slot(ended.id).is_refresh() {
+            self.end_refresh(shard, ended.id, Some(ended.completion));
+        }
+        !shard.slot(ended.id).is_stale()
     }
 
     /// Lets slot `id` keep the result for its window.

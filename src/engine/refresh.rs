@@ -23,24 +23,8 @@ use crate::wait::clock::FOREVER;
 
 impl<K, V, E> Table<K, V, E> {
     /// Decides a call that a value would serve, if it were not due. `None` for any other call.
-    #[inline]
-    pub(super) fn meet_due<'t, Q: ?Sized>(
-        &'t self,
-        shard: &mut Locked<'_, K, V, E>,
-        found: Option<SlotId>,
-        call: &Call<'_, Q>,
-        new: &mut NewKey<K>,
-    ) -> Option<Admission<'t, K, V, E>> {
-        match found {
-            Some(id) if self.rules.refresh_after != FOREVER => {
-                self.meet_value(shard, id, call, new)
-            }
-            _ => None,
-        }
-    }
-
     #[cold]
-    fn meet_value<'t, Q: ?Sized>(
+    pub(super) fn meet_due<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
@@ -172,8 +156,9 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// The value in its window that the flight in this slot would replace.
-    pub(crate) fn replaced_by(&self, slot: SlotRef) -> Option<Handle<V>> {
+    /// The value in its window that the flight in this slot would replace, if the function sees it.
+    pub(crate) fn old_value(&self, slot: Option<SlotRef>) -> Option<Handle<V>> {
+        let slot = slot.filter(|_| self.rules.sees_old)?;
         let now = self.clock.now();
         let shard = self.shard(slot.hash).lock();
         let old = shard.slot(shard.slot(slot.id).place().result()?);

@@ -15,13 +15,16 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) window: Nanos,
-    pub(crate) error_window: Nanos,
     /// The age at which a value is due to be refreshed; [`FOREVER`] if none is.
     pub(crate) refresh_after: Nanos,
     /// How long a value serves calls that look for nothing else: until it is due or its window ends.
+    // Beside the next one, so that a hit finds one of the two by the kind.
     undue_for: Nanos,
+    pub(crate) error_window: Nanos,
     /// True if a refresh runs on the executor, and its caller is served the old value.
     pub(crate) refreshes_in_background: bool,
+    /// True if the function sees the value that its run would replace.
+    pub(crate) sees_old: bool,
     /// [`u32::MAX`] if there is no limit.
     pub(crate) max_requests: u32,
     /// [`FOREVER`] if a flight can be joined at any age.
@@ -49,6 +52,7 @@ impl Rules {
             refresh_after,
             undue_for: window.min(refresh_after),
             refreshes_in_background: false,
+            sees_old: false,
             max_requests: settings.max_requests.unwrap_or(u32::MAX),
             max_join_age: bound(settings.max_join_age),
             leader_timeout: bound(settings.leader_timeout),

@@ -272,7 +272,6 @@ impl<K, V, E> Shard<K, V, E> {
             lowest = to;
         }
         self.slots.shrink_to_fit();
-        self.pauses.shrink_to_fit();
         let slots = &self.slots;
         self.map.shrink_to_fit(|id| spread(slots.get(*id).hash));
     }

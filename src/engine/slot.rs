@@ -62,17 +62,22 @@ pub(crate) enum Key<K> {
 
 pub(crate) enum State<V, E> {
     // The small fields stand here, and not in `Running`: beside the tag they take no space.
-    Running {
-        run: Running<V, E>,
-        place: Place,
-        /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
-        /// that still run. They count for `max_leaders`.
-        is_stale: bool,
-        /// True if it refreshes a value that the window still served when it began.
-        is_refresh: bool,
-    },
+    Running { run: Running<V, E>, place: Place, marks: Marks },
     Value(Handle<V>, Kept),
     Error(Handle<E>, Kept),
+}
+
+/// Two facts about a flight in one byte. Most flights have none, and one comparison tells that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    const NONE: Self = Self(0);
+    /// It admits no call: the flight has ended, or a younger one has, and it has executions that still run.
+    /// They count for `max_leaders`.
+    const STALE: u8 = 1;
+    /// It refreshes a value that the window still served when it began.
+    const REFRESH: u8 = 2;
 }
 
 /// The state of a result that a window keeps.
@@ -216,8 +221,7 @@ impl<K, V, E> Slot<K, V, E> {
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
         let run = Running { leader, flight };
-        let state =
-            State::Running { run, place: Place::DETACHED, is_stale: false, is_refresh: false };
+        let state = State::Running { run, place: Place::DETACHED, marks: Marks::NONE };
         Self { key, hash, admitted: 0, start, state }
     }
 
@@ -276,31 +280,42 @@ impl<K, V, E> Slot<K, V, E> {
         }
     }
 
+    #[inline]
+    fn is_marked(&self, as_what: u8) -> bool {
+        matches!(&self.state, State::Running { marks, .. } if marks.0 & as_what != 0)
+    }
+
+    /// True if it is a flight that admits no call, or that refreshes.
+    #[inline]
+    pub(crate) fn is_stale_or_refresh(&self) -> bool {
+        self.is_marked(u8::MAX)
+    }
+
     /// True if it is a flight that admits no call.
     #[inline]
     pub(crate) fn is_stale(&self) -> bool {
-        matches!(self.state, State::Running { is_stale: true, .. })
+        self.is_marked(Marks::STALE)
+    }
+
+    /// True if it is the flight of a refresh.
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.is_marked(Marks::REFRESH)
     }
 
     /// Lets a flight admit no more calls.
     pub(crate) fn set_stale(&mut self) {
-        match &mut self.state {
-            State::Running { is_stale, .. } => *is_stale = true,
-            State::Value(..) | State::Error(..) => unreachable!("its executions still run"),
-        }
-    }
-
-    /// True if it is the flight of a refresh.
-    #[inline]
-    pub(crate) fn is_refresh(&self) -> bool {
-        matches!(self.state, State::Running { is_refresh: true, .. })
+        self.mark(Marks::STALE);
     }
 
     /// Marks a flight that refreshes.
     pub(crate) fn set_refresh(&mut self) {
+        self.mark(Marks::REFRESH);
+    }
+
+    fn mark(&mut self, as_what: u8) {
         match &mut self.state {
-            State::Running { is_refresh, .. } => *is_refresh = true,
-            State::Value(..) | State::Error(..) => unreachable!("a result has ended"),
+            State::Running { marks, .. } => marks.0 |= as_what,
+            State::Value(..) | State::Error(..) => unreachable!("its executions still run"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::refresh::{Load, Old};
+use crate::refresh::Load;
 use crate::sync::Handle;
 
 /// A function that can move to another thread.
@@ -14,9 +14,9 @@ pub(crate) enum Function<K, V, E> {
 }
 
 impl<K, V, E> Function<K, V, E> {
-    pub(crate) fn run(self, key: &K, old: &dyn Old<V>) -> Result<Handle<V>, E> {
+    pub(crate) fn run(self, key: &K, old: Option<Handle<V>>) -> Result<Handle<V>, E> {
         match self {
-            Self::Shared(load) => load.run(key, old),
+            Self::Shared(load) => load.run_seeing(key, old),
             Self::Once(function) => function().map(Handle::new),
         }
     }

@@ -15,7 +15,6 @@ use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
 use crate::execute::{attempt, run_observed};
 use crate::observe::{Origin, SlowReport};
-use crate::refresh::OldOf;
 use crate::submit::function::Function;
 use crate::submit::seat::Seat;
 use crate::tier::{Ask, Tier, Wait};
@@ -88,10 +87,10 @@ where
         };
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let gate = Some(&self.promise.gate);
-        let old = OldOf(&core.table, self.duty.slot());
-        let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
+        let slot = self.duty.slot();
+        let run = RunOf { slot, origin: Some(&self.origin), job: gate };
         let (mut completion, run) = run_observed(&core.table, run, || {
-            attempt(&core.sharing.rules, start, || function.run(&key, &old))
+            attempt(&core.sharing.rules, start, || function.run(&key, core.table.old_value(slot)))
         });
         drop(leading);
         let slot = self.duty.slot();

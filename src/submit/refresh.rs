@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::execute::Caller;
 use crate::key::ToKey;
 use crate::observe::Origin;
-use crate::refresh::{Background, Load, Old, Plain, Refreshed, Seeing};
+use crate::refresh::{Background, Load, Plain, Refreshed, Seeing};
 use crate::shared::SharedBy;
 use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task};
@@ -267,8 +267,7 @@ where
         if core.executor.is_none() {
             let deadline = Patience::Endless.deadline(&table.clock, entry, table.rules.max_wait);
             let caller = Caller { table, sharing: &core.sharing, call, deadline };
-            let work = WithKey(|key: &K, old: &dyn Old<V>| self.load.run(key, old));
-            return caller.lead(execution, work, Some(owned), 0).map(|_| true);
+            return caller.lead(execution, WithKey(&*self.load), Some(owned), 0).map(|_| true);
         }
         let (core, function) = (Arc::clone(core) as Arc<AnyCore<K, V, E>>, Arc::clone(&self.load));
         let task = task(core, owned, execution.queue(), Function::Shared(function), call.max_age);

@@ -28,7 +28,6 @@ use crate::error::Error;
 use crate::execute::{answer_to_leader, attempt, run_observed};
 use crate::observe::WaitEnd;
 use crate::outcome::Role;
-use crate::refresh::OldOf;
 use crate::settings::OnDeadlock;
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
@@ -133,10 +132,8 @@ where
         let (table, sharing) = (&self.core.table, &self.core.sharing.rules);
         let start = table.clock.coarse_now();
         let run = RunOf { slot: None, origin: Some(&origin), job: None };
-        let (completion, run) = run_observed(table, run, || {
-            let old = OldOf(table, None);
-            attempt(sharing, start, || function.run(&self.key, &old))
-        });
+        let (completion, run) =
+            run_observed(table, run, || attempt(sharing, start, || function.run(&self.key, None)));
         let callers = alone.end(&completion);
         table.record_run(run, callers);
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));
