@@ -94,6 +94,23 @@ fn a_short_life_ends_before_a_refresh_is_due() {
     });
 }
 
+/// The next value in the same place of the table has nothing of it.
+#[test]
+fn a_delay_goes_with_its_value() {
+    // S123
+    watched(|| {
+        let (clock, group) = super::long(10 * MS, 1000 * MS);
+        for delay in [10, 20, 0] {
+            group.execute("k", || Err("down".into())).unwrap();
+            clock.advance(delay * MS);
+        }
+        assert!(group.forget("k"));
+        group.execute("other", || Ok(1)).unwrap();
+        clock.advance(10 * MS);
+        assert_eq!(*group.execute("other", || Ok(2)).unwrap(), 2, "it is due");
+    });
+}
+
 /// A success begins anew: the first failure after it delays by `refresh_after`.
 #[test]
 fn a_success_ends_the_delay() {

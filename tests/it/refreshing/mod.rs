@@ -39,8 +39,12 @@ fn due() -> (ManualClock, Numbers) {
 /// Like `due`, with a time and a window of the test's.
 fn long(refresh_after: Duration, window: Duration) -> (ManualClock, Numbers) {
     let clock = ManualClock::new();
-    let group: Numbers =
-        Group::builder().window(window).refresh_after(refresh_after).clock(clock.clone()).build();
+    let group: Numbers = Group::builder()
+        .window(window)
+        .refresh_after(refresh_after)
+        .shards(1)
+        .clock(clock.clone())
+        .build();
     assert_eq!(*group.execute("k", || Ok(1)).unwrap(), 1);
     clock.advance(refresh_after);
     (clock, group)
