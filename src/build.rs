@@ -3,13 +3,18 @@
 
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::builder::{Builder, ForCoalescer, ForGroup};
 use crate::coalescer::Coalescer;
+use crate::core::Core;
+use crate::engine::rules::Rules;
+use crate::engine::table::Table;
 use crate::group::Group;
-use crate::share::{ErrorSharing, ShareWith};
-use crate::shared::SharedBy;
+use crate::observe::Observer;
+use crate::refresh::{Background, Load, Plain, Shares};
+use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith};
+use crate::shared::{Attachment, SharedBy};
 
 /// The builder has a rule over errors of type `E`, from
 /// [`share_error_with`](Builder::share_error_with), and makes what `T` says.
@@ -127,7 +132,7 @@ impl<K, V, S: BuildHasher, R> Builder<ForCoalescer, K, V, S, R> {
         R: SharedBy<K, V, E, S>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
-        Coalescer::from_parts(Group::from_core(self.into_core(None)), Arc::new(load))
+        Coalescer::from_parts(Group::from_core(self.into_core(None)), Arc::new(Plain(load)))
     }
 }
 
@@ -167,12 +172,67 @@ impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
         R: SharedBy<K, V, E, S>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
+        self.build_with(Arc::new(Plain(load)), |_, _| None)
+    }
+
+    /// Makes the coalescer of `load`, with the part that refreshes in the background if there is one.
+    #[track_caller]
+    pub(crate) fn build_with<E>(
+        self,
+        load: Arc<dyn Load<K, V, E>>,
+        background: impl FnOnce(
+            &Weak<Core<K, V, E, S>>,
+            Arc<dyn Load<K, V, E>>,
+        ) -> Option<Box<dyn Background<K, V, E>>>,
+    ) -> Coalescer<K, V, E, S>
+    where
+        T: MakesCoalescer<E>,
+        E: 'static,
+        R: SharedBy<K, V, E, S>,
+    {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
-        Coalescer::from_parts(Group::from_core(self.into_core(rule)), Arc::new(load))
+        let sees_old = load.sees_old();
+        let core = self.into_core_with(rule, sees_old, |core| background(core, Arc::clone(&load)));
+        Coalescer::from_parts(Group::from_core(core), load)
     }
 }
 
 impl<T, K, V, S, R> Builder<T, K, V, S, R> {
+    #[track_caller]
+    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Arc<Core<K, V, E, S>>
+    where
+        R: SharedBy<K, V, E, S>,
+    {
+        self.into_core_with(error_rule, false, |_| None)
+    }
+
+    #[track_caller]
+    pub(crate) fn into_core_with<E>(
+        self,
+        error_rule: Option<Arc<ShareRule<E>>>,
+        sees_old: bool,
+        background: impl FnOnce(&Weak<Core<K, V, E, S>>) -> Option<Box<dyn Background<K, V, E>>>,
+    ) -> Arc<Core<K, V, E, S>>
+    where
+        R: SharedBy<K, V, E, S>,
+    {
+        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
+        settings.assert_that_refreshes_fit();
+        let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
+        let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
+        let mut table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
+        let share_rules =
+            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
+        Arc::new_cyclic(|core| {
+            let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
+            let background = background(core);
+            table.rules.sees_old = sees_old;
+            table.rules.refreshes_in_background = background.is_some();
+            let sharing = Shares { rules: share_rules, tier, background };
+            Core { table, sharing, name, executor: settings.executor, hasher }
+        })
+    }
+
     /// Shares results with other processes, by the tier that `shared` makes; see
     /// [`shared`](crate::shared). `None` of an `Option` shares with nobody, so that a configuration
     /// can decide.

@@ -6,16 +6,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::Core;
-use crate::engine::rules::Rules;
-use crate::engine::table::Table;
 use crate::executor::Executor;
 use crate::hasher::DefaultHashBuilder;
-use crate::observe::{Observer, OnSlow, SlowFlight};
+use crate::observe::{OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
-use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith, Sharing};
-use crate::shared::{Alone, Attachment, SharedBy};
-use crate::tier::Shares;
+use crate::share::{ErrorSharing, ShareWith, Sharing};
+use crate::shared::Alone;
 use crate::wait::manual_clock::ManualClock;
 
 /// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
@@ -32,6 +28,7 @@ use crate::wait::manual_clock::ManualClock;
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
+/// | [`refresh_after`](Self::refresh_after) | never | the age at which one call replaces a value while it is served |
 /// | **waiting** | | |
 /// | [`max_wait`](Self::max_wait) | no limit | how long a follower waits at most |
 /// | [`leader_timeout`](Self::leader_timeout) | no take-over | the age at which another call takes over |
@@ -152,6 +149,7 @@ macro_rules! forward {
 forward! {
     "how long after its start a success is served" window(window: Duration);
     "how long after its start an error is served" error_window(window: Duration);
+    "the age from which a kept value is refreshed while the window serves it" refresh_after(age: Duration);
     "how many calls one flight serves at most" max_requests(max: usize);
     "the age from which a running flight is no longer joined" max_join_age(age: Duration);
     "how long a follower waits at most" max_wait(wait: Duration);
@@ -347,23 +345,6 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
         let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
         let (error_sharing, product) = (Some(rule), PhantomData);
         Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
-    }
-
-    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Arc<Core<K, V, E, S>>
-    where
-        R: SharedBy<K, V, E, S>,
-    {
-        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
-        let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
-        let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
-        let table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
-        let share_rules =
-            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
-        Arc::new_cyclic(|core| {
-            let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
-            let sharing = Shares { rules: share_rules, tier };
-            Core { table, sharing, name, executor: settings.executor, hasher }
-        })
     }
 }
 

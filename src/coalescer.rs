@@ -10,12 +10,13 @@ use crate::builder::{Builder, ForCoalescer};
 use crate::core::{Patience, Want};
 use crate::engine::answer::Answer;
 use crate::error::Error;
-use crate::execute::WithKey;
 use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
+use crate::refresh::Load;
 use crate::settings::Settings;
 use crate::sync::Handle;
+use crate::work::WithKey;
 
 /// Coalesces calls of one function by its argument.
 ///
@@ -56,11 +57,8 @@ use crate::sync::Handle;
 #[doc(alias = "cache")]
 pub struct Coalescer<K, V, E, S = DefaultHashBuilder> {
     pub(crate) group: Group<K, V, E, S>,
-    pub(crate) load: Arc<Load<K, V, E>>,
+    pub(crate) load: Arc<dyn Load<K, V, E>>,
 }
-
-/// The function of a coalescer.
-pub(crate) type Load<K, V, E> = dyn Fn(&K) -> Result<V, E> + Send + Sync;
 
 impl<K, V, E> Coalescer<K, V, E> {
     /// Makes a coalescer of `load`, with the default window and no limits.
@@ -102,7 +100,7 @@ impl Coalescer<(), (), ()> {
 }
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
-    pub(crate) fn from_parts(group: Group<K, V, E, S>, load: Arc<Load<K, V, E>>) -> Self {
+    pub(crate) fn from_parts(group: Group<K, V, E, S>, load: Arc<dyn Load<K, V, E>>) -> Self {
         Self { group, load }
     }
 
@@ -111,7 +109,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.group.call_with(key, want, WithKey(|key: &K| (self.load)(key)))
+        self.group.call_with(key, want, WithKey(&*self.load))
     }
 
     /// Returns the value for this key: from the window, from a running execution, or by running the

@@ -9,7 +9,7 @@ use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::executor::Chosen;
 use crate::key::ToKey;
-use crate::tier::Shares;
+use crate::refresh::Shares;
 use crate::wait::clock::{Clock, FOREVER, Nanos, nanos};
 
 pub(crate) struct Core<K, V, E, S: ?Sized> {

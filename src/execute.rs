@@ -26,7 +26,7 @@ use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::execution::Execution;
 use crate::engine::observed::RunOf;
 use crate::engine::reach::Reach;
-use crate::engine::slot::Key;
+use crate::engine::slot::{Key, SlotRef};
 use crate::engine::table::Table;
 use crate::engine::tally::Departure;
 use crate::engine::waiter::{CallEnd, Waiter};
@@ -34,42 +34,12 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
+use crate::refresh::Shares;
 use crate::share::ShareRules;
 use crate::sync::Handle;
-use crate::tier::{Shares, Tier};
+use crate::tier::Tier;
 use crate::wait::clock::Nanos;
-
-/// The function that a call brings.
-pub(crate) trait Work<K, V, E> {
-    /// True if the function takes the key. A leader then needs an owned key outside the locks.
-    const TAKES_KEY: bool;
-
-    fn run(self, key: Option<&K>) -> Result<V, E>;
-}
-
-/// A function without arguments, brought by a call of a group.
-pub(crate) struct WithoutKey<F>(pub(crate) F);
-
-/// A function of the key, brought by a coalescer.
-pub(crate) struct WithKey<F>(pub(crate) F);
-
-impl<K, V, E, F: FnOnce() -> Result<V, E>> Work<K, V, E> for WithoutKey<F> {
-    const TAKES_KEY: bool = false;
-
-    #[inline]
-    fn run(self, _: Option<&K>) -> Result<V, E> {
-        (self.0)()
-    }
-}
-
-impl<K, V, E, F: FnOnce(&K) -> Result<V, E>> Work<K, V, E> for WithKey<F> {
-    const TAKES_KEY: bool = true;
-
-    #[inline]
-    fn run(self, key: Option<&K>) -> Result<V, E> {
-        (self.0)(key.expect("a leader creates the key that its function takes"))
-    }
-}
+use crate::work::Work;
 
 /// One call on its way through a table.
 pub(crate) struct Caller<'a, Q: ?Sized, K, V, E> {
@@ -155,12 +125,14 @@ where
                     Refusal::Overloaded => Error::Overloaded,
                 })
             }
+            Admission::Hit(hit) => answer_of(hit),
+            Admission::Refresh(execution, old) => self.refresh(execution, old, work, key),
             Admission::Vacant => unreachable!("a call with a key of its own can start a flight"),
         }
     }
 
     #[inline]
-    fn lead<W: Work<K, V, E>>(
+    pub(crate) fn lead<W: Work<K, V, E>>(
         &self,
         execution: Execution<'_, K, V, E>,
         work: W,
@@ -171,8 +143,9 @@ where
             return self.lead_shared(&**tier, execution, work, key, waited);
         }
         let slot = Some(execution.slot);
-        let (completion, run) =
-            run_observed(self.table, RunOf::call(slot), || self.run(work, key, execution.start));
+        let (completion, run) = run_observed(self.table, RunOf::call(slot), || {
+            self.run(work, key, slot, execution.start)
+        });
         let callers = self.end(execution, &completion);
         self.table.record_run(run, callers);
         answer_to_leader(completion, callers, waited)
@@ -213,7 +186,7 @@ where
         };
         execution.begin_here(lead.began_or(|| table.clock.now()), lead.shuts());
         let (slot, start) = (execution.slot, execution.start);
-        let run = || self.run(work, Some(Arc::clone(&key)), start);
+        let run = || self.run(work, Some(Arc::clone(&key)), Some(slot), start);
         let (mut completion, run) = run_observed(table, RunOf::call(Some(slot)), run);
         lead.before_end((table, slot), tier, &mut completion);
         let callers = self.end(execution, &completion);
@@ -222,6 +195,27 @@ where
         }
         table.record_run(run, callers);
         answer_to_leader(completion, callers, waited)
+    }
+
+    /// Runs the function as a refresh, or has it run in the background. A failure leaves the old value (S122).
+    #[cold]
+    #[inline(never)]
+    fn refresh<W: Work<K, V, E>>(
+        &self,
+        execution: Execution<'_, K, V, E>,
+        old: Hit<V, E>,
+        work: W,
+        key: Option<Arc<K>>,
+    ) -> Answer<V, E> {
+        if let Some(background) = &self.sharing.background {
+            let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
+            background.run(execution.queue(), key);
+            return answer_of(old);
+        }
+        // Other processes may have refreshed it already.
+        let max_age = self.call.max_age.min(self.table.rules.refresh_after);
+        let caller = Caller { call: Call { max_age, ..self.call }, ..*self };
+        caller.lead(execution, work, key, 0).or_else(|_| answer_of(old))
     }
 
     #[inline]
@@ -254,7 +248,7 @@ where
         waited: Nanos,
     ) -> Answer<V, E> {
         let start = self.table.clock.coarse_now();
-        let run = || self.run(work, None, start);
+        let run = || self.run(work, None, None, start);
         let (completion, run) = run_observed(self.table, RunOf::call(None), run);
         let callers = alone.end(&completion);
         self.table.record_run(run, callers);
@@ -268,12 +262,29 @@ where
         &self,
         work: W,
         key: Option<Arc<K>>,
+        slot: Option<SlotRef>,
         start: Nanos,
     ) -> Completion<V, E> {
-        attempt(&self.sharing.rules, start, || match (W::TAKES_KEY, &key) {
-            (true, None) => work.run(Some(&self.call.key.to_key())),
-            (_, key) => work.run(key.as_deref()),
+        attempt(&self.sharing.rules, start, || {
+            if self.table.rules.sees_old {
+                return self.run_seeing(work, key, slot);
+            }
+            match (W::TAKES_KEY, &key) {
+                (true, None) => work.run(Some(&self.call.key.to_key())),
+                (_, key) => work.run(key.as_deref()),
+            }
         })
+    }
+
+    #[cold]
+    fn run_seeing<W: Work<K, V, E>>(
+        &self,
+        work: W,
+        key: Option<Arc<K>>,
+        slot: Option<SlotRef>,
+    ) -> Result<Handle<V>, E> {
+        let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
+        work.run_seeing(Some(&key), self.table.old_value(slot))
     }
 
     fn follow<W: Work<K, V, E>>(&self, mut waiter: Waiter<'_, K, V, E>, work: W) -> Answer<V, E> {
@@ -333,12 +344,12 @@ pub(crate) fn run_observed<K, V, E>(
 pub(crate) fn attempt<V, E>(
     sharing: &ShareRules<V, E>,
     start: Nanos,
-    function: impl FnOnce() -> Result<V, E>,
+    function: impl FnOnce() -> Result<Handle<V>, E>,
 ) -> Completion<V, E> {
     let run = || match function() {
         Ok(value) => {
             let reach = Reach::from(sharing.of_value(&value));
-            (RunResult::Value(Handle::new(value)), reach)
+            (RunResult::Value(value), reach)
         }
         Err(error) => {
             let reach = Reach::from(sharing.of_error(&error));

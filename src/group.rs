@@ -13,11 +13,12 @@ use crate::core::{Core, Patience, Want};
 use crate::engine::answer::Answer;
 use crate::engine::call::Call;
 use crate::error::Error;
-use crate::execute::{Caller, WithoutKey, Work};
+use crate::execute::Caller;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
 use crate::settings::Settings;
 use crate::sync::Handle;
+use crate::work::{WithoutKey, Work};
 
 /// Coalesces calls by key; each call brings the function that it would run. Calls of one key must be
 /// interchangeable: use it for reads, or for writes that are idempotent. Of several calls, the function

@@ -65,6 +65,7 @@
 //! | the role, the age and the number of callers | `call(&key).outcome()`, an [`Outcome`] |
 //! | no stale result after a write | commit the write, then [`forget(&key)`](Coalescer::forget) |
 //! | the kept value if there is one, and nothing else | [`peek(&key)`](Coalescer::peek) |
+//! | a new value soon, and the old one until then | [`refresh(&key)`](Coalescer::refresh); by age, [`refresh_after`](Builder::refresh_after) |
 //! | to keep the value that a write has made | commit the write, then [`insert(&key, value)`](Coalescer::insert) |
 //! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
@@ -221,6 +222,7 @@ mod memory;
 mod observe;
 mod outcome;
 mod peek;
+mod refresh;
 mod request;
 mod settings;
 mod share;
@@ -231,6 +233,7 @@ mod sync;
 mod tier;
 mod unreached;
 mod wait;
+mod work;
 
 pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
@@ -250,6 +253,7 @@ pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;
 pub use outcome::{Outcome, Role};
+pub use refresh::Refreshed;
 pub use request::Request;
 pub use settings::{DEFAULT_WINDOW, OnDeadlock, Settings};
 pub use share::ShareWith;

@@ -23,6 +23,8 @@ use std::ops::AddAssign;
 /// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; jobs that were dropped before they ran; and tickets that were dropped after a wait had been refused |
 /// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |
 /// | `takeovers` | executions that started because the youngest of their flight was [`leader_timeout`](crate::Builder::leader_timeout) old |
+/// | `refreshes` | executions that began as a refresh: [`refresh_after`](crate::Builder::refresh_after) was over, or [`refresh`](crate::Coalescer::refresh) was called. A refresh that the executor runs is a call of its own, in addition to the late call that caused it |
+/// | `refresh_failures` | refreshes that brought no value for late calls: they returned an error or a value that is not for them, panicked, or did not run |
 /// | `in_flight` | executions that run or are queued now; the only counter that decreases |
 ///
 /// At rest, `total_requests` is the sum of `executed_requests`, `coalesced_requests`, `timed_out`
@@ -74,6 +76,10 @@ pub struct Stats {
     pub refused: u64,
     /// Executions that started because another execution of the flight was stuck.
     pub takeovers: u64,
+    /// Executions that began as a refresh of a value.
+    pub refreshes: u64,
+    /// Refreshes that brought no value for late calls.
+    pub refresh_failures: u64,
     /// Executions that run or are queued now.
     pub in_flight: u64,
 }
@@ -116,7 +122,7 @@ impl fmt::Display for Stats {
         write!(
             f,
             "{} calls, {} executed, {} coalesced ({:.1} %), {} failed, {} panicked, \
-             {} timed out, {} refused, {} take-overs, {} in flight",
+             {} timed out, {} refused, {} take-overs, {} refreshes ({} failed), {} in flight",
             self.total_requests,
             self.executed_requests,
             self.coalesced_requests,
@@ -126,6 +132,8 @@ impl fmt::Display for Stats {
             self.timed_out,
             self.refused,
             self.takeovers,
+            self.refreshes,
+            self.refresh_failures,
             self.in_flight
         )
     }
@@ -144,6 +152,8 @@ impl AddAssign for Stats {
         self.timed_out += other.timed_out;
         self.refused += other.refused;
         self.takeovers += other.takeovers;
+        self.refreshes += other.refreshes;
+        self.refresh_failures += other.refresh_failures;
         self.in_flight += other.in_flight;
     }
 }

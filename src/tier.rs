@@ -1,11 +1,9 @@
 //! What a table asks its [`Tier`]; [`shared`](crate::shared) has the overview.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::asked::{Asked, Moment};
 use crate::in_flight::Elsewhere;
-use crate::share::ShareRules;
 use crate::unreached::ForgetEverywhere;
 use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::deadlock::ThreadToken;
@@ -321,10 +319,4 @@ impl<'a, K> Ask<'a, K> {
     pub fn leads_others(&self) -> bool {
         self.leads_others
     }
-}
-
-/// With whom a table shares: the rules for the calls of this process, and the other processes.
-pub(crate) struct Shares<K, V, E> {
-    pub(crate) rules: ShareRules<V, E>,
-    pub(crate) tier: Option<Arc<dyn Tier<K, V, E>>>,
 }

@@ -54,7 +54,7 @@ impl<K, V, E> Table<K, V, E> {
             State::Running { .. } => return None,
         };
         let callers = kept.callers;
-        let serves = self.serves((kind, kept.life), start, call.entry, call.max_age)
+        let serves = self.serves_undue((kind, kept.life), start, call.entry, call.max_age)
             && slot.accepts_a_call(self.rules.max_requests);
         if !serves {
             return None;
@@ -90,9 +90,14 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
+        let Some(id) = found else { return self.start_flight(&mut shard, None, call, new) };
+        if self.rules.refresh_after != FOREVER {
+            if let Some(admission) = self.meet_due(&mut shard, id, call, new) {
+                return admission;
+            }
+        }
         // A kept result that does not serve this call stays until a flight replaces it (S70).
-        let flight = found.and_then(|id| shard.slot(id).kept().map_or(Some(id), Kept::flight));
-        let Some(flight) = flight else {
+        let Some(flight) = shard.slot(id).kept().map_or(Some(id), Kept::flight) else {
             return self.start_flight(&mut shard, found, call, new);
         };
         match self.meeting(shard.slot(flight), call.entry) {
@@ -120,7 +125,7 @@ impl<K, V, E> Table<K, V, E> {
 
     /// Starts a flight beside executions that calls do not join any more, if `max_leaders` leaves room
     /// for it. If not, the call waits for the next flight (S39).
-    fn start_in_chain<'t, Q: ?Sized>(
+    pub(super) fn start_in_chain<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         last: SlotId,

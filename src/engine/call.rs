@@ -86,6 +86,10 @@ pub(crate) enum Admission<'t, K, V, E> {
     Lead(Execution<'t, K, V, E>),
     /// It begins one more execution of a flight, which may be slow.
     Claim(Execution<'t, K, V, E>),
+    /// A value serves it whose refresh is not its affair.
+    Hit(Hit<V, E>),
+    /// It begins the refresh of a value that would serve it.
+    Refresh(Execution<'t, K, V, E>, Hit<V, E>),
     /// It waits for the outcome of a flight.
     Follow(Waiter<'t, K, V, E>),
     /// It runs the function for itself alone.

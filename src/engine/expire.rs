@@ -3,7 +3,7 @@
 //! A result is within its window from the start of its computation until [`Rules::window_end`]. It serves
 //! calls until then, or for a shorter time of its own (S74). Both ends are compared here alone: by
 //! [`Rules::is_within_window`] and [`Table::is_live`] with a precise reading of the clock, and by
-//! [`Table::serves`] with a coarse one.
+//! [`Table::serves`] with a coarse one. So is the time at which a refresh is due, by [`Table::serves_undue`].
 //!
 //! No thread sweeps. Each execution, when it ends, removes a few results whose window is over, of its
 //! own shard and in turn of the others (S47). Their destructors are a stranger's code: they run after
@@ -36,8 +36,7 @@ impl Rules {
     /// How long a result serves calls, from its start.
     #[inline(always)]
     fn lifetime(&self, kind: Kind, life: Life) -> Nanos {
-        let window = self.window_of(kind);
-        if life.is_whole() { window } else { window.min(life.time()) }
+        life.within(self.window_of(kind))
     }
 }
 
@@ -53,6 +52,19 @@ impl<K, V, E> Table<K, V, E> {
         max_age: Nanos,
     ) -> bool {
         let end = start.saturating_add(self.rules.lifetime(kind, life).min(max_age));
+        self.clock.is_before(coarse, end)
+    }
+
+    /// True if a result may serve a call at this coarse time, and no refresh of it is due.
+    #[inline(always)]
+    pub(super) fn serves_undue(
+        &self,
+        (kind, life): (Kind, Life),
+        start: Nanos,
+        coarse: Nanos,
+        max_age: Nanos,
+    ) -> bool {
+        let end = start.saturating_add(life.within(self.rules.undue_for(kind)).min(max_age));
         self.clock.is_before(coarse, end)
     }
 

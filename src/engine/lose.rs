@@ -32,6 +32,9 @@ impl<K, V, E> Table<K, V, E> {
         shard.tally.count_lost(departure);
         let id = execution.slot.id;
         let Some(flight) = shard.slot(id).flight().map(Arc::clone) else {
+            if shard.slot(id).is_refresh() {
+                self.end_refresh(&mut shard, id, None);
+            }
             let removed = shard.remove(id);
             drop(shard);
             // While a thread unwinds, a second panic would abort the process.
@@ -74,6 +77,9 @@ impl<K, V, E> Table<K, V, E> {
         flight: &Arc<Flight<V, E>>,
         deferred: &mut Deferred<K, V, E>,
     ) {
+        if shard.slot(id).is_refresh() && !shard.slot(id).is_stale() {
+            self.end_refresh(shard, id, None);
+        }
         let successor = take_successor(shard, flight, deferred);
         if let Some(next) = successor {
             let place = shard.slot(id).place();

@@ -297,11 +297,10 @@ impl<K, V, E> Table<K, V, E> {
         ended: &Ended<'_, V, E>,
         removed: &mut Removed<K, V, E>,
     ) -> bool {
-        let slot = shard.slot(ended.id);
-        if slot.is_stale() {
-            // A younger flight has ended.
+        if shard.slot(ended.id).is_stale_or_refresh() && !self.end_marked(shard, ended) {
             return false;
         }
+        let slot = shard.slot(ended.id);
         let place = slot.place();
         let Some(old) = place.result() else { return place.is_linked() };
         if !self.replaces(ended.completion, shard.slot(old)) {
@@ -309,6 +308,15 @@ impl<K, V, E> Table<K, V, E> {
         }
         self.remove_result(shard, old, removed);
         true
+    }
+
+    /// Ends a refresh, or a flight of which a younger one has ended: that replaces nothing.
+    #[cold]
+    fn end_marked(&self, shard: &mut Locked<'_, K, V, E>, ended: &Ended<'_, V, E>) -> bool {
+        if shard.slot(ended.id).is_refresh() {
+            self.end_refresh(shard, ended.id, Some(ended.completion));
+        }
+        !shard.slot(ended.id).is_stale()
     }
 
     /// Lets slot `id` keep the result for its window.
@@ -329,12 +337,17 @@ impl<K, V, E> Table<K, V, E> {
     /// True if a kept result goes when the flight beside it ends like this. A value that is for late calls
     /// replaces anything; an error that is, replaces an error, and what serves no call any more.
     pub(super) fn replaces(&self, completion: &Completion<V, E>, old: &Slot<K, V, E>) -> bool {
-        let Some((kind, life)) = completion.kept_for() else { return false };
-        let now = || self.clock.now();
-        if !life.is_whole() && now() >= completion.start.saturating_add(life.time()) {
-            // No late call would get it (S74), so it is as one for followers.
-            return false;
-        }
-        kind == Kind::Value || old.kind() == Some(Kind::Error) || !self.is_live(old, now())
+        let Some(kind) = self.kind_for_late_calls(completion) else { return false };
+        kind == Kind::Value
+            || old.kind() == Some(Kind::Error)
+            || !self.is_live(old, self.clock.now())
+    }
+
+    /// The kind of a result that is for late calls.
+    pub(super) fn kind_for_late_calls(&self, completion: &Completion<V, E>) -> Option<Kind> {
+        let (kind, life) = completion.kept_for()?;
+        // A life that is over serves no late call (S74), so the result is as one for followers.
+        let is_over = || self.clock.now() >= completion.start.saturating_add(life.time());
+        (life.is_whole() || !is_over()).then_some(kind)
     }
 }

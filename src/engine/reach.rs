@@ -97,6 +97,12 @@ impl Life {
         self == Self::WHOLE
     }
 
+    /// The time that a result of this life serves calls, if it could serve them for `longest`.
+    #[inline(always)]
+    pub(crate) fn within(self, longest: Nanos) -> Nanos {
+        if self.is_whole() { longest } else { longest.min(self.time()) }
+    }
+
     /// The time of a lifetime that is not as long as the window.
     // A call here would cost every hit the registers that it saves.
     #[inline(always)]

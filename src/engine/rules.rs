@@ -15,7 +15,16 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) window: Nanos,
+    /// The age at which a value is due to be refreshed; [`FOREVER`] if none is.
+    pub(crate) refresh_after: Nanos,
+    /// How long a value serves calls that look for nothing else: until it is due or its window ends.
+    // Beside the next one, so that a hit finds one of the two by the kind.
+    undue_for: Nanos,
     pub(crate) error_window: Nanos,
+    /// True if a refresh runs on the executor, and its caller is served the old value.
+    pub(crate) refreshes_in_background: bool,
+    /// True if the function sees the value that its run would replace.
+    pub(crate) sees_old: bool,
     /// [`u32::MAX`] if there is no limit.
     pub(crate) max_requests: u32,
     /// [`FOREVER`] if a flight can be joined at any age.
@@ -36,9 +45,14 @@ impl Rules {
     /// The rules of these settings. A flight is slow from the age `slow_after` on.
     pub(crate) fn new(settings: &Settings, slow_after: Option<Duration>) -> Self {
         let bound = |duration: Option<Duration>| duration.map_or(FOREVER, nanos);
+        let (window, refresh_after) = (nanos(settings.window), bound(settings.refresh_after));
         Self {
-            window: nanos(settings.window),
+            window,
             error_window: nanos(settings.error_window),
+            refresh_after,
+            undue_for: window.min(refresh_after),
+            refreshes_in_background: false,
+            sees_old: false,
             max_requests: settings.max_requests.unwrap_or(u32::MAX),
             max_join_age: bound(settings.max_join_age),
             leader_timeout: bound(settings.leader_timeout),
@@ -64,6 +78,15 @@ impl Rules {
             || self.leader_timeout != FOREVER
             || self.max_join_age != FOREVER
             || self.slow_after != FOREVER
+    }
+
+    /// How long a result serves calls before a refresh of it is due.
+    #[inline]
+    pub(crate) fn undue_for(&self, kind: Kind) -> Nanos {
+        match kind {
+            Kind::Value => self.undue_for,
+            Kind::Error => self.error_window,
+        }
     }
 
     #[inline]

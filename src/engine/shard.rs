@@ -11,9 +11,10 @@
 
 use hashbrown::HashTable;
 
+use crate::engine::pauses::Pauses;
 use crate::engine::rules::Kind;
 use crate::engine::slab::{Queue, Slab, SlotId};
-use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State};
+use crate::engine::slot::{Key, Place, Running, ShortHash, Slot, State, spread};
 use crate::engine::tally::Tally;
 use crate::key::ToKey;
 use crate::stats::Stats;
@@ -32,6 +33,7 @@ pub(crate) struct Shard<K, V, E> {
     /// Counts the leads that may keep a result, to expire results of other shards in turn.
     leads: usize,
     pub(crate) tally: Tally,
+    pub(super) pauses: Pauses,
 }
 
 /// Every n-th lead also expires results in one other shard. Small enough that they expire soon, large
@@ -40,12 +42,6 @@ const LEADS_PER_NEIGHBOUR: usize = 2;
 
 /// An empty shard keeps the space of so many slots. It gives back what a burst took beyond that.
 const SPARE_CELLS: usize = 64;
-
-/// Spreads the bits that a slot keeps of a hash over the 64 that the map wants.
-#[inline]
-pub(crate) fn spread(hash: ShortHash) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
 
 impl<K, V, E> Shard<K, V, E> {
     pub(crate) fn new() -> Self {
@@ -57,6 +53,7 @@ impl<K, V, E> Shard<K, V, E> {
             errors: Queue::new(),
             tally: Tally::default(),
             leads: 0,
+            pauses: Pauses::new(),
         }
     }
 
@@ -239,6 +236,7 @@ impl<K, V, E> Shard<K, V, E> {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) | None => &mut self.errors,
         };
+        self.pauses.remove(id);
         self.slots.remove_from(queue, id)
     }
 
@@ -294,6 +292,7 @@ impl<K, V, E> Shard<K, V, E> {
         if let Some(flight) = kept.flight() {
             self.slots.get_mut(flight).set_place(Place::beside(to));
         }
+        self.pauses.moved(from, to);
         true
     }
 

@@ -46,6 +46,12 @@ pub(crate) struct SlotRef {
 /// Half of a hash: enough to tell keys apart in one shard, and four bytes less in each slot.
 pub(crate) type ShortHash = u32;
 
+/// Spreads the bits that a slot keeps of a hash over the 64 that a map wants.
+#[inline]
+pub(crate) fn spread(hash: ShortHash) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 /// A key that its slot has alone, until a call must see it while no lock is held.
 pub(crate) enum Key<K> {
     Own(K),
@@ -56,15 +62,22 @@ pub(crate) enum Key<K> {
 
 pub(crate) enum State<V, E> {
     // The small fields stand here, and not in `Running`: beside the tag they take no space.
-    Running {
-        run: Running<V, E>,
-        place: Place,
-        /// True if it admits no call: the flight has ended, or a younger one has, and it has executions
-        /// that still run. They count for `max_leaders`.
-        is_stale: bool,
-    },
+    Running { run: Running<V, E>, place: Place, marks: Marks },
     Value(Handle<V>, Kept),
     Error(Handle<E>, Kept),
+}
+
+/// Two facts about a flight in one byte. Most flights have none, and one comparison tells that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    const NONE: Self = Self(0);
+    /// It admits no call: the flight has ended, or a younger one has, and it has executions that still run.
+    /// They count for `max_leaders`.
+    const STALE: u8 = 1;
+    /// It refreshes a value that the window still served when it began.
+    const REFRESH: u8 = 2;
 }
 
 /// The state of a result that a window keeps.
@@ -208,7 +221,7 @@ impl<K, V, E> Slot<K, V, E> {
         flight: Option<Arc<Flight<V, E>>>,
     ) -> Self {
         let run = Running { leader, flight };
-        let state = State::Running { run, place: Place::DETACHED, is_stale: false };
+        let state = State::Running { run, place: Place::DETACHED, marks: Marks::NONE };
         Self { key, hash, admitted: 0, start, state }
     }
 
@@ -267,16 +280,41 @@ impl<K, V, E> Slot<K, V, E> {
         }
     }
 
+    #[inline]
+    fn is_marked(&self, as_what: u8) -> bool {
+        matches!(&self.state, State::Running { marks, .. } if marks.0 & as_what != 0)
+    }
+
+    /// True if it is a flight that admits no call, or that refreshes.
+    #[inline]
+    pub(crate) fn is_stale_or_refresh(&self) -> bool {
+        self.is_marked(u8::MAX)
+    }
+
     /// True if it is a flight that admits no call.
     #[inline]
     pub(crate) fn is_stale(&self) -> bool {
-        matches!(self.state, State::Running { is_stale: true, .. })
+        self.is_marked(Marks::STALE)
+    }
+
+    /// True if it is the flight of a refresh.
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.is_marked(Marks::REFRESH)
     }
 
     /// Lets a flight admit no more calls.
     pub(crate) fn set_stale(&mut self) {
+        self.mark(Marks::STALE);
+    }
+
+    /// Marks a flight that refreshes.
+    pub(crate) fn set_refresh(&mut self) {
+        self.mark(Marks::REFRESH);
+    }
+
+    fn mark(&mut self, as_what: u8) {
         match &mut self.state {
-            State::Running { is_stale, .. } => *is_stale = true,
+            State::Running { marks, .. } => marks.0 |= as_what,
             State::Value(..) | State::Error(..) => unreachable!("its executions still run"),
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) timed_out: u64,
     refused: u64,
     pub(crate) takeovers: u64,
+    pub(crate) refreshes: u64,
+    pub(crate) refresh_failures: u64,
 }
 
 impl Tally {
@@ -109,6 +111,8 @@ impl Tally {
             timed_out: self.timed_out,
             refused: self.refused,
             takeovers: self.takeovers,
+            refreshes: self.refreshes,
+            refresh_failures: self.refresh_failures,
             in_flight: self.running,
         }
     }

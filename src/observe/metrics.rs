@@ -6,6 +6,8 @@
 //! | `coalescer_calls_total` | counter | `name`, `role` | answered calls by role: `leader` (ran the function, also after a take-over or unshared), `follower`, `late`, `shared` (another process ran it), `timed_out`, `refused` |
 //! | `coalescer_executions_total` | counter | `name`, `result` | runs of the function by result: `ok`, `error`, `panic`; a job that never ran is not counted |
 //! | `coalescer_takeovers_total` | counter | `name` | executions that started because another one was stuck |
+//! | `coalescer_refreshes_total` | counter | `name` | executions that started as a refresh |
+//! | `coalescer_refresh_failures_total` | counter | `name` | refreshes that brought no value for late calls |
 //! | `coalescer_in_flight` | gauge | `name` | executions that run or are queued |
 //! | `coalescer_execution_seconds` | histogram | `name` | the duration of each run of the function |
 //! | `coalescer_wait_seconds` | histogram | `name` | the duration of each wait for another call's execution, however it ended; each wait with a ticket counts |
@@ -104,6 +106,12 @@ fn describe() {
         Unit::Count,
         "Executions begun beside one that had been running for too long"
     );
+    describe_counter!("coalescer_refreshes_total", Unit::Count, "Executions begun as a refresh");
+    describe_counter!(
+        "coalescer_refresh_failures_total",
+        Unit::Count,
+        "Refreshes that brought no value for late calls"
+    );
     describe_gauge!("coalescer_in_flight", Unit::Count, "Executions under way or queued");
     describe_histogram!("coalescer_execution_seconds", Unit::Seconds, "How long the function ran");
     describe_histogram!(
@@ -189,10 +197,15 @@ impl Meters {
                     .increment(new);
             });
         }
-        contain(|| {
-            counter!("coalescer_takeovers_total", "name" => self.name.clone())
-                .increment(now.takeovers - before.takeovers);
-        });
+        let beginnings = [
+            ("coalescer_takeovers_total", now.takeovers - before.takeovers),
+            ("coalescer_refreshes_total", now.refreshes - before.refreshes),
+            ("coalescer_refresh_failures_total", now.refresh_failures - before.refresh_failures),
+        ];
+        for (metric, new) in beginnings {
+            let name = self.name.clone();
+            contain(|| counter!(metric, "name" => name).increment(new));
+        }
     }
 
     /// Changes the gauge by a difference, because several coalescers can have one name.

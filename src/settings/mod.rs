@@ -7,6 +7,7 @@
 //! [`Builder`]: crate::Builder
 
 mod limits;
+mod refresh;
 mod setters;
 
 use std::time::Duration;
@@ -177,6 +178,7 @@ macro_rules! table {
 table! {
     window: Duration = DEFAULT_WINDOW;
     error_window: Duration = Duration::ZERO;
+    refresh_after: Option<Duration> = None;
     max_requests: Option<u32> = None;
     max_join_age: Option<Duration> = None;
     leader_timeout: Option<Duration> = None;

@@ -19,7 +19,7 @@ use crate::submit::function::Function;
 use crate::submit::seat::Seat;
 use crate::tier::{Ask, Tier, Wait};
 use crate::wait::callbacks::Callbacks;
-use crate::wait::clock::Nanos;
+use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::contain::contain;
 use crate::wait::deadlock::{self, ThreadToken};
 use crate::wait::seats::{GateSeat, Seats};
@@ -35,6 +35,8 @@ pub(crate) struct Task<K, V, E> {
     pub(crate) origin: Origin,
     /// The promise that the ticket waits at.
     pub(crate) promise: Arc<Promise<V, E>>,
+    /// Not [`FOREVER`] for a refresh: the age of a result that another process may have for it.
+    pub(crate) max_age: Nanos,
 }
 
 /// The obligation of a job, in addition to its ticket's promise.
@@ -73,7 +75,7 @@ where
         let door = self.duty.slot().map(|slot| DoorOf(&core.table, slot));
         let mut lead = match (&core.sharing.tier, &door, &mut self.duty) {
             (Some(tier), Some(door), Duty::Flight(queued)) => {
-                match ask(door, &**tier, queued, &key) {
+                match ask(door, &**tier, (queued, self.max_age), &key) {
                     Ok(lead) => lead,
                     Err(served) => {
                         drop(leading);
@@ -85,9 +87,10 @@ where
         };
         let start = self.duty.start().unwrap_or_else(|| core.table.clock.coarse_now());
         let gate = Some(&self.promise.gate);
-        let run = RunOf { slot: self.duty.slot(), origin: Some(&self.origin), job: gate };
+        let slot = self.duty.slot();
+        let run = RunOf { slot, origin: Some(&self.origin), job: gate };
         let (mut completion, run) = run_observed(&core.table, run, || {
-            attempt(&core.sharing.rules, start, || function.run(&key))
+            attempt(&core.sharing.rules, start, || function.run(&key, core.table.old_value(slot)))
         });
         drop(leading);
         let slot = self.duty.slot();
@@ -163,13 +166,13 @@ where
 fn ask<'t, K, V, E>(
     door: &'t DoorOf<'_, K, V, E>,
     tier: &'t dyn Tier<K, V, E>,
-    queued: &mut Queued<V, E>,
+    (queued, max_age): (&mut Queued<V, E>, Nanos),
     key: &'t K,
 ) -> Result<LeadHere<'t, V, E>, elsewhere::Served<V, E>> {
     let (table, admits) = (door.0, admits(tier, key));
     let not_before = table.begin_to_ask(queued.slot, !admits);
     let asked = table.clock.now();
-    let times = (asked, not_before);
+    let times = (asked, not_before.max((asked + 1).saturating_sub(max_age)));
     let question = Ask::new(key, (door, admits), times, Wait::Endless, queued.leader);
     let lead = match Asking::of(tier.ask(question), admits) {
         Asking::Runs(lead) => lead,
@@ -182,11 +185,13 @@ fn ask<'t, K, V, E>(
 }
 
 impl<K, V, E> Task<K, V, E> {
-    /// True if a call waits for this job: by its ticket, which holds the promise too, or in its flight.
+    /// True if a call waits for this job: by its ticket, which holds the promise too, or in its flight. A refresh
+    /// is for the calls that come.
     /// Takes the lock of the flight's gate.
     pub(crate) fn is_wanted(&self) -> bool {
         let has_ticket = || Arc::strong_count(&self.promise) > 1;
         match &self.duty {
+            Duty::Flight(_) if self.max_age != FOREVER => true,
             Duty::Flight(queued) => has_ticket() || queued.flight.gate().is_awaited(),
             Duty::Candidate(seat) => seat.follower.flight.gate().is_seated(&seat.status),
             Duty::Bypass(_) => has_ticket(),

@@ -13,6 +13,7 @@ pub(crate) mod job;
 mod own_job;
 #[cfg(feature = "channel")]
 pub(crate) mod receiver;
+mod refresh;
 mod relay;
 pub(crate) mod seat;
 mod state;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use crate::coalescer::Coalescer;
 use crate::core::{AnyCore, Core};
-use crate::engine::call::{Admission, Call, Mode, NewKey};
+use crate::engine::call::{Admission, Call, Hit, Mode, NewKey};
 use crate::engine::execution::Execution;
 use crate::engine::promise::Promise;
 use crate::engine::slot::Key;
@@ -176,10 +177,7 @@ where
     let mut new = NewKey::new(Key::Shared(Arc::clone(&owned)), Some(start));
     let any = || Arc::clone(core) as Arc<AnyCore<K, V, E>>;
     let entry = match table.look_up(&call) {
-        Ok(hit) => {
-            let (start, source) = (hit.start, Source::Window { callers: hit.callers as usize });
-            return Ok(Ticket::new(any(), owned, start, source, State::Done(answer_of(hit))));
-        }
+        Ok(hit) => return Ok(served(any(), owned, hit)),
         Err(entry) => entry,
     };
     match table.admit(entry, &call, &mut new) {
@@ -193,11 +191,22 @@ where
             let seated = seated.map_err(|_| Error::Rejected)?;
             Ok(Ticket::new(any(), owned, start, source, State::Seated(seated)))
         }
+        Admission::Hit(hit) => Ok(served(any(), owned, hit)),
+        Admission::Refresh(execution, old) => {
+            refresh::in_background(any(), Arc::clone(&owned), execution.queue(), function);
+            Ok(served(any(), owned, old))
+        }
         Admission::Refused(_) => Err(Error::Overloaded),
         Admission::Claim(_) | Admission::Bypass(_) | Admission::Vacant => {
             unreachable!("a call with a key of its own that waits for nothing follows or leads")
         }
     }
+}
+
+/// The ticket of a call that a kept result serves.
+fn served<K, V, E>(core: Arc<AnyCore<K, V, E>>, key: Arc<K>, hit: Hit<V, E>) -> Ticket<K, V, E> {
+    let (start, source) = (hit.start, Source::Window { callers: hit.callers as usize });
+    Ticket::new(core, key, start, source, State::Done(answer_of(hit)))
 }
 
 /// Submits the job of a call that leads. Its ticket waits for that job.
@@ -222,6 +231,7 @@ where
         duty: Duty::Flight(queued),
         origin: Origin::here(),
         promise: Arc::clone(&promise),
+        max_age: FOREVER,
     };
     task.submit().map_err(|_| Error::Rejected)?;
     Ok(Ticket::new(core, key, start, source, State::Job(promise)))

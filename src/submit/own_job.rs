@@ -13,6 +13,7 @@ use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task, Unrun};
 use crate::submit::relay;
 use crate::submit::seat::{Seat, Seated};
+use crate::wait::clock::FOREVER;
 use crate::wait::seats::{GateSeat, Rest, SeatStatus, Seats};
 
 impl<K, V, E> Seat<K, V, E>
@@ -47,6 +48,7 @@ where
             duty: Duty::Candidate(Arc::clone(self)),
             origin: self.origin.clone(),
             promise: self.job(),
+            max_age: FOREVER,
         }
     }
 }
@@ -76,6 +78,7 @@ where
                 duty: Duty::Bypass(self.follower.slot.hash),
                 origin: self.origin.clone(),
                 promise: self.job(),
+                max_age: FOREVER,
             };
             // The loss of a rejected job answers its ticket.
             task.pass_on().begin();

@@ -133,7 +133,7 @@ where
         let start = table.clock.coarse_now();
         let run = RunOf { slot: None, origin: Some(&origin), job: None };
         let (completion, run) =
-            run_observed(table, run, || attempt(sharing, start, || function.run(&self.key)));
+            run_observed(table, run, || attempt(sharing, start, || function.run(&self.key, None)));
         let callers = alone.end(&completion);
         table.record_run(run, callers);
         self.state = State::Done(answer_to_leader(completion, callers, self.waited));

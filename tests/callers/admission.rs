@@ -1,10 +1,9 @@
 //! The admission of a call in the reference: it is late, leads, follows, or is refused.
 
-use coalescer::Role;
-
 use crate::endings::end_of;
 use crate::flights::{Flight, FlightId, Phase, ThreadId};
 use crate::model::{Admitted, Model, Place};
+use crate::refreshes::served_by;
 use crate::script::{ENDLESS, KeyId, Verb};
 use crate::stage::Answer;
 
@@ -20,8 +19,8 @@ enum Meeting {
 impl Model {
     /// `thread` is `None` for a submit.
     pub(crate) fn admit(&mut self, verb: Verb, key: KeyId, thread: Option<ThreadId>) -> Admitted {
-        if let Some(answer) = self.late(verb, key) {
-            return Admitted::Done(answer);
+        if let Some(admitted) = self.late(verb, key) {
+            return admitted;
         }
         let Some(flight) = self.held.get(&key).and_then(|held| held.flight) else {
             return self.start(key, None);
@@ -34,22 +33,22 @@ impl Model {
     }
 
     /// S8, S13, S30.
-    fn late(&mut self, verb: Verb, key: KeyId) -> Option<Answer> {
+    fn late(&mut self, verb: Verb, key: KeyId) -> Option<Admitted> {
         let (now, limit) = (self.now, self.limit());
         let windows = (self.settings.window, self.settings.error_window);
-        let kept = self.held.get_mut(&key)?.result.as_mut()?;
+        let kept = self.held.get(&key)?.result.as_ref()?;
         let is_live = now < end_of(kept, windows);
         if !is_live || verb == Verb::Fresh || kept.served >= limit {
             return None;
         }
+        if let Some(refresh) = self.refresh(verb, key) {
+            return Some(refresh);
+        }
+        let kept = self.held.get_mut(&key)?.result.as_mut()?;
         kept.served += 1;
         self.stats.late += 1;
         self.stats.coalesced_requests += 1;
-        let (maker, callers) = (kept.maker, kept.callers);
-        Some(match kept.is_error {
-            true => Answer::Failed(maker),
-            false => Answer::Value { maker, role: Role::Late, callers, waited: 0 },
-        })
+        Some(Admitted::Done(served_by(kept)))
     }
 
     fn meeting(&self, flight: FlightId) -> Meeting {
@@ -153,7 +152,7 @@ impl Model {
     }
 
     /// Starts a flight for calls to find, behind another one or in a chain of its own.
-    fn start(&mut self, key: KeyId, after: Option<FlightId>) -> Admitted {
+    pub(crate) fn start(&mut self, key: KeyId, after: Option<FlightId>) -> Admitted {
         let mut flight = Flight::new(key, self.now);
         flight.served = 1;
         self.flights.push(flight);

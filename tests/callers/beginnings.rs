@@ -21,6 +21,7 @@ impl Model {
         let begun = &mut self.flights[flight];
         begun.stop_waiting(id);
         begun.runs.push((id, now));
+        begun.first = begun.first.or(Some(id));
         begun.youngest = now;
         match begun.phase {
             Phase::Pending => self.first_run(flight),

@@ -20,10 +20,14 @@ impl Model {
             _ => 1,
         };
         let waited = self.calls[&id].waited;
+        let old = match self.calls[&id].place {
+            Place::Runs(Some(flight)) => self.old_value_for(id, flight),
+            _ => None,
+        };
         self.done(
             id,
             match result {
-                Outcome::Failed(_) => Answer::Failed(id),
+                Outcome::Failed(_) => old.unwrap_or(Answer::Failed(id)),
                 // A ticket is told as a follower is (S21).
                 Outcome::Panicked if self.calls[&id].is_submitted => Answer::LeaderPanicked(id),
                 Outcome::Panicked => Answer::Panicked,
@@ -50,6 +54,8 @@ impl Model {
             return 0;
         }
         flight.phase = Phase::Ended;
+        self.end_refresh(at, begun, result);
+        let flight = &mut self.flights[at];
         let waiting = std::mem::take(&mut flight.waiting);
         let callers = waiting.len() + 1;
         self.settle_key(id, at, begun, result, has_space, callers);
@@ -202,7 +208,17 @@ impl Model {
         let (start, place) = (self.now, self.retentions);
         self.retentions += 1;
         let life = ENDLESS;
-        let kept = Kept { maker, is_error: false, start, life, served: 1, callers: 1, place };
+        let kept = Kept {
+            maker,
+            is_error: false,
+            start,
+            life,
+            served: 1,
+            callers: 1,
+            place,
+            failures: 0,
+            paused_until: 0,
+        };
         self.held.entry(key).or_default().result = Some(kept);
     }
 
@@ -222,7 +238,9 @@ impl Model {
         let life = result.life();
         let (served, place) = (self.flights[at].served, self.retentions);
         self.retentions += 1;
-        let kept = Kept { maker, is_error, start, life, served, callers, place };
+        let (failures, paused_until) = (0, 0);
+        let kept =
+            Kept { maker, is_error, start, life, served, callers, place, failures, paused_until };
         self.held.entry(self.flights[at].key).or_default().result = Some(kept);
     }
 }

@@ -1,7 +1,7 @@
 //! The flights of the reference: which call waits for which flight, and who runs it.
 
 use crate::script::{ENDLESS, KeyId, Millis};
-use crate::stage::CallId;
+use crate::stage::{Answer, CallId};
 
 /// The number of a flight, which stays when it has ended.
 pub(crate) type FlightId = usize;
@@ -35,6 +35,10 @@ pub(crate) struct Flight {
     pub(crate) predecessor: Option<FlightId>,
     /// A younger flight has ended, so this one takes on no more calls and keeps nothing.
     pub(crate) is_stale: bool,
+    /// The call whose execution was the first.
+    pub(crate) first: Option<CallId>,
+    /// Of a refresh: what its call gets if it fails.
+    pub(crate) refreshes: Option<Answer>,
 }
 
 impl Flight {
@@ -50,6 +54,8 @@ impl Flight {
             due_at: ENDLESS,
             predecessor: None,
             is_stale: false,
+            first: None,
+            refreshes: None,
         }
     }
 
@@ -80,6 +86,9 @@ pub(crate) struct Kept {
     pub(crate) callers: usize,
     /// Numbers the results in the order in which they were kept.
     pub(crate) place: usize,
+    /// The refreshes of it that have failed, and when the next may begin (S123).
+    pub(crate) failures: u32,
+    pub(crate) paused_until: Millis,
 }
 
 /// The entry that a call finds by its key: a result, and a flight that may replace it (S70).

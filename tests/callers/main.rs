@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! script    the steps              strategies; any part of a program is a program
-//! model     expected answers       admission, beginnings, endings, chains, tickets: a file each
+//! model     expected answers       admission, beginnings, endings, chains, refreshes, tickets: a file each
 //! stage     actual answers         a Group with the same settings, and threads that obey
 //! history   threads at random      each answer is one that some order of the calls allows
 //! ```
@@ -21,6 +21,7 @@ mod endings;
 mod flights;
 mod history;
 mod model;
+mod refreshes;
 mod script;
 #[path = "../support/settings.rs"]
 mod settings;
@@ -39,7 +40,7 @@ use coalescer::at_rest;
 use proptest::test_runner::{Config, TestRunner};
 
 use model::{Model, Place};
-use script::{End, Pick, Program, Step};
+use script::{End, Pick, Program, Step, Verb};
 use stage::{CallId, Command, Doing, Stage};
 
 /// Programs of an ordinary run; `PROPTEST_CASES` can only ask for more.
@@ -176,6 +177,10 @@ impl Play {
 
     fn step_of_ticket(&mut self, step: &Step) {
         match *step {
+            // The function of such a call would run after its answer is there; tests/it has it.
+            Step::Submit(key) if self.model.settings.refresh_after.is_some() => {
+                self.step(&Step::Call(Verb::Execute, key));
+            }
             Step::Submit(key) => {
                 let id = self.new_id();
                 self.model.submit(id, key);

@@ -72,7 +72,7 @@ pub(crate) fn program() -> impl Strategy<Value = Program> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let windows = (window(), window());
+    let windows = (window(), window(), option::weighted(0.3, 1..6_u64));
     let bounds = (option::weighted(0.3, 1..5_usize), option::weighted(0.3, 0..3_usize));
     let ages = (option::weighted(0.2, 0..4_u64), option::weighted(0.5, 1..4_u64), 1..4_usize);
     let waits = option::weighted(0.3, 0..5_u64);
@@ -80,6 +80,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         |(windows, bounds, ages, max_wait, has_rule, bypasses_deadlocks)| Settings {
             window: windows.0,
             error_window: windows.1,
+            refresh_after: windows.2.filter(|age| *age < windows.0),
             max_requests: bounds.0,
             max_retained: bounds.1,
             max_join_age: ages.0,

@@ -53,6 +53,7 @@ mod public_types;
 #[cfg(feature = "channel")]
 mod receivers;
 mod refreshes;
+mod refreshing;
 mod requests;
 mod shared;
 mod sharing;

@@ -4,6 +4,7 @@
 //! and executions are numbered as they begin. On one thread no call ever waits, so there are no
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
+mod refreshing;
 mod values;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ struct Flight {
     before: Option<Serial>,
     /// A younger flight has ended: no call joins this one.
     is_stale: bool,
+    is_refresh: bool,
 }
 
 /// The way of a call that no result answers.
@@ -86,6 +88,9 @@ struct Retained {
     /// How long it serves calls at most, within its window.
     life: Millis,
     place: u64,
+    /// The refreshes of it that have failed, and when the next may begin (S123).
+    failures: u32,
+    paused_until: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +160,7 @@ impl Model {
             return late;
         }
         match self.meets(call.key) {
-            Meets::Start(before) => self.lead(call, before),
+            Meets::Start(before) => self.lead(call, before, false),
             Meets::Full if call.verb == Verb::Try => {
                 self.stats.refused += 1;
                 Answer::WouldBlock
@@ -177,11 +182,19 @@ impl Model {
         if !is_live || result.flight.served >= room || is_too_old {
             return None;
         }
-        result.flight.served += 1;
+        let (serial, kind, start) = (result.flight.serial, result.kind, result.flight.start);
+        let is_due = self.settings.refresh_after.is_some_and(|age| self.now - start >= age)
+            && self.now >= result.paused_until;
+        if kind == Kind::Value && is_due && call.verb != Verb::Try {
+            if let Some(before) = self.place_of_refresh(call.key) {
+                return Some(self.refresh(call, serial, before));
+            }
+        }
+        let held = self.held.get_mut(&call.key).and_then(|held| held.retained.as_mut());
+        held.expect("it is retained").flight.served += 1;
         self.stats.late += 1;
         self.stats.coalesced_requests += 1;
-        let serial = result.flight.serial;
-        Some(match result.kind {
+        Some(match kind {
             Kind::Value => Answer::Value(serial, Role::Late),
             Kind::Error => Answer::Failed(serial, Role::Late),
         })
@@ -223,10 +236,10 @@ impl Model {
         Answer::WouldDeadlock
     }
 
-    fn lead(&mut self, call: &Call, before: Option<Serial>) -> Answer {
+    fn lead(&mut self, call: &Call, before: Option<Serial>, is_refresh: bool) -> Answer {
         let serial = self.begin();
-        let (key, start) = (call.key, self.now);
-        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
+        let (key, start, is_stale) = (call.key, self.now, false);
+        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale, is_refresh });
         self.held.entry(call.key).or_default().running = Some(serial);
         let answer = self.run(call, serial);
         self.publish(serial, &answer, self.life(call.end));
@@ -279,6 +292,9 @@ impl Model {
             younger.before = flight.before;
         }
         let is_live = self.is_retained(flight.key);
+        let is_too_late = self.now >= flight.start.saturating_add(life);
+        let has_failed = flight.is_refresh && !self.has_refreshed(answer, is_too_late);
+        let settings = &self.settings;
         let Some(held) = self.held.get_mut(&flight.key) else { return };
         if held.running != Some(serial) {
             return;
@@ -292,7 +308,6 @@ impl Model {
         };
         // S70: a value replaces what is retained, and an error replaces an error.
         let old = held.retained.as_ref().filter(|_| is_live).map(|old| old.kind);
-        let is_too_late = self.now >= flight.start.saturating_add(life);
         let replaces = match (kind, old) {
             _ if is_too_late => false,
             (Some(Kind::Value), _) => true,
@@ -301,6 +316,8 @@ impl Model {
         };
         if replaces {
             held.retained = None;
+        } else if let (Some(old), true) = (&mut held.retained, has_failed && !flight.is_stale) {
+            old.pause(flight.start, settings);
         }
         if let Some(before) = self.flights.iter_mut().find(|old| Some(old.serial) == flight.before)
         {
@@ -310,7 +327,7 @@ impl Model {
             return;
         };
         let key = flight.key;
-        let result = Retained { flight, kind, life, place: self.retentions };
+        let result = Retained::new(flight, kind, life, self.retentions);
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;
             self.held.entry(key).or_default().retained = Some(result);

@@ -62,13 +62,14 @@ pub(crate) enum End {
 }
 
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {
-    let times = (windows(), windows(), option::of(0..4_u64));
+    let times = (windows(), windows(), option::of(0..4_u64), option::of(1..6_u64));
     let bounds = (option::of(1..5_usize), option::of(0..4_usize));
     let waits = (option::of(1..4_u64), option::of(0..4_u64));
     (times, bounds, waits, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(times, bounds, waits, has_rule, bypasses_deadlocks, is_sharded)| Settings {
             window: times.0,
             error_window: times.1,
+            refresh_after: times.3.filter(|age| *age < times.0),
             max_join_age: times.2,
             max_requests: bounds.0,
             max_retained: bounds.1,

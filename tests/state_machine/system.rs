@@ -126,10 +126,11 @@ impl System {
         let ran = Cell::new(None);
         let attempt = || self.dispatch(call, || self.run(call, &ran));
         let result = catch_unwind(AssertUnwindSafe(attempt));
-        let role = if ran.get().is_some() { Role::Leader } else { Role::Late };
+        // A call whose refresh has failed gets the value of another execution.
+        let role = |serial| if ran.get() == Some(serial) { Role::Leader } else { Role::Late };
         match result {
-            Ok(Ok(value)) => Answer::Value(value.serial, role),
-            Ok(Err(Error::Failed(error))) => Answer::Failed(error.serial, role),
+            Ok(Ok(value)) => Answer::Value(value.serial, role(value.serial)),
+            Ok(Err(Error::Failed(error))) => Answer::Failed(error.serial, role(error.serial)),
             Ok(Err(Error::WouldBlock)) => Answer::WouldBlock,
             Ok(Err(Error::WouldDeadlock)) => Answer::WouldDeadlock,
             Ok(Err(other)) => panic!("nobody waits here, and yet: {other:?}"),

@@ -18,6 +18,7 @@ pub(crate) const ENDLESS: Millis = Millis::MAX;
 pub(crate) struct Settings {
     pub(crate) window: Millis,
     pub(crate) error_window: Millis,
+    pub(crate) refresh_after: Option<Millis>,
     pub(crate) max_requests: Option<usize>,
     pub(crate) max_join_age: Option<Millis>,
     pub(crate) leader_timeout: Option<Millis>,
@@ -45,6 +46,9 @@ impl Settings {
             .max_leaders(self.max_leaders)
             .shards(self.shards)
             .clock(clock.clone());
+        if let Some(age) = self.refresh_after {
+            builder = builder.refresh_after(duration(age));
+        }
         if let Some(max) = self.max_requests {
             builder = builder.max_requests(max);
         }

@@ -12,9 +12,10 @@ use syn::{
 use crate::duration;
 
 /// Every word of the attribute, with an example of its use.
-const WORDS: [(&str, &str); 26] = [
+const WORDS: [(&str, &str); 27] = [
     ("window", "window = \"100ms\""),
     ("error_window", "error_window = \"1s\""),
+    ("refresh_after", "refresh_after = \"50ms\""),
     ("max_requests", "max_requests = 50"),
     ("max_join_age", "max_join_age = \"2s\""),
     ("max_wait", "max_wait = \"10s\""),
@@ -199,9 +200,16 @@ impl Parse for Settings {
 
 /// The value of a setting. A literal is checked here.
 fn value(word: &str, usage: &str, value: Expr) -> Result<TokenStream> {
-    let is_duration =
-        ["window", "error_window", "max_join_age", "max_wait", "leader_timeout", "on_slow"]
-            .contains(&word);
+    let is_duration = [
+        "window",
+        "error_window",
+        "refresh_after",
+        "max_join_age",
+        "max_wait",
+        "leader_timeout",
+        "on_slow",
+    ]
+    .contains(&word);
     let is_count =
         ["max_requests", "max_leaders", "max_followers", "max_retained", "shards"].contains(&word);
     match literal(&value) {

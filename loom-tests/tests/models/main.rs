@@ -22,6 +22,7 @@ mod limits;
 mod lost;
 mod manager;
 mod receivers;
+mod refreshing;
 mod room;
 mod seats;
 mod shared;

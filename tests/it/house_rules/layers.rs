@@ -24,7 +24,7 @@ const ROWS: [&[&str]; 9] = [
         "insert",
         "peek",
     ],
-    &["execute", "asking"],
+    &["execute", "asking", "refresh", "work"],
     &["engine"],
     &["observe"],
     // The words of the API, which have no machinery.

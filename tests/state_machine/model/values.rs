@@ -21,8 +21,9 @@ impl Model {
             return Answer::Panicked(serial);
         }
         let (start, life) = (self.now, self.life(end));
-        let flight = Flight { serial, key, start, served: 1, before: None, is_stale: false };
-        let result = Retained { flight, kind: Kind::Value, life, place: self.retentions };
+        let (is_stale, is_refresh) = (false, false);
+        let flight = Flight { serial, key, start, served: 1, before: None, is_stale, is_refresh };
+        let result = Retained::new(flight, Kind::Value, life, self.retentions);
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;
             self.held.entry(key).or_default().retained = Some(result);

@@ -1,0 +1,49 @@
+//! Refreshes: which call begins one, and what is left when it fails.
+
+use coalescer::Role;
+
+use super::{Answer, Flight, Kind, Meets, Model, Retained, Serial};
+use crate::script::{Call, KeyId, Millis, Settings};
+
+impl Retained {
+    pub(super) fn new(flight: Flight, kind: Kind, life: Millis, place: u64) -> Self {
+        Self { flight, kind, life, place, failures: 0, paused_until: 0 }
+    }
+
+    /// S123: after each failure the next refresh is due later, at most after the window.
+    pub(super) fn pause(&mut self, start: Millis, settings: &Settings) {
+        let age = settings.refresh_after.expect("or nothing would refresh");
+        self.paused_until = start.saturating_add((age << self.failures).min(settings.window));
+        self.failures += 1;
+    }
+}
+
+impl Model {
+    /// The older flight beside which a refresh starts. `None` if none starts: one runs, or too many do (S120).
+    pub(super) fn place_of_refresh(&self, key: KeyId) -> Option<Option<Serial>> {
+        match self.held.get(&key).and_then(|held| held.running) {
+            None => Some(None),
+            Some(running) if !self.flight(running).is_stale => None,
+            Some(_) => match self.meets(key) {
+                Meets::Start(before) => Some(before),
+                Meets::OwnFlight | Meets::Full => None,
+            },
+        }
+    }
+
+    /// S121, S122.
+    pub(super) fn refresh(&mut self, call: &Call, old: Serial, before: Option<Serial>) -> Answer {
+        self.stats.refreshes += 1;
+        match self.lead(call, before, true) {
+            Answer::Failed(..) => Answer::Value(old, Role::Late),
+            answer => answer,
+        }
+    }
+
+    /// S123: true if the refresh has left a value for late calls. Counts it if not.
+    pub(super) fn has_refreshed(&mut self, answer: &Answer, is_too_late: bool) -> bool {
+        let is_good = matches!(answer, Answer::Value(..)) && !is_too_late;
+        self.stats.refresh_failures += u64::from(!is_good);
+        is_good
+    }
+}
