@@ -1,4 +1,4 @@
-//! What a table asks its [`Tier`]; [`shared`](crate::shared) has the overview.
+//! The question of a table to its [`Tier`]; [`shared`](crate::shared) has the overview.
 
 use std::fmt;
 

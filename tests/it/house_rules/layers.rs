@@ -36,6 +36,8 @@ const ROWS: [&[&str]; 9] = [
         "outcome",
         "share",
         "tier",
+        "asked",
+        "unreached",
         "stats",
         "in_flight",
         "executor",

@@ -49,7 +49,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// What each worker tells next. The workers are in the order in which they tell it.
+    /// The next word of each worker. The workers are in the order in which they tell it.
     fn each<T>(&self, mut read: impl FnMut(Told) -> Result<T>) -> Result<Vec<T>> {
         let limit = clock::now() + PATIENCE;
         (0..self.fleet.len()).map(|_| read(self.next(limit)?.1)).collect()

@@ -20,7 +20,7 @@ const BEST_PLACE: &str = "/dev/shm";
 /// A step that takes longer counts as failed: on a quiet machine none does.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What the processes meet by.
+/// The engine that the processes meet by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Nothing,

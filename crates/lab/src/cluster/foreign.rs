@@ -38,7 +38,7 @@ const HEAD_START: Duration = Duration::from_secs(3);
 /// The peers that could be had, for the time of a run.
 pub(super) struct Foreign {
     folder: TempDir,
-    /// What each is, or why it is left out.
+    /// The version of each, or why it is left out.
     pub(super) dogpile: Result<String, String>,
     pub(super) rueidisaside: Result<String, String>,
 }
@@ -106,7 +106,7 @@ fn said(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// What one process of a peer saw.
+/// The observations of one process of a peer.
 #[derive(Debug, Default, Deserialize)]
 struct Waits {
     executions: u64,

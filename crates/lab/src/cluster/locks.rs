@@ -24,9 +24,9 @@ const LOCK: Duration = Duration::from_secs(10);
 pub(super) enum By {
     /// Everybody.
     Nobody,
-    /// Whoever sets a key that was not there. The others look again after this time.
+    /// The process that sets a key which was not there. The others look again after this time.
     SetNx { poll: Duration },
-    /// Whoever gets the lock of rslock, which waits for a random time between its tries.
+    /// The process that gets the lock of rslock, which waits for a random time between its tries.
     Rslock { runtime: Runtime, manager: rslock::LockManager },
 }
 
@@ -169,7 +169,7 @@ impl Ask for Aside {
     }
 
     fn round_trips(&self) -> Option<u64> {
-        // What rslock sends is not counted here, so the count would be too low.
+        // The messages of rslock are not counted here, so the count would be too low.
         let is_all = !matches!(self.by, By::Rslock { .. });
         is_all.then(|| self.commands.load(Ordering::Relaxed))
     }

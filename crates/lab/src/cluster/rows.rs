@@ -31,12 +31,12 @@ pub struct Row {
     pub figure: &'static str,
     /// The title, with the unit.
     pub title: &'static str,
-    /// What is made of the lines of all rounds.
+    /// The figure that the lines of all rounds make.
     pub of_rounds: OfRounds,
     pub targets: &'static [Target],
 }
 
-/// What is made of the lines of a figure.
+/// The cell that the lines of a figure make.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OfRounds {
     Median,

@@ -1,4 +1,4 @@
-//! What all workers saw in a run, and the figures that follow from it.
+//! The observations of all workers in a run, and the figures that follow from it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

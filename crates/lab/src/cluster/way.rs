@@ -62,7 +62,7 @@ pub(super) trait Ask: Send + Sync {
     /// The call of this thread of the worker.
     fn ask(&self, thread: usize, key: u64) -> Result<Answer, String>;
 
-    /// What was sent to the engine so far, if it is counted.
+    /// The number of messages that were sent to the engine so far, if it is counted.
     fn round_trips(&self) -> Option<u64>;
 
     /// Forgets the key in all processes. `None`: there is no such thing in this way.

@@ -1,4 +1,4 @@
-//! What the events of several processes mean: executions that overlap, take-overs, answers that are too old.
+//! The meaning of the events of several processes: executions that overlap, take-overs, answers that are too old.
 //!
 //! The crate `lab` includes this file, so it knows no database and no phase.
 

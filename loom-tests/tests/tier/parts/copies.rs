@@ -31,7 +31,7 @@ impl Engine {
     }
 }
 
-/// What a process has of its engine and of its tables.
+/// The parts of a process that know its engine and its tables.
 #[derive(Default)]
 struct Process {
     engine: Engine,

@@ -22,7 +22,7 @@ impl WriteKey<u64> for Even {
     }
 }
 
-/// Such a key is coalesced in its process, and the engine hears nothing of it.
+/// A key that stays is coalesced in its process, and the engine hears nothing of it.
 #[test]
 fn a_key_stays_in_its_process_by_choice() {
     watched(|| {
