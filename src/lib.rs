@@ -80,6 +80,7 @@
 //!
 //! A [`Builder`] has all settings. [`Settings`] holds them as a value, for several coalescers.
 //!
+//! [`build_refreshing`]: Builder::build_refreshing
 //! [`error_window`]: Builder::error_window
 //! [`executor`]: Builder::executor
 //! [`submit`]: Coalescer::submit

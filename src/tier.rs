@@ -108,14 +108,14 @@ pub trait Tier<K, V, E>: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Unreached`] if somebody may go on with what it has.
+    /// [`Unreached`](crate::shared::Unreached) if somebody may go on with what it has.
     fn forget(&self, key: &K) -> ForgetEverywhere<bool>;
 
     /// Makes every other process forget every key.
     ///
     /// # Errors
     ///
-    /// [`Unreached`] if somebody may go on with what it has.
+    /// [`Unreached`](crate::shared::Unreached) if somebody may go on with what it has.
     fn forget_all(&self) -> ForgetEverywhere<()>;
 
     /// The execution of another process for which a question of this key waits now, for

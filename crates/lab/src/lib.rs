@@ -13,6 +13,10 @@
 //! raw lines alone, so they can be made again from a file.
 
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the servers of the tests, which are included by path, say alike that a program is missing"
+)]
 
 mod chart;
 #[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]

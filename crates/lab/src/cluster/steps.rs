@@ -90,17 +90,20 @@ impl Steps<'_> {
 
     fn lead(&self, number: u64) -> Result<()> {
         let claimed = self.claim(number, &self.own(number))?;
-        Ok(ensure!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}"))
+        ensure!(matches!(claimed, Claimed::Lead { .. }), "{claimed:?}");
+        Ok(())
     }
 
     fn follow(&self, number: u64) -> Result<()> {
         let claimed = self.claim(number, &self.stranger())?;
-        Ok(ensure!(matches!(claimed, Claimed::Follow { .. }), "{claimed:?}"))
+        ensure!(matches!(claimed, Claimed::Follow { .. }), "{claimed:?}");
+        Ok(())
     }
 
     fn renew(&self, number: u64) -> Result<()> {
         let lead = Lead { key: key(number), token: &self.own(number), lease: LEASE };
-        Ok(ensure!(self.engine.renew(&[lead], WITHIN)? == [true], "the lead is lost"))
+        ensure!(self.engine.renew(&[lead], WITHIN)? == [true], "the lead is lost");
+        Ok(())
     }
 
     fn publish(&self, number: u64) -> Result<()> {
@@ -112,13 +115,15 @@ impl Steps<'_> {
 
     fn hit(&self, number: u64) -> Result<()> {
         let claimed = self.claim(number, &self.stranger())?;
-        Ok(ensure!(matches!(claimed, Claimed::Hit { .. }), "{claimed:?}"))
+        ensure!(matches!(claimed, Claimed::Hit { .. }), "{claimed:?}");
+        Ok(())
     }
 
     fn forget(&self, number: u64, holders: usize) -> Result<()> {
         let forget = Forget { key: key(number), from: &self.inbox, id: 1 };
         let forgotten = self.engine.forget(&forget, WITHIN)?;
-        Ok(ensure!(forgotten.noted as usize >= holders, "{forgotten:?}"))
+        ensure!(forgotten.noted as usize >= holders, "{forgotten:?}");
+        Ok(())
     }
 }
 

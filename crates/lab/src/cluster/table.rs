@@ -28,7 +28,7 @@ fn was_measured(raw: &Raw, lane: &str) -> bool {
 }
 
 fn cells(row: &Row, lanes: &[&str], raw: &Raw) -> Vec<String> {
-    let figures = lanes.iter().map(|lane| row.of(raw, lane).map_or(String::new(), |it| short(it)));
+    let figures = lanes.iter().map(|lane| row.of(raw, lane).map_or(String::new(), short));
     let targets: Vec<_> = row.targets.iter().map(rows::Target::text).collect();
     let mut cells = vec![row.title.to_owned()];
     cells.extend(figures);

@@ -174,8 +174,9 @@ fn a_page_of_the_longest_body_is_shared() {
     watched(|| {
         type Layer = CoalesceLayer<coalescer_http::SharedPages>;
         const KIB: usize = 1 << 10;
-        let layers: [(usize, fn(Layer) -> Layer); 2] =
-            [(1024 * KIB, |layer| layer), (KIB, |layer| layer.max_body(KIB as u64))];
+        type Set = fn(Layer) -> Layer;
+        let small: Set = |layer| layer.max_body(KIB as u64);
+        let layers: [(usize, Set); 2] = [(1024 * KIB, |layer| layer), (KIB, small)];
         each_engine(|engine| {
             for (longest, set) in layers {
                 let [here, there] = [(); 2].map(|()| super::site_with(engine.clone(), set));
