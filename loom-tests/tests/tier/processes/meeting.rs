@@ -5,7 +5,6 @@ use std::time::Duration;
 use coalescer::Role;
 use coalescer_cluster::Memory;
 use coalescer_loom_tests::Model;
-use coalescer_loom_tests::checker::thread::spawn;
 
 use super::{Runs, begin, joined, site, site_with};
 
@@ -77,43 +76,6 @@ fn two_processes_forget_at_a_time() {
         assert!(here.users.forget_everywhere(&7).is_ok());
         assert!(joined(other));
         assert!(there.value() > 1 && here.value() > 1);
-        seen.note(endings[0]);
-    });
-}
-
-/// C20, C24, S28: each of three processes calls, forgets, and calls for a fresh result. No call gets what was forgotten before
-/// it came, and everybody returns.
-#[test]
-fn three_processes_call_and_forget() {
-    let endings = ["done"];
-    Model::new("crowd: 3 processes", endings).explore(move |seen| {
-        let (engine, runs) = (Memory::new(), Runs::default());
-        let sites = [(); 3].map(|()| site(engine.clone(), &runs));
-        let threads: Vec<_> = (0..6)
-            .map(|number| {
-                let (site, runs) = (sites[number % 3].clone(), runs.clone());
-                spawn(move || {
-                    let mut before = 0;
-                    for step in 0..3 {
-                        match (number + step) % 3 {
-                            0 => {
-                                let begun = runs.begun();
-                                if site.users.forget_everywhere(&7).is_ok() {
-                                    before = begun;
-                                }
-                            }
-                            1 => {
-                                let begun = runs.begun();
-                                let fresh = *site.users.execute_fresh(&7).expect("nothing fails");
-                                assert!(fresh > begun, "it began before the call");
-                            }
-                            _ => assert!(site.value() > before, "it was forgotten"),
-                        }
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(joined);
         seen.note(endings[0]);
     });
 }
