@@ -228,6 +228,8 @@ impl PostgresEngine {
         (within, deadline): (Duration, Deadline),
     ) -> Result<Waited, EngineError> {
         let (session, left) = (session.clone(), patience_of_wait(deadline.left()));
+        // That of a lead stays where it is.
+        let own = matches!(waiter, Waiter::LeadsNothing).then(|| session.clone());
         let future = async move {
             let look = bounded(
                 within.saturating_add(GRACE),
@@ -247,10 +249,15 @@ impl PostgresEngine {
                 self.inner.answers.fetch_add(1, Ordering::Relaxed);
                 look?
             }
-            None if within >= GLANCE && answers() == before => {
-                return Err(ErrorKind::TimedOut.into());
+            None => {
+                if let Some(own) = own {
+                    self.inner.pool.leave(&own);
+                }
+                if within >= GLANCE && answers() == before {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                Look::StillRuns
             }
-            None => Look::StillRuns,
         };
         Ok(match look {
             Look::Ended { end, forgotten } => Waited::Ended { end, forgotten },

@@ -3,6 +3,7 @@
 //! A leader holds one for its whole function, and a call that waits holds one for its wait. They leave one for the short
 //! steps, such as a forget, which may be as many as there is room for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use coalescer_cluster::engine::{EngineError, ErrorKind};
@@ -24,6 +25,9 @@ struct State {
     /// Those for flights, and those for short steps.
     at_work: [usize; 2],
     at_rest: Vec<SharedSession>,
+    /// The sessions at work for flights, and those of them whose callers have left: the server ends what they do.
+    flights: HashSet<i32>,
+    left: HashSet<i32>,
     /// All of them, to see that no two are one session of the server.
     all: Vec<Weak<Session>>,
     /// A session has begun, so the server will do.
@@ -44,7 +48,8 @@ impl Pool {
         Self(Arc::new(Inner { connector, max_connections, state, returned }))
     }
 
-    /// Takes a session from the stack, or begins one. A flight without one fails with `Exhausted`, and a short step waits.
+    /// Takes a session from the stack, or begins one. A short step waits for one. A flight without one fails with `Exhausted`,
+    /// but waits for a session whose caller has left.
     pub(crate) fn take(
         &self,
         purpose: Purpose,
@@ -65,19 +70,31 @@ impl Pool {
         let inner = &*self.0;
         let mut state = inner.state.lock();
         loop {
-            if purpose == Purpose::Flight && state.at_work[0] >= inner.max_connections {
+            let is_full = purpose == Purpose::Flight && state.at_work[0] >= inner.max_connections;
+            if is_full && state.left.is_empty() {
                 return Err(ErrorKind::Exhausted.into());
             }
-            if state.at_work[0] + state.at_work[1] <= inner.max_connections {
+            if !is_full && state.at_work[0] + state.at_work[1] <= inner.max_connections {
                 break;
             }
-            // Short steps end soon.
+            // Short steps end soon, and so does what nobody waits for.
             if !deadline.wait(&inner.returned, &mut state) {
                 return Err(ErrorKind::Exhausted.into());
             }
         }
         state.at_work[purpose as usize] += 1;
         Ok(Permit { pool: self.0.clone(), purpose })
+    }
+
+    /// Notes that the caller has left a session which is at work for a flight.
+    pub(crate) fn leave(&self, session: &Session) {
+        let mut state = self.0.state.lock();
+        if state.flights.contains(&session.pid) {
+            state.left.insert(session.pid);
+            drop(state);
+            // A flight that finds no room waits for it.
+            self.0.returned.notify_all();
+        }
     }
 }
 
@@ -113,6 +130,9 @@ struct Permit {
 
 impl Permit {
     fn with(self, session: SharedSession) -> Checked {
+        if self.purpose == Purpose::Flight {
+            self.pool.state.lock().flights.insert(session.pid);
+        }
         Checked { session, holds_lock: false, permit: self }
     }
 
@@ -164,6 +184,10 @@ impl Checked {
 
 impl Drop for Checked {
     fn drop(&mut self) {
+        let mut state = self.permit.pool.state.lock();
+        state.flights.remove(&self.session.pid);
+        state.left.remove(&self.session.pid);
+        drop(state);
         if self.holds_lock {
             self.session.end();
         } else if self.session.is_usable() {

@@ -1,5 +1,6 @@
 //! Sessions, rights and tables.
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use coalescer_cluster::engine::{Claim, Claimed, End, Engine, ErrorKind, ForgetAl
 use coalescer_postgres::{OpenError, Postgres};
 use postgres::{Client, NoTls};
 
-use crate::place::{Process, WITHIN, key, with_place};
+use crate::place::{Place, Process, WITHIN, key, with_place, with_server};
+use crate::proxy::Proxy;
 use crate::support::wait_until;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -37,6 +39,36 @@ fn as_many_flights_as_connections_and_short_steps_beside_them() {
 
         process.publish(key(1), &first, b"ada", LONG);
         assert!(matches!(process.claim(key(3)).1, Claimed::Lead { .. }));
+    });
+}
+
+/// A call that has left a wait has its session until the server ends that.
+#[test]
+fn a_flight_waits_for_a_session_whose_caller_has_left() {
+    with_server(|server| {
+        let place = Place::on("left", &server);
+        let proxy = Proxy::to(server.directory().join(".s.PGSQL.5432"));
+        let url = format!("host=127.0.0.1 port={} user=postgres dbname=postgres", proxy.port());
+        let other = place.engine();
+        let (_, flight) = Process::new(&other).lead(key(1));
+        let engine = place.open_at(&url).max_connections(1).engine().unwrap();
+        let process = Process::new(&engine);
+        assert!(matches!(process.claim(key(1)).1, Claimed::Follow { .. }));
+        proxy.hold();
+        // Too short to tell a server that is frozen.
+        let waited = process.wait(key(1), &flight, None, Duration::from_millis(20));
+        assert_eq!(waited, Waited::StillRuns);
+        thread::scope(|scope| {
+            let (begin, begun) = channel();
+            let claim = scope.spawn(move || {
+                let process = Process::new(&engine);
+                begin.send(()).unwrap();
+                process.claim(key(2)).1
+            });
+            begun.recv().unwrap();
+            proxy.heal();
+            assert!(matches!(claim.join().unwrap(), Claimed::Lead { .. }));
+        });
     });
 }
 
