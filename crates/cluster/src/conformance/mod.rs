@@ -28,7 +28,10 @@ mod run;
 mod side;
 mod step;
 
-use std::time::Duration;
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 use coalescer::ManualClock;
 
@@ -134,6 +137,9 @@ impl Conformance {
     /// For an engine on a real clock. A unit is the shortest time that matters; all steps of a sequence together
     /// must take less. 20 ms do for a server on the same host. Steps that let time pass take 4 to 40 units.
     ///
+    /// A difference in a sequence that has taken longer says nothing of the engine. Such a sequence is begun again, ten times
+    /// at most.
+    ///
     /// # Examples
     ///
     /// ```
@@ -187,13 +193,52 @@ impl Conformance {
     pub fn compare(&self, engine: &dyn Engine, reference: &dyn Engine, pass: &dyn Fn(Duration)) {
         for sequence in 0..u64::from(self.sequences) {
             let seed = self.seed.wrapping_add(sequence);
-            let mut run = Run::new(self, engine, reference, seed);
-            let mut dice = Dice::new(seed);
-            for _ in 0..self.steps {
-                run.step(&mut dice, pass);
+            let mut attempts = 1;
+            while let Err(panic) = self.sequence(engine, reference, pass, seed) {
+                let Panic { payload, is_late } = panic;
+                if !is_late || attempts == ATTEMPTS {
+                    resume_unwind(payload);
+                }
+                attempts += 1;
             }
         }
     }
+
+    /// Compares the engines in one sequence.
+    fn sequence(
+        &self,
+        engine: &dyn Engine,
+        reference: &dyn Engine,
+        pass: &dyn Fn(Duration),
+        seed: u64,
+    ) -> Result<(), Panic> {
+        let (begin, passed) = (Instant::now(), Cell::new(Duration::ZERO));
+        let pass = |time| {
+            pass(time);
+            passed.set(passed.get() + time);
+        };
+        let compare = || {
+            let mut run = Run::new(self, engine, reference, seed);
+            let mut dice = Dice::new(seed);
+            for _ in 0..self.steps {
+                run.step(&mut dice, &pass);
+            }
+        };
+        catch_unwind(AssertUnwindSafe(compare)).map_err(|payload| {
+            let took = begin.elapsed().saturating_sub(passed.get());
+            Panic { payload, is_late: !self.slack.is_zero() && took > self.slack }
+        })
+    }
+}
+
+/// How often a sequence is begun that takes too long.
+const ATTEMPTS: u32 = 10;
+
+/// A difference, or a step that has failed.
+struct Panic {
+    payload: Box<dyn Any + Send>,
+    /// The steps took longer than the shortest time that matters.
+    is_late: bool,
 }
 
 impl Default for Conformance {
