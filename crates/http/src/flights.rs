@@ -2,6 +2,7 @@
 
 use std::hash::RandomState;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coalescer::shared::Unreached;
 use coalescer::{Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, Stats};
@@ -27,6 +28,8 @@ pub(crate) struct Flights<E> {
 pub(crate) enum Freshness {
     /// Every execution that the window allows.
     Any,
+    /// Only an execution that started less than this time, which is not zero, before the request arrived.
+    Within(Duration),
     /// Only an execution that starts after the request arrived.
     Fresh,
 }
@@ -66,6 +69,7 @@ impl<E> Flights<E> {
         let request = self.group.call(key);
         let request = match freshness {
             Freshness::Any => request,
+            Freshness::Within(age) => request.max_age(age - Duration::from_nanos(1)),
             Freshness::Fresh => request.fresh(),
         };
         request.outcome(lead)

@@ -41,6 +41,7 @@
 //! | **follower**: arrives while the leader runs | no, it waits | the leader's status, fields and body |
 //! | **follower** of a response that may not be shared, an error or a panic | yes, when the leader returns | the handler's, for its own request |
 //! | **hit**: arrives within the window ([`Stats::late`](coalescer::Stats::late) counts it) | no | as a follower's, and an `Age` field |
+//! | **revalidation**: the hit that finds the page past its lifetime ([stale](#stale-pages)) first | yes, or it waits for a run that is under way | the new page, or the old one if there is trouble |
 //!
 //! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
 //! and its extensions, because they belong to one connection or one request.
@@ -88,7 +89,7 @@
 //! | `Vary` with a field that is not in the key | run the handler, all at once | does not retain it |
 //! | an error or a panic of the handler, unless [`layer_sharing_errors`](CoalesceLayer::layer_sharing_errors) shares the error | run the handler, all at once | does not retain it |
 //! | `no-cache`, `max-age` of 0, `Expires` without `max-age` | get it | does not retain it |
-//! | `s-maxage` or `max-age` below the window | get it | retains it for that time |
+//! | `s-maxage` or `max-age` below the window | get it | retains it for that time, and for that of `stale-while-revalidate` |
 //! | status 5xx, unless [`own_server_errors`](CoalesceLayer::own_server_errors) is set | get it | does not retain it |
 //! | any other | get it | retains it |
 //!
@@ -98,6 +99,46 @@
 //!
 //! [`SharedResponse`] lists what a follower's response does not have: hop-by-hop fields, numbers of one
 //! request, extensions.
+//!
+//! # Stale pages
+//!
+//! A response with `Cache-Control: max-age=60, stale-while-revalidate=30` is **fresh** for 60 seconds from the start
+//! of its run, and **stale** for 30 more. The window bounds both, so set one of 90 seconds or more. The first
+//! request that finds the page stale runs the handler and gets the new page. All others get the stale page at
+//! once, with its `Age`, until the new one is there or the time is over.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use std::time::Duration;
+//! use coalescer::ManualClock;
+//! use coalescer_http::{CoalesceLayer, Settings};
+//! use http::{Request, Response};
+//!
+//! let clock = ManualClock::new(); // a server has none
+//! let pages = CoalesceLayer::new()
+//!     .settings(Settings::new().window(Duration::from_secs(300)).clock(clock.clone()))
+//!     .layer(|_: Request<()>| {
+//!         let page = Response::builder().header("cache-control", "max-age=60, stale-while-revalidate=30");
+//!         Ok::<_, Infallible>(page.body("news").unwrap())
+//!     });
+//! let get = || pages.call(Request::get("/news").body(()).unwrap()).unwrap();
+//! get();
+//! clock.advance(Duration::from_secs(60));
+//! assert!(!get().headers().contains_key("age")); // it has made the page anew
+//! assert_eq!(get().headers()["age"], "0"); // from the window
+//! assert_eq!(pages.stats().revalidations, 1);
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | the handler fails, panics, or returns 5xx or a page that is not retained | requests go on to get the stale page until its time is over. The next revalidation begins 1 s after the begin of the one that failed, then 2 s, and so on up to 60 s |
+//! | its own request then | gets the stale page after an error or 5xx; a response that is for it alone; the panic |
+//! | `must-revalidate`, `proxy-revalidate`, `no-cache`; a field such as `CDN-Cache-Control` or `X-Accel-Expires` that states a lifetime without a stale time; a stale time that is no number | the page is not served stale |
+//! | a lifetime of 0 | the page is not retained, as ever |
+//! | a request with `no-cache`, with `max-age` or `min-fresh` | gets no stale page: it waits for the run that makes the page anew, or runs the handler. `max-stale=n` allows one that is stale for less than `n` seconds |
+//! | a write, `forget` | removes the stale page, and no later request gets the page that the revalidation makes |
+//!
+//! No thread is started: a revalidation is as slow for its own request as any run. `stale-if-error` is not read.
 //!
 //! # Writes
 //!
@@ -246,6 +287,7 @@
 
 mod body;
 mod coalesced;
+mod expiry;
 mod extension_value;
 mod flights;
 mod gates;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use coalescer::{Role, ShareWith};
-use http::Response;
+use http::{HeaderMap, Response};
 
 use crate::body::Body;
+use crate::expiry::Expiry;
 use crate::gates::Gates;
+use crate::gates::staleness::StaleTimes;
 use crate::key::Key;
 use crate::shared_response::SharedResponse;
 use crate::verdict::{ResponseVerdict, Unshared};
@@ -16,14 +18,51 @@ use crate::verdict::{ResponseVerdict, Unshared};
 pub enum Page {
     /// The leader keeps what its handler returned. The flight shares this value with no other request.
     Own,
-    Shared(SharedResponse, ShareWith),
+    Shared(SharedPage, ShareWith),
     /// Another process made it.
     #[cfg(feature = "cluster")]
     Elsewhere {
-        shared: SharedResponse,
+        shared: SharedPage,
         /// It was there when the request asked, and not on its way.
         is_kept: bool,
     },
+}
+
+/// The part of a page that other requests get.
+#[derive(Debug)]
+pub struct SharedPage {
+    pub(crate) response: SharedResponse,
+    /// `None` if it is not served after its lifetime. Few pages are.
+    expiry: Option<Box<Expiry>>,
+}
+
+impl SharedPage {
+    /// A page that is served after its lifetime if its fields say so. They say the same in each process.
+    pub(crate) fn with_expiry(response: SharedResponse) -> Self {
+        let expiry = Expiry::of(response.headers()).map(Box::new);
+        Self { response, expiry }
+    }
+
+    /// The page of a response with these fields and this verdict, and for whom it is.
+    fn judged(
+        headers: &HeaderMap,
+        response: SharedResponse,
+        verdict: ResponseVerdict,
+    ) -> (Self, ShareWith) {
+        if let ResponseVerdict::KeptFor(_) = verdict {
+            let (times, page) = (StaleTimes::of(headers), Self::with_expiry(response));
+            // The shared part may lack a field that the gate has seen: then the page has its lifetime alone.
+            return match times.filter(|times| page.times() == Some(*times)) {
+                Some(times) => (page, ShareWith::For(times.served_for)),
+                None => (Self { expiry: None, ..page }, verdict.share_with()),
+            };
+        }
+        (Self { response, expiry: None }, verdict.share_with())
+    }
+
+    fn times(&self) -> Option<StaleTimes> {
+        self.expiry.as_ref().map(|expiry| expiry.times())
+    }
 }
 
 impl Page {
@@ -44,7 +83,8 @@ impl Page {
         match body.collect() {
             Ok(bytes) => {
                 let shared = SharedResponse::new(&parts, bytes.clone());
-                let page = Self::Shared(shared, verdict.share_with());
+                let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
+                let page = Self::Shared(shared, share_with);
                 (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
@@ -67,15 +107,48 @@ impl Page {
     /// A response for one more request, which has this role, when the page's run began so long ago. A page that
     /// a window served has an `Age`: the window of this process, or that of another one.
     pub(crate) fn response(&self, role: Role, age: Duration) -> Response<Body> {
-        let (shared, was_kept) = match self {
-            Self::Shared(shared, _) => (shared, false),
+        let shared = self.shared().expect("a flight does not share the page that its leader keeps");
+        match self.was_kept(role) {
+            true => shared.response.late_response(age),
+            false => shared.response.response(),
+        }
+    }
+
+    /// The times of a page that a window served to a request with this role, if it may be served after its lifetime.
+    pub(crate) fn expiry(&self, role: Role) -> Option<&Expiry> {
+        self.shared().filter(|_| self.was_kept(role))?.expiry.as_deref()
+    }
+
+    /// True if later requests get it. Of a page of another process, its status tells.
+    pub(crate) fn is_for_later(&self) -> bool {
+        match self {
+            Self::Own | Self::Shared(_, ShareWith::Nobody | ShareWith::Followers) => false,
+            Self::Shared(_, ShareWith::Everyone | ShareWith::For(_)) => true,
             #[cfg(feature = "cluster")]
-            Self::Elsewhere { shared, is_kept } => (shared, *is_kept),
-            Self::Own => unreachable!("a flight does not share the page that its leader keeps"),
-        };
-        match was_kept || role == Role::Late {
-            true => shared.late_response(age),
-            false => shared.response(),
+            Self::Elsewhere { .. } => !self.is_trouble(),
+        }
+    }
+
+    /// True if its status is 5xx, and others may get it.
+    pub(crate) fn is_trouble(&self) -> bool {
+        self.shared().is_some_and(|shared| shared.response.status().is_server_error())
+    }
+
+    /// True if a request with this role was served by a window.
+    fn was_kept(&self, role: Role) -> bool {
+        match self {
+            #[cfg(feature = "cluster")]
+            Self::Elsewhere { is_kept: true, .. } => true,
+            _ => role == Role::Late,
+        }
+    }
+
+    fn shared(&self) -> Option<&SharedPage> {
+        match self {
+            Self::Own => None,
+            Self::Shared(shared, _) => Some(shared),
+            #[cfg(feature = "cluster")]
+            Self::Elsewhere { shared, .. } => Some(shared),
         }
     }
 }

@@ -65,6 +65,14 @@ impl SharedResponse {
         Self { status: parts.status, headers, body: body.into() }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     #[cfg(feature = "cluster")]
     pub(crate) fn from_parts(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
         Self { status, headers, body }

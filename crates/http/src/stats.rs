@@ -13,8 +13,11 @@ use coalescer::Stats;
 /// | `passed_through` | requests that the request gate passed through |
 /// | `unshared` | responses that only their own request got, of requests that were not passed through |
 /// | `unkept` | responses that followers could get and the window did not retain |
+/// | `stale` | responses past their lifetime, while a request makes the page anew or after that has failed |
+/// | `revalidations` | requests that began to make a page anew that was past its lifetime |
+/// | `revalidation_failures` | those of them that brought no page for later requests |
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
-/// | `flights` | see [`Stats`]; each request that was not passed through is one call. `shared` counts the requests that asked other processes and got a page from there |
+/// | `flights` | see [`Stats`]; each request that was not passed through is one call, and a request that makes a stale page anew, or accepts none and finds one, is two. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
 /// [`unshared_for`](Self::unshared_for) and [`unkept_for`](Self::unkept_for). Read them to find out why
@@ -46,6 +49,12 @@ pub struct LayerStats {
     pub unshared: u64,
     /// Responses that followers could get and the window did not retain, for all reasons.
     pub unkept: u64,
+    /// Responses past their lifetime: see [Stale pages](crate#stale-pages).
+    pub stale: u64,
+    /// Requests that began to make a page anew that was past its lifetime.
+    pub revalidations: u64,
+    /// Revalidations that brought no page for later requests.
+    pub revalidation_failures: u64,
     /// Requests that waited in vain and ran the handler themselves. `flights` counts them too, as followers
     /// or as timed out.
     pub alone: u64,
@@ -63,7 +72,8 @@ struct ByReason<C> {
 }
 
 impl LayerStats {
-    /// Returns the number of all requests: those passed through and those of the flights.
+    /// Returns the number of all requests: those passed through and the calls of the flights. A request that
+    /// makes a stale page anew is two.
     ///
     /// # Examples
     ///
@@ -155,6 +165,13 @@ impl fmt::Display for LayerStats {
         if self.flights.shared > 0 {
             write!(f, "; {} from other processes", self.flights.shared)?;
         }
+        if self.stale > 0 || self.revalidations > 0 {
+            let Self { stale, revalidations, revalidation_failures, .. } = self;
+            write!(
+                f,
+                "; {stale} stale, {revalidations} revalidations ({revalidation_failures} failed)"
+            )?;
+        }
         for (kind, reason, count) in self.reasons() {
             write!(f, "; {kind} for {reason}: {count}")?;
         }
@@ -172,11 +189,14 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 7)?;
+        let mut fields = to.serialize_struct("LayerStats", 10)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
         fields.serialize_field("unkept", &self.unkept)?;
+        fields.serialize_field("stale", &self.stale)?;
+        fields.serialize_field("revalidations", &self.revalidations)?;
+        fields.serialize_field("revalidation_failures", &self.revalidation_failures)?;
         fields.serialize_field("alone", &self.alone)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
@@ -188,6 +208,9 @@ impl serde::Serialize for LayerStats {
 #[derive(Debug)]
 pub(crate) struct Counters {
     by_reason: ByReason<Box<[AtomicU64]>>,
+    stale: AtomicU64,
+    revalidations: AtomicU64,
+    revalidation_failures: AtomicU64,
     alone: AtomicU64,
 }
 
@@ -198,7 +221,20 @@ impl Counters {
             unshared: zeros(Unshared::ALL),
             unkept: zeros(Unkept::ALL),
         };
-        Self { by_reason, alone: AtomicU64::new(0) }
+        let [stale, revalidations, revalidation_failures, alone] = [0; 4].map(AtomicU64::new);
+        Self { by_reason, stale, revalidations, revalidation_failures, alone }
+    }
+
+    pub(crate) fn count_stale(&self) {
+        self.stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_revalidation(&self) {
+        self.revalidations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed_revalidation(&self) {
+        self.revalidation_failures.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_alone(&self) {
@@ -229,6 +265,10 @@ impl Counters {
             passed_through: by_reason.passed_through.iter().sum(),
             unshared: by_reason.unshared.iter().sum(),
             unkept: by_reason.unkept.iter().sum(),
+            stale: self.stale.load(Ordering::Relaxed),
+            // Before those that began: a snapshot shows no more failures than revalidations.
+            revalidation_failures: self.revalidation_failures.load(Ordering::Relaxed),
+            revalidations: self.revalidations.load(Ordering::Relaxed),
             alone: self.alone.load(Ordering::Relaxed),
             flights,
             by_reason,

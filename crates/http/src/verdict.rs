@@ -64,6 +64,9 @@ pub enum ResponseVerdict {
     Unkept(Unkept),
     /// Followers get it, and the window retains it for this time after the start of the run. The response
     /// has `s-maxage`, `max-age` or their like, and its lifetime is shorter than the window.
+    ///
+    /// A layer retains it for longer if it says `stale-while-revalidate`. Without a layer, only who makes it
+    /// anew meanwhile may do so.
     KeptFor(Duration),
     /// Followers get it, and the window retains it.
     Kept,

@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use coalescer::{Error, ShareWith};
+use coalescer::{Error, Outcome, ShareWith};
 use http::{Request, Response};
 
 use crate::body::Body;
+use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::Gates;
 use crate::key::Key;
@@ -18,6 +19,16 @@ use crate::write::Write;
 /// Makes the response for an [`Error`] of coalescing.
 pub(crate) type ErrorResponse =
     Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
+
+/// The result of asking for a page once.
+///
+/// The group gives one value to everyone, so the handler's own response for this request is beside it. A request
+/// that leads no run is still there afterwards.
+pub(super) struct Asked<E> {
+    /// The handler's response for this request, if it led a run.
+    pub(super) own: Option<Result<Response<Body>, Arc<E>>>,
+    pub(super) outcome: Result<Outcome<Page>, Error<E>>,
+}
 
 /// The state that all handles of a [`Coalesced`](crate::Coalesced) share.
 pub(crate) struct Inner<H, E> {
@@ -84,8 +95,6 @@ impl<H, E> Inner<H, E> {
         Ok(response)
     }
 
-    /// The group gives one value to everyone, so what the handler returned for this request leaves by the
-    /// variable `own`. A request that leads no run is still there afterwards.
     fn share<B, R>(
         &self,
         key: &Key,
@@ -97,6 +106,21 @@ impl<H, E> Inner<H, E> {
         R: Into<Body>,
     {
         let mut request = Some(request);
+        let asked = self.ask(key, freshness, &mut request);
+        self.answer_with(key, asked, request)
+    }
+
+    /// Asks for a page once. Takes the request if it leads a run.
+    pub(super) fn ask<B, R>(
+        &self,
+        key: &Key,
+        freshness: Freshness,
+        request: &mut Option<Request<B>>,
+    ) -> Asked<E>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
         let mut own = None;
         let outcome = self.flights.call(key, freshness, || {
             let request = request.take().expect("a call leads one run");
@@ -104,11 +128,30 @@ impl<H, E> Inner<H, E> {
             own = Some(response);
             Ok(page)
         });
+        Asked { own, outcome }
+    }
+
+    /// Answers a request that has asked, and asks again for one that has found a page past its lifetime.
+    pub(super) fn answer_with<B, R>(
+        &self,
+        key: &Key,
+        asked: Asked<E>,
+        request: Option<Request<B>>,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let Asked { own, outcome } = asked;
         if let Some(own) = own {
             return own;
         }
         match (outcome, request) {
-            (Ok(outcome), _) => Ok(outcome.value.response(outcome.role, outcome.age)),
+            (Ok(outcome), Some(request)) => match StalePage::of(&outcome) {
+                Some(stale) => self.answer_past_lifetime(key, &stale, request),
+                None => Ok(outcome.value.response(outcome.role, outcome.age)),
+            },
+            (Ok(outcome), None) => Ok(outcome.value.response(outcome.role, outcome.age)),
             (Err(Error::Failed(error)), _) => Err(error),
             (Err(error), Some(request)) if self.runs_own_after(&error) => {
                 self.counters.count_alone();

@@ -2,6 +2,7 @@
 
 mod forget;
 mod inner;
+mod stale;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +51,9 @@ impl<H, E> Coalesced<H, E> {
     ///   returns a response with the same status, fields and body, but without the version, the
     ///   hop-by-hop fields and the extensions. If the response may not be shared, the follower runs
     ///   the handler for its own request.
-    /// - A **hit** returns a response from the window at once, with an `Age` field.
+    /// - A **hit** returns a response from the window at once, with an `Age` field. If the response is past its
+    ///   lifetime and says `stale-while-revalidate`, one such request runs the handler instead, on this thread:
+    ///   see [Stale pages](crate#stale-pages).
     ///
     /// # Writes
     ///

@@ -15,20 +15,25 @@ pub(crate) struct CacheControl {
     pub(crate) private: bool,
     /// The smallest lifetime that a field states, in seconds. A value that is no number counts as zero.
     pub(crate) max_age: Option<u64>,
+    /// For how long after its lifetime the fields let a response be served, in seconds: the smallest
+    /// `stale-while-revalidate` (RFC 5861, 3). Zero if a field states a lifetime without it, or forbids it. Nothing
+    /// of a request.
+    pub(crate) stale: Option<u64>,
 }
 
-/// The lifetimes that one field states, in seconds.
+/// The times that one field states, in seconds.
 #[derive(Default)]
 struct Lifetimes {
     max_age: Option<u64>,
     s_maxage: Option<u64>,
+    stale: Option<u64>,
 }
 
 impl CacheControl {
     /// Parses the fields of a request.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
         let mut control = Self::without_lifetime(headers)?;
-        let Lifetimes { max_age, s_maxage } = control.add(headers, CACHE_CONTROL)?;
+        let Lifetimes { max_age, s_maxage, .. } = control.add(headers, CACHE_CONTROL)?;
         [max_age, s_maxage].into_iter().flatten().for_each(|seconds| control.limit(seconds));
         Ok(control)
     }
@@ -44,13 +49,18 @@ impl CacheControl {
         let mut control = Self::without_lifetime(headers)?;
         let targeted = headers.keys().filter(|name| is_targeted(name)).cloned();
         for name in targeted.chain([CACHE_CONTROL]) {
-            let Lifetimes { max_age, s_maxage } = control.add(headers, name)?;
-            s_maxage.or(max_age).into_iter().for_each(|seconds| control.limit(seconds));
+            let Lifetimes { max_age, s_maxage, stale } = control.add(headers, name)?;
+            let lifetime = s_maxage.or(max_age);
+            lifetime.into_iter().for_each(|seconds| control.limit(seconds));
+            stale.or(lifetime.and(Some(0))).into_iter().for_each(|seconds| {
+                lower(&mut control.stale, seconds);
+            });
         }
         for value in headers.get_all(ACCEL_EXPIRES) {
             let seconds = seconds(trim(value.as_bytes())).unwrap_or(0);
             control.no_store |= seconds == 0;
             control.limit(seconds);
+            lower(&mut control.stale, 0);
         }
         Ok(control)
     }
@@ -82,11 +92,15 @@ impl CacheControl {
             lower(&mut lifetimes.max_age, seconds());
         } else if is("s-maxage") {
             lower(&mut lifetimes.s_maxage, seconds());
+        } else if is("stale-while-revalidate") {
+            lower(&mut lifetimes.stale, seconds());
+        } else if is("must-revalidate") || is("proxy-revalidate") {
+            lower(&mut lifetimes.stale, 0);
         }
     }
 }
 
-fn lower(least: &mut Option<u64>, seconds: u64) {
+pub(super) fn lower(least: &mut Option<u64>, seconds: u64) {
     *least = Some(least.map_or(seconds, |least| least.min(seconds)));
 }
 
@@ -111,7 +125,7 @@ pub(crate) fn age(headers: &HeaderMap) -> u64 {
 }
 
 /// Splits a directive into name and argument: `token`, `token=token` or `token="quoted string"`.
-fn directive(element: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), Malformed> {
+pub(super) fn directive(element: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), Malformed> {
     let Some(equals) = element.iter().position(|byte| *byte == b'=') else {
         return Ok((token(element)?, None));
     };
@@ -143,7 +157,7 @@ fn unquoted(quoted: &[u8]) -> Result<Vec<u8>, Malformed> {
 }
 
 /// Parses a number of seconds. A number that is too large becomes `u64::MAX`.
-fn seconds(digits: &[u8]) -> Option<u64> {
+pub(super) fn seconds(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -172,7 +186,7 @@ mod tests {
         let lines =
             [(CACHE_CONTROL, "Max-Age=60,NO-STORE"), (CACHE_CONTROL, " , Private ,x=\"y\"")];
         let expected =
-            CacheControl { no_store: true, private: true, max_age: Some(60), no_cache: false };
+            CacheControl { no_store: true, private: true, max_age: Some(60), ..Default::default() };
         assert_eq!(said(&lines), Ok(expected));
         assert_eq!(control(""), Ok(CacheControl::default()));
     }

@@ -8,6 +8,7 @@
 //!                   ├─▶ statuses                     each status has a row
 //!                   ├─▶ response_fields              what is for one client
 //! response ──▶ response_gate ─▶ unshared, unkept or kept
+//! page past its lifetime ──▶ staleness ─▶ for this request, or not
 //! ```
 //!
 //! The gates know no flights and no threads. They call no user code but the functions that the settings
@@ -25,6 +26,7 @@ mod request_gate;
 pub(crate) mod response_fields;
 mod response_gate;
 mod settings;
+pub(crate) mod staleness;
 mod statuses;
 
 use std::fmt;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, EXPIRES, HOST, VARY};
 use http::response::Parts;
-use http::{HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::gates::Gates;
 use crate::gates::cache_control::{CacheControl, age};
@@ -50,7 +50,7 @@ impl Gates {
             Ok(control) => control,
             Err(reason) => return ResponseVerdict::Unshared(reason),
         };
-        let lifetime = lifetime(response, control);
+        let lifetime = lifetime(&response.headers, control);
         match (why_unkept(response, control, lifetime), lifetime) {
             (Some(reason), _) => ResponseVerdict::Unkept(reason),
             (None, Some(lifetime)) if lifetime < self.window => ResponseVerdict::KeptFor(lifetime),
@@ -106,8 +106,8 @@ impl Gates {
 }
 
 /// How long the response says that it is good, from now on (RFC 9111, 4.2).
-fn lifetime(response: &Parts, control: CacheControl) -> Option<Duration> {
-    let seconds = control.max_age?.saturating_sub(age(&response.headers));
+pub(super) fn lifetime(headers: &HeaderMap, control: CacheControl) -> Option<Duration> {
+    let seconds = control.max_age?.saturating_sub(age(headers));
     Some(Duration::from_secs(seconds))
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use coalescer_cluster::codec::{Codec, CodecError};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::page::Page;
+use crate::page::{Page, SharedPage};
 use crate::shared_response::SharedResponse;
 
 /// A map of fields panics if it gets more than 24 576 names.
@@ -34,7 +34,9 @@ impl Codec<Page> for PageCodec {
     fn encode(&self, page: &Page, out: &mut Vec<u8>) -> Result<(), CodecError> {
         match page {
             Page::Own => Err(CodecError::new("the page is for its own request")),
-            Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => write(shared, out),
+            Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => {
+                write(&shared.response, out)
+            }
         }
     }
 
@@ -74,7 +76,7 @@ fn short(length: usize) -> Result<[u8; 4], CodecError> {
     Ok(length.to_le_bytes())
 }
 
-fn read(mut bytes: &[u8]) -> Result<SharedResponse, CodecError> {
+fn read(mut bytes: &[u8]) -> Result<SharedPage, CodecError> {
     let rest = &mut bytes;
     let status = StatusCode::from_u16(u16::from_le_bytes(array(rest)?));
     let status = status.map_err(|_| CodecError::new("no status"))?;
@@ -83,7 +85,8 @@ fn read(mut bytes: &[u8]) -> Result<SharedResponse, CodecError> {
     if u64::try_from(rest.len()) != Ok(length) {
         return Err(CodecError::new("the body has another length"));
     }
-    Ok(SharedResponse::from_parts(status, headers, Bytes::copy_from_slice(rest)))
+    let body = Bytes::copy_from_slice(rest);
+    Ok(SharedPage::with_expiry(SharedResponse::from_parts(status, headers, body)))
 }
 
 fn fields(rest: &mut &[u8]) -> Result<HeaderMap, CodecError> {
@@ -157,7 +160,7 @@ mod tests {
         }
         let status = StatusCode::from_u16(status).unwrap();
         let shared = SharedResponse::from_parts(status, headers, Bytes::copy_from_slice(body));
-        Page::Shared(shared, ShareWith::Everyone)
+        Page::Shared(SharedPage::with_expiry(shared), ShareWith::Everyone)
     }
 
     /// H24: the bytes are fixed. If they change, the codec has another name.
@@ -234,7 +237,7 @@ mod tests {
 
     fn shared(page: Page) -> SharedResponse {
         match page {
-            Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => shared,
+            Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => shared.response,
             Page::Own => panic!("it is for its own request"),
         }
     }

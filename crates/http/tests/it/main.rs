@@ -17,6 +17,7 @@ mod secrets;
 mod shared;
 mod slow_handlers;
 mod stage;
+mod stale;
 mod statuses;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]

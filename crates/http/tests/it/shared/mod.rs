@@ -5,6 +5,7 @@ mod kinds;
 mod record;
 mod secrets;
 mod sharing;
+mod stale;
 mod visits;
 mod writes;
 

@@ -1,0 +1,135 @@
+//! [`StalePage`]: how a request is answered that has found a page past its lifetime (H31 to H35).
+//!
+//! ```text
+//! past its lifetime ─▶ the request wants none that is stale ─▶ a page that is younger: it joins a run, or leads one
+//!                   ─▶ another request makes it anew ────────▶ the stale page
+//!                   ─▶ else it makes it anew ─┬─ done ───────▶ the new page
+//!                                             └─ trouble ────▶ the stale page
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coalescer::Outcome;
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::coalesced::inner::{Asked, Inner};
+use crate::expiry::Expiry;
+use crate::flights::Freshness;
+use crate::key::Key;
+use crate::page::Page;
+use crate::stats::Counters;
+
+/// A page that a request has found past its lifetime, and within its window.
+pub(super) struct StalePage<'o> {
+    found: &'o Outcome<Page>,
+    expiry: &'o Expiry,
+    past: Duration,
+}
+
+impl<'o> StalePage<'o> {
+    /// `None` if the page is fresh.
+    pub(super) fn of(found: &'o Outcome<Page>) -> Option<Self> {
+        let expiry = found.value.expiry(found.role)?;
+        let past = expiry.past(found.age)?;
+        Some(Self { found, expiry, past })
+    }
+
+    /// The page, some time after it was found.
+    fn response(&self, since: Duration) -> Response<Body> {
+        self.found.value.response(self.found.role, self.found.age.saturating_add(since))
+    }
+}
+
+impl<H, E> Inner<H, E> {
+    /// Answers a request that has found a page past its lifetime.
+    pub(super) fn answer_past_lifetime<B, R>(
+        &self,
+        key: &Key,
+        stale: &StalePage<'_>,
+        request: Request<B>,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let fresh = Freshness::Within(stale.expiry.times().fresh_for);
+        if !self.gates.accepts_stale(request.headers(), stale.past) {
+            let mut request = Some(request);
+            let asked = self.ask(key, fresh, &mut request);
+            return self.answer_with(key, asked, request);
+        }
+        let Some(revalidation) = Revalidation::begin(stale, &self.counters) else {
+            self.counters.count_stale();
+            return Ok(stale.response(Duration::ZERO));
+        };
+        let (mut request, begun) = (Some(request), Instant::now());
+        let asked = self.ask(key, fresh, &mut request);
+        if !asked.is_trouble() {
+            revalidation.end(&asked);
+            return self.answer_with(key, asked, request);
+        }
+        drop(revalidation);
+        self.counters.count_stale();
+        Ok(stale.response(asked.time_taken().unwrap_or_else(|| begun.elapsed())))
+    }
+}
+
+impl<E> Asked<E> {
+    /// True if a page that is still good should be served instead: after an error, or status 5xx.
+    fn is_trouble(&self) -> bool {
+        match (&self.own, &self.outcome) {
+            (Some(Err(_)), _) | (_, Err(_)) => true,
+            (Some(Ok(own)), _) => own.status().is_server_error(),
+            (None, Ok(outcome)) => outcome.value.is_trouble(),
+        }
+    }
+
+    /// True if later requests get what the request got.
+    fn is_for_later(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|outcome| outcome.value.is_for_later())
+    }
+
+    /// How long it took by the clock of the flights. `None` if no run has told.
+    fn time_taken(&self) -> Option<Duration> {
+        let outcome = self.outcome.as_ref().ok()?;
+        let ran_for = if self.own.is_some() { outcome.age } else { Duration::ZERO };
+        Some(outcome.waited.saturating_add(ran_for))
+    }
+}
+
+/// The one request that makes a stale page anew. If it is dropped without an end, it has failed: the handler may
+/// have panicked.
+struct Revalidation<'o> {
+    expiry: &'o Expiry,
+    /// The age of the page.
+    began: Duration,
+    has_succeeded: bool,
+    counters: &'o Counters,
+}
+
+impl<'o> Revalidation<'o> {
+    /// `None` if another request makes the page anew, or if the time after a failure is not over.
+    fn begin(stale: &StalePage<'o>, counters: &'o Counters) -> Option<Self> {
+        let (expiry, began) = (stale.expiry, stale.found.age);
+        if !expiry.begin(began) {
+            return None;
+        }
+        counters.count_revalidation();
+        Some(Self { expiry, began, has_succeeded: false, counters })
+    }
+
+    fn end<E>(mut self, asked: &Asked<E>) {
+        self.has_succeeded = asked.is_for_later();
+    }
+}
+
+impl Drop for Revalidation<'_> {
+    fn drop(&mut self) {
+        self.expiry.end(self.began, self.has_succeeded);
+        if !self.has_succeeded {
+            self.counters.count_failed_revalidation();
+        }
+    }
+}
