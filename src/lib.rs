@@ -195,6 +195,7 @@
 mod asking;
 #[doc(hidden)]
 pub mod at_rest;
+mod batcher;
 mod build;
 mod builder;
 mod coalescer;
@@ -203,6 +204,7 @@ mod dyn_error;
 mod engine;
 mod error;
 mod execute;
+mod execute_many;
 mod executor;
 mod forget;
 mod forget_if;
@@ -216,6 +218,7 @@ mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
+mod many;
 mod memory;
 mod observe;
 mod outcome;
@@ -230,6 +233,8 @@ mod sync;
 mod tier;
 mod wait;
 
+pub use batcher::Batcher;
+pub use batcher::setting::ForBatcher;
 pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
@@ -244,6 +249,7 @@ pub use in_flight::{Elsewhere, InFlight};
 pub use key::{Parts, ToKey};
 pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
+pub use many::batch::Batch;
 pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;

@@ -23,6 +23,7 @@ use std::ops::AddAssign;
 /// | `refused` | `WouldBlock`, `WouldDeadlock`, `Rejected`; jobs that were dropped before they ran; and tickets that were dropped after a wait had been refused |
 /// | `failed`, `panicked` | executions that returned `Err`, or panicked; they are counted in `executed_requests` too |
 /// | `takeovers` | executions that started because the youngest of their flight was [`leader_timeout`](crate::Builder::leader_timeout) old |
+/// | `batches` | runs of a function for [many keys](crate::Group::execute_many); `executed_requests` counts each of their keys |
 /// | `in_flight` | executions that run or are queued now; the only counter that decreases |
 ///
 /// At rest, `total_requests` is the sum of `executed_requests`, `coalesced_requests`, `timed_out`
@@ -74,6 +75,8 @@ pub struct Stats {
     pub refused: u64,
     /// Executions that started because another execution of the flight was stuck.
     pub takeovers: u64,
+    /// Runs of a function for many keys, each of which is one execution for each key.
+    pub batches: u64,
     /// Executions that run or are queued now.
     pub in_flight: u64,
 }
@@ -144,6 +147,7 @@ impl AddAssign for Stats {
         self.timed_out += other.timed_out;
         self.refused += other.refused;
         self.takeovers += other.takeovers;
+        self.batches += other.batches;
         self.in_flight += other.in_flight;
     }
 }

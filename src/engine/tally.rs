@@ -31,6 +31,7 @@ pub(crate) struct Tally {
     pub(crate) timed_out: u64,
     refused: u64,
     pub(crate) takeovers: u64,
+    batches: u64,
 }
 
 impl Tally {
@@ -56,7 +57,7 @@ impl Tally {
     #[cold]
     fn count_failure<V, E>(&mut self, completion: &Completion<V, E>) {
         match completion.result {
-            RunResult::Failed(_) => self.failed += 1,
+            RunResult::Failed(_) | RunResult::Missing => self.failed += 1,
             RunResult::Panicked(_) => self.panicked += 1,
             // It never ran. No thread sees the counter in between, as the shard is locked.
             RunResult::Abandoned => {
@@ -77,6 +78,11 @@ impl Tally {
     pub(crate) fn count_lost(&mut self, departure: Departure) {
         self.running -= 1;
         self.count_departure(departure);
+    }
+
+    /// Counts a run for many keys.
+    pub(crate) fn count_batch(&mut self) {
+        self.batches += 1;
     }
 
     pub(crate) fn count_departure(&mut self, departure: Departure) {
@@ -110,6 +116,7 @@ impl Tally {
             refused: self.refused,
             takeovers: self.takeovers,
             in_flight: self.running,
+            batches: self.batches,
         }
     }
 }
