@@ -7,9 +7,14 @@ use std::sync::Arc;
 
 use crate::builder::{Builder, ForCoalescer, ForGroup};
 use crate::coalescer::Coalescer;
+use crate::core::Core;
+use crate::engine::rules::Rules;
+use crate::engine::table::Table;
 use crate::group::Group;
-use crate::share::{ErrorSharing, ShareWith};
-use crate::shared::SharedBy;
+use crate::observe::Observer;
+use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith};
+use crate::shared::{Attachment, SharedBy};
+use crate::tier::Shares;
 
 /// The builder has a rule over errors of type `E`, from
 /// [`share_error_with`](Builder::share_error_with), and makes what `T` says.
@@ -173,6 +178,23 @@ impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
 }
 
 impl<T, K, V, S, R> Builder<T, K, V, S, R> {
+    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Arc<Core<K, V, E, S>>
+    where
+        R: SharedBy<K, V, E, S>,
+    {
+        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
+        let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
+        let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
+        let table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
+        let share_rules =
+            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
+        Arc::new_cyclic(|core| {
+            let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
+            let sharing = Shares { rules: share_rules, tier };
+            Core { table, sharing, name, executor: settings.executor, hasher }
+        })
+    }
+
     /// Shares results with other processes, by the tier that `shared` makes; see
     /// [`shared`](crate::shared). `None` of an `Option` shares with nobody, so that a configuration
     /// can decide.

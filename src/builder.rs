@@ -6,16 +6,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::Core;
-use crate::engine::rules::Rules;
-use crate::engine::table::Table;
 use crate::executor::Executor;
 use crate::hasher::DefaultHashBuilder;
-use crate::observe::{Observer, OnSlow, SlowFlight};
+use crate::observe::{OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
-use crate::share::{ErrorSharing, ShareRule, ShareRules, ShareWith, Sharing};
-use crate::shared::{Alone, Attachment, SharedBy};
-use crate::tier::Shares;
+use crate::share::{ErrorSharing, ShareWith, Sharing};
+use crate::shared::Alone;
 use crate::wait::manual_clock::ManualClock;
 
 /// Builds a [`Coalescer`](crate::Coalescer) or a [`Group`](crate::Group); from
@@ -372,23 +368,6 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
             max_batch,
             product,
         }
-    }
-
-    pub(crate) fn into_core<E>(self, error_rule: Option<Arc<ShareRule<E>>>) -> Arc<Core<K, V, E, S>>
-    where
-        R: SharedBy<K, V, E, S>,
-    {
-        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
-        let rules = Rules::new(&settings, on_slow.as_ref().map(|slow| slow.after));
-        let observer = Observer::new(name.clone(), on_slow.map(|slow| slow.hook));
-        let table = Table::new(rules, settings.clock.clock(), settings.shards, observer);
-        let share_rules =
-            ShareRules { value: sharing.map(|sharing| sharing.rule), error: error_rule };
-        Arc::new_cyclic(|core| {
-            let tier = shared.attach(Attachment::new(core, &settings, name.as_deref()));
-            let sharing = Shares { rules: share_rules, tier };
-            Core { table, sharing, name, executor: settings.executor, hasher }
-        })
     }
 }
 

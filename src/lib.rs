@@ -196,7 +196,10 @@ mod asking;
 #[doc(hidden)]
 pub mod at_rest;
 mod batcher;
+mod batcher_one;
+mod batcher_table;
 mod build;
+mod build_batcher;
 mod builder;
 mod coalescer;
 mod core;
@@ -219,6 +222,7 @@ mod leading;
 pub mod macro_support;
 mod manager;
 mod many;
+mod max_batch;
 mod memory;
 mod observe;
 mod outcome;
@@ -234,7 +238,6 @@ mod tier;
 mod wait;
 
 pub use batcher::Batcher;
-pub use batcher::setting::ForBatcher;
 pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
@@ -250,6 +253,7 @@ pub use key::{Parts, ToKey};
 pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
 pub use many::batch::Batch;
+pub use max_batch::ForBatcher;
 pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;

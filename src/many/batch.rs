@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::execute::attempt;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
-use crate::many::OfKey;
 use crate::observe::SlowReport;
 use crate::share::ShareRules;
 use crate::sync::Handle;
@@ -78,6 +77,9 @@ pub struct Batch<'b, K, V, E> {
     index: Option<Index>,
     ended: EndedBatch<K, V, E>,
 }
+
+/// The answer to one key.
+pub(crate) type OfKey<V, E> = Result<Handle<V>, Error<E>>;
 
 /// The right to run the function for one key, and the duty to end it.
 pub(crate) enum Part<'t, K, V, E> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::engine::completion::Panic;
 use crate::engine::slot::ShortHash;
 use crate::many::batch::{Batch, Part};
-use crate::many::{LoadMany, Many, Progress};
+use crate::many::call::{LoadMany, Many, Progress};
 use crate::observe::SlowReport;
 use crate::wait::contain::drop_contained;
 use crate::wait::deadlock;

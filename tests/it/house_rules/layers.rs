@@ -11,6 +11,10 @@ const ROWS: [&[&str]; 10] = [
     &[
         "at_rest",
         "batcher",
+        "batcher_one",
+        "batcher_table",
+        "build_batcher",
+        "max_batch",
         "build",
         "coalescer",
         "group",

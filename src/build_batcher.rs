@@ -3,13 +3,13 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use crate::batcher::setting::ForBatcher;
 use crate::batcher::{Batcher, SharedLoad};
 use crate::build::WithErrorRule;
 use crate::builder::Builder;
 use crate::execute_many::answer_pairs;
 use crate::group::Group;
 use crate::many::batch::Batch;
+use crate::max_batch::ForBatcher;
 use crate::share::{ErrorSharing, ShareRule};
 
 // Without `shared`: a call of many keys would wait for other processes while it leads (D200).
@@ -127,7 +127,7 @@ impl<T, K, V, S: BuildHasher> Builder<T, K, V, S> {
         load: Arc<SharedLoad<K, V, E>>,
     ) -> Batcher<K, V, E, S> {
         let max_batch = self.max_batch;
-        Batcher { group: Group::from_core(self.into_core(error_rule)), load, max_batch }
+        Batcher::from_parts(Group::from_core(self.into_core(error_rule)), load, max_batch)
     }
 }
 

@@ -1,24 +1,18 @@
 //! [`Batcher`]: a group and the one function for many keys that all its calls run.
 
-mod build;
-mod one;
-pub(crate) mod setting;
-mod table;
-
 use std::fmt;
 use std::hash::BuildHasher;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::batcher::setting::ForBatcher;
 use crate::builder::Builder;
 use crate::core::{Patience, Want};
 use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
-use crate::many::OfKey;
-use crate::many::batch::Batch;
+use crate::many::batch::{Batch, OfKey};
+use crate::max_batch::ForBatcher;
 use crate::settings::Settings;
 
 /// Coalesces calls of one function that takes many keys, such as one query for many rows.
@@ -55,13 +49,14 @@ use crate::settings::Settings;
 #[doc(alias = "dataloader")]
 #[doc(alias = "loader")]
 pub struct Batcher<K, V, E, S = DefaultHashBuilder> {
-    group: Group<K, V, E, S>,
+    pub(crate) group: Group<K, V, E, S>,
     load: Arc<SharedLoad<K, V, E>>,
     max_batch: usize,
 }
 
 /// The function of a batcher.
-type SharedLoad<K, V, E> = dyn Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync;
+pub(crate) type SharedLoad<K, V, E> =
+    dyn Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync;
 
 impl Batcher<(), (), ()> {
     /// Settings for a batcher; [`build`](Builder::build) takes the function and makes it. The default window is
@@ -83,8 +78,18 @@ impl Batcher<(), (), ()> {
     }
 }
 
+impl<K, V, E, S> Batcher<K, V, E, S> {
+    pub(crate) fn from_parts(
+        group: Group<K, V, E, S>,
+        load: Arc<SharedLoad<K, V, E>>,
+        max_batch: usize,
+    ) -> Self {
+        Self { group, load, max_batch }
+    }
+}
+
 impl<K: Clone, V, E, S: BuildHasher> Batcher<K, V, E, S> {
-    fn answer<'q, Q, I>(&self, keys: I, want: Want) -> Vec<OfKey<V, E>>
+    pub(crate) fn answer<'q, Q, I>(&self, keys: I, want: Want) -> Vec<OfKey<V, E>>
     where
         Q: ?Sized + ToKey<K> + 'q,
         I: IntoIterator<Item = &'q Q>,
