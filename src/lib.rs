@@ -66,6 +66,7 @@
 //! | no stale result after a write | commit the write, then [`forget(&key)`](Coalescer::forget) |
 //! | the kept value if there is one, and nothing else | [`peek(&key)`](Coalescer::peek) |
 //! | to keep the value that a write has made | commit the write, then [`insert(&key, value)`](Coalescer::insert) |
+//! | many keys, and one run for those that nobody has | [`Batcher::execute_many`], [`Group::execute_many`] |
 //! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
 //! # Choosing between `Coalescer`, `Group`, `#[coalesce]` and `Manager`
@@ -74,6 +75,7 @@
 //! |---|---|---|
 //! | [`Coalescer`] | you, once | all calls run the same query |
 //! | [`Group`] | each call | the function borrows from its caller, or differs from call to call |
+//! | [`Batcher`] | you, once | the query takes many keys at once |
 //! | `#[coalesce]` (feature `macros`) | the annotated function | you want a plain function whose arguments are the key |
 //! | [`Manager`] | each call, which finds its coalescer by the function's type or by a name | a program has many coalescers, and you want their counters together |
 //!
@@ -206,6 +208,7 @@ mod core;
 mod dyn_error;
 mod engine;
 mod error;
+mod error_traits;
 mod execute;
 mod execute_many;
 mod executor;

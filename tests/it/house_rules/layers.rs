@@ -39,6 +39,7 @@ const ROWS: [&[&str]; 10] = [
         "key",
         "hasher",
         "error",
+        "error_traits",
         "dyn_error",
         "outcome",
         "share",

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use super::Error;
+use crate::error::Error;
 use crate::sync::Handle;
 
 /// Clones the handle, not the error: `E` need not be `Clone`.

@@ -1,7 +1,5 @@
 //! [`Error`]: the reason why a call has no value.
 
-mod traits;
-
 use std::convert::Infallible;
 #[cfg(doc)]
 use std::error::Error as StdError;
