@@ -105,6 +105,12 @@ impl<'t, K, V, E> Berth<'t, K, V, E> {
         Alone::new(self.table, self.follower.slot.hash)
     }
 
+    /// True if the wait for this flight would never end.
+    pub(crate) fn is_in_cycle(&self) -> bool {
+        let mut graph = GraphWait::outside(self.table.leading_thread());
+        graph.enter(self.table, &self.follower).is_err()
+    }
+
     /// Sleeps here until there is something to look at, or until this time. The wait stands in the
     /// wait-for graph meanwhile.
     pub(crate) fn rest(&self, until: Nanos) -> Rested {

@@ -311,6 +311,10 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
     ) -> EndedBatch<K, V, E> {
         let (result, reach) = match result {
             Ok(Ok(())) => (RunResult::Missing, Reach::EVERYONE),
+            Ok(Err(error)) if self.open.iter().all(Option::is_none) => {
+                drop_contained(error);
+                (RunResult::Missing, Reach::EVERYONE)
+            }
             Ok(Err(error)) => {
                 let rule = || Reach::from(self.rules.of_error(&error));
                 match catch_unwind(AssertUnwindSafe(rule)) {

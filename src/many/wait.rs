@@ -56,13 +56,26 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         next
     }
 
+    /// Leaves all flights whose waits would never end, so that with `Bypass` one run asks for their keys.
+    fn refuse_all(&self, progress: &mut Progress<'t, K, V, E>) {
+        for (place, berth) in mem::take(&mut progress.berths) {
+            match berth.is_in_cycle() {
+                true => progress.leave(place, berth.refuse()),
+                false => progress.berths.push((place, berth)),
+            }
+        }
+    }
+
     /// Sleeps until there is something to run or to look at, or until this time. Takes the outcomes that are
     /// there meanwhile.
     fn rest(&self, progress: &mut Progress<'t, K, V, E>, until: Nanos) {
         while let Some((place, berth)) = progress.berths.pop() {
             match berth.rest(until) {
                 Rested::Ended { callers } => progress.leave(place, berth.end(callers)),
-                Rested::WouldDeadlock => progress.leave(place, berth.refuse()),
+                Rested::WouldDeadlock => {
+                    progress.leave(place, berth.refuse());
+                    self.refuse_all(progress);
+                }
                 Rested::Look => return progress.berths.push((place, berth)),
             }
             if !progress.parts.is_empty() {

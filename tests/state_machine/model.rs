@@ -4,6 +4,7 @@
 //! and executions are numbered as they begin. On one thread no call ever waits, so there are no
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
+mod many;
 mod values;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ pub(crate) enum Answer {
     Panicked(Serial),
     WouldBlock,
     WouldDeadlock,
+    Missing,
+    /// The answer to each key that was given.
+    Many(Vec<Answer>),
     Forgot(bool),
     ForgotAll(usize),
     Peeked(Option<Serial>),
@@ -135,6 +139,7 @@ impl Model {
     fn step(&mut self, step: &Step) {
         let answer = match step {
             Step::Call(call) => self.call(call),
+            Step::Many(many) => self.many(many),
             Step::Forget(key) => Answer::Forgot(self.forget(*key)),
             Step::ForgetAll => Answer::ForgotAll(self.forget_if(u8::MAX)),
             Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
@@ -151,7 +156,7 @@ impl Model {
 
     fn call(&mut self, call: &Call) -> Answer {
         self.stats.total_requests += 1;
-        if let Some(late) = self.late(call) {
+        if let Some(late) = self.late(call.key, call.verb) {
             return late;
         }
         match self.meets(call.key) {
@@ -165,11 +170,11 @@ impl Model {
     }
 
     /// S8, S13, S30: within the window, with room for one more, and not for a fresh call.
-    fn late(&mut self, call: &Call) -> Option<Answer> {
+    fn late(&mut self, key: KeyId, verb: Verb) -> Option<Answer> {
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
-        let is_live = self.is_retained(call.key);
-        let result = self.held.get_mut(&call.key)?.retained.as_mut()?;
-        let is_too_old = match call.verb {
+        let is_live = self.is_retained(key);
+        let result = self.held.get_mut(&key)?.retained.as_mut()?;
+        let is_too_old = match verb {
             Verb::Fresh => true,
             Verb::Within(age) => self.now - result.flight.start > age,
             _ => false,
@@ -224,13 +229,17 @@ impl Model {
     }
 
     fn lead(&mut self, call: &Call, before: Option<Serial>) -> Answer {
-        let serial = self.begin();
-        let (key, start) = (call.key, self.now);
-        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
-        self.held.entry(call.key).or_default().running = Some(serial);
+        let serial = self.start_flight(call.key, before);
         let answer = self.run(call, serial);
         self.publish(serial, &answer, self.life(call.end));
         answer
+    }
+
+    fn start_flight(&mut self, key: KeyId, before: Option<Serial>) -> Serial {
+        let (serial, start) = (self.begin(), self.now);
+        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale: false });
+        self.held.entry(key).or_default().running = Some(serial);
+        serial
     }
 
     fn begin(&mut self) -> Serial {
@@ -243,9 +252,14 @@ impl Model {
         for step in &call.body {
             self.step(step);
         }
+        self.end(serial, call.end)
+    }
+
+    /// Counts an execution that ends like this.
+    fn end(&mut self, serial: Serial, end: End) -> Answer {
         self.stats.in_flight -= 1;
         self.stats.executed_requests += 1;
-        match call.end {
+        match end {
             End::Error | End::BriefError(_) => {
                 self.stats.failed += 1;
                 Answer::Failed(serial, Role::Leader)

@@ -179,3 +179,21 @@ fn a_forgotten_run_answers_its_own_and_keeps_nothing() {
         assert_eq!(group.peek(&1).as_deref(), Some(&7));
     });
 }
+
+#[test]
+fn a_leader_waits_for_several_keys_one_after_the_other() {
+    // S143 S43: its thread has one wait in the wait-for graph at a time.
+    watched(|| {
+        let group = Ids::new();
+        let [one, two] = [leading(&group, &[1]), leading(&group, &[2])];
+        let own = group.clone();
+        let outer = thread::spawn(move || {
+            own.execute(&3, || Ok(values(own.execute_many(&[1, 2], unasked)).into_iter().sum()))
+        });
+        wait_until(|| followers(&group, 1) == 1 && followers(&group, 2) == 1);
+        one.returns(squares(&[1]));
+        two.returns(squares(&[2]));
+        assert_eq!(*outer.join().unwrap().unwrap(), 5);
+        assert_eq!(group.stats().refused, 0);
+    });
+}

@@ -132,3 +132,30 @@ fn one_of_those_that_wait_leads_next_after_an_error_that_is_its_leaders_own() {
         assert!(group.in_flight().is_empty());
     });
 }
+
+#[test]
+fn a_call_that_has_timed_out_is_no_ticket() {
+    // S149 S71: a call that leaves takes its place along, so the one that sleeps here is told to begin.
+    watched(|| {
+        let clock = ManualClock::new();
+        let (queue, jobs) = std::sync::mpsc::channel::<Job>();
+        let group: Ids = Group::builder()
+            .max_wait(TIMEOUT)
+            .clock(clock.clone())
+            .executor(move |job: Job| queue.send(job))
+            .build();
+        let first = group.submit(&1, || Ok(0)).unwrap();
+        let call = many(&group, &[1]);
+        wait_until(|| followers(&group, 1) == 1);
+        clock.advance(20 * MS);
+        let own = group.clone();
+        let other = thread::spawn(move || own.execute(&1, || Ok(11)));
+        wait_until(|| followers(&group, 1) == 2);
+        clock.advance(10 * MS);
+        assert!(call.join_unrun()[0].as_ref().unwrap_err().is_timeout());
+        drop(jobs.recv().unwrap());
+        assert!(first.wait().unwrap_err().is_abandoned());
+        assert_eq!(*other.join().unwrap().unwrap(), 11);
+        assert!(group.in_flight().is_empty());
+    });
+}
