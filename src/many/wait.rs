@@ -45,7 +45,9 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
             if let Some(callers) = glance.callers {
                 progress.leave(place, berth.end(callers));
             } else if self.deadline <= now {
-                progress.leave(place, berth.time_out());
+                // A wait that would never end is refused with any deadline (S42).
+                let is_refused = berth.is_in_cycle();
+                progress.leave(place, if is_refused { berth.refuse() } else { berth.time_out() });
             } else if let Some(led) = glance.is_due.then(|| berth.claim()).flatten() {
                 progress.parts.push((place, Part::Led(led)));
             } else {

@@ -117,6 +117,14 @@ impl ReferenceStateMachine for Model {
     }
 }
 
+/// The execution that made a result.
+fn made_by(answer: &Answer, otherwise: Serial) -> Serial {
+    match answer {
+        Answer::Value(serial, _) | Answer::Failed(serial, _) => *serial,
+        _ => otherwise,
+    }
+}
+
 impl Model {
     fn new(settings: Settings) -> Self {
         Self {
@@ -324,6 +332,8 @@ impl Model {
             return;
         };
         let key = flight.key;
+        // An error of a run for many keys is one for all of them.
+        let flight = Flight { serial: made_by(answer, serial), ..flight };
         let result = Retained { flight, kind, life, place: self.retentions };
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;

@@ -70,7 +70,7 @@ impl StateMachineTest for System {
         assert_eq!(state.group.stats(), model.stats);
         assert!(state.group.in_flight().is_empty(), "everything has returned");
         let kept = state.products();
-        assert!(kept >= model.live_results(), "what the window keeps is there");
+        assert!(kept >= model.live_products(), "what the window keeps is there");
         let limit = model.settings.max_retained.unwrap_or(usize::MAX);
         assert!(kept <= limit, "{kept} results are kept, and {limit} may be");
     }

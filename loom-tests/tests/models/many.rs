@@ -137,7 +137,8 @@ fn a_panic_leaves_the_answers_before_it() {
     let endings = ["told of the panic", "ran"];
     Model::new("a run panics, 1 follower", endings).exhaustive().explore(move |seen| {
         let stage = Stage::new(|builder| builder.window(Duration::MAX));
-        let other = stage.spawn(|stage| stage.group.execute(&2, || stage.run()).map(|value| *value));
+        let other =
+            stage.spawn(|stage| stage.group.execute(&2, || stage.run()).map(|value| *value));
         let call = || {
             stage.group.execute_many_with(&[1, 2], |batch| {
                 batch.answer_at(0, stage.run());

@@ -88,6 +88,7 @@ struct Fragile(u32);
 
 impl Clone for Fragile {
     fn clone(&self) -> Self {
+        assert_eq!(coalescer::locks_held(), 0, "a key is cloned under a lock");
         step();
         Self(self.0)
     }
@@ -95,6 +96,7 @@ impl Clone for Fragile {
 
 impl Hash for Fragile {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        assert_eq!(coalescer::locks_held(), 0, "a key is hashed under a lock");
         step();
         self.0.hash(state);
     }

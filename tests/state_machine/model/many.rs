@@ -1,6 +1,6 @@
 //! Calls of many keys (S140 to S148). On one thread nobody leads but the thread itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Meets, Model, Serial};
 use crate::script::{End, KeyId, Many, RunEnd, Verb};
@@ -14,6 +14,12 @@ struct Part {
 }
 
 impl Model {
+    /// How many values and errors a call could be served now. Keys of one run can share an error.
+    pub(crate) fn live_products(&self) -> usize {
+        let live = self.retained().filter(|result| self.is_live(result));
+        live.map(|result| result.flight.serial).collect::<BTreeSet<_>>().len()
+    }
+
     pub(super) fn many(&mut self, many: &Many) -> Answer {
         let mut told = BTreeMap::new();
         let (mut parts, mut full) = (Vec::new(), Vec::new());
