@@ -93,8 +93,8 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     {
         let (table, sharing) = (&self.core.table, &self.core.sharing);
         if sharing.tier.is_some() {
-            // What the engine has not seen published is not kept. A flight that asks now may get what is
-            // forgotten, so it goes too, though it began after the insert.
+            // A value that the engine has not seen published is not kept. A flight that asks now may get one that
+            // is forgotten, so it goes too, though it began after the insert.
             self.forget(key);
             return Handle::new(value);
         }

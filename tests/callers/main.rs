@@ -225,7 +225,7 @@ impl Play {
         let counted = (self.model.stats, self.model.shown());
         let expected = (self.model.doing.clone(), counted, self.model.finished_tickets());
         let begin = Instant::now();
-        while seen(&self.stage) != expected {
+        while self.stage.undecided() > 0 || seen(&self.stage) != expected {
             if begin.elapsed() > PATIENCE {
                 self.fail("it does not come to that");
             }

@@ -3,8 +3,10 @@
 //! A function that runs waits for commands: to make a call, or to end. So between two steps every
 //! thread stands still: in a function, in a wait, or at its end. What each call does is in the log.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -80,6 +82,28 @@ pub(crate) struct Stage {
     pub(crate) clock: ManualClock,
     shared: Arc<Mutex<Shared>>,
     pub(crate) live: Live,
+    undecided: Arc<AtomicUsize>,
+}
+
+/// A job that has been handed over, and has neither begun its function nor ended without it. A job that begins when
+/// the clock has moved on could do another thing than the reference.
+struct Undecided(Arc<AtomicUsize>);
+
+impl Undecided {
+    fn new(jobs: &Arc<AtomicUsize>) -> Self {
+        jobs.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(jobs))
+    }
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+thread_local! {
+    static JOB: RefCell<Option<Undecided>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
@@ -93,8 +117,14 @@ struct Shared {
 impl Stage {
     pub(crate) fn new(settings: &Settings) -> Self {
         let clock = ManualClock::new();
-        let group = group(settings, &clock);
-        Self { group, clock, shared: Arc::default(), live: Live::default() }
+        let undecided = Arc::default();
+        let group = group(settings, &clock, &undecided);
+        Self { group, clock, shared: Arc::default(), live: Live::default(), undecided }
+    }
+
+    /// The jobs of which it is not known yet if they run the function.
+    pub(crate) fn undecided(&self) -> usize {
+        self.undecided.load(Ordering::SeqCst)
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -238,6 +268,7 @@ impl Stage {
         shared.functions.insert(id, tell);
         shared.doing.insert(id, Doing::Runs);
         drop(shared);
+        drop(JOB.take());
         let end = self.obey(&commands);
         self.set(id, Doing::Ran);
         let product = self.product(id, end);
@@ -273,8 +304,16 @@ impl Stage {
     }
 }
 
-fn group(settings: &Settings, clock: &ManualClock) -> Numbers {
-    let executor = NeverBlocks(|job: Job| drop(thread::spawn(|| job.run())));
+fn group(settings: &Settings, clock: &ManualClock, undecided: &Arc<AtomicUsize>) -> Numbers {
+    let jobs = Arc::clone(undecided);
+    let executor = NeverBlocks(move |job: Job| {
+        let undecided = Undecided::new(&jobs);
+        thread::spawn(move || {
+            JOB.set(Some(undecided));
+            job.run();
+            drop(JOB.take());
+        });
+    });
     let builder = settings.builder(clock).executor(executor);
     match settings.has_rule {
         true => builder.share_with(share_with).share_error_with(share_with).build(),

@@ -158,6 +158,17 @@ impl Subscribed {
     }
 }
 
+#[cfg(test)]
+impl Subscribed {
+    /// Leaves the channels, and waits until the server knows. The end of a connection is noticed some time later.
+    pub(crate) fn unsubscribe(&mut self, within: Duration) -> Result<(), EngineError> {
+        let deadline = Deadline::after(within);
+        self.send(&redis::cmd("UNSUBSCRIBE"), deadline)?;
+        self.wait_for(b"unsubscribe", deadline)?;
+        self.wait_for(b"unsubscribe", deadline)
+    }
+}
+
 impl Listener for Subscribed {
     fn next(&mut self, within: Duration) -> Result<Option<Message>, EngineError> {
         let deadline = Deadline::after(within);

@@ -82,8 +82,8 @@ fn pass(time: Duration) {
     nothing.recv_timeout(time).unwrap_err();
 }
 
-/// The engine with listeners that wait for the server before they say that nothing has come. A read that waits as
-/// short as a socket can takes milliseconds.
+/// The engine with listeners that wait for the server before they say that nothing has come, and before they are gone.
+/// A read that waits as short as a socket can takes milliseconds.
 struct Exact(RedisEngine);
 
 struct ExactListener(Subscribed);
@@ -99,6 +99,13 @@ impl Listener for ExactListener {
 
     fn ping(&mut self, within: Duration) -> Result<(), EngineError> {
         self.0.ping(within)
+    }
+}
+
+impl Drop for ExactListener {
+    fn drop(&mut self) {
+        // An error means that the connection has ended.
+        let _ = self.0.unsubscribe(Duration::from_secs(5));
     }
 }
 
