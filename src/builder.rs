@@ -25,6 +25,7 @@ use crate::wait::manual_clock::ManualClock;
 /// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, with whom, and how long |
 /// | [`share_error_with`](Self::share_error_with) | all errors | the same of errors |
 /// | [`shared`](Self::shared) | this process alone | with which other processes |
+/// | [`max_batch`](Builder::max_batch) | any number | of a [`Batcher`](crate::Batcher): how many keys one run has |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
@@ -76,6 +77,8 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder, R = Alone> {
     pub(crate) on_slow: Option<OnSlow<K>>,
     pub(crate) hasher: S,
     pub(crate) shared: R,
+    /// How many keys one run of a batcher has at most.
+    pub(crate) max_batch: usize,
     pub(crate) product: PhantomData<fn() -> T>,
 }
 
@@ -125,6 +128,7 @@ impl<T, K, V> Builder<T, K, V> {
             on_slow: None,
             hasher: DefaultHashBuilder::default(),
             shared: Alone,
+            max_batch: usize::MAX,
             product: PhantomData,
         }
     }
@@ -225,8 +229,19 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
     pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2, R> {
-        let Self { settings, name, sharing, error_sharing, on_slow, shared, product, .. } = self;
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+        let Self { settings, name, sharing, error_sharing, on_slow, shared, max_batch, .. } = self;
+        let product = PhantomData;
+        Builder {
+            settings,
+            name,
+            sharing,
+            error_sharing,
+            on_slow,
+            hasher,
+            shared,
+            max_batch,
+            product,
+        }
     }
 
     /// Sets which values may be shared. The library calls the function once for each value, on the
@@ -342,9 +357,19 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     }
 
     pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S, R> {
-        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
+        let Self { settings, name, sharing, on_slow, hasher, shared, max_batch, .. } = self;
         let (error_sharing, product) = (Some(rule), PhantomData);
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+        Builder {
+            settings,
+            name,
+            sharing,
+            error_sharing,
+            on_slow,
+            hasher,
+            shared,
+            max_batch,
+            product,
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) enum Woken {
 }
 
 /// The observation that ends a park, made under the gate's lock.
-enum Seen {
+pub(super) enum Seen {
     Closed,
     Left,
     MayStart,
@@ -131,7 +131,7 @@ impl Gate {
     }
 
     #[inline]
-    fn park(
+    pub(super) fn park(
         self: &Arc<Self>,
         state: &mut GateGuard<'_, GateState>,
         clock: &Clock,

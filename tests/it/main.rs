@@ -36,6 +36,7 @@ mod lifetimes;
 mod lost_jobs;
 mod lost_leaders;
 mod manager;
+mod many;
 mod many_callbacks;
 #[cfg(feature = "future")]
 mod many_futures;

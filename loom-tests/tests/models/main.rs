@@ -21,6 +21,7 @@ mod leads;
 mod limits;
 mod lost;
 mod manager;
+mod many;
 mod receivers;
 mod refreshing;
 mod room;
