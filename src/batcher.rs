@@ -12,6 +12,7 @@ use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
 use crate::many::batch::{Batch, OfKey};
+use crate::many::collector::Collector;
 use crate::max_batch::ForBatcher;
 use crate::settings::Settings;
 
@@ -21,8 +22,9 @@ use crate::settings::Settings;
 /// a window of its own, as in a [`Coalescer`](crate::Coalescer): a key that another call is getting, or that the window
 /// keeps, is not asked for again. The function gets all the others in one run.
 ///
-/// The function runs on the thread of the call. A call for one key runs it for that key alone: the batcher gathers no
-/// keys of different calls.
+/// The function runs on the thread of a call. A call for one key runs it for that key alone, unless the batcher gathers: with
+/// [`gather_while_busy`](Builder::gather_while_busy), the keys that come one by one while a run is under way are asked
+/// for together in the next one.
 ///
 /// A batcher is a handle: clones share the function, the flights and the counters.
 ///
@@ -50,8 +52,15 @@ use crate::settings::Settings;
 #[doc(alias = "loader")]
 pub struct Batcher<K, V, E, S = DefaultHashBuilder> {
     pub(crate) group: Group<K, V, E, S>,
-    load: Arc<SharedLoad<K, V, E>>,
-    max_batch: usize,
+    plan: Arc<Plan<K, V, E>>,
+}
+
+/// How a batcher runs.
+pub(crate) struct Plan<K, V, E> {
+    pub(crate) load: Box<SharedLoad<K, V, E>>,
+    pub(crate) max_batch: usize,
+    /// Where the calls of one key meet, if they are to.
+    pub(crate) collector: Option<Collector<K, V, E>>,
 }
 
 /// The function of a batcher.
@@ -79,12 +88,8 @@ impl Batcher<(), (), ()> {
 }
 
 impl<K, V, E, S> Batcher<K, V, E, S> {
-    pub(crate) fn from_parts(
-        group: Group<K, V, E, S>,
-        load: Arc<SharedLoad<K, V, E>>,
-        max_batch: usize,
-    ) -> Self {
-        Self { group, load, max_batch }
+    pub(crate) fn from_parts(group: Group<K, V, E, S>, plan: Plan<K, V, E>) -> Self {
+        Self { group, plan: Arc::new(plan) }
     }
 }
 
@@ -94,8 +99,9 @@ impl<K: Clone, V, E, S: BuildHasher> Batcher<K, V, E, S> {
         Q: ?Sized + ToKey<K> + 'q,
         I: IntoIterator<Item = &'q Q>,
     {
-        let mut load = |batch: &mut Batch<'_, K, V, E>| (self.load)(batch);
-        self.group.answer_many(keys, want, self.max_batch, &mut load)
+        let Plan { load, max_batch, collector } = &*self.plan;
+        let mut load = |batch: &mut Batch<'_, K, V, E>| load(batch);
+        self.group.answer_many(keys, want, (*max_batch, collector.as_ref()), &mut load)
     }
 
     /// Returns the values for these keys: from the window, from running executions, or by one run of the function
@@ -227,8 +233,8 @@ impl<K, V, E, S> RefUnwindSafe for Batcher<K, V, E, S> {}
 
 impl<K, V, E, S> Clone for Batcher<K, V, E, S> {
     fn clone(&self) -> Self {
-        let Self { group, load, max_batch } = self;
-        Self { group: group.clone(), load: Arc::clone(load), max_batch: *max_batch }
+        let Self { group, plan } = self;
+        Self { group: group.clone(), plan: Arc::clone(plan) }
     }
 }
 

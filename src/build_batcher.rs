@@ -3,12 +3,14 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use crate::batcher::{Batcher, SharedLoad};
+use crate::batcher::{Batcher, Plan, SharedLoad};
 use crate::build::WithErrorRule;
 use crate::builder::Builder;
 use crate::execute_many::answer_pairs;
 use crate::group::Group;
 use crate::many::batch::Batch;
+use crate::many::batching::Batching;
+use crate::many::collector::Collector;
 use crate::max_batch::ForBatcher;
 use crate::share::{ErrorSharing, ShareRule};
 
@@ -22,6 +24,11 @@ impl<K, V, S: BuildHasher> Builder<ForBatcher, K, V, S> {
     ///
     /// A builder with [`shared`](Self::shared) makes no batcher.
     ///
+    /// # Panics
+    ///
+    /// If the time of [`gather_while_busy`](Self::gather_while_busy) or [`gather_for`](Self::gather_for) is not shorter than
+    /// [`leader_timeout`](Self::leader_timeout), or if [`refresh_after`](Self::refresh_after) is not shorter than the window.
+    ///
     /// # Examples
     ///
     /// ```
@@ -32,6 +39,7 @@ impl<K, V, S: BuildHasher> Builder<ForBatcher, K, V, S> {
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn build<E, F, I>(self, load: F) -> Batcher<K, V, E, S>
     where
         K: Clone + Hash + Eq,
@@ -63,11 +71,12 @@ impl<K, V, S: BuildHasher> Builder<ForBatcher, K, V, S> {
     /// assert!(users.execute(&-1).unwrap().is_none());
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn build_with<E, F>(self, load: F) -> Batcher<K, V, E, S>
     where
         F: Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync + 'static,
     {
-        self.batcher(None, Arc::new(load))
+        self.batcher(None, Box::new(load))
     }
 }
 
@@ -85,6 +94,7 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForBatcher, E>, K, 
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn build<F, I>(self, load: F) -> Batcher<K, V, E, S>
     where
         K: Clone + Hash + Eq,
@@ -111,32 +121,38 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForBatcher, E>, K, 
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn build_with<F>(self, load: F) -> Batcher<K, V, E, S>
     where
         F: Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync + 'static,
     {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
-        self.batcher(rule, Arc::new(load))
+        self.batcher(rule, Box::new(load))
     }
 }
 
 impl<T, K, V, S: BuildHasher> Builder<T, K, V, S> {
+    #[track_caller]
     fn batcher<E>(
         self,
         error_rule: Option<Arc<ShareRule<E>>>,
-        load: Arc<SharedLoad<K, V, E>>,
+        load: Box<SharedLoad<K, V, E>>,
     ) -> Batcher<K, V, E, S> {
-        let max_batch = self.max_batch;
-        Batcher::from_parts(Group::from_core(self.into_core(error_rule)), load, max_batch)
+        let batching = self.batching;
+        batching.assert_that_it_fits(self.settings.leader_timeout);
+        let Batching { max_batch, gathers } = batching;
+        let collector = gathers.map(|gathers| Collector::new(gathers, max_batch));
+        let group = Group::from_core(self.into_core(error_rule));
+        Batcher::from_parts(group, Plan { load, max_batch, collector })
     }
 }
 
 /// A function that returns pairs, as one that answers a batch.
-fn of_pairs<K, V, E, F, I>(load: F) -> Arc<SharedLoad<K, V, E>>
+fn of_pairs<K, V, E, F, I>(load: F) -> Box<SharedLoad<K, V, E>>
 where
     K: Clone + Hash + Eq,
     F: Fn(&[K]) -> Result<I, E> + Send + Sync + 'static,
     I: IntoIterator<Item = (K, V)>,
 {
-    Arc::new(move |batch: &mut Batch<'_, K, V, E>| answer_pairs(batch, &load))
+    Box::new(move |batch: &mut Batch<'_, K, V, E>| answer_pairs(batch, &load))
 }

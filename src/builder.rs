@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::executor::Executor;
 use crate::hasher::DefaultHashBuilder;
+use crate::many::batching::Batching;
 use crate::observe::{OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
 use crate::share::{ErrorSharing, ShareWith, Sharing};
@@ -26,6 +27,7 @@ use crate::wait::manual_clock::ManualClock;
 /// | [`share_error_with`](Self::share_error_with) | all errors | the same of errors |
 /// | [`shared`](Self::shared) | this process alone | with which other processes |
 /// | [`max_batch`](Builder::max_batch) | any number | of a [`Batcher`](crate::Batcher): how many keys one run has |
+/// | [`gather_while_busy`](Builder::gather_while_busy), [`gather_for`](Builder::gather_for) | no | of a `Batcher`: which calls run together |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
@@ -77,8 +79,8 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder, R = Alone> {
     pub(crate) on_slow: Option<OnSlow<K>>,
     pub(crate) hasher: S,
     pub(crate) shared: R,
-    /// How many keys one run of a batcher has at most.
-    pub(crate) max_batch: usize,
+    /// How a batcher runs.
+    pub(crate) batching: Batching,
     pub(crate) product: PhantomData<fn() -> T>,
 }
 
@@ -128,7 +130,7 @@ impl<T, K, V> Builder<T, K, V> {
             on_slow: None,
             hasher: DefaultHashBuilder::default(),
             shared: Alone,
-            max_batch: usize::MAX,
+            batching: Batching::ALONE,
             product: PhantomData,
         }
     }
@@ -229,7 +231,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
     pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2, R> {
-        let Self { settings, name, sharing, error_sharing, on_slow, shared, max_batch, .. } = self;
+        let Self { settings, name, sharing, error_sharing, on_slow, shared, batching, .. } = self;
         let product = PhantomData;
         Builder {
             settings,
@@ -239,7 +241,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
             on_slow,
             hasher,
             shared,
-            max_batch,
+            batching,
             product,
         }
     }
@@ -357,7 +359,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     }
 
     pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S, R> {
-        let Self { settings, name, sharing, on_slow, hasher, shared, max_batch, .. } = self;
+        let Self { settings, name, sharing, on_slow, hasher, shared, batching, .. } = self;
         let (error_sharing, product) = (Some(rule), PhantomData);
         Builder {
             settings,
@@ -367,7 +369,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
             on_slow,
             hasher,
             shared,
-            max_batch,
+            batching,
             product,
         }
     }

@@ -7,6 +7,7 @@ use crate::group::Group;
 use crate::key::ToKey;
 use crate::many::batch::{Batch, OfKey};
 use crate::many::call::{LoadMany, Many};
+use crate::many::collector::Collector;
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// Returns the values for these keys: from the window, from running executions, or by one run of `f` for
@@ -76,7 +77,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         A: IntoIterator<Item = (K, V)>,
     {
         let mut load = |batch: &mut Batch<'_, K, V, E>| answer_pairs(batch, &mut f);
-        self.answer_many(keys, Want::MANY, usize::MAX, &mut load)
+        self.answer_many(keys, Want::MANY, (usize::MAX, None), &mut load)
     }
 
     /// Like [`execute_many`](Self::execute_many), with a function that answers each key by itself.
@@ -114,7 +115,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         I: IntoIterator<Item = &'q Q>,
         F: FnMut(&mut Batch<'_, K, V, E>) -> Result<(), E>,
     {
-        self.answer_many(keys, Want::MANY, usize::MAX, &mut f)
+        self.answer_many(keys, Want::MANY, (usize::MAX, None), &mut f)
     }
 
     #[track_caller]
@@ -122,7 +123,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         &self,
         keys: I,
         want: Want,
-        max_batch: usize,
+        (max_batch, collector): (usize, Option<&Collector<K, V, E>>),
         load: &mut LoadMany<'_, K, V, E>,
     ) -> Vec<OfKey<V, E>>
     where
@@ -141,7 +142,7 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         let deadline = want.patience.deadline(clock, entry, core.table.rules.max_wait);
         let Want { max_age, mode, .. } = want;
         let (table, rules) = (&core.table, &core.sharing.rules);
-        let many = Many { table, rules, entry, max_age, mode, deadline, max_batch };
+        let many = Many { table, rules, entry, max_age, mode, deadline, max_batch, collector };
         many.answer(keys, |key| core.hash(key), load)
     }
 }

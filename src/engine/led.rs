@@ -8,6 +8,7 @@ use std::mem::ManuallyDrop;
 
 use crate::engine::completion::Completion;
 use crate::engine::execution::Execution;
+use crate::engine::queued::Queued;
 use crate::engine::slot::SlotRef;
 use crate::engine::tally::Departure;
 use crate::wait::clock::Nanos;
@@ -35,6 +36,13 @@ impl<'t, K, V, E> Led<'t, K, V, E> {
     /// The thread that leads, at the depth of the call's run.
     pub(crate) fn leader(&self) -> ThreadToken {
         self.0.leader
+    }
+
+    /// Takes the execution off this thread, for one that will run it.
+    pub(crate) fn queue(self) -> Queued<V, E> {
+        let led = ManuallyDrop::new(self);
+        let Execution { table, slot, start, leader } = *led.0;
+        Execution { table, slot, start, leader }.queue_off_thread()
     }
 
     /// Publishes like [`Execution::end`].

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::execute::attempt;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
+use crate::many::gathered::Gathered;
 use crate::observe::SlowReport;
 use crate::share::ShareRules;
 use crate::sync::Handle;
@@ -86,6 +87,8 @@ pub(crate) enum Part<'t, K, V, E> {
     Led(Led<'t, K, V, E>),
     /// For this call alone.
     Alone(Alone<'t, K, V, E>),
+    /// Of a call that waits for this run.
+    Gathered(Gathered<'t, K, V, E>),
 }
 
 /// The outcome of a run.
@@ -228,6 +231,7 @@ impl<K, V, E> Batch<'_, K, V, E> {
         match part {
             Part::Led(led) => led.start(),
             Part::Alone(_) => self.table.clock.coarse_now(),
+            Part::Gathered(gathered) => gathered.start(),
         }
     }
 
@@ -277,6 +281,7 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
         self.open.iter().flatten().filter_map(|part| match part {
             Part::Led(led) => Some(led.slot()),
             Part::Alone(_) => None,
+            Part::Gathered(gathered) => gathered.slot(),
         })
     }
 
@@ -284,6 +289,10 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
     fn end(&mut self, place: usize, part: Part<'b, K, V, E>, completion: Completion<V, E>) {
         self.ended.callers += match part {
             Part::Alone(alone) => alone.end(&completion),
+            Part::Gathered(gathered) => {
+                self.ended.reports.extend(gathered.notice());
+                gathered.end(&completion)
+            }
             Part::Led(led) => {
                 if self.table.reports_slow() {
                     let report = self.table.notice_at_end(led.slot(), led.leader());

@@ -2,8 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::engine::shard::spread;
-use crate::engine::slot::ShortHash;
+use crate::engine::slot::{ShortHash, spread};
 use crate::key::ToKey;
 
 /// How many keys space is made for before there are so many, whatever an iterator says of itself.

@@ -5,6 +5,7 @@
 //! admit ──┬─ late ─────▶ answered                          without a wait, one key after the other
 //!         ├─ lead ─────▶ a part of a run
 //!         └─ follow ───▶ a berth
+//! gather ─── a call of one key: perhaps its run is for other calls too (`collector`)
 //! run ────── one run, or several ── publish each key       the call waits for nothing
 //! wait ───┬─ ended ────▶ answered, or run alone            the call leads nothing
 //!         ├─ due ──────▶ a part of one more run
@@ -15,7 +16,11 @@
 //! order end, and no order of locks is needed.
 
 pub(crate) mod batch;
+pub(crate) mod batching;
 pub(crate) mod call;
+pub(crate) mod collector;
+mod gather;
+mod gathered;
 mod keys;
 mod run;
 mod wait;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::engine::completion::Panic;
 use crate::engine::slot::ShortHash;
-use crate::many::batch::{Batch, Part};
+use crate::many::batch::{Batch, EndedBatch, Part};
 use crate::many::call::{LoadMany, Many, Progress};
 use crate::observe::SlowReport;
 use crate::wait::contain::drop_contained;
-use crate::wait::deadlock;
+use crate::wait::deadlock::{self, ThreadToken};
 
 impl<'t, K, V, E> Many<'t, K, V, E> {
     /// Runs the function for all keys that are to run: in one run, or in runs of `max_batch` keys. Publishes
@@ -68,6 +68,23 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         let (places, parts): (Vec<usize>, Vec<_>) = progress.parts.drain(..count).unzip();
         let key = |place: &usize| progress.keys[*place].take().expect("a key runs once");
         let keys = places.iter().map(key).collect();
+        let begin = || Some(self.collector?.begin_run(leader_of(&parts)));
+        let busy = progress.busy.take().or_else(begin);
+        let ended = self.run_batch((keys, parts), load, reports);
+        drop(busy);
+        for (place, answer) in places.into_iter().zip(ended.answers) {
+            progress.answers[place] = answer;
+        }
+        ended.panic
+    }
+
+    /// Runs the function for these keys once, and publishes its outcome.
+    pub(super) fn run_batch(
+        &self,
+        (keys, parts): (Vec<K>, Vec<Part<'_, K, V, E>>),
+        load: &mut LoadMany<'_, K, V, E>,
+        reports: &mut Vec<SlowReport<K>>,
+    ) -> EndedBatch<K, V, E> {
         let table = self.table;
         table.count_batch(hash_of(&parts[0]));
         let mut batch = Batch::new(table, self.rules, keys, parts);
@@ -78,13 +95,10 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
             Ok(Err(_)) => "error",
             Err(_) => "panic",
         });
-        let ended = batch.end_with(result);
+        let mut ended = batch.end_with(result);
         table.record_run(observed, ended.callers);
-        reports.extend(ended.reports);
-        for (place, answer) in places.into_iter().zip(ended.answers) {
-            progress.answers[place] = answer;
-        }
-        ended.panic
+        reports.append(&mut ended.reports);
+        ended
     }
 }
 
@@ -92,5 +106,15 @@ fn hash_of<K, V, E>(part: &Part<'_, K, V, E>) -> ShortHash {
     match part {
         Part::Led(led) => led.slot().hash,
         Part::Alone(alone) => alone.hash(),
+        Part::Gathered(gathered) => gathered.hash(),
     }
+}
+
+/// The thread that leads these, or none if they are for its call alone.
+fn leader_of<K, V, E>(parts: &[Part<'_, K, V, E>]) -> ThreadToken {
+    let led = parts.iter().find_map(|part| match part {
+        Part::Led(led) => Some(led.leader()),
+        Part::Alone(_) | Part::Gathered(_) => None,
+    });
+    led.unwrap_or(ThreadToken::NONE)
 }

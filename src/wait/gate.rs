@@ -293,15 +293,6 @@ impl Gate {
         is_deserted
     }
 
-    /// Begins the job of this gate on this thread.
-    pub(crate) fn begin_job(&self, leader: ThreadToken) {
-        let mut state = self.state.lock();
-        state.leaders.push(leader);
-        if state.in_graph {
-            deadlock::add_leader(self.id, leader);
-        }
-    }
-
     /// Begins a queued execution on this thread.
     pub(crate) fn begin_queued(&self, leader: ThreadToken) {
         let mut state = self.state.lock();

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`gate`], [`gate_state`] | the place where the calls of one flight wait, and its executions |
+//! | `gate_jobs` | the gate of one job: who begins it |
 //! | [`gate_berths`] | calls that wait at several gates, and sleep at one of them at a time |
 //! | [`wake`] | who notifies whom when a gate closes |
 //! | [`callbacks`] | functions to call when a gate closes, for calls that wait without a thread |
@@ -19,6 +20,7 @@ pub(crate) mod deadlock;
 pub(crate) mod gate;
 pub(crate) mod gate_berths;
 mod gate_graph;
+mod gate_jobs;
 pub(crate) mod gate_seats;
 pub(crate) mod gate_state;
 mod graph;

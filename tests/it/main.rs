@@ -26,6 +26,7 @@ mod forget_if;
 mod fresh;
 #[cfg(feature = "future")]
 mod futures;
+mod gathering;
 mod house_rules;
 mod in_flight;
 mod insert;

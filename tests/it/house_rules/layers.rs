@@ -5,7 +5,7 @@ use super::tree::Tree;
 
 /// The layers from top to bottom. Each name is a folder or a file of `src`. It may name its own row and
 /// the rows below; `circles` forbids two of one row to name each other.
-const ROWS: [&[&str]; 11] = [
+const ROWS: [&[&str]; 10] = [
     &["lib"],
     &["manager", "macro_support", "submit"],
     &[

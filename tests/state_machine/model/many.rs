@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use coalescer::Role;
 
-use super::{Answer, Late, Meets, Model, Serial};
+use super::admits::{Late, Meets};
+use super::{Answer, Model, Serial};
 use crate::script::{End, KeyId, Many, RunEnd, Verb};
 
 /// One key of a run.
