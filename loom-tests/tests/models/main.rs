@@ -15,6 +15,7 @@ mod endings;
 mod forget;
 mod fresh;
 mod futures;
+mod gathering;
 mod hooks;
 mod insert;
 mod leads;
