@@ -78,7 +78,7 @@ pub(crate) fn question<'k, Q: ?Sized, K, V, E>(
     let own = if accepts_any { 0 } else { call.not_before(asked) };
     let wait = match call.mode {
         Mode::Try => Wait::Never,
-        Mode::Wait | Mode::Submit => Wait::until(deadline),
+        Mode::Wait | Mode::Submit | Mode::Many => Wait::until(deadline),
     };
     Ask::new(key, (door, admits), (asked, own.max(flights)), wait, execution.leader)
 }
@@ -158,7 +158,7 @@ impl<V, E> LeadHere<'_, V, E> {
             RunResult::Value(value) => lease.end(Finished::Value(value, self.share_with)),
             RunResult::Failed(error) => lease.end(Finished::Failed(error, self.share_with)),
             RunResult::Panicked(panic) => lease.end(Finished::Panicked(panic.message())),
-            RunResult::Abandoned => false,
+            RunResult::Missing | RunResult::Abandoned => false,
         }
     }
 }

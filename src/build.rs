@@ -172,12 +172,12 @@ impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
         R: SharedBy<K, V, E, S>,
         F: Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     {
-        self.build_with(Arc::new(Plain(load)), |_, _| None)
+        self.make_coalescer(Arc::new(Plain(load)), |_, _| None)
     }
 
     /// Makes the coalescer of `load`, with the part that refreshes in the background if there is one.
     #[track_caller]
-    pub(crate) fn build_with<E>(
+    pub(crate) fn make_coalescer<E>(
         self,
         load: Arc<dyn Load<K, V, E>>,
         background: impl FnOnce(
@@ -250,8 +250,19 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```
     pub fn shared<R2>(self, shared: R2) -> Builder<T, K, V, S, R2> {
-        let Self { settings, name, sharing, error_sharing, on_slow, hasher, product, .. } = self;
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+        let Self { settings, name, sharing, error_sharing, on_slow, hasher, batching, .. } = self;
+        let product = PhantomData;
+        Builder {
+            settings,
+            name,
+            sharing,
+            error_sharing,
+            on_slow,
+            hasher,
+            shared,
+            batching,
+            product,
+        }
     }
 
     /// Sets which calls share an error. The library calls the function once for each error, on the

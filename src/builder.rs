@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::executor::Executor;
 use crate::hasher::DefaultHashBuilder;
+use crate::many::batching::Batching;
 use crate::observe::{OnSlow, SlowFlight};
 use crate::settings::{OnDeadlock, Settings};
 use crate::share::{ErrorSharing, ShareWith, Sharing};
@@ -25,6 +26,8 @@ use crate::wait::manual_clock::ManualClock;
 /// | [`share_if`](Self::share_if), [`share_with`](Self::share_with) | all values | which values are shared, with whom, and how long |
 /// | [`share_error_with`](Self::share_error_with) | all errors | the same of errors |
 /// | [`shared`](Self::shared) | this process alone | with which other processes |
+/// | [`max_batch`](Builder::max_batch) | any number | of a [`Batcher`](crate::Batcher): how many keys one run has |
+/// | [`gather_while_busy`](Builder::gather_while_busy), [`gather_for`](Builder::gather_for) | no | of a `Batcher`: which calls run together |
 /// | **how long** | | |
 /// | [`window`](Self::window) | 100 ms; zero for a group | how long a success is served |
 /// | [`error_window`](Self::error_window) | zero | how long an error is served |
@@ -76,6 +79,8 @@ pub struct Builder<T, K, V, S = DefaultHashBuilder, R = Alone> {
     pub(crate) on_slow: Option<OnSlow<K>>,
     pub(crate) hasher: S,
     pub(crate) shared: R,
+    /// How a batcher runs.
+    pub(crate) batching: Batching,
     pub(crate) product: PhantomData<fn() -> T>,
 }
 
@@ -125,6 +130,7 @@ impl<T, K, V> Builder<T, K, V> {
             on_slow: None,
             hasher: DefaultHashBuilder::default(),
             shared: Alone,
+            batching: Batching::ALONE,
             product: PhantomData,
         }
     }
@@ -225,8 +231,19 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
     pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2, R> {
-        let Self { settings, name, sharing, error_sharing, on_slow, shared, product, .. } = self;
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+        let Self { settings, name, sharing, error_sharing, on_slow, shared, batching, .. } = self;
+        let product = PhantomData;
+        Builder {
+            settings,
+            name,
+            sharing,
+            error_sharing,
+            on_slow,
+            hasher,
+            shared,
+            batching,
+            product,
+        }
     }
 
     /// Sets which values may be shared. The library calls the function once for each value, on the
@@ -342,9 +359,19 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     }
 
     pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S, R> {
-        let Self { settings, name, sharing, on_slow, hasher, shared, .. } = self;
+        let Self { settings, name, sharing, on_slow, hasher, shared, batching, .. } = self;
         let (error_sharing, product) = (Some(rule), PhantomData);
-        Builder { settings, name, sharing, error_sharing, on_slow, hasher, shared, product }
+        Builder {
+            settings,
+            name,
+            sharing,
+            error_sharing,
+            on_slow,
+            hasher,
+            shared,
+            batching,
+            product,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) struct Want {
 
 impl Want {
     /// Accepts any result, and waits without a limit.
+    pub(crate) const MANY: Self = Self { mode: Mode::Many, ..Self::ANY };
     pub(crate) const ANY: Self =
         Self { max_age: FOREVER, mode: Mode::Wait, patience: Patience::Endless };
     pub(crate) const FRESH: Self = Self { max_age: 0, ..Self::ANY };

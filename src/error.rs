@@ -1,8 +1,8 @@
 //! [`Error`]: the reason why a call has no value.
 
 use std::convert::Infallible;
+#[cfg(doc)]
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::sync::Handle;
@@ -22,6 +22,7 @@ use crate::sync::Handle;
 /// | [`WouldDeadlock`](Self::WouldDeadlock) | a call that would wait for its own thread | no, it is a bug in the program | 500 |
 /// | [`Overloaded`](Self::Overloaded) | a call that would be one follower more than `max_followers` | later, with a pause | 503 |
 /// | [`Rejected`](Self::Rejected) | `submit`: the executor did not accept the job | later | 503 |
+/// | [`Missing`](Self::Missing) | a call of [`execute_many`](crate::Group::execute_many), and its followers: the function told nothing about the key | no | 404, or 500 |
 ///
 /// # With anyhow, thiserror, eyre
 ///
@@ -125,6 +126,8 @@ pub enum Error<E> {
     Overloaded,
     /// The executor did not accept the job, in `submit` or when a ticket took over.
     Rejected,
+    /// The function of a call of [many keys](crate::Group::execute_many) returned nothing for this key.
+    Missing,
 }
 
 impl<E> Error<E> {
@@ -173,6 +176,7 @@ impl<E> Error<E> {
             Self::WouldDeadlock => Error::WouldDeadlock,
             Self::Overloaded => Error::Overloaded,
             Self::Rejected => Error::Rejected,
+            Self::Missing => Error::Missing,
         })
     }
 
@@ -306,6 +310,20 @@ impl<E> Error<E> {
         matches!(self, Self::Overloaded)
     }
 
+    /// Returns true if the function of a call of many keys told nothing about this key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Error;
+    ///
+    /// assert!(Error::<()>::Missing.is_missing());
+    /// assert!(!Error::<()>::Rejected.is_missing());
+    /// ```
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
     /// Returns true if the executor did not accept the job.
     ///
     /// # Examples
@@ -318,75 +336,5 @@ impl<E> Error<E> {
     /// ```
     pub fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected)
-    }
-}
-
-/// Clones the handle, not the error: `E` need not be `Clone`.
-impl<E> Clone for Error<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Failed(error) => Self::Failed(Handle::clone(error)),
-            Self::LeaderPanicked { message } => Self::LeaderPanicked { message: message.clone() },
-            Self::Abandoned => Self::Abandoned,
-            Self::TimedOut => Self::TimedOut,
-            Self::WouldBlock => Self::WouldBlock,
-            Self::WouldDeadlock => Self::WouldDeadlock,
-            Self::Overloaded => Self::Overloaded,
-            Self::Rejected => Self::Rejected,
-        }
-    }
-}
-
-impl<E: fmt::Debug> fmt::Debug for Error<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
-            Self::LeaderPanicked { message } => {
-                f.debug_struct("LeaderPanicked").field("message", message).finish()
-            }
-            Self::Abandoned => f.write_str("Abandoned"),
-            Self::TimedOut => f.write_str("TimedOut"),
-            Self::WouldBlock => f.write_str("WouldBlock"),
-            Self::WouldDeadlock => f.write_str("WouldDeadlock"),
-            Self::Overloaded => f.write_str("Overloaded"),
-            Self::Rejected => f.write_str("Rejected"),
-        }
-    }
-}
-
-/// The text of this error alone. The alternate form, `{:#}`, adds the function's own error.
-impl<E: fmt::Display> fmt::Display for Error<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) if f.alternate() => write!(f, "the function failed: {:#}", **error),
-            Self::Failed(_) => f.write_str("the function failed"),
-            Self::LeaderPanicked { message: Some(message) } => {
-                write!(f, "the call that ran the function for this one panicked: {message}")
-            }
-            Self::LeaderPanicked { message: None } => {
-                f.write_str("the call that ran the function for this one panicked")
-            }
-            Self::Abandoned => f.write_str("the execution went away without an outcome"),
-            Self::TimedOut => f.write_str("timed out waiting for another call's execution"),
-            Self::WouldBlock => f.write_str("another call's execution is under way"),
-            Self::WouldDeadlock => f.write_str(
-                "waiting for this key would never end, as its execution waits for this thread; \
-                 call another key, or set on_deadlock(OnDeadlock::Bypass)",
-            ),
-            Self::Overloaded => f.write_str(
-                "as many calls wait for this key as max_followers admits; call again later",
-            ),
-            Self::Rejected => f.write_str("the executor did not take the job"),
-        }
-    }
-}
-
-impl<E: StdError + 'static> StdError for Error<E> {
-    /// The function's own error.
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Failed(error) => Some(&**error),
-            _ => None,
-        }
     }
 }

@@ -378,7 +378,7 @@ pub(crate) fn answer_to_leader<V, E>(
         RunResult::Panicked(panic) => {
             resume_unwind(panic.take_payload().expect("its leader takes it once"))
         }
-        RunResult::Abandoned => unreachable!("the function has run"),
+        RunResult::Missing | RunResult::Abandoned => unreachable!("the function has run"),
     }
 }
 

@@ -67,6 +67,7 @@
 //! | the kept value if there is one, and nothing else | [`peek(&key)`](Coalescer::peek) |
 //! | a new value soon, and the old one until then | [`refresh(&key)`](Coalescer::refresh); by age, [`refresh_after`](Builder::refresh_after) |
 //! | to keep the value that a write has made | commit the write, then [`insert(&key, value)`](Coalescer::insert) |
+//! | many keys, and one run for those that nobody has | [`Batcher::execute_many`], [`Group::execute_many`] |
 //! | a thread pool to run the function, and to wait later | [`submit(&key)`](Coalescer::submit), a [`Ticket`] |
 //!
 //! # Choosing between `Coalescer`, `Group`, `#[coalesce]` and `Manager`
@@ -75,6 +76,7 @@
 //! |---|---|---|
 //! | [`Coalescer`] | you, once | all calls run the same query |
 //! | [`Group`] | each call | the function borrows from its caller, or differs from call to call |
+//! | [`Batcher`] | you, once | the query takes many keys at once |
 //! | `#[coalesce]` (feature `macros`) | the annotated function | you want a plain function whose arguments are the key |
 //! | [`Manager`] | each call, which finds its coalescer by the function's type or by a name | a program has many coalescers, and you want their counters together |
 //!
@@ -198,14 +200,20 @@ mod asked;
 mod asking;
 #[doc(hidden)]
 pub mod at_rest;
+mod batcher;
+mod batcher_one;
+mod batcher_table;
 mod build;
+mod build_batcher;
 mod builder;
 mod coalescer;
 mod core;
 mod dyn_error;
 mod engine;
 mod error;
+mod error_traits;
 mod execute;
+mod execute_many;
 mod executor;
 mod forget;
 mod forget_if;
@@ -219,6 +227,8 @@ mod leading;
 #[doc(hidden)]
 pub mod macro_support;
 mod manager;
+mod many;
+mod max_batch;
 mod memory;
 mod observe;
 mod outcome;
@@ -236,6 +246,7 @@ mod unreached;
 mod wait;
 mod work;
 
+pub use batcher::Batcher;
 pub use build::{MakesCoalescer, WithErrorRule};
 pub use builder::{Builder, ForCoalescer, ForGroup};
 pub use coalescer::Coalescer;
@@ -250,6 +261,8 @@ pub use in_flight::{Elsewhere, InFlight};
 pub use key::{Parts, ToKey};
 pub use leading::{Lead, leading};
 pub use manager::{Manager, ManagerStats, NameError, NamedInFlight, NamedStats, WeakManager};
+pub use many::batch::Batch;
+pub use max_batch::ForBatcher;
 pub use observe::SlowFlight;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;

@@ -25,6 +25,7 @@ use std::ops::AddAssign;
 /// | `takeovers` | executions that started because the youngest of their flight was [`leader_timeout`](crate::Builder::leader_timeout) old |
 /// | `refreshes` | executions that began as a refresh: [`refresh_after`](crate::Builder::refresh_after) was over, or [`refresh`](crate::Coalescer::refresh) was called. A refresh that the executor runs is a call of its own, in addition to the late call that caused it |
 /// | `refresh_failures` | refreshes that brought no value for late calls: they returned an error or a value that is not for them, panicked, or did not run |
+/// | `batches` | runs of a function for [many keys](crate::Group::execute_many); `executed_requests` counts each of their keys |
 /// | `in_flight` | executions that run or are queued now; the only counter that decreases |
 ///
 /// At rest, `total_requests` is the sum of `executed_requests`, `coalesced_requests`, `timed_out`
@@ -80,6 +81,8 @@ pub struct Stats {
     pub refreshes: u64,
     /// Refreshes that brought no value for late calls.
     pub refresh_failures: u64,
+    /// Runs of a function for many keys, each of which is one execution for each key.
+    pub batches: u64,
     /// Executions that run or are queued now.
     pub in_flight: u64,
 }
@@ -154,6 +157,7 @@ impl AddAssign for Stats {
         self.takeovers += other.takeovers;
         self.refreshes += other.refreshes;
         self.refresh_failures += other.refresh_failures;
+        self.batches += other.batches;
         self.in_flight += other.in_flight;
     }
 }

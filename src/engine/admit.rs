@@ -135,7 +135,7 @@ impl<K, V, E> Table<K, V, E> {
         let before = self.flight_of(shard, last);
         let open = shard.open_in_chain(&before).filter(|_| match call.mode {
             Mode::Submit => self.is_full_of_jobs(shard, &before),
-            Mode::Wait | Mode::Try => self.is_full(shard, &before),
+            Mode::Wait | Mode::Try | Mode::Many => self.is_full(shard, &before),
         });
         let Some(open) = open else {
             let admission = self.start_flight(shard, Some(last), call, new);
@@ -155,7 +155,7 @@ impl<K, V, E> Table<K, V, E> {
         };
         match call.mode {
             Mode::Try => Admission::refuse(shard, Refusal::WouldBlock),
-            Mode::Wait | Mode::Submit => {
+            Mode::Wait | Mode::Submit | Mode::Many => {
                 let me = self.graph_thread(call.mode);
                 self.follow_successor(shard, (last, open.gate(), WaitsFor::Room), call, new, me)
             }
@@ -179,7 +179,7 @@ impl<K, V, E> Table<K, V, E> {
         // A submitted call claims when its job begins.
         let claimed = match call.mode {
             Mode::Submit => None,
-            Mode::Wait | Mode::Try => self.claim_on_arrival(shard, slot, now),
+            Mode::Wait | Mode::Try | Mode::Many => self.claim_on_arrival(shard, slot, now),
         };
         if let Some(execution) = claimed {
             return match self.reports_slow() {
@@ -216,12 +216,14 @@ impl<K, V, E> Table<K, V, E> {
         predecessor: Option<&Gate>,
     ) -> Admission<'t, K, V, E> {
         let flight = self.flight_of(shard, slot.id);
-        // Only a thread that leads a flight can be waited for, so only its wait enters the graph.
+        // Only a thread that leads a flight can be waited for, so only its wait enters the graph: when it
+        // waits.
+        let me = me.filter(|_| !call.mode.waits_later());
         let entered = me.map(|me| self.enter_graph(shard, me, &flight, predecessor)).transpose();
         let Ok(wait) = entered else { return self.refuse_to_wait(shard, slot.hash) };
         let mut state = flight.gate().lock();
         state.waiting += 1;
-        state.seats += usize::from(call.mode == Mode::Submit);
+        state.seats += usize::from(call.mode.waits_later());
         drop(state);
         flight.note_join();
         if call.max_age != FOREVER {
@@ -285,7 +287,7 @@ impl<K, V, E> Table<K, V, E> {
     fn graph_thread(&self, mode: Mode) -> Option<ThreadToken> {
         match mode {
             Mode::Submit => None,
-            Mode::Wait | Mode::Try => self.leading_thread(),
+            Mode::Wait | Mode::Try | Mode::Many => self.leading_thread(),
         }
     }
 

@@ -20,6 +20,10 @@ impl<'t, K, V, E> Alone<'t, K, V, E> {
         Self { table, hash }
     }
 
+    pub(crate) fn hash(&self) -> ShortHash {
+        self.hash
+    }
+
     /// Counts the run. Returns how many calls it answered.
     pub(crate) fn end(self, completion: &Completion<V, E>) -> usize {
         // It owns nothing; the work of its drop is done here.

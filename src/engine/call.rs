@@ -47,6 +47,15 @@ pub(crate) enum Mode {
     Try,
     /// Waits by a ticket, later and perhaps on another thread, or not at all.
     Submit,
+    /// Waits on its thread, after all keys of its call are admitted and those that it leads are published.
+    Many,
+}
+
+impl Mode {
+    /// True if the call does not wait as soon as it is admitted: it takes a place in its flight.
+    pub(super) fn waits_later(self) -> bool {
+        matches!(self, Self::Submit | Self::Many)
+    }
 }
 
 /// The key that a call brings in case it starts a flight, and that flight's start.

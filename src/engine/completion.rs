@@ -48,6 +48,8 @@ pub(crate) enum Made {
 pub(crate) enum RunResult<V, E> {
     Value(Handle<V>),
     Failed(Handle<E>),
+    /// A run for many keys told nothing about this one.
+    Missing,
     Panicked(Arc<Panic>),
     /// The execution was dropped before it ended.
     Abandoned,
@@ -106,6 +108,7 @@ impl<V, E> Completion<V, E> {
         match self.result {
             RunResult::Value(_) => "ok",
             RunResult::Failed(_) => "error",
+            RunResult::Missing => "missing",
             RunResult::Panicked(_) => "panic",
             RunResult::Abandoned => "abandoned",
         }
@@ -117,7 +120,7 @@ impl<V, E> Completion<V, E> {
         let kind = match self.result {
             RunResult::Value(_) => Kind::Value,
             RunResult::Failed(_) => Kind::Error,
-            RunResult::Panicked(_) | RunResult::Abandoned => return None,
+            RunResult::Missing | RunResult::Panicked(_) | RunResult::Abandoned => return None,
         };
         self.reach.life().map(|life| (kind, life))
     }
@@ -135,6 +138,7 @@ impl<V, E> Completion<V, E> {
             RunResult::Panicked(panic) => {
                 Some(Err(Error::LeaderPanicked { message: panic.message.clone() }))
             }
+            RunResult::Missing => Some(Err(Error::Missing)),
             RunResult::Abandoned => Some(Err(Error::Abandoned)),
         }
     }
@@ -176,6 +180,7 @@ impl<V, E> Clone for Completion<V, E> {
             RunResult::Value(value) => RunResult::Value(Handle::clone(value)),
             RunResult::Failed(error) => RunResult::Failed(Handle::clone(error)),
             RunResult::Panicked(panic) => RunResult::Panicked(Arc::clone(panic)),
+            RunResult::Missing => RunResult::Missing,
             RunResult::Abandoned => RunResult::Abandoned,
         };
         Self { result, ..*self }

@@ -18,12 +18,23 @@ impl<K, V, E> Table<K, V, E> {
     /// Lets a call leave that waited on its thread, and counts it as `departure` says. Returns false if
     /// the flight has ended: then the call has been counted.
     pub(crate) fn leave(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
+        self.leave_as(follower, 0, departure)
+    }
+
+    /// Lets a call of many keys leave one of the flights that it waits for, and counts it as `departure`
+    /// says. Returns false if the flight has ended: then the call has been counted.
+    pub(crate) fn leave_berth(&self, follower: &Follower<V, E>, departure: Departure) -> bool {
+        self.leave_as(follower, 1, departure)
+    }
+
+    fn leave_as(&self, follower: &Follower<V, E>, seats: usize, departure: Departure) -> bool {
         let mut shard = self.shard(follower.slot.hash).lock();
         let mut state = follower.flight.gate().lock();
         if state.phase == Phase::Closed {
             return false;
         }
         state.waiting -= 1;
+        state.seats -= seats;
         drop(state);
         shard.tally.count_departure(departure);
         self.desert(shard, follower).begin();

@@ -45,7 +45,7 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Counts a call for itself alone whose thread unwinds before it has run the function.
-    pub(super) fn lose_bypass(&self, hash: ShortHash) {
+    pub(crate) fn lose_bypass(&self, hash: ShortHash) {
         self.shard(hash).lock().tally.count_lost(Departure::Refused);
     }
 

@@ -12,6 +12,8 @@
 //! | [`peek`], [`insert`] | a look at a kept value, and a value that no execution made: both are no call |
 //! | [`forget`], [`depart`], [`purge`] | calls that take a result, themselves, or unused space away |
 //! | [`waiter`], [`alone`] | a call that waits, and one that runs for itself: each is counted until it ends |
+//! | [`job_wait`] | a call that waits for its own job, which another thread runs |
+//! | [`berth`], [`led`] | the places of a call of many keys: in flights that it waits for, and that it leads |
 //! | [`list`], [`slow`], [`observed`] | the view of operators |
 //! | [`shard`], [`slab`], [`slot`], [`flight`], [`tally`] | the data under the locks |
 //! | [`promise`], [`completion`], [`reach`], [`answer`] | a result, from its run to each call |
@@ -23,6 +25,7 @@
 pub(crate) mod admit;
 pub(crate) mod alone;
 pub(crate) mod answer;
+pub(crate) mod berth;
 pub(crate) mod call;
 pub(crate) mod capacity;
 pub(crate) mod chain;
@@ -35,6 +38,8 @@ pub(crate) mod expire;
 pub(crate) mod flight;
 pub(crate) mod forget;
 pub(crate) mod insert;
+mod job_wait;
+pub(crate) mod led;
 pub(crate) mod list;
 pub(crate) mod lose;
 pub(crate) mod observed;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::engine::call::Follower;
-use crate::engine::slot::SlotRef;
+use crate::engine::slot::{ShortHash, SlotRef};
 use crate::engine::table::Table;
 use crate::engine::waiter::GraphWait;
 use crate::observe::{EndedRun, Origin, Run, Wait, WaitEnd};
@@ -53,8 +53,31 @@ impl<K, V, E> Table<K, V, E> {
                     Arc::clone(self.flight_of(&mut shard, id).gate())
                 }),
                 job: run.job.map(Arc::clone),
+                others: Vec::new(),
             },
         )
+    }
+
+    /// Observes a run for many keys that is about to begin, on this thread.
+    pub(crate) fn begin_batch(&self, slots: impl Iterator<Item = SlotRef>) -> Run {
+        let _ = &slots;
+        self.observer.begin_run(
+            &self.clock,
+            None,
+            #[cfg(feature = "tracing")]
+            || {
+                let mut gates = slots.map(|SlotRef { id, hash }| {
+                    let mut shard = self.shard(hash).lock();
+                    Arc::clone(self.flight_of(&mut shard, id).gate())
+                });
+                RunGates { flight: gates.next(), job: None, others: gates.collect() }
+            },
+        )
+    }
+
+    /// Counts a run for many keys, of which one has this hash.
+    pub(crate) fn count_batch(&self, hash: ShortHash) {
+        self.shard(hash).lock().tally.count_batch();
     }
 
     /// Observes that the function has returned, before its outcome is published.

@@ -47,6 +47,11 @@ impl<K, V, E> Execution<'_, K, V, E> {
     /// Takes the execution off this thread, which does not lead it any more.
     pub(crate) fn queue(self) -> Queued<V, E> {
         self.leave_thread();
+        self.queue_off_thread()
+    }
+
+    /// Queues an execution that does not mark its thread any more.
+    pub(super) fn queue_off_thread(self) -> Queued<V, E> {
         let mut shard = self.table.shard(self.slot.hash).lock();
         let flight = self.table.flight_of(&mut shard, self.slot.id);
         flight.gate().queue_execution(self.leader);
@@ -67,12 +72,13 @@ impl<V, E> Queued<V, E> {
         Self { slot, start, leader, flight }
     }
 
-    /// Begins the job on this thread. `promise` is the job's own.
+    /// Begins the job on this thread. `promise` is the job's own. With `follows`, it gives way where `max_leaders`
+    /// executions run; without, it runs beyond the bound.
     pub(crate) fn begin<K>(
         &mut self,
         table: &Table<K, V, E>,
         leader: ThreadToken,
-        promise: &Promise<V, E>,
+        (promise, follows): (&Promise<V, E>, bool),
     ) -> Begun<V, E> {
         let mut shard = table.shard(self.slot.hash).lock();
         let gate = self.flight.gate();
@@ -80,7 +86,7 @@ impl<V, E> Queued<V, E> {
         if is_full && gate.lock().phase == Phase::Closed {
             return Begun::Ended;
         }
-        if is_full && self.follow(table, &mut shard, promise) {
+        if is_full && follows && self.follow(table, &mut shard, promise) {
             let start = shard.slot(self.slot.id).start;
             let (slot, flight) = (self.slot, Arc::clone(&self.flight));
             return Begun::Follows(Follower { slot, flight, start });

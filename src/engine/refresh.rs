@@ -77,7 +77,7 @@ impl<K, V, E> Table<K, V, E> {
         let flight = self.flight_of(shard, flight);
         match mode {
             Mode::Submit => !self.is_full_of_jobs(shard, &flight),
-            Mode::Wait | Mode::Try => !self.is_full(shard, &flight),
+            Mode::Wait | Mode::Try | Mode::Many => !self.is_full(shard, &flight),
         }
     }
 

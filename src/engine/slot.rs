@@ -143,7 +143,7 @@ impl<V, E> State<V, E> {
         match &completion.result {
             RunResult::Value(value) => Self::Value(Handle::clone(value), kept),
             RunResult::Failed(error) => Self::Error(Handle::clone(error), kept),
-            RunResult::Panicked(_) | RunResult::Abandoned => {
+            RunResult::Missing | RunResult::Panicked(_) | RunResult::Abandoned => {
                 unreachable!("no window keeps a call without a result")
             }
         }

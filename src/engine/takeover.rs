@@ -44,11 +44,30 @@ impl<K, V, E> Table<K, V, E> {
         &'t self,
         follower: &Follower<V, E>,
     ) -> Option<Execution<'t, K, V, E>> {
+        self.claim_for(follower, 0)
+    }
+
+    /// Does the same for one key of a call of many, whose place in the flight is a seat.
+    pub(crate) fn claim_in_berth<'t>(
+        &'t self,
+        follower: &Follower<V, E>,
+    ) -> Option<Execution<'t, K, V, E>> {
+        self.claim_for(follower, 1)
+    }
+
+    fn claim_for<'t>(
+        &'t self,
+        follower: &Follower<V, E>,
+        seats: usize,
+    ) -> Option<Execution<'t, K, V, E>> {
         let now = self.clock.now();
         let mut shard = self.shard(follower.slot.hash).lock();
         let flight = &follower.flight;
         let execution = self.claim_here(&mut shard, flight, follower.slot, || now)?;
-        flight.gate().lock().waiting -= 1;
+        let mut state = flight.gate().lock();
+        state.waiting -= 1;
+        state.seats -= seats;
+        drop(state);
         Some(execution)
     }
 

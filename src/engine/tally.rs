@@ -33,6 +33,7 @@ pub(crate) struct Tally {
     pub(crate) takeovers: u64,
     pub(crate) refreshes: u64,
     pub(crate) refresh_failures: u64,
+    batches: u64,
 }
 
 impl Tally {
@@ -58,7 +59,7 @@ impl Tally {
     #[cold]
     fn count_failure<V, E>(&mut self, completion: &Completion<V, E>) {
         match completion.result {
-            RunResult::Failed(_) => self.failed += 1,
+            RunResult::Failed(_) | RunResult::Missing => self.failed += 1,
             RunResult::Panicked(_) => self.panicked += 1,
             // It never ran. No thread sees the counter in between, as the shard is locked.
             RunResult::Abandoned => {
@@ -79,6 +80,11 @@ impl Tally {
     pub(crate) fn count_lost(&mut self, departure: Departure) {
         self.running -= 1;
         self.count_departure(departure);
+    }
+
+    /// Counts a run for many keys.
+    pub(crate) fn count_batch(&mut self) {
+        self.batches += 1;
     }
 
     pub(crate) fn count_departure(&mut self, departure: Departure) {
@@ -114,6 +120,7 @@ impl Tally {
             refreshes: self.refreshes,
             refresh_failures: self.refresh_failures,
             in_flight: self.running,
+            batches: self.batches,
         }
     }
 }

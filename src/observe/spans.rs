@@ -35,6 +35,8 @@ const TARGET: &str = "coalescer";
 pub(crate) struct RunGates {
     pub(crate) flight: Option<Arc<Gate>>,
     pub(crate) job: Option<Arc<Gate>>,
+    /// The gates of the other flights of a run for many keys.
+    pub(crate) others: Vec<Arc<Gate>>,
 }
 
 /// The span of a run, while the function runs. It is boxed, so that a run without a span costs one
@@ -155,7 +157,8 @@ fn open_run(
     if span.is_none() {
         return None;
     }
-    for gate in [its_gates.flight, its_gates.job].into_iter().flatten() {
+    let RunGates { flight, job, others } = its_gates;
+    for gate in flight.into_iter().chain(job).chain(others) {
         // Cloned before the lock is taken, because the clone calls the subscriber.
         let kept = span.clone();
         gate.lock().spans.push(kept);

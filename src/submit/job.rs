@@ -137,7 +137,7 @@ where
         me: ThreadToken,
     ) -> Option<Function<K, V, E>> {
         let table = &self.core.table;
-        match queued.begin(table, me, &self.promise) {
+        match queued.begin(table, me, (&self.promise, true)) {
             Begun::Runs => self.duty = Duty::Flight(queued),
             Begun::Ended => {
                 let callers = queued.end_after_flight(table);

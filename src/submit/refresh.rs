@@ -140,7 +140,7 @@ where
             "build_refreshing: no value would be refreshed; set refresh_after to a time that is shorter than \
              the window, or call build"
         );
-        self.build_with(load, |core, load| {
+        self.make_coalescer(load, |core, load| {
             let core = Weak::clone(core) as Weak<AnyCore<K, V, E>>;
             Some(Box::new(InBackground { core, load }))
         })

@@ -35,8 +35,7 @@ use crate::submit::ticket::{Source, Ticket};
 use crate::sync::unique_number;
 use crate::wait::callbacks::Callback;
 use crate::wait::clock::Nanos;
-use crate::wait::deadlock::Cycle;
-use crate::wait::gate::{Gate, Woken};
+use crate::wait::gate::Gate;
 use crate::wait::seats::Standing;
 
 impl<K, V, E> Ticket<K, V, E>
@@ -189,27 +188,8 @@ impl<K, V, E> Ticket<K, V, E> {
         core: &AnyCore<K, V, E>,
         deadline: Nanos,
     ) -> Result<(), Error<E>> {
-        let (table, gate) = (&core.table, &promise.gate);
-        let me = table.leading_thread();
-        let enter = || me.map_or(Ok(None), |me| gate.enter_wait(me));
-        let mut wait = enter().map_err(|_| Error::WouldDeadlock)?;
-        let since = table.clock.now();
-        let observed = table.begin_job_wait(gate, self.flight_gate(), &mut wait);
-        let mut await_job = || {
-            wait = wait.take().map_or_else(enter, |wait| Ok(Some(wait)))?;
-            let woken = gate.wait(&table.clock, deadline, Standing::Job);
-            drop(wait.take());
-            Ok::<_, Cycle>(woken)
-        };
-        let end = match await_job() {
-            Ok(Woken::Closed { .. } | Woken::MayStart | Woken::Left | Woken::Slow) => {
-                WaitEnd::Answered
-            }
-            Ok(Woken::TimedOut) => WaitEnd::TimedOut,
-            Err(Cycle) => WaitEnd::Refused,
-        };
-        table.record_job_wait(observed, end, || table.clock.now().saturating_sub(since));
-        match end {
+        let job = (&promise.gate, self.flight_gate());
+        match core.table.wait_for_job(job, deadline, Standing::Job) {
             WaitEnd::Answered | WaitEnd::Led => Ok(()),
             WaitEnd::TimedOut => Err(Error::TimedOut),
             WaitEnd::Refused => Err(Error::WouldDeadlock),

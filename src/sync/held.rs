@@ -68,7 +68,6 @@ mod counting {
     }
 
     /// Runs a step of the library that locks what comes after the caller's own lock.
-    #[cfg(feature = "metrics")]
     pub(crate) fn below<R>(step: impl FnOnce() -> R) -> R {
         let locks = LOCKS.replace(0);
         let result = step();
@@ -92,7 +91,6 @@ mod nothing {
     pub(crate) fn assert_unlocked() {}
 
     #[inline(always)]
-    #[cfg(feature = "metrics")]
     pub(crate) fn below<R>(step: impl FnOnce() -> R) -> R {
         step()
     }

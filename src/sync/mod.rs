@@ -44,7 +44,6 @@ use std::time::Instant;
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
 pub(crate) use coarse_time::TimeSource;
 pub(crate) use held::assert_unlocked;
-#[cfg(feature = "metrics")]
 pub(crate) use held::below;
 pub use held::locks_held;
 #[cfg(any(loom, shuttle))]

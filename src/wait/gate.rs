@@ -52,7 +52,7 @@ pub(crate) enum Woken {
 }
 
 /// The observation that ends a park, made under the gate's lock.
-enum Seen {
+pub(super) enum Seen {
     Closed,
     Left,
     MayStart,
@@ -131,7 +131,7 @@ impl Gate {
     }
 
     #[inline]
-    fn park(
+    pub(super) fn park(
         self: &Arc<Self>,
         state: &mut GateGuard<'_, GateState>,
         clock: &Clock,
@@ -291,15 +291,6 @@ impl Gate {
             self.leave_graph(&state);
         }
         is_deserted
-    }
-
-    /// Begins the job of this gate on this thread.
-    pub(crate) fn begin_job(&self, leader: ThreadToken) {
-        let mut state = self.state.lock();
-        state.leaders.push(leader);
-        if state.in_graph {
-            deadlock::add_leader(self.id, leader);
-        }
     }
 
     /// Begins a queued execution on this thread.

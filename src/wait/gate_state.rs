@@ -185,7 +185,7 @@ impl GateState {
     /// When a call of this standing may begin one more execution.
     pub(super) fn next_start_of(&self, standing: Standing<'_>) -> Nanos {
         match standing {
-            Standing::Call => self.next_start,
+            Standing::Call | Standing::Opener => self.next_start,
             // The thread that made a flight due hands the job of a ticket over.
             Standing::Seat(_) if self.is_due() => FOREVER,
             Standing::Seat(seat) if seat.is_trying() => FOREVER,

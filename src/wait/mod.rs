@@ -3,6 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | [`gate`], [`gate_state`] | the place where the calls of one flight wait, and its executions |
+//! | `gate_jobs` | the gate of one job: who begins it |
+//! | [`gate_berths`] | calls that wait at several gates, and sleep at one of them at a time |
 //! | [`wake`] | who notifies whom when a gate closes |
 //! | [`callbacks`] | functions to call when a gate closes, for calls that wait without a thread |
 //! | [`deadlock`], [`graph`] | the wait-for graph, which refuses a wait that would close a cycle |
@@ -16,7 +18,9 @@ pub(crate) mod clock;
 pub(crate) mod contain;
 pub(crate) mod deadlock;
 pub(crate) mod gate;
+pub(crate) mod gate_berths;
 mod gate_graph;
+mod gate_jobs;
 pub(crate) mod gate_seats;
 pub(crate) mod gate_state;
 mod graph;

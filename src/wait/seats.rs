@@ -144,6 +144,8 @@ pub(crate) enum Standing<'s> {
     Seat(&'s SeatStatus),
     /// Not at all: it waits for its own job.
     Job,
+    /// Not at all: it waits for its own job, and until it must begin that itself.
+    Opener,
 }
 
 impl SeatStatus {

@@ -193,7 +193,7 @@ fn the_counters_are_read_as_json() {
             serde_json::json!({
                 "total_requests": 4, "executed_requests": 1, "coalesced_requests": 3,
                 "followers": 0, "late": 3, "shared": 0, "failed": 0, "panicked": 0,
-                "timed_out": 0, "refused": 0, "takeovers": 0, "refreshes": 0, "refresh_failures": 0, "in_flight": 0,
+                "timed_out": 0, "refused": 0, "takeovers": 0, "refreshes": 0, "refresh_failures": 0, "batches": 0, "in_flight": 0,
             })
         );
     });

@@ -26,6 +26,7 @@ mod forget_if;
 mod fresh;
 #[cfg(feature = "future")]
 mod futures;
+mod gathering;
 mod house_rules;
 mod in_flight;
 mod insert;
@@ -36,6 +37,7 @@ mod lifetimes;
 mod lost_jobs;
 mod lost_leaders;
 mod manager;
+mod many;
 mod many_callbacks;
 #[cfg(feature = "future")]
 mod many_futures;

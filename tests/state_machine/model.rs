@@ -4,6 +4,8 @@
 //! and executions are numbered as they begin. On one thread no call ever waits, so there are no
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
+pub(crate) mod admits;
+mod many;
 mod refreshing;
 mod values;
 
@@ -13,6 +15,7 @@ use coalescer::{Role, Stats};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
+use crate::model::admits::{Late, Meets};
 use crate::script::{Call, End, KeyId, Millis, Settings, Step, Verb, settings, step};
 use crate::settings::ENDLESS;
 
@@ -41,6 +44,9 @@ pub(crate) enum Answer {
     Panicked(Serial),
     WouldBlock,
     WouldDeadlock,
+    Missing,
+    /// The answer to each key that was given.
+    Many(Vec<Answer>),
     Forgot(bool),
     ForgotAll(usize),
     Peeked(Option<Serial>),
@@ -67,15 +73,6 @@ struct Flight {
     /// A younger flight has ended: no call joins this one.
     is_stale: bool,
     is_refresh: bool,
-}
-
-/// The way of a call that no result answers.
-enum Meets {
-    OwnFlight,
-    /// It starts a flight, beside this older one.
-    Start(Option<Serial>),
-    /// So many executions of the key run that it waits for one of them.
-    Full,
 }
 
 /// The executions of a key that run at a time, after `max_join_age` (S39).
@@ -118,6 +115,14 @@ impl ReferenceStateMachine for Model {
     }
 }
 
+/// The execution that made a result.
+fn made_by(answer: &Answer, otherwise: Serial) -> Serial {
+    match answer {
+        Answer::Value(serial, _) | Answer::Failed(serial, _) => *serial,
+        _ => otherwise,
+    }
+}
+
 impl Model {
     fn new(settings: Settings) -> Self {
         Self {
@@ -140,6 +145,7 @@ impl Model {
     fn step(&mut self, step: &Step) {
         let answer = match step {
             Step::Call(call) => self.call(call),
+            Step::Many(many) => self.many(many),
             Step::Forget(key) => Answer::Forgot(self.forget(*key)),
             Step::ForgetAll => Answer::ForgotAll(self.forget_if(u8::MAX)),
             Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
@@ -156,8 +162,10 @@ impl Model {
 
     fn call(&mut self, call: &Call) -> Answer {
         self.stats.total_requests += 1;
-        if let Some(late) = self.late(call) {
-            return late;
+        match self.late(call.key, call.verb) {
+            Some(Late::Served(answer)) => return answer,
+            Some(Late::Due { old, before }) => return self.refresh(call, old, before),
+            None => {}
         }
         match self.meets(call.key) {
             Meets::Start(before) => self.lead(call, before, false),
@@ -167,64 +175,6 @@ impl Model {
             }
             Meets::OwnFlight | Meets::Full => self.would_deadlock(call),
         }
-    }
-
-    /// S8, S13, S30: within the window, with room for one more, and not for a fresh call.
-    fn late(&mut self, call: &Call) -> Option<Answer> {
-        let room = self.settings.max_requests.unwrap_or(usize::MAX);
-        let is_live = self.is_retained(call.key);
-        let result = self.held.get_mut(&call.key)?.retained.as_mut()?;
-        let is_too_old = match call.verb {
-            Verb::Fresh => true,
-            Verb::Within(age) => self.now - result.flight.start > age,
-            _ => false,
-        };
-        if !is_live || result.flight.served >= room || is_too_old {
-            return None;
-        }
-        let (serial, kind, start) = (result.flight.serial, result.kind, result.flight.start);
-        let is_due = self.settings.refresh_after.is_some_and(|age| self.now - start >= age)
-            && self.now >= result.paused_until;
-        if kind == Kind::Value && is_due && call.verb != Verb::Try {
-            if let Some(before) = self.place_of_refresh(call.key) {
-                return Some(self.refresh(call, serial, before));
-            }
-        }
-        let held = self.held.get_mut(&call.key).and_then(|held| held.retained.as_mut());
-        held.expect("it is retained").flight.served += 1;
-        self.stats.late += 1;
-        self.stats.coalesced_requests += 1;
-        Some(match kind {
-            Kind::Value => Answer::Value(serial, Role::Late),
-            Kind::Error => Answer::Failed(serial, Role::Late),
-        })
-    }
-
-    /// S9, S14, S39, S41: a running flight that could be joined is always one of this thread.
-    fn meets(&self, key: KeyId) -> Meets {
-        let running = self.held.get(&key).and_then(|held| held.running);
-        let Some(flight) = running.map(|serial| self.flight(serial)) else {
-            return Meets::Start(None);
-        };
-        let room = self.settings.max_requests.unwrap_or(usize::MAX);
-        let is_young =
-            self.settings.max_join_age.is_none_or(|limit| self.now - flight.start < limit);
-        if !flight.is_stale && flight.served >= room {
-            return Meets::Start(None);
-        }
-        if !flight.is_stale && is_young {
-            return Meets::OwnFlight;
-        }
-        let before = |flight: &&Flight| flight.before.map(|serial| self.flight(serial));
-        match std::iter::successors(Some(flight), before).count() < MAX_LEADERS {
-            true => Meets::Start(Some(flight.serial)),
-            false => Meets::Full,
-        }
-    }
-
-    fn flight(&self, serial: Serial) -> &Flight {
-        let flight = self.flights.iter().find(|flight| flight.serial == serial);
-        flight.expect("what runs is in the list of flights")
     }
 
     fn would_deadlock(&mut self, call: &Call) -> Answer {
@@ -237,13 +187,17 @@ impl Model {
     }
 
     fn lead(&mut self, call: &Call, before: Option<Serial>, is_refresh: bool) -> Answer {
-        let serial = self.begin();
-        let (key, start, is_stale) = (call.key, self.now, false);
-        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale, is_refresh });
-        self.held.entry(call.key).or_default().running = Some(serial);
+        let serial = self.start_flight(call.key, before, is_refresh);
         let answer = self.run(call, serial);
         self.publish(serial, &answer, self.life(call.end));
         answer
+    }
+
+    fn start_flight(&mut self, key: KeyId, before: Option<Serial>, is_refresh: bool) -> Serial {
+        let (serial, start, is_stale) = (self.begin(), self.now, false);
+        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale, is_refresh });
+        self.held.entry(key).or_default().running = Some(serial);
+        serial
     }
 
     fn begin(&mut self) -> Serial {
@@ -256,9 +210,14 @@ impl Model {
         for step in &call.body {
             self.step(step);
         }
+        self.end(serial, call.end)
+    }
+
+    /// Counts an execution that ends like this.
+    fn end(&mut self, serial: Serial, end: End) -> Answer {
         self.stats.in_flight -= 1;
         self.stats.executed_requests += 1;
-        match call.end {
+        match end {
             End::Error | End::BriefError(_) => {
                 self.stats.failed += 1;
                 Answer::Failed(serial, Role::Leader)
@@ -327,6 +286,8 @@ impl Model {
             return;
         };
         let key = flight.key;
+        // An error of a run for many keys is one for all of them.
+        let flight = Flight { serial: made_by(answer, serial), ..flight };
         let result = Retained::new(flight, kind, life, self.retentions);
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;

@@ -12,6 +12,7 @@ pub(crate) use crate::settings::{KeyId, Millis, Settings, duration};
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Call(Call),
+    Many(Many),
     Forget(KeyId),
     ForgetAll,
     /// Forgets the keys whose bits are set.
@@ -31,6 +32,23 @@ pub(crate) struct Call {
     pub(crate) key: KeyId,
     pub(crate) body: Vec<Step>,
     pub(crate) end: End,
+}
+
+/// A call of many keys, and its function: the steps of `body`, an end for each key, and then its own end.
+#[derive(Clone, Debug)]
+pub(crate) struct Many {
+    pub(crate) keys: Vec<KeyId>,
+    pub(crate) body: Vec<Step>,
+    /// For the keys of a run in turn. `None` leaves a key open.
+    pub(crate) ends: Vec<Option<End>>,
+    pub(crate) end: RunEnd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    Returns,
+    Fails,
+    Panics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +110,7 @@ fn windows() -> impl Strategy<Value = Millis> {
 pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
     prop_oneof![
         12 => call(depth).prop_map(Step::Call),
+        4 => many(depth).prop_map(Step::Many),
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
@@ -107,6 +126,22 @@ fn call(depth: u32) -> BoxedStrategy<Call> {
     (verb(), key(), body(depth), end())
         .prop_map(|(verb, key, body, end)| Call { verb, key, body, end })
         .boxed()
+}
+
+fn many(depth: u32) -> impl Strategy<Value = Many> {
+    let keys = prop::collection::vec(key(), 0..5);
+    let ends = prop::collection::vec(option::weighted(0.7, end()), 1..4);
+    let own = prop_oneof![
+        3 => Just(RunEnd::Returns),
+        1 => Just(RunEnd::Fails),
+        1 => Just(RunEnd::Panics),
+    ];
+    (keys, body(depth), ends, own).prop_map(|(keys, body, ends, end)| Many {
+        keys,
+        body,
+        ends,
+        end,
+    })
 }
 
 fn body(depth: u32) -> BoxedStrategy<Vec<Step>> {

@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalescer::{Error, Group, ManualClock, Outcome, Role, ShareWith, ToKey, at_rest};
+use coalescer::{Batch, Error, Group, ManualClock, Outcome, Role, ShareWith, ToKey, at_rest};
 use proptest_state_machine::StateMachineTest;
 
 use crate::model::{Answer, Model, Serial};
-use crate::script::{Call, End, KeyId, Settings, Step, Verb, duration};
+use crate::script::{Call, End, KeyId, Many, RunEnd, Settings, Step, Verb, duration};
 
 /// An object of which none may be alive at the end. Its handles are the count.
 type Live = Arc<()>;
@@ -70,7 +70,7 @@ impl StateMachineTest for System {
         assert_eq!(state.group.stats(), model.stats);
         assert!(state.group.in_flight().is_empty(), "everything has returned");
         let kept = state.products();
-        assert!(kept >= model.live_results(), "what the window keeps is there");
+        assert!(kept >= model.live_products(), "what the window keeps is there");
         let limit = model.settings.max_retained.unwrap_or(usize::MAX);
         assert!(kept <= limit, "{kept} results are kept, and {limit} may be");
     }
@@ -107,6 +107,7 @@ impl System {
     fn step(&self, step: &Step) {
         let answer = match step {
             Step::Call(call) => self.call(call),
+            Step::Many(many) => self.many(many),
             Step::Forget(key) => Answer::Forgot(self.group.forget(&self.key(*key))),
             Step::ForgetAll => Answer::ForgotAll(self.group.forget_all()),
             Step::ForgetIf(keys) => {
@@ -138,6 +139,59 @@ impl System {
                 Ok(serial) => Answer::Panicked(*serial),
                 Err(unplanned) => resume_unwind(unplanned),
             },
+        }
+    }
+
+    fn many(&self, many: &Many) -> Answer {
+        let ran = RefCell::new(Vec::new());
+        let keys: Vec<KeyRef<'_>> = many.keys.iter().map(|key| self.key(*key)).collect();
+        let attempt =
+            || self.group.execute_many_with(&keys, |batch| self.run_many(many, batch, &ran));
+        let told = match catch_unwind(AssertUnwindSafe(attempt)) {
+            Ok(told) => told,
+            Err(panic) => match panic.downcast::<Serial>() {
+                Ok(serial) => return Answer::Panicked(*serial),
+                Err(unplanned) => resume_unwind(unplanned),
+            },
+        };
+        let role = |product: &Product| match ran.borrow().contains(&product.serial) {
+            true => Role::Leader,
+            false => Role::Late,
+        };
+        let answer = |one: Result<Arc<Product>, Error<Product>>| match one {
+            Ok(value) => Answer::Value(value.serial, role(&value)),
+            Err(Error::Failed(error)) => Answer::Failed(error.serial, role(&error)),
+            Err(Error::WouldDeadlock) => Answer::WouldDeadlock,
+            Err(Error::Missing) => Answer::Missing,
+            Err(other) => panic!("nobody waits here, and yet: {other:?}"),
+        };
+        Answer::Many(told.into_iter().map(answer).collect())
+    }
+
+    fn run_many(
+        &self,
+        many: &Many,
+        batch: &mut Batch<'_, Key, Product, Product>,
+        ran: &RefCell<Vec<Serial>>,
+    ) -> Result<(), Product> {
+        let serials: Vec<Serial> = batch.keys().iter().map(|_| self.begin()).collect();
+        ran.borrow_mut().extend(&serials);
+        many.body.iter().for_each(|step| self.step(step));
+        for (place, end) in (0..serials.len()).zip(many.ends.iter().cycle()) {
+            let Some(end) = *end else { continue };
+            let product = self.product(serials[place], end);
+            let is_first = match end {
+                End::Panic => resume_unwind(Box::new(serials[place])),
+                End::Error | End::BriefError(_) => batch.answer_at(place, Err(product)),
+                _ => batch.answer_at(place, Ok(product)),
+            };
+            assert!(is_first, "each key is open until it is answered");
+        }
+        let last = serials[serials.len() - 1];
+        match many.end {
+            RunEnd::Returns => Ok(()),
+            RunEnd::Fails => Err(self.product(last, End::Error)),
+            RunEnd::Panics => resume_unwind(Box::new(last)),
         }
     }
 
@@ -201,6 +255,8 @@ impl System {
         let flights = self.group.in_flight();
         let mut seen: Vec<_> = flights
             .iter()
+            // A place for a flight that has no room to begin.
+            .filter(|flight| flight.executions > 0)
             .map(|flight| {
                 assert_eq!((flight.followers, flight.executions), (0, 1));
                 assert_eq!(flight.leader.as_ref().map(|l| l.id()), Some(this_thread()));

@@ -11,6 +11,7 @@
 //! worker    one of the threads        verdict   checks that a call may get its result
 //! watch     ends the process with a report when a call hangs
 //! tickets   submitted calls together with all others, in rounds of their own
+//! many      calls of many keys, in rounds of their own
 //! ```
 //!
 //! `COALESCER_STRESS_SECONDS` says how long it runs (10), and `COALESCER_STRESS_SEED` where it
@@ -27,6 +28,8 @@ mod unlocked;
 #[cfg(all(feature = "channel", feature = "future"))]
 mod awaited;
 mod counts;
+#[cfg(feature = "channel")]
+mod many;
 mod plan;
 mod product;
 mod rng;

@@ -5,11 +5,16 @@ use super::tree::Tree;
 
 /// The layers from top to bottom. Each name is a folder or a file of `src`. It may name its own row and
 /// the rows below; `circles` forbids two of one row to name each other.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["lib"],
     &["manager", "macro_support", "submit"],
     &[
         "at_rest",
+        "batcher",
+        "batcher_one",
+        "batcher_table",
+        "build_batcher",
+        "max_batch",
         "build",
         "coalescer",
         "group",
@@ -23,7 +28,9 @@ const ROWS: [&[&str]; 9] = [
         "forget_if",
         "insert",
         "peek",
+        "execute_many",
     ],
+    &["many"],
     &["execute", "asking", "refresh", "work"],
     &["engine"],
     &["observe"],
@@ -32,6 +39,7 @@ const ROWS: [&[&str]; 9] = [
         "key",
         "hasher",
         "error",
+        "error_traits",
         "dyn_error",
         "outcome",
         "share",

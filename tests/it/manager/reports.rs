@@ -89,7 +89,7 @@ fn what_it_knows_is_read_as_json() {
         let named = thread::Builder::new().name("worker".into());
         let page = named.spawn(move || pages.execute(&7).unwrap()).unwrap().join().unwrap();
         let flights = r#"[{"name":"pages","age_seconds":0.25,"followers":0,"executions":1,"leader":"worker"}]"#;
-        let counters = r#"{"total_requests":1,"executed_requests":0,"coalesced_requests":0,"followers":0,"late":0,"shared":0,"failed":0,"panicked":0,"timed_out":0,"refused":0,"takeovers":0,"refreshes":0,"refresh_failures":0,"in_flight":1}"#;
+        let counters = r#"{"total_requests":1,"executed_requests":0,"coalesced_requests":0,"followers":0,"late":0,"shared":0,"failed":0,"panicked":0,"timed_out":0,"refused":0,"takeovers":0,"refreshes":0,"refresh_failures":0,"batches":0,"in_flight":1}"#;
         let stats = format!(
             r#"{{"total":{counters},"coalescers":[{{"name":"pages","stats":{counters}}}]}}"#
         );

@@ -2,7 +2,8 @@
 
 use coalescer::Role;
 
-use super::{Answer, Flight, Kind, Meets, Model, Retained, Serial};
+use super::admits::Meets;
+use super::{Answer, Flight, Kind, Model, Retained, Serial};
 use crate::script::{Call, KeyId, Millis, Settings};
 
 impl Retained {

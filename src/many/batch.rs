@@ -1,0 +1,375 @@
+//! [`Batch`]: one run of a function for many keys, as the function sees it.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::engine::alone::Alone;
+use crate::engine::completion::{Completion, Made, Panic, RunResult};
+use crate::engine::led::Led;
+use crate::engine::reach::Reach;
+use crate::engine::slot::SlotRef;
+use crate::engine::table::Table;
+use crate::error::Error;
+use crate::execute::attempt;
+use crate::hasher::DefaultHashBuilder;
+use crate::key::ToKey;
+use crate::many::gathered::Gathered;
+use crate::observe::SlowReport;
+use crate::share::ShareRules;
+use crate::sync::Handle;
+use crate::wait::clock::Nanos;
+use crate::wait::contain::drop_contained;
+
+/// So many keys are compared one by one. More of them are hashed, when an answer comes out of order.
+const FEW: usize = 8;
+
+/// The keys of one run, and the place for their answers.
+///
+/// The functions of [`Group::execute_many_with`](crate::Group::execute_many_with) and of a
+/// [`Batcher`](crate::Batcher) get a batch. An answer is published at once: the calls that
+/// follow its key have it before the function returns.
+///
+/// | a key that the function | gets |
+/// |---|---|
+/// | answers | that answer; the first one counts |
+/// | leaves open, and returns an error | the error, with all other open keys |
+/// | leaves open, and returns `Ok` | [`Error::Missing`] |
+/// | leaves open, and panics | [`Error::LeaderPanicked`], but for the call itself, where the panic goes on |
+///
+/// # Examples
+///
+/// Rows that are absent are an answer too, and are kept:
+///
+/// ```
+/// use coalescer::{Batch, Group};
+///
+/// # struct Db;
+/// # impl Db {
+/// #     fn select(&self, ids: &[u64]) -> Result<Vec<(u64, String)>, String> {
+/// #         Ok(ids.iter().filter(|id| **id != 0).map(|id| (*id, format!("user {id}"))).collect())
+/// #     }
+/// # }
+/// # let db = Db;
+/// let group: Group<u64, Option<String>, String> = Group::new();
+/// let users = group.execute_many_with(&[7, 0], |batch: &mut Batch<'_, u64, _, _>| {
+///     for (id, name) in db.select(batch.keys())? {
+///         batch.answer(&id, Ok(Some(name)));
+///     }
+///     batch.answer_rest(|_| Ok(None));
+///     Ok(())
+/// });
+/// assert_eq!(users[0].as_deref().unwrap().as_deref(), Some("user 7"));
+/// assert_eq!(users[1].as_deref().unwrap().as_deref(), None);
+/// ```
+pub struct Batch<'b, K, V, E> {
+    table: &'b Table<K, V, E>,
+    rules: &'b ShareRules<V, E>,
+    keys: Vec<K>,
+    /// The keys that have no answer, by their places.
+    open: Vec<Option<Part<'b, K, V, E>>>,
+    /// The place where the next answer is looked for first.
+    next: usize,
+    /// Made when an answer is not where it is looked for first.
+    index: Option<Index>,
+    ended: EndedBatch<K, V, E>,
+}
+
+/// The answer to one key.
+pub(crate) type OfKey<V, E> = Result<Handle<V>, Error<E>>;
+
+/// The right to run the function for one key, and the duty to end it.
+pub(crate) enum Part<'t, K, V, E> {
+    Led(Led<'t, K, V, E>),
+    /// For this call alone.
+    Alone(Alone<'t, K, V, E>),
+    /// Of a call that waits for this run.
+    Gathered(Gathered<'t, K, V, E>),
+}
+
+/// The outcome of a run.
+pub(super) struct EndedBatch<K, V, E> {
+    /// The answers for the call itself, by their places.
+    pub(super) answers: Vec<Option<OfKey<V, E>>>,
+    /// How many calls the run answered.
+    pub(super) callers: usize,
+    pub(super) reports: Vec<SlowReport<K>>,
+    pub(super) panic: Option<Arc<Panic>>,
+}
+
+/// The places of keys by their hashes.
+struct Index {
+    hasher: DefaultHashBuilder,
+    places: HashTable<usize>,
+}
+
+impl<K, V, E> Batch<'_, K, V, E> {
+    /// The keys to ask for: each once, in the order in which the call gave them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// group.execute_many_with(&[3, 1, 3], |batch| {
+    ///     assert_eq!(batch.keys(), [3, 1]);
+    ///     batch.answer_rest(|n| Ok(n * n));
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn keys(&self) -> &[K] {
+        &self.keys
+    }
+
+    /// Answers one key, and publishes that at once. Returns false, and drops the result, if the key has an
+    /// answer or is none of [`keys`](Self::keys).
+    ///
+    /// Answers in the order of `keys` are found without a look at the other keys.
+    ///
+    /// # Panics
+    ///
+    /// A panic of [`share_if`](crate::Builder::share_if) and its kin is the panic of this key, and passes
+    /// through. So does one of the key's `Hash` and [`ToKey::is_key`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<String, usize, ()> = Group::new();
+    /// let lengths = group.execute_many_with(["a", "abc"], |batch| {
+    ///     assert!(batch.answer("abc", Ok(3)));
+    ///     assert!(!batch.answer("abc", Ok(4)), "it has an answer");
+    ///     assert!(!batch.answer("b", Ok(1)), "nobody asked");
+    ///     Ok(())
+    /// });
+    /// assert!(lengths[0].as_ref().unwrap_err().is_missing());
+    /// assert_eq!(**lengths[1].as_ref().unwrap(), 3);
+    /// ```
+    pub fn answer<Q>(&mut self, key: &Q, result: Result<V, E>) -> bool
+    where
+        Q: ?Sized + ToKey<K>,
+        K: Hash,
+    {
+        match self.place_of(key) {
+            Some(place) => self.answer_at(place, result),
+            None => false,
+        }
+    }
+
+    /// Answers the key at this place of [`keys`](Self::keys), as [`answer`](Self::answer) does. Returns false
+    /// if the key has an answer or there is no such place.
+    ///
+    /// # Panics
+    ///
+    /// As [`answer`](Self::answer).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, ()> = Group::new();
+    /// let squares = group.execute_many_with(&[3, 4], |batch| {
+    ///     assert!(batch.answer_at(1, Ok(16)) && batch.answer_at(0, Ok(9)));
+    ///     assert!(!batch.answer_at(2, Ok(25)));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(squares.into_iter().map(|n| *n.unwrap()).collect::<Vec<_>>(), [9, 16]);
+    /// ```
+    pub fn answer_at(&mut self, place: usize, result: Result<V, E>) -> bool {
+        let Some(part) = self.open.get_mut(place).and_then(Option::take) else { return false };
+        let completion = attempt(self.rules, self.start_of(&part), || result.map(Handle::new));
+        let panic = match &completion.result {
+            RunResult::Panicked(panic) => Some(Arc::clone(panic)),
+            _ => None,
+        };
+        self.end(place, part, completion);
+        if let Some(payload) = panic.and_then(|panic| panic.take_payload()) {
+            resume_unwind(payload);
+        }
+        true
+    }
+
+    /// Answers all keys that are open, each with what `f` returns for it. Returns how many there were.
+    ///
+    /// # Panics
+    ///
+    /// As [`answer`](Self::answer). A panic of `f` passes through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::Group;
+    ///
+    /// let group: Group<u64, u64, String> = Group::new();
+    /// let squares = group.execute_many_with(&[3, 4], |batch| {
+    ///     batch.answer(&3, Ok(9));
+    ///     assert_eq!(batch.answer_rest(|n| Err(format!("{n} is too large"))), 1);
+    ///     Ok(())
+    /// });
+    /// assert!(squares[0].is_ok() && squares[1].is_err());
+    /// ```
+    pub fn answer_rest(&mut self, mut f: impl FnMut(&K) -> Result<V, E>) -> usize {
+        let mut answered = 0;
+        for place in 0..self.keys.len() {
+            if self.open[place].is_some() {
+                let result = f(&self.keys[place]);
+                answered += usize::from(self.answer_at(place, result));
+            }
+        }
+        answered
+    }
+
+    fn start_of(&self, part: &Part<'_, K, V, E>) -> Nanos {
+        match part {
+            Part::Led(led) => led.start(),
+            Part::Alone(_) => self.table.clock.coarse_now(),
+            Part::Gathered(gathered) => gathered.start(),
+        }
+    }
+
+    /// The place of a key that was asked for.
+    fn place_of<Q>(&mut self, key: &Q) -> Option<usize>
+    where
+        Q: ?Sized + ToKey<K>,
+        K: Hash,
+    {
+        let place = self.find(key)?;
+        self.next = place + 1;
+        Some(place)
+    }
+
+    fn find<Q>(&mut self, key: &Q) -> Option<usize>
+    where
+        Q: ?Sized + ToKey<K>,
+        K: Hash,
+    {
+        if self.keys.get(self.next).is_some_and(|next| key.is_key(next)) {
+            return Some(self.next);
+        }
+        if self.keys.len() <= FEW {
+            return self.keys.iter().position(|one| key.is_key(one));
+        }
+        let Index { hasher, places } = self.index.get_or_insert_with(|| Index::of(&self.keys));
+        let is_it = |place: &usize| key.is_key(&self.keys[*place]);
+        places.find(hasher.hash_one(key), is_it).copied()
+    }
+}
+
+impl<'b, K, V, E> Batch<'b, K, V, E> {
+    pub(super) fn new(
+        table: &'b Table<K, V, E>,
+        rules: &'b ShareRules<V, E>,
+        keys: Vec<K>,
+        parts: Vec<Part<'b, K, V, E>>,
+    ) -> Self {
+        let answers = keys.iter().map(|_| None).collect();
+        let ended = EndedBatch { answers, callers: 0, reports: Vec::new(), panic: None };
+        let open = parts.into_iter().map(Some).collect();
+        Self { table, rules, keys, open, next: 0, index: None, ended }
+    }
+
+    /// The slots of the flights that it leads.
+    pub(super) fn slots(&self) -> impl Iterator<Item = SlotRef> {
+        self.open.iter().flatten().filter_map(|part| match part {
+            Part::Led(led) => Some(led.slot()),
+            Part::Alone(_) => None,
+            Part::Gathered(gathered) => gathered.slot(),
+        })
+    }
+
+    /// Publishes the end of one key.
+    fn end(&mut self, place: usize, part: Part<'b, K, V, E>, completion: Completion<V, E>) {
+        self.ended.callers += match part {
+            Part::Alone(alone) => alone.end(&completion),
+            Part::Gathered(gathered) => {
+                self.ended.reports.extend(gathered.notice());
+                gathered.end(&completion)
+            }
+            Part::Led(led) => {
+                if self.table.reports_slow() {
+                    let report = self.table.notice_at_end(led.slot(), led.leader());
+                    self.ended.reports.extend(report);
+                }
+                led.end(&completion)
+            }
+        };
+        self.ended.answers[place] = Some(match completion.result {
+            RunResult::Value(value) => Ok(value),
+            RunResult::Failed(error) => Err(Error::Failed(error)),
+            RunResult::Missing => Err(Error::Missing),
+            // The call unwinds, unless the function has caught the panic of a rule.
+            RunResult::Panicked(panic) => {
+                Err(Error::LeaderPanicked { message: panic.message().map(Arc::from) })
+            }
+            RunResult::Abandoned => unreachable!("the function has run"),
+        });
+    }
+
+    /// Ends every key that is open, as the end of the function says.
+    pub(super) fn end_with(
+        mut self,
+        result: Result<Result<(), E>, Box<dyn Any + Send>>,
+    ) -> EndedBatch<K, V, E> {
+        let (result, reach) = match result {
+            Ok(Ok(())) => (RunResult::Missing, Reach::EVERYONE),
+            Ok(Err(error)) if self.open.iter().all(Option::is_none) => {
+                drop_contained(error);
+                (RunResult::Missing, Reach::EVERYONE)
+            }
+            Ok(Err(error)) => {
+                let rule = || Reach::from(self.rules.of_error(&error));
+                match catch_unwind(AssertUnwindSafe(rule)) {
+                    Ok(reach) => (RunResult::Failed(Handle::new(error)), reach),
+                    Err(payload) => {
+                        drop_contained(error);
+                        (RunResult::Panicked(Panic::new(payload)), Reach::EVERYONE)
+                    }
+                }
+            }
+            Err(payload) => (RunResult::Panicked(Panic::new(payload)), Reach::EVERYONE),
+        };
+        if let RunResult::Panicked(panic) = &result {
+            self.ended.panic = Some(Arc::clone(panic));
+        }
+        let result = Completion { result, reach, start: 0, made: Made::Here };
+        for place in 0..self.open.len() {
+            if let Some(part) = self.open[place].take() {
+                let completion = Completion { start: self.start_of(&part), ..result.clone() };
+                self.end(place, part, completion);
+            }
+        }
+        // Destructors of a stranger's.
+        drop_contained((result, self.keys));
+        self.ended
+    }
+}
+
+impl Index {
+    fn of<K: Hash>(keys: &[K]) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let mut places = HashTable::with_capacity(keys.len());
+        let hash = |place: &usize| hasher.hash_one(&keys[*place]);
+        for place in 0..keys.len() {
+            places.insert_unique(hash(&place), place, hash);
+        }
+        Self { hasher, places }
+    }
+}
+
+impl<K: fmt::Debug, V, E> fmt::Debug for Batch<'_, K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.open.iter().flatten().count();
+        f.debug_struct("Batch")
+            .field("keys", &self.keys)
+            .field("open", &open)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! The keys of a call, as it takes them in: each distinct one once.
+
+use hashbrown::HashTable;
+
+use crate::engine::slot::{ShortHash, spread};
+use crate::key::ToKey;
+
+/// How many keys space is made for before there are so many, whatever an iterator says of itself.
+const MOST_EXPECTED: usize = 1024;
+
+/// A distinct key of a call.
+pub(super) struct Asked<'q, Q: ?Sized, K> {
+    pub(super) key: &'q Q,
+    pub(super) hash: ShortHash,
+    /// Made early if another key of the call has the same hash.
+    owned: Option<K>,
+}
+
+/// The keys of a call.
+pub(super) struct Taken<'q, Q: ?Sized, K> {
+    /// Each distinct key, in the order in which it came first.
+    pub(super) asked: Vec<Asked<'q, Q, K>>,
+    /// For each key that was given, where it stands in `asked`. Empty if no two keys are equal.
+    pub(super) places: Vec<usize>,
+}
+
+impl<Q: ?Sized + ToKey<K>, K> Asked<'_, Q, K> {
+    /// The owned key, which can be taken once.
+    pub(super) fn take_owned(&mut self) -> K {
+        self.owned.take().unwrap_or_else(|| self.key.to_key())
+    }
+}
+
+impl<'q, Q: ?Sized + ToKey<K>, K> Taken<'q, Q, K> {
+    /// Takes in all keys. It runs the user's iterator, `Hash`, `Eq` and `to_key`.
+    pub(super) fn of(
+        keys: impl IntoIterator<Item = &'q Q>,
+        hash: impl Fn(&Q) -> ShortHash,
+    ) -> Self {
+        let keys = keys.into_iter();
+        let expected = keys.size_hint().0.min(MOST_EXPECTED);
+        let mut asked: Vec<Asked<'q, Q, K>> = Vec::with_capacity(expected);
+        let mut places = Vec::new();
+        let mut index: HashTable<usize> = HashTable::with_capacity(expected);
+        for (given, key) in keys.enumerate() {
+            let hash = hash(key);
+            let is_equal = |place: &usize| {
+                let one = &mut asked[*place];
+                one.hash == hash && key.is_key(one.owned.get_or_insert_with(|| one.key.to_key()))
+            };
+            let place = match index.find(spread(hash), is_equal) {
+                Some(place) => *place,
+                None => {
+                    let place = asked.len();
+                    asked.push(Asked { key, hash, owned: None });
+                    index.insert_unique(spread(hash), place, |place| spread(asked[*place].hash));
+                    place
+                }
+            };
+            if place != given && places.is_empty() {
+                // The first key that was there before. All others so far are in the order given.
+                places.extend(0..given);
+            }
+            if !places.is_empty() {
+                places.push(place);
+            }
+        }
+        Self { asked, places }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(keys: &[u32], hash: fn(&u32) -> ShortHash) -> (Vec<u32>, Vec<usize>) {
+        let taken = Taken::<u32, u32>::of(keys, hash);
+        (taken.asked.into_iter().map(|one| *one.key).collect(), taken.places)
+    }
+
+    #[test]
+    fn equal_keys_are_taken_once_and_keep_the_order_given() {
+        for hash in [|key: &u32| *key, |_: &u32| 7] {
+            assert_eq!(taken(&[], hash), (vec![], vec![]));
+            assert_eq!(taken(&[3, 1, 2], hash), (vec![3, 1, 2], vec![]));
+            assert_eq!(taken(&[3, 1, 3], hash), (vec![3, 1], vec![0, 1, 0]));
+            assert_eq!(taken(&[5, 5, 5, 4], hash), (vec![5, 4], vec![0, 0, 0, 1]));
+        }
+    }
+}

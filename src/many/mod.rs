@@ -1,0 +1,26 @@
+//! A call of many keys: `execute_many`.
+//!
+//! ```text
+//! take_in ── hash, drop equal keys, make owned keys        user code; nothing is led
+//! admit ──┬─ late ─────▶ answered                          without a wait, one key after the other
+//!         ├─ lead ─────▶ a part of a run
+//!         └─ follow ───▶ a berth
+//! gather ─── a call of one key: perhaps its run is for other calls too (`collector`)
+//! run ────── one run, or several ── publish each key       the call waits for nothing
+//! wait ───┬─ ended ────▶ answered, or run alone            the call leads nothing
+//!         ├─ due ──────▶ a part of one more run
+//!         └─ deadline ─▶ timed out
+//! ```
+//!
+//! **Invariant:** while the call waits, it leads none of its keys (S142). So calls with the same keys in any
+//! order end, and no order of locks is needed.
+
+pub(crate) mod batch;
+pub(crate) mod batching;
+pub(crate) mod call;
+pub(crate) mod collector;
+mod gather;
+mod gathered;
+mod keys;
+mod run;
+mod wait;
