@@ -22,7 +22,7 @@ fn calls_of_the_same_keys_in_any_order_end_and_none_is_refused() {
                 // The first key is led within the call, so that the two surely meet.
                 group.execute(&(keys[0] + 10), || {
                     both.wait();
-                    let told = group.execute_many(&keys, |keys| squares(keys));
+                    let told = group.execute_many(&keys, squares);
                     Ok(values(told).into_iter().sum())
                 })
             })
