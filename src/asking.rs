@@ -1,7 +1,7 @@
 //! [`Asking`]: the answer of a tier, in the words of the engine; [`LeadHere`], a leader's duty towards the
 //! other processes; and the question of a call.
 
-use crate::asked::{Asked, Claim, Ended, Finished, Served};
+use crate::asked::{Asked, Claim, Ended, Finished, Moment, Served};
 use crate::engine::call::{Call, Mode};
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
 use crate::engine::elsewhere;
@@ -34,21 +34,29 @@ pub(crate) struct LeadHere<'t, V, E> {
 }
 
 impl<'t, V, E> Asking<'t, V, E> {
-    /// The answer to a question that `admits` calls.
-    pub(crate) fn of(asked: Asked<'t, V, E>, admits: bool) -> Self {
+    /// The answer to this question.
+    pub(crate) fn of<K>(asked: Asked<'t, V, E>, ask: &Ask<'_, K>) -> Self {
         match asked {
-            Asked::Lead(claim) => {
-                Self::Runs(LeadHere { claim: Some(claim), admits, ..LeadHere::without_tier() })
+            Asked::Lead(mut claim) => {
+                claim.began = start_of(ask, claim.began);
+                let (claim, admits) = (Some(claim), ask.admits);
+                Self::Runs(LeadHere { claim, admits, ..LeadHere::without_tier() })
             }
             Asked::Alone { keep } => Self::Runs(LeadHere::alone(keep)),
-            Asked::Served(served) => Self::Served(served_by(served)),
+            Asked::Served(served) => Self::Served(served_by(served, ask)),
             Asked::TimedOut => Self::TimedOut,
             Asked::WouldBlock => Self::WouldBlock,
         }
     }
 }
 
-fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
+/// The start that the table counts from. A fresh question accepts nothing of its own moment, so a tier that knows a run
+/// to be younger names the next one. That may not have come: then a later fresh call would seem to be older than the run.
+fn start_of<K>(ask: &Ask<'_, K>, began: Moment) -> Moment {
+    if ask.not_before.is_some_and(|limit| began <= limit) { began.min(ask.asked) } else { began }
+}
+
+fn served_by<V, E, K>(served: Served<V, E>, ask: &Ask<'_, K>) -> elsewhere::Served<V, E> {
     let Served { outcome, began, good_until, reach } = served;
     let result = match outcome {
         Ended::Value(value) => RunResult::Value(value),
@@ -59,7 +67,7 @@ fn served_by<V, E>(served: Served<V, E>) -> elsewhere::Served<V, E> {
     let made = Made::Elsewhere { is_late: false };
     let completion = Completion { result, reach, start: began.0, made };
     let good_until = good_until.map_or(FOREVER, |end| end.0);
-    elsewhere::Served { completion, good_until }
+    elsewhere::Served { completion, start: start_of(ask, began).0, good_until }
 }
 
 /// Begins to ask for a leader, who has `waited` for other calls before. Returns the question.

@@ -166,11 +166,10 @@ where
         let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
         let door = DoorOf(table, execution.slot);
         let ask = question(tier, &execution, (&self.call, self.deadline, waited), (&*key, &door));
-        let (asked, admits) = (ask.asked().0, ask.admits());
-        let mut lead = match Asking::of(tier.ask(ask), admits) {
+        let mut lead = match Asking::of(tier.ask(ask), &ask) {
             Asking::Runs(lead) => lead,
             Asking::Served(mut served) => {
-                let waited = waited + table.clock.now().saturating_sub(asked);
+                let waited = waited + table.clock.now().saturating_sub(ask.asked().0);
                 let callers = execution.end_served(&mut served);
                 let answer = served.completion.answer(Role::Shared, callers, waited);
                 return answer.expect("the role is no follower's");

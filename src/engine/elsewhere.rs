@@ -27,8 +27,10 @@ use crate::wait::seats::Seats;
 
 /// A result of another process, and the calls that it is for.
 pub(crate) struct Served<V, E> {
-    /// Its start is the one that the other process counts from.
+    /// Its start is the one that the tier names, by which it may be too old for a call that waits.
     pub(crate) completion: Completion<V, E>,
+    /// The start that it is kept with.
+    pub(crate) start: Nanos,
     /// The result is for calls that entered before this time.
     pub(crate) good_until: Nanos,
 }
@@ -127,7 +129,7 @@ impl<K, V, E> Table<K, V, E> {
         served: &mut Served<V, E>,
         published: impl FnOnce(&Completion<V, E>, usize),
     ) -> Seats {
-        let Served { completion, good_until } = served;
+        let Served { completion, start, good_until } = served;
         let mut deferred = Deferred::new();
         let kept = match self.rules.keeps_any() {
             true => self.reserve(execution, completion, &mut deferred.removed),
@@ -140,6 +142,7 @@ impl<K, V, E> Table<K, V, E> {
         let flight = self.flight_of(&mut shard, execution.slot.id);
         let is_late = now >= *good_until || completion.start < flight.not_before();
         completion.made = Made::Elsewhere { is_late };
+        completion.start = *start;
         let completion = &*completion;
         let published = |followers| published(completion, followers);
         self.end_flight(shard, execution, &flight, completion, (kept, deferred), published)

@@ -174,7 +174,7 @@ fn ask<'t, K, V, E>(
     let asked = table.clock.now();
     let times = (asked, not_before.max((asked + 1).saturating_sub(max_age)));
     let question = Ask::new(key, (door, admits), times, Wait::Endless, queued.leader);
-    let lead = match Asking::of(tier.ask(question), admits) {
+    let lead = match Asking::of(tier.ask(question), &question) {
         Asking::Runs(lead) => lead,
         // The call has no deadline and may wait, so it cannot give up for the tier's reason.
         Asking::TimedOut | Asking::WouldBlock => LeadHere::alone(false),

@@ -12,8 +12,9 @@
 //!                                        access outside its lock
 //! Handle      std's Arc                  std's Arc; loom's in the   std's Arc
 //!                                        models of leaks
-//! TimeSource  the kernel on Linux,       Instant, which no model reads: models move a
+//! TimeSource  the kernel on Linux,       a time that stands still; most models move a
 //!             elsewhere Instant          manual clock
+//! now         Instant                    the same
 //! (file)      ordinary.rs                model.rs                   model.rs
 //! ```
 //!
@@ -39,6 +40,7 @@ mod thread;
 #[cfg(feature = "tracing")]
 mod thread_end;
 
+#[cfg(not(any(loom, shuttle)))]
 use std::time::Instant;
 
 #[cfg(all(target_os = "linux", feature = "coarse-clock", not(any(loom, shuttle))))]
@@ -61,6 +63,7 @@ pub(crate) use thread_end::{thread_ends, watch_thread_end};
 
 /// Returns the present instant. A manual clock counts from one, and a caller's deadline is compared
 /// with one.
+#[cfg(not(any(loom, shuttle)))]
 #[inline]
 pub(crate) fn now() -> Instant {
     Instant::now()

@@ -8,6 +8,7 @@ use shuttle as checker;
 #[cfg(not(all(loom, coalescer_leaks)))]
 pub(crate) use std::sync::Arc as Handle;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 #[cfg(all(loom, coalescer_leaks))]
 pub(crate) use checker::sync::Arc as Handle;
@@ -16,6 +17,12 @@ pub(crate) use checker::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use super::monitor::{GateGuard as MutexGuard, GateMutex as Mutex};
 use super::thread::ThisThread;
+
+/// Returns the same instant at all times, as a wait of a model ends by what threads do. `coalescer-cluster` does the same.
+pub(crate) fn now() -> Instant {
+    static NOW: OnceLock<Instant> = OnceLock::new();
+    *NOW.get_or_init(Instant::now)
+}
 
 /// One, so that the few threads of a model notify in several shares.
 pub(crate) const WAKE_SHARE: usize = 1;

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::now;
+
 #[derive(Debug)]
 pub(crate) struct TimeSource {
     origin: Instant,
@@ -9,13 +11,13 @@ pub(crate) struct TimeSource {
 
 impl TimeSource {
     pub(crate) fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: now() }
     }
 
     /// Returns the nanoseconds since this source was made.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        let elapsed = Instant::now().saturating_duration_since(self.origin);
+        let elapsed = now().saturating_duration_since(self.origin);
         elapsed.as_secs().saturating_mul(1_000_000_000) + u64::from(elapsed.subsec_nanos())
     }
 

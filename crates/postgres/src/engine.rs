@@ -250,9 +250,7 @@ impl PostgresEngine {
                 look?
             }
             None => {
-                if let Some(own) = own {
-                    self.inner.pool.leave(&own);
-                }
+                own.iter().for_each(|own| self.inner.pool.leave(own));
                 if within >= GLANCE && answers() == before {
                     return Err(ErrorKind::TimedOut.into());
                 }

@@ -141,6 +141,24 @@ fn a_fresh_follower_is_not_served_with_what_began_before_it() {
 }
 
 #[test]
+fn a_fresh_call_at_the_time_of_the_last_ones_question_asks_too() {
+    // S30 S78: the clock stands still. A run that is fresh for the first call began before the second one.
+    watched(|| {
+        let (_clock, group, desk) = timed_desk();
+        for value in [1, 2] {
+            let handle = group.clone();
+            let call = start(move |f| handle.call("k").fresh().outcome(f));
+            let question = desk.next();
+            let served = Served::new(Ended::Value(Arc::new(value)), question.not_before.unwrap());
+            question.answer(Reply::Served(served.keep(true)));
+            assert_eq!(*call.join_unrun().unwrap().value, value);
+        }
+        let late = group.call("k").outcome(|| unreachable!("it is in its window")).unwrap();
+        assert_eq!((*late.value, late.role), (2, Role::Late));
+    });
+}
+
+#[test]
 fn a_call_says_how_old_a_result_it_accepts() {
     // S57 S76
     watched(|| {

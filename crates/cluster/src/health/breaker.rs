@@ -128,7 +128,7 @@ impl Breaker {
         self.state.lock().last_error = Some(error.clone());
     }
 
-    /// A step has succeeded. Returns true if that has closed the breaker.
+    /// A step has succeeded. Returns true if that has closed the breaker: its caller asked if the engine is back.
     ///
     /// # Examples
     ///
@@ -136,7 +136,8 @@ impl Breaker {
     pub fn succeeded(&self, now: Instant) -> bool {
         let state = &mut *self.state.lock();
         state.failures = 0;
-        let closes = state.open.take().is_some();
+        // Steps that began before it opened succeed after that. Those who were woken must not find it closed.
+        let closes = state.open.take_if(|open| open.is_probed).is_some();
         if closes {
             state.since = now;
         }

@@ -94,6 +94,17 @@ fn failures_of_steps_that_were_under_way_change_nothing() {
     assert_eq!(scene.pause(), Some(250 * MS));
 }
 
+/// Those who waited were woken, and go on by themselves: it must not be closed again before they look.
+#[test]
+fn successes_of_steps_that_were_under_way_do_not_close_it() {
+    let mut scene = Scene::new();
+    scene.fails(ErrorKind::Refused);
+    assert!(!scene.breaker.succeeded(scene.now));
+    assert_eq!(scene.pause(), Some(250 * MS));
+    assert!(scene.breaker.succeeded(scene.now), "that was the one that asked");
+    assert!(scene.breaker.lets_ask(scene.now));
+}
+
 /// The caller that may ask goes away without a word, for example since its deadline has come.
 #[test]
 fn a_caller_that_says_nothing_is_not_waited_for() {

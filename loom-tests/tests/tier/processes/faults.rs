@@ -1,13 +1,36 @@
 //! Engines that fail, messages that break, and publications that are refused.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use coalescer::Role;
 use coalescer_cluster::Memory;
-use coalescer_loom_tests::Model;
+use coalescer_loom_tests::{Latch, Model};
 
 use super::faulty::Faulty;
-use super::{Runs, Site, begin, joined, site, site_with, until, yield_now};
+use super::{Runs, Site, begin, held_site, joined, site, site_with, until, yield_now};
+
+/// C15: the way to the engine is closed while a call begins to wait for another process. The call runs by itself.
+#[test]
+fn a_breaker_that_opens_wakes_those_who_wait() {
+    let endings = ["it waited", "it had not asked"];
+    Model::new("the breaker opens, a call begins to wait", endings).explore(move |seen| {
+        let (engine, runs) = (Faulty::default(), Runs::default());
+        let latch = Arc::new(Latch::new(1));
+        let [here, there] = [(); 2].map(|()| held_site(engine.clone(), &runs, &latch));
+        let leads = begin(&here, |site| site.value());
+        runs.wait_for(1);
+        let waits = begin(&there, |site| site.call());
+        yield_now();
+        engine.faults.refuses.store(true, Ordering::SeqCst);
+        there.cluster.ping().expect_err("it is refused");
+        let call = joined(waits);
+        assert_eq!((*call.value, call.role), (2, Role::Leader));
+        seen.note(endings[usize::from(there.cluster.stats().follows == 0)]);
+        latch.count_down();
+        assert_eq!(joined(leads), 1);
+    });
+}
 
 /// C11: the reply to a claim is lost. Nobody runs what it leads, so it is released, and those who wait for it go on.
 #[test]

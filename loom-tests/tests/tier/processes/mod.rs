@@ -1,11 +1,12 @@
 //! Whole processes: clusters over one engine in memory, with their own threads.
 //!
 //! Time stands still, so a call that is not woken is a deadlock, and no look that comes with time hides it. A model with a
-//! manual clock is about deadlines: there, those who wait look at the clock again and again.
+//! manual clock is about deadlines or ages: there, those who wait look at the clock again and again.
 
 mod ends;
 mod faults;
 mod faulty;
+mod fresh;
 mod meeting;
 
 use std::sync::Arc;

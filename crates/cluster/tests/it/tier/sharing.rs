@@ -269,6 +269,33 @@ fn c24_fresh_calls_share_a_successor() {
     });
 }
 
+/// C24, S30: the clock stands still, so a fresh call comes at the time of one before it. It gets nothing of that one's run,
+/// neither where that ran nor where it was served.
+#[test]
+fn c24_a_fresh_call_at_the_time_of_the_last_one_gets_a_run_of_its_own() {
+    watched(|| {
+        let (clock, function) = (ManualClock::new(), Function::default());
+        let engine = Memory::with_clock(clock.clone());
+        let [first, here, there] = [(); 3].map(|()| {
+            let set = |table: Table<u32>| table.clock(clock.clone());
+            site_of(open(engine.clone()), set, users, function.body())
+        });
+        let fresh = |site: &Site| *site.users.execute_fresh(&7).unwrap();
+        function.hold();
+        thread::scope(|scope| {
+            let led = scope.spawn(|| first.value(7));
+            function.wait_for(1);
+            let calls = [&here, &there].map(|site| scope.spawn(move || fresh(site)));
+            wait_until(|| [&here, &there].iter().all(|site| site.cluster.stats().waits >= 1));
+            function.let_go();
+            assert_eq!(led.join().unwrap(), 1);
+            assert_eq!(calls.map(|call| call.join().unwrap()), [2, 2]);
+        });
+        assert_eq!([&here, &there].map(|site| site.value(7)), [2, 2], "both keep a copy");
+        assert_eq!([&here, &there].map(fresh), [3, 4], "it began before the call");
+    });
+}
+
 /// C2: a process that has used an outcome up asks for another one.
 #[test]
 fn c2_a_used_up_outcome_is_not_taken_again() {
