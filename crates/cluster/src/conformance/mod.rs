@@ -31,12 +31,13 @@ mod step;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coalescer::ManualClock;
 
 use crate::Memory;
 use crate::engine::Engine;
+use crate::sync::now;
 
 use dice::Dice;
 use run::Run;
@@ -212,7 +213,7 @@ impl Conformance {
         pass: &dyn Fn(Duration),
         seed: u64,
     ) -> Result<(), Panic> {
-        let (begin, passed) = (Instant::now(), Cell::new(Duration::ZERO));
+        let (begin, passed) = (now(), Cell::new(Duration::ZERO));
         let pass = |time| {
             pass(time);
             passed.set(passed.get() + time);
@@ -225,7 +226,7 @@ impl Conformance {
             }
         };
         catch_unwind(AssertUnwindSafe(compare)).map_err(|payload| {
-            let took = begin.elapsed().saturating_sub(passed.get());
+            let took = now().saturating_duration_since(begin).saturating_sub(passed.get());
             Panic { payload, is_late: !self.slack.is_zero() && took > self.slack }
         })
     }
