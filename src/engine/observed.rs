@@ -59,8 +59,13 @@ impl<K, V, E> Table<K, V, E> {
     }
 
     /// Observes a run for many keys that is about to begin, on this thread.
-    pub(crate) fn begin_batch(&self, slots: impl Iterator<Item = SlotRef>) -> Run {
-        let _ = &slots;
+    /// `jobs` are the gates at which the calls of gathered keys wait.
+    pub(crate) fn begin_batch<'g>(
+        &self,
+        slots: impl Iterator<Item = SlotRef>,
+        jobs: impl Iterator<Item = &'g Arc<Gate>>,
+    ) -> Run {
+        let _ = (&slots, &jobs);
         self.observer.begin_run(
             &self.clock,
             None,
@@ -70,7 +75,8 @@ impl<K, V, E> Table<K, V, E> {
                     let mut shard = self.shard(hash).lock();
                     Arc::clone(self.flight_of(&mut shard, id).gate())
                 });
-                RunGates { flight: gates.next(), job: None, others: gates.collect() }
+                let flight = gates.next();
+                RunGates { flight, job: None, others: gates.chain(jobs.cloned()).collect() }
             },
         )
     }

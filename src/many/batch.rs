@@ -24,6 +24,7 @@ use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_contained;
+use crate::wait::gate::Gate;
 
 /// So many keys are compared one by one. More of them are hashed, when an answer comes out of order.
 const FEW: usize = 8;
@@ -282,6 +283,14 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
             Part::Led(led) => Some(led.slot()),
             Part::Alone(_) => None,
             Part::Gathered(gathered) => gathered.slot(),
+        })
+    }
+
+    /// The gates at which the calls of gathered keys wait.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Arc<Gate>> {
+        self.open.iter().flatten().filter_map(|part| match part {
+            Part::Gathered(gathered) => Some(gathered.gate()),
+            Part::Led(_) | Part::Alone(_) => None,
         })
     }
 

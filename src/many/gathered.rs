@@ -13,6 +13,7 @@ use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
 use crate::wait::contain::contain;
 use crate::wait::deadlock::ThreadToken;
+use crate::wait::gate::Gate;
 use crate::wait::seats::Seats;
 
 /// The obligation to end a flight for a call that waits at a promise. Dropped without an end, the flight goes on with
@@ -68,6 +69,11 @@ impl<'t, K, V, E> Gathered<'t, K, V, E> {
             Duty::Flight(queued) => Some(queued.slot),
             Duty::Alone(_) | Duty::Done => None,
         }
+    }
+
+    /// Where its call waits.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.promise.gate
     }
 
     pub(super) fn hash(&self) -> ShortHash {

@@ -88,7 +88,7 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         let table = self.table;
         table.count_batch(hash_of(&parts[0]));
         let mut batch = Batch::new(table, self.rules, keys, parts);
-        let observed = table.begin_batch(batch.slots());
+        let observed = table.begin_batch(batch.slots(), batch.jobs());
         let result = catch_unwind(AssertUnwindSafe(|| load(&mut batch)));
         let observed = table.end_run(observed, || match &result {
             Ok(Ok(())) => "ok",

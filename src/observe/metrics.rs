@@ -8,6 +8,7 @@
 //! | `coalescer_takeovers_total` | counter | `name` | executions that started because another one was stuck |
 //! | `coalescer_refreshes_total` | counter | `name` | executions that started as a refresh |
 //! | `coalescer_refresh_failures_total` | counter | `name` | refreshes that brought no value for late calls |
+//! | `coalescer_batches_total` | counter | `name` | runs of a function for many keys; `coalescer_executions_total` counts each of their keys |
 //! | `coalescer_in_flight` | gauge | `name` | executions that run or are queued |
 //! | `coalescer_execution_seconds` | histogram | `name` | the duration of each run of the function |
 //! | `coalescer_wait_seconds` | histogram | `name` | the duration of each wait for another call's execution, however it ended; each wait with a ticket counts |
@@ -112,6 +113,7 @@ fn describe() {
         Unit::Count,
         "Refreshes that brought no value for late calls"
     );
+    describe_counter!("coalescer_batches_total", Unit::Count, "Runs of a function for many keys");
     describe_gauge!("coalescer_in_flight", Unit::Count, "Executions under way or queued");
     describe_histogram!("coalescer_execution_seconds", Unit::Seconds, "How long the function ran");
     describe_histogram!(
@@ -201,6 +203,7 @@ impl Meters {
             ("coalescer_takeovers_total", now.takeovers - before.takeovers),
             ("coalescer_refreshes_total", now.refreshes - before.refreshes),
             ("coalescer_refresh_failures_total", now.refresh_failures - before.refresh_failures),
+            ("coalescer_batches_total", now.batches - before.batches),
         ];
         for (metric, new) in beginnings {
             let name = self.name.clone();

@@ -35,7 +35,7 @@ const TARGET: &str = "coalescer";
 pub(crate) struct RunGates {
     pub(crate) flight: Option<Arc<Gate>>,
     pub(crate) job: Option<Arc<Gate>>,
-    /// The gates of the other flights of a run for many keys.
+    /// The gates of the other flights of a run for many keys, and of the jobs of gathered calls.
     pub(crate) others: Vec<Arc<Gate>>,
 }
 

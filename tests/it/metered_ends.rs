@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use coalescer::{Group, ManualClock};
+use coalescer::{Batcher, Group, ManualClock};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::jobs::Jobs;
@@ -92,5 +92,35 @@ fn a_run_that_panics_is_in_the_histogram() {
         });
         assert_eq!(count, Some(1.0));
         assert!(sum.is_some_and(|sum| (sum - 0.1).abs() < 1e-9), "{sum:?}");
+    });
+}
+
+#[test]
+fn runs_for_many_keys_are_counted_beside_their_executions() {
+    // S141 S120
+    watched(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let clock = ManualClock::new();
+        let squares = Batcher::builder()
+            .name("n")
+            .window(100 * MS)
+            .refresh_after(60 * MS)
+            .max_batch(2)
+            .clock(clock.clone())
+            .build(|keys: &[u32]| {
+                Ok::<_, ()>(keys.iter().map(|key| (*key, *key)).collect::<Vec<_>>())
+            });
+        assert!(squares.execute_many(&[1, 2, 3]).iter().all(Result::is_ok));
+        clock.advance(60 * MS);
+        assert!(squares.execute(&3).is_ok());
+        metrics::with_local_recorder(&recorder, || squares.publish_metrics());
+        for (metric, count) in [
+            (r#"coalescer_batches_total{name="n"}"#, 3.0),
+            (r#"coalescer_executions_total{name="n",result="ok"}"#, 4.0),
+            (r#"coalescer_refreshes_total{name="n"}"#, 1.0),
+            (r#"coalescer_refresh_failures_total{name="n"}"#, 0.0),
+        ] {
+            assert_eq!(sample(&recorder, metric), Some(count), "{metric}");
+        }
     });
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Builder, ForGroup, Group, Job, ManualClock, NeverBlocks};
+use coalescer::{Batcher, Builder, ForGroup, Group, Job, ManualClock, NeverBlocks};
 
 use crate::record::{Recorded, Recorder};
 use crate::support::{Numbers, lead, wait_until, watched};
@@ -129,5 +129,37 @@ fn a_request_that_is_over_keeps_no_subscriber_from_closing_its_span() {
         drop(jobs.recv().unwrap());
         drop(jobs);
         assert!(named(&recorder, "over", "request")[0].is_closed);
+    });
+}
+
+#[test]
+fn a_gathered_calls_wait_follows_from_the_run_of_its_batch() {
+    // S160 S65
+    watched(|| {
+        let (clock, delay) = (ManualClock::new(), Duration::from_millis(20));
+        let recorder = Recorder::installed();
+        let squares =
+            Batcher::builder().name("gathered").clock(clock.clone()).gather_for(delay).build(
+                |keys: &[u32]| Ok::<_, ()>(keys.iter().map(|key| (*key, *key)).collect::<Vec<_>>()),
+            );
+        let waits = || named(&recorder, "gathered", "coalescer.wait");
+        let call = |key: u32| {
+            let (squares, before) = (squares.clone(), waits().len());
+            let call = thread::spawn(move || *squares.execute(&key).unwrap());
+            wait_until(|| waits().get(before).is_some_and(Recorded::is_entered));
+            call
+        };
+        let calls = [call(1), call(2)];
+        clock.advance(delay);
+        assert_eq!(calls.map(|call| call.join().unwrap()), [1, 2]);
+        let (waits, runs) = (waits(), named(&recorder, "gathered", "coalescer.run"));
+        assert_eq!((waits.len(), runs.len()), (2, 1));
+        // The first call has opened the batch, and runs it.
+        assert_eq!(waits[0].field("end"), Some("led"));
+        assert_eq!(
+            (&waits[1].follows, waits[1].field("end")),
+            (&vec![runs[0].id], Some("answered"))
+        );
+        assert!(waits.iter().chain(&runs).all(|span| span.is_closed && !span.is_entered()));
     });
 }
