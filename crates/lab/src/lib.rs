@@ -4,11 +4,12 @@
 //! lab compare        coalescer and other crates side by side: a table and docs/compare.svg
 //! lab curves         how cost grows: tables and docs/curves/*.svg
 //! lab cluster        coalescing over several processes: a table and docs/cluster.svg
+//! lab many           many keys in one call, gathered calls, refreshes: tables
 //! lab peers          how coalescer and other crates behave where they differ: a table
 //! lab instructions   instructions of the hot paths, counted by valgrind
 //! ```
 //!
-//! `compare`, `curves` and `cluster` take the same way. `run` runs each lane of each scenario in a process of
+//! `compare`, `curves`, `cluster` and `many` take the same way. `run` runs each lane of each scenario in a process of
 //! its own and keeps the figures that it prints as [`raw`] lines; tables and pictures are made from
 //! raw lines alone, so they can be made again from a file.
 
@@ -29,6 +30,7 @@ pub mod go;
 mod herd;
 mod instructions;
 mod machine;
+mod many;
 mod memory;
 mod options;
 mod page;
@@ -64,6 +66,8 @@ enum Command {
     Curves(options::Options),
     /// Measures coalescing over several processes (nine minutes; feature "cluster")
     Cluster(options::Options),
+    /// Measures many keys in one call, gathered calls and refreshes (six minutes)
+    Many(options::Options),
     /// Shows how coalescer and other crates behave where they differ
     Peers,
     /// Counts the instructions of the hot paths with valgrind
@@ -91,6 +95,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Compare(options) => compare::main(&options),
         Command::Curves(options) => curves::main(&options),
         Command::Cluster(options) => cluster::main(&options),
+        Command::Many(options) => many::main(&options),
         Command::Peers => peers::main(),
         Command::Instructions(options) => instructions::main(&options),
         Command::Lane(lane) => lane.print(),

@@ -19,7 +19,7 @@ use crate::options::{Options, Size};
 use crate::page::{self, Part};
 use crate::raw::{Line, Raw};
 use crate::threads::line_ns;
-use crate::{cluster, compare, curves};
+use crate::{cluster, compare, curves, many};
 
 /// The time after which a lane counts as hung.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -30,6 +30,7 @@ pub enum Kind {
     Compare,
     Curves,
     Cluster,
+    Many,
 }
 
 impl Kind {
@@ -38,6 +39,7 @@ impl Kind {
             Self::Compare => "compare",
             Self::Curves => "curves",
             Self::Cluster => "cluster",
+            Self::Many => "many",
         }
     }
 }
@@ -82,6 +84,10 @@ impl Lane {
             }
             Kind::Cluster => {
                 let lines = cluster::lane(&self.scenario, &self.lane, self.size)?;
+                lines.into_iter().try_for_each(print)
+            }
+            Kind::Many => {
+                let lines = many::lane(&self.scenario, &self.lane, self.size)?;
                 lines.into_iter().try_for_each(print)
             }
         }

@@ -14,8 +14,9 @@ mod table;
 mod tail;
 mod zipf;
 
+pub(crate) use self::table::number;
 #[cfg(feature = "cluster")]
-pub(crate) use self::{table::number, zipf::draws};
+pub(crate) use self::zipf::draws;
 
 #[allow(dead_code, reason = "the curves use the rest")]
 #[path = "../../../../benches/support/floor.rs"]

@@ -31,7 +31,6 @@ use crate::options::{Options, Size};
 use crate::raw::Line;
 use crate::run::{self, Kind, Lane, Plan};
 
-#[cfg(feature = "cluster")]
 pub(crate) use self::report::facts;
 
 /// The floor's parts: as many as the library has shards by default.
