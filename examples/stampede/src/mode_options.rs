@@ -27,7 +27,7 @@ pub(crate) struct ModeOptions {
     pub(crate) delay: Option<humantime::Duration>,
 
     /// Pages to read in each way [default: 20]
-    #[arg(long, value_name = "N", requires = "many", value_parser = value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", requires = "many", conflicts_with = "refresh", value_parser = value_parser!(u64).range(1..=1000))]
     pub(crate) pages: Option<u64>,
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME")]
     pub(crate) window: Option<Duration>,
 
-    /// Length of each phase [default: 8s, 3s with --processes, or 5s with --refresh]
+    /// Length of each phase [default: 8s, 3s with --processes, or 5.5s with --refresh]
     #[arg(long, value_name = "TIME", value_parser = phase)]
     pub(crate) phase: Option<Duration>,
 
@@ -98,8 +98,9 @@ impl Options {
     }
 
     pub(crate) fn phase(&self) -> std::time::Duration {
-        let default = if self.is_refresh() { 5 } else { 8 };
-        self.phase.map_or(std::time::Duration::from_secs(default), |phase| *phase)
+        // With a window of 1 s, none ends at the end of the phase.
+        let default = if self.is_refresh() { 5500 } else { 8000 };
+        self.phase.map_or(std::time::Duration::from_millis(default), |phase| *phase)
     }
 
     fn is_refresh(&self) -> bool {

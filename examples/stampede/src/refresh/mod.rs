@@ -64,11 +64,13 @@ fn measure(options: &Options, rate: f64, live: &mut Live) -> Result<Report> {
         let backend = Arc::clone(&database);
         let builder = Coalescer::builder().name("totals");
         let totals = way.build(builder, options.window(), move |customer| backend.total(*customer));
-        let orders = Orders::of(totals);
+        let orders = Orders::of(totals.clone());
         // The first value of all would be waited for in any way.
         orders.total(0)?;
         let phase = load.run(way.name(), Some(&orders), live)?;
         report.add(Row::new(way, phase));
+        // A refresh that the executor still runs, or has not begun, must not count in the next phase.
+        totals.execute_within(&0, ways::refresh_after(options.window()))?;
     }
     Ok(report)
 }
