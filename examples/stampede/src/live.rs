@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::phase::Point;
 use crate::units::{rate, time_or_dash};
 
-const HEADINGS: &str = "coalescing    time  requests/s  queries/s      p50      p99   queued";
+const HEADINGS: &str = "coalescing          time  requests/s  queries/s      p50      p99   queued";
 
 /// Prints on stdout, or on stderr if stdout is for JSON.
 pub(crate) struct Live(Box<dyn Write>);
@@ -26,7 +26,7 @@ impl Live {
     }
 
     /// Shows the last second of a phase, if its newest sample starts another one.
-    pub(crate) fn show(&mut self, mode: &str, points: &[Point]) {
+    pub(crate) fn show(&mut self, name: &str, points: &[Point]) {
         let Some((point, before)) = points.split_last() else { return };
         if point.at.floor() <= before.last().map_or(0.0, |point| point.at).floor() {
             return;
@@ -36,7 +36,7 @@ impl Live {
             (sum.0 + 1.0, sum.1 + point.requests_per_s, sum.2 + point.queries_per_s)
         });
         self.say(&format!(
-            "{mode:<10} {:>5.1} s {:>11} {:>10} {:>8} {:>8} {:>8}",
+            "{name:<16} {:>5.1} s {:>11} {:>10} {:>8} {:>8} {:>8}",
             point.at,
             rate(requests / count),
             rate(queries / count),

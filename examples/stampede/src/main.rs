@@ -1,21 +1,25 @@
 //! A stampede: many threads ask one slow database for the same few things, without coalescing, with
 //! it, and without it again.
 //!
-//! `orders.rs` shows how to use the library. The other files create the load and measure it. `processes` is a
-//! second demo: the processes of a host ask together, and `processes/worker.rs` shows how.
+//! `orders.rs` shows how to use the library. The other files create the load and measure it. There are three more
+//! demos, each with a file that shows how to use the library: `processes/worker.rs`, the processes of a host ask
+//! together; `refresh/ways.rs`, values are replaced before they are too old; `many/ways.rs`, one query for many keys.
 
 mod calibrate;
 mod chart;
 mod db;
 mod ink;
 mod live;
+mod many;
 mod meter;
+mod mode_options;
 mod options;
 mod orders;
 mod phase;
 mod process_options;
 #[cfg(target_os = "linux")]
 mod processes;
+mod refresh;
 mod report;
 mod schedule;
 mod units;
@@ -31,6 +35,7 @@ use calibrate::calibrate;
 use db::table::Expected;
 use db::{Connections, Database, Table, postgres, sqlite};
 use live::Live;
+use mode_options::Mode;
 use options::Options;
 use orders::Orders;
 use phase::{Load, Phase};
@@ -60,13 +65,21 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<ExitCode> {
     match Settings::of(options)? {
-        None => demonstrate(options).map(|()| ExitCode::SUCCESS),
+        None => demonstrate_one_process(options).map(|()| ExitCode::SUCCESS),
         #[cfg(target_os = "linux")]
         Some(settings) => processes::demonstrate(&settings),
         #[cfg(not(target_os = "linux"))]
         Some(_) => anyhow::bail!(
             "--processes needs Linux: its processes share locks and a clock of the kernel's"
         ),
+    }
+}
+
+fn demonstrate_one_process(options: &Options) -> Result<()> {
+    match options.mode.chosen() {
+        None => demonstrate(options),
+        Some(Mode::Refresh) => refresh::demonstrate(options),
+        Some(Mode::Many) => many::demonstrate(options),
     }
 }
 
@@ -135,9 +148,9 @@ fn phases(
     live: &mut Live,
 ) -> Result<Vec<Phase>> {
     live.headings();
-    let before = load.run(None, live)?;
+    let before = load.run("off", None, live)?;
     let orders = Orders::new(Arc::clone(database), options.window());
-    let during = load.run(Some(&orders), live)?;
-    let after = load.run(None, live)?;
+    let during = load.run("on", Some(&orders), live)?;
+    let after = load.run("off", None, live)?;
     Ok(vec![before, during, after])
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, value_parser};
 use humantime::Duration;
 
+use crate::mode_options::{Mode, ModeOptions};
 use crate::process_options::ProcessOptions;
 
 /// Each request is held in memory; this many take 160 MB.
@@ -16,7 +17,8 @@ pub(crate) const DEFAULT_CHART: &str = "target/stampede.svg";
 
 /// Sends a database more requests than it can answer, in three phases: without coalescing, with it,
 /// and without it again. Shows rates and latencies while it runs, and draws a chart of them. With
-/// --processes, shows coalescing over several processes, with faults.
+/// --processes, shows coalescing over several processes, with faults. With --refresh, shows values that
+/// are replaced before they are too old. With --many, shows one query for many keys.
 ///
 /// Requests arrive at their times even if earlier ones have not been answered, and latency starts at
 /// the arrival, so it includes the time in the queue. All phases get the same requests. Every answer
@@ -33,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) connections: u32,
 
     /// Requests per second [default: 3 times the measured capacity of the database, or 20 times
-    /// with --hot-key]
+    /// with --hot-key; 4000 with --refresh]
     #[arg(long, value_name = "PER_SECOND", conflicts_with = "processes", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
@@ -51,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME")]
     pub(crate) window: Option<Duration>,
 
-    /// Length of each phase [default: 8s, or 3s with --processes]
+    /// Length of each phase [default: 8s, 3s with --processes, or 5.5s with --refresh]
     #[arg(long, value_name = "TIME", value_parser = phase)]
     pub(crate) phase: Option<Duration>,
 
@@ -75,6 +77,9 @@ pub(crate) struct Options {
     pub(crate) spoil: bool,
 
     #[command(flatten)]
+    pub(crate) mode: ModeOptions,
+
+    #[command(flatten)]
     pub(crate) several: ProcessOptions,
 }
 
@@ -84,7 +89,8 @@ impl Options {
     }
 
     pub(crate) fn keys(&self) -> u64 {
-        self.keys.unwrap_or(10)
+        let default = if self.is_refresh() { 1 } else { 10 };
+        self.keys.unwrap_or(default)
     }
 
     pub(crate) fn window(&self) -> std::time::Duration {
@@ -92,7 +98,18 @@ impl Options {
     }
 
     pub(crate) fn phase(&self) -> std::time::Duration {
-        self.phase.map_or(std::time::Duration::from_secs(8), |phase| *phase)
+        // With a window of 1 s, none ends at the end of the phase.
+        let default = if self.is_refresh() { 5500 } else { 8000 };
+        self.phase.map_or(std::time::Duration::from_millis(default), |phase| *phase)
+    }
+
+    fn is_refresh(&self) -> bool {
+        self.mode.chosen() == Some(Mode::Refresh)
+    }
+
+    /// The name of the database.
+    pub(crate) fn database(&self) -> &'static str {
+        if self.postgres.is_some() { "PostgreSQL" } else { "SQLite" }
     }
 
     /// The server that has the table in place of SQLite.

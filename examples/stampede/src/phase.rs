@@ -51,6 +51,7 @@ pub(crate) struct Phase {
     pub(crate) queries_per_s: f64,
     pub(crate) p50_ms: Option<f64>,
     pub(crate) p99_ms: Option<f64>,
+    pub(crate) p999_ms: Option<f64>,
     pub(crate) max_ms: Option<f64>,
     pub(crate) coalescer: Option<Stats>,
     pub(crate) series: Vec<Point>,
@@ -81,13 +82,17 @@ impl Phase {
 }
 
 impl Load<'_> {
-    /// Runs a phase, with coalescing if `orders` is given.
-    pub(crate) fn run(&self, orders: Option<&Orders>, live: &mut Live) -> Result<Phase> {
+    /// Runs a phase, with coalescing if `orders` is given. The display calls it `name`.
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        orders: Option<&Orders>,
+        live: &mut Live,
+    ) -> Result<Phase> {
         let queries = self.database.queries();
         let (next, meter, start) = (AtomicUsize::new(0), Meter::new(), Instant::now());
         let run = Run { load: self, orders, next, meter, start };
-        let mode = if orders.is_some() { "on" } else { "off" };
-        let series = run.series(queries, |points| live.show(mode, points))?;
+        let series = run.series(queries, |points| live.show(name, points))?;
         if let Some(failure) = run.meter.failure.get() {
             bail!("a request failed: {failure:#}");
         }
@@ -216,6 +221,7 @@ impl Run<'_> {
             queries_per_s: queries as f64 / seconds,
             p50_ms: quantile(&all, 0.5),
             p99_ms: quantile(&all, 0.99),
+            p999_ms: quantile(&all, 0.999),
             max_ms: quantile(&all, 1.0),
             coalescer: self.orders.map(Orders::stats),
             series,

@@ -32,7 +32,7 @@ impl Report {
     /// A report without its phases.
     pub(crate) fn new(options: &Options, calibration: Calibration, offered_per_s: f64) -> Self {
         Self {
-            database: if options.postgres.is_some() { "PostgreSQL" } else { "SQLite" },
+            database: options.database(),
             load: options.load_in_words(),
             threads: options.threads(),
             connections: options.connections,

@@ -5,6 +5,7 @@ pub(crate) mod sqlite;
 pub(crate) mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use ::postgres::NoTls;
@@ -12,7 +13,7 @@ use r2d2::{ManageConnection, Pool};
 use r2d2_postgres::PostgresConnectionManager;
 use r2d2_sqlite::SqliteConnectionManager;
 
-pub(crate) use table::{Table, Total};
+pub(crate) use table::{Order, Table, Total};
 
 /// Longest wait for a connection. With 4096 threads and one connection, half a minute is normal.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -40,12 +41,19 @@ pub(crate) enum Connections {
 /// The connections, and a count of the queries.
 pub(crate) struct Database {
     connections: Connections,
+    /// Each query takes this long beside its work.
+    delay: Duration,
     queries: AtomicU64,
 }
 
 impl Database {
     pub(crate) fn new(connections: Connections) -> Self {
-        Self { connections, queries: AtomicU64::new(0) }
+        Self { connections, delay: Duration::ZERO, queries: AtomicU64::new(0) }
+    }
+
+    /// Lets each query take this long beside its work, as over a network or from a slow server.
+    pub(crate) fn delayed(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
     /// Runs the query: it reads the whole table and adds up the orders of one customer.
@@ -53,14 +61,38 @@ impl Database {
         match &self.connections {
             Connections::Sqlite(pool) => {
                 let connection = pool.get_timeout(LONGEST_WAIT)?;
-                self.queries.fetch_add(1, Ordering::Relaxed);
+                self.begin_query();
                 Ok(sqlite::total(&connection, customer)?)
             }
             Connections::Postgres(pool) => {
                 let mut connection = pool.get_timeout(LONGEST_WAIT)?;
-                self.queries.fetch_add(1, Ordering::Relaxed);
+                self.begin_query();
                 Ok(postgres::total(&mut connection, customer)?)
             }
+        }
+    }
+
+    /// Reads these orders, each with its number, in one query.
+    pub(crate) fn orders(&self, ids: &[u64]) -> Result<Vec<(u64, Order)>, QueryError> {
+        match &self.connections {
+            Connections::Sqlite(pool) => {
+                let connection = pool.get_timeout(LONGEST_WAIT)?;
+                self.begin_query();
+                Ok(sqlite::orders(&connection, ids)?)
+            }
+            Connections::Postgres(pool) => {
+                let mut connection = pool.get_timeout(LONGEST_WAIT)?;
+                self.begin_query();
+                Ok(postgres::orders(&mut connection, ids)?)
+            }
+        }
+    }
+
+    /// Counts a query. The connection is taken already, as it would be while the network works.
+    fn begin_query(&self) {
+        self.queries.fetch_add(1, Ordering::Relaxed);
+        if !self.delay.is_zero() {
+            thread::sleep(self.delay);
         }
     }
 

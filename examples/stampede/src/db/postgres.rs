@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use postgres::types::Type;
 use postgres::{Client, Config, NoTls};
 use r2d2_postgres::PostgresConnectionManager;
 
-use super::table::{QUERY, ROW, Table, Total};
+use super::table::{Order, QUERY, ROW, Table, Total};
 use super::{Connections, open_pool};
 
 /// Key of an advisory lock: two demos on one database would drop each other's table.
@@ -36,6 +37,22 @@ pub(crate) fn open(url: &str, connections: u32) -> Result<(Connections, Server)>
 pub(super) fn total(client: &mut Client, customer: u64) -> Result<Total, postgres::Error> {
     let row = client.query_one(QUERY, &[&(customer as i64)])?;
     Ok(Total { orders: row.try_get(0)?, cents: row.try_get(1)?, largest: row.try_get(2)? })
+}
+
+/// Reads these orders, each with its number. The type of the parameter is given, so the query is one round trip: the
+/// server is not asked for it first.
+pub(super) fn orders(
+    client: &mut Client,
+    ids: &[u64],
+) -> Result<Vec<(u64, Order)>, postgres::Error> {
+    let query = "SELECT id, customer, cents FROM coalescer_stampede WHERE id = ANY($1)";
+    let ids: Vec<i64> = ids.iter().map(|id| *id as i64).collect();
+    let rows = client.query_typed(query, &[(&ids, Type::INT8_ARRAY)])?;
+    let order = |row: &postgres::Row| {
+        let order = Order { customer: row.try_get(1)?, cents: row.try_get(2)? };
+        Ok((row.try_get::<_, i64>(0)? as u64, order))
+    };
+    rows.iter().map(order).collect()
 }
 
 fn config(url: &str) -> Result<Config> {

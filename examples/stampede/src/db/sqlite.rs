@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 use tempfile::TempDir;
 
-use super::table::{QUERY, ROW, Table, Total};
+use super::table::{Order, QUERY, ROW, Table, Total};
 use super::{Connections, open_pool};
 
 /// The file, and the only writer of it.
@@ -45,6 +45,20 @@ pub(super) fn total(connection: &Connection, customer: u64) -> rusqlite::Result<
     connection.prepare_cached(QUERY)?.query_row([customer as i64], |row| {
         Ok(Total { orders: row.get(0)?, cents: row.get(1)?, largest: row.get(2)? })
     })
+}
+
+/// Reads these orders, each with its number.
+pub(super) fn orders(connection: &Connection, ids: &[u64]) -> rusqlite::Result<Vec<(u64, Order)>> {
+    let places = vec!["?"; ids.len()].join(", ");
+    let query =
+        format!("SELECT id, customer, cents FROM coalescer_stampede WHERE id IN ({places})");
+    let mut statement = connection.prepare_cached(&query)?;
+    let ids = ids.iter().map(|id| *id as i64);
+    let rows = statement.query_map(params_from_iter(ids), |row| {
+        let order = Order { customer: row.get(1)?, cents: row.get(2)? };
+        Ok((row.get::<_, i64>(0)? as u64, order))
+    })?;
+    rows.collect()
 }
 
 impl File {

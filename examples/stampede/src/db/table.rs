@@ -12,7 +12,7 @@ pub(super) const QUERY: &str = "SELECT count(*), \
      CAST(coalesce(sum(cents), 0) AS bigint), CAST(coalesce(max(cents), 0) AS bigint) \
      FROM coalescer_stampede WHERE customer = $1";
 
-/// The row of the order with number `id`, for a given number of customers.
+/// The row of the order with number `id`, for a given number of customers, as [`order`] computes it.
 pub(super) const ROW: &str = "id, id % $2, (id * 7919) % 10007 + 1";
 
 /// The connection that writes the table.
@@ -22,6 +22,18 @@ pub(crate) trait Table {
 
     /// Makes the answer of customer 0 wrong, to test that the run notices it.
     fn spoil(&mut self) -> Result<()>;
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) customer: i64,
+    pub(crate) cents: i64,
+}
+
+/// The correct row of the order with number `id`.
+pub(crate) fn order(id: u64, customers: u64) -> Order {
+    Order { customer: (id % customers) as i64, cents: (id * 7919 % 10_007 + 1) as i64 }
 }
 
 /// The answer: number, sum and largest of the orders of a customer.
@@ -40,8 +52,8 @@ impl Expected {
     pub(crate) fn new(rows: u64, customers: u64) -> Self {
         let mut totals = vec![Total::default(); customers as usize];
         for id in 0..rows {
-            let cents = (id * 7919 % 10_007 + 1) as i64;
-            let total = &mut totals[(id % customers) as usize];
+            let Order { customer, cents } = order(id, customers);
+            let total = &mut totals[customer as usize];
             total.orders += 1;
             total.cents += cents;
             total.largest = total.largest.max(cents);
