@@ -31,7 +31,11 @@ impl Fetcher for Own {
     type Value = u64;
     type Error = Infallible;
 
-    async fn fetch(&self, keys: &[u64], values: &mut Cache<'_, u64, u64>) -> Result<(), Infallible> {
+    async fn fetch(
+        &self,
+        keys: &[u64],
+        values: &mut Cache<'_, u64, u64>,
+    ) -> Result<(), Infallible> {
         keys.iter().for_each(|key| values.insert(*key, *key));
         Ok(())
     }
