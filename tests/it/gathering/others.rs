@@ -1,7 +1,7 @@
 //! The calls that wait for no run that their key is not in (S154).
 
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use coalescer::{Batcher, ManualClock};
@@ -81,7 +81,7 @@ fn fresh_calls_gather_and_get_what_began_after_them() {
 fn a_thread_that_runs_the_function_gathers_nothing() {
     // S154
     watched(|| {
-        let own: Arc<OnceLock<Squares>> = Arc::default();
+        let own: Arc<Mutex<Option<Squares>>> = Arc::default();
         let runs = Arc::new(Mutex::new(Vec::new()));
         let (nested, noted) = (Arc::clone(&own), Arc::clone(&runs));
         let squares: Squares = Batcher::builder()
@@ -90,12 +90,17 @@ fn a_thread_that_runs_the_function_gathers_nothing() {
             .build(move |keys: &[u32]| {
                 noted.lock().unwrap().push(keys.to_vec());
                 match keys {
-                    [0] => Ok(vec![(0, *nested.get().unwrap().execute(&7).unwrap())]),
+                    [0] => {
+                        let own = nested.lock().unwrap().clone().unwrap();
+                        Ok(vec![(0, *own.execute(&7).unwrap())])
+                    }
                     _ => square(keys),
                 }
             });
-        own.set(squares.clone()).unwrap();
+        *own.lock().unwrap() = Some(squares.clone());
         assert_eq!(*squares.execute(&0).unwrap(), 49);
+        // Or each would keep the other.
+        own.lock().unwrap().take();
         assert_eq!(*runs.lock().unwrap(), [[0], [7]]);
     });
 }
