@@ -5,8 +5,6 @@ use std::io::{self, Write};
 use crate::phase::Point;
 use crate::units::{rate, time_or_dash};
 
-const HEADINGS: &str = "coalescing          time  requests/s  queries/s      p50      p99   queued";
-
 /// Prints on stdout, or on stderr if stdout is for JSON.
 pub(crate) struct Live(Box<dyn Write>);
 
@@ -21,8 +19,9 @@ impl Live {
         let _ = self.0.flush();
     }
 
-    pub(crate) fn headings(&mut self) {
-        self.say(HEADINGS);
+    /// Prints the headings. The names of the phases stand below `names`.
+    pub(crate) fn headings(&mut self, names: &str) {
+        self.say(&format!("{names:<16}    time  requests/s  queries/s      p50      p99   queued"));
     }
 
     /// Shows the last second of a phase, if its newest sample starts another one.

@@ -147,7 +147,7 @@ fn phases(
     options: &Options,
     live: &mut Live,
 ) -> Result<Vec<Phase>> {
-    live.headings();
+    live.headings("coalescing");
     let before = load.run("off", None, live)?;
     let orders = Orders::new(Arc::clone(database), options.window());
     let during = load.run("on", Some(&orders), live)?;

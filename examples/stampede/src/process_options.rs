@@ -17,24 +17,24 @@ pub(crate) struct ProcessOptions {
     /// Shows coalescing over this many processes, which this program starts: each query by itself,
     /// each process by itself, all together, then with leaders that are killed, then with an engine
     /// that goes away and comes back. Needs Linux, and nothing to install
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", conflicts_with = "mode", value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) processes: Option<u16>,
 
     /// The processes meet in Redis: in a server of the demo's own if `redis-server` is installed, or
     /// in the one at this URL, which is not stopped (feature "redis")
-    #[arg(long, value_name = "URL", num_args = 0..=1, requires = "processes", conflicts_with_all = ["valkey", "postgres"])]
+    #[arg(long, value_name = "URL", num_args = 0..=1, requires = "processes", conflicts_with_all = ["valkey", "postgres", "mode"])]
     pub(crate) redis: Option<Option<String>>,
 
     /// The same with Valkey and `valkey-server` (feature "redis")
-    #[arg(long, value_name = "URL", num_args = 0..=1, requires = "processes", conflicts_with = "postgres")]
+    #[arg(long, value_name = "URL", num_args = 0..=1, requires = "processes", conflicts_with_all = ["postgres", "mode"])]
     pub(crate) valkey: Option<Option<String>>,
 
     /// Pause of a caller after each answer [default: 2ms]
-    #[arg(long, value_name = "TIME", requires = "processes")]
+    #[arg(long, value_name = "TIME", requires = "processes", conflicts_with = "mode")]
     pub(crate) pause: Option<humantime::Duration>,
 
     /// Where to write the picture, an SVG file
-    #[arg(long, value_name = "FILE", requires = "processes")]
+    #[arg(long, value_name = "FILE", requires = "processes", conflicts_with = "mode")]
     pub(crate) svg: Option<PathBuf>,
 }
 

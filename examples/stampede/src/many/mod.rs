@@ -23,6 +23,7 @@ use crate::options::Options;
 const PAGE: usize = 100;
 
 pub(super) fn demonstrate(options: &Options) -> Result<()> {
+    options.check_many(PAGE as u32)?;
     let report = measure(options, &mut Live::new(options.json))?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

@@ -130,7 +130,7 @@ fn queries(value: f64) -> String {
 /// Headings of the table, which fits a terminal of 80 columns.
 const HEADINGS: [&str; 2] = [
     "                     round trips    orders    time for a page",
-    "                          a page   a query       p50      max",
+    "way                       a page   a query       p50      max",
 ];
 
 impl fmt::Display for Report {

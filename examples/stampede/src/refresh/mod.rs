@@ -52,7 +52,7 @@ fn measure(options: &Options, rate: f64, live: &mut Live) -> Result<Report> {
     }
     let mut report = Report::new(options, calibrate::alone(|| database.total(0))?, rate);
     live.say(&report.introduction());
-    live.headings();
+    live.headings("way");
     let load = Load {
         database: &database,
         expected: &Expected::new(ROWS, options.keys()),

@@ -91,10 +91,10 @@ impl Report {
             time_or_dash(row.and_then(|row| row.phase.p999_ms))
         };
         format!(
-            "p99.9 {} with a window alone, {} with build_refreshing; {} if no value ever ends",
+            "p99.9: {} with a window alone, {} with refresh_after, {} with build_refreshing",
             of(Way::Window),
-            of(Way::BuildRefreshing),
-            of(Way::Endless)
+            of(Way::RefreshAfter),
+            of(Way::BuildRefreshing)
         )
     }
 }
@@ -102,7 +102,7 @@ impl Report {
 /// Headings of the table, which fits a terminal of 80 columns.
 const HEADINGS: [&str; 2] = [
     "                     calls           backend",
-    "                  answered  waited*     runs      p50      p99    p99.9      max",
+    "way               answered  waited*     runs      p50      p99    p99.9      max",
 ];
 
 impl fmt::Display for Report {
@@ -111,7 +111,8 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "* Calls that ran the query, or waited for its run. All others got a value that was there.\n  \
-             The times count from a request's arrival, so they have its time in the queue."
+             The times count from a request's arrival, so they have its time in the queue.\n  \
+             No call of the endless window waits for a run: its times are the noise of the machine."
         )?;
         let queued: u64 = self.phases.iter().map(|row| row.phase.still_queued).sum();
         if queued > 0 {

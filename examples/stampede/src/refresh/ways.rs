@@ -79,6 +79,7 @@ mod tests {
 
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
     const WINDOW: Duration = Duration::from_secs(60);
 
     type Values = Coalescer<u64, u64, ()>;
@@ -116,6 +117,13 @@ mod tests {
             self.runs.recv().expect("a run begins")
         }
 
+        /// Returns when so many calls wait for the run.
+        fn wait_for_followers(&self, calls: usize) {
+            while self.values.in_flight()[0].followers < calls {
+                thread::yield_now();
+            }
+        }
+
         /// Seven calls of this thread, which the runs do not hold up.
         fn calls_get_the_old_value_at_once(&self) {
             for _ in 0..7 {
@@ -137,9 +145,7 @@ mod tests {
         held.clock.advance(Duration::from_millis(1));
         let calls: Vec<_> = (0..8).map(|_| held.call()).collect();
         let run = held.run();
-        while held.values.in_flight()[0].followers < 7 {
-            thread::yield_now();
-        }
+        held.wait_for_followers(7);
         run.send(2).expect("the run waits");
         assert!(calls.into_iter().map(value).all(|value| value == 2));
         let stats = held.values.stats();
@@ -166,12 +172,17 @@ mod tests {
         held.calls_get_the_old_value_at_once();
         let run = held.run();
         held.calls_get_the_old_value_at_once();
+        // The old value is too old for this call alone, so it waits for the new one.
+        let strict = thread::spawn({
+            let values = held.values.clone();
+            move || *values.execute_within(&0, SECOND).expect("the function has no errors")
+        });
+        held.wait_for_followers(1);
         run.send(2).expect("the run waits");
-        // The old value is too old for this call, so it waits for the new one.
-        let new = held.values.execute_within(&0, Duration::from_secs(1));
-        assert_eq!(*new.expect("the function has no errors"), 2);
+        assert_eq!(value(strict), 2);
         let stats = held.values.stats();
-        assert_eq!((stats.executed_requests, stats.late, stats.refreshes), (2, 14, 1));
+        assert_eq!((stats.executed_requests, stats.late, stats.followers), (2, 14, 1));
+        assert_eq!(stats.refreshes, 1);
     }
 
     #[test]
