@@ -95,7 +95,7 @@ impl Server {
     }
 }
 
-/// Held until the connection closes.
+/// Held until the table is dropped, or the server sees that the connection is closed.
 fn lock(client: &mut Client) -> Result<()> {
     let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])?;
     let is_ours: bool = row.try_get(0)?;
@@ -132,5 +132,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // If this fails, the next run drops the table.
         let _ = self.client.batch_execute("DROP TABLE IF EXISTS coalescer_stampede");
+        // The server can take a while to see that the connection is closed, and another run may begin at once.
+        let _ = self.client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]);
     }
 }
