@@ -65,6 +65,8 @@ struct Open {
     pause: Duration,
     /// A caller asks, and has not said what became of it.
     is_probed: bool,
+    /// A caller has asked since it opened. Another one may fail while that one succeeds.
+    was_probed: bool,
 }
 
 impl Breaker {
@@ -92,7 +94,7 @@ impl Breaker {
             Some(open) if now < open.until => false,
             Some(open) => {
                 open.until = later(now, open.pause);
-                open.is_probed = true;
+                (open.is_probed, open.was_probed) = (true, true);
                 true
             }
         }
@@ -137,7 +139,7 @@ impl Breaker {
         let state = &mut *self.state.lock();
         state.failures = 0;
         // Steps that began before it opened succeed after that. Those who were woken must not find it closed.
-        let closes = state.open.take_if(|open| open.is_probed).is_some();
+        let closes = state.open.take_if(|open| open.was_probed).is_some();
         if closes {
             state.since = now;
         }
@@ -178,7 +180,8 @@ impl Breaker {
         if opens {
             state.since = now;
         }
-        state.open = Some(Open { until: later(now, pause), pause, is_probed: false });
+        let was_probed = state.open.is_some_and(|open| open.was_probed);
+        state.open = Some(Open { until: later(now, pause), pause, is_probed: false, was_probed });
         opens
     }
 
