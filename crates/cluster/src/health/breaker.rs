@@ -35,15 +35,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// let now = Instant::now();
 /// let breaker = Breaker::new(now);
-/// assert!(breaker.lets_ask(now));
-/// assert!(breaker.failed(&ErrorKind::Refused.into(), now), "one refusal opens it");
-/// assert!(!breaker.lets_ask(now));
+/// let asking = breaker.lets_ask(now).unwrap();
+/// assert!(breaker.failed(asking, &ErrorKind::Refused.into(), now), "one refusal opens it");
+/// assert!(breaker.lets_ask(now).is_none());
 ///
 /// let later = now + Duration::from_millis(250);
-/// assert!(breaker.lets_ask(later), "one caller asks if the engine is back");
-/// assert!(!breaker.lets_ask(later), "and no other, before it knows");
-/// breaker.succeeded(later);
-/// assert!(breaker.lets_ask(later));
+/// let probing = breaker.lets_ask(later).expect("one caller asks if the engine is back");
+/// assert!(breaker.lets_ask(later).is_none(), "and no other, before it knows");
+/// breaker.succeeded(probing, later);
+/// assert!(breaker.lets_ask(later).is_some());
 /// ```
 pub struct Breaker {
     state: Mutex<State>,
@@ -65,8 +65,17 @@ struct Open {
     pause: Duration,
     /// A caller asks, and has not said what became of it.
     is_probed: bool,
-    /// A caller has asked since it opened. Another one may fail while that one succeeds.
-    was_probed: bool,
+}
+
+/// That a caller may ask, from [`Breaker::lets_ask`].
+///
+/// # Examples
+///
+/// See [`Breaker`].
+#[derive(Clone, Copy, Debug)]
+pub struct Permit {
+    /// The breaker is open, and the caller asks if the engine is back.
+    probes: bool,
 }
 
 impl Breaker {
@@ -81,21 +90,21 @@ impl Breaker {
         Self { state: Mutex::new(state) }
     }
 
-    /// Returns true if this caller may ask the engine. It then says what became of it. A caller that does not
+    /// Returns a permit if this caller may ask the engine. It then says what became of it. A caller that does not
     /// say so is not waited for: after a further pause, another one may ask.
     ///
     /// # Examples
     ///
     /// See [`Breaker`].
-    pub fn lets_ask(&self, now: Instant) -> bool {
+    pub fn lets_ask(&self, now: Instant) -> Option<Permit> {
         let state = &mut *self.state.lock();
         match &mut state.open {
-            None => true,
-            Some(open) if now < open.until => false,
+            None => Some(Permit { probes: false }),
+            Some(open) if now < open.until => None,
             Some(open) => {
                 open.until = later(now, open.pause);
-                (open.is_probed, open.was_probed) = (true, true);
-                true
+                open.is_probed = true;
+                Some(Permit { probes: true })
             }
         }
     }
@@ -112,7 +121,7 @@ impl Breaker {
     /// let now = Instant::now();
     /// let breaker = Breaker::new(now);
     /// assert!(!breaker.is_open(now));
-    /// breaker.failed(&ErrorKind::Refused.into(), now);
+    /// breaker.failed(breaker.lets_ask(now).unwrap(), &ErrorKind::Refused.into(), now);
     /// assert!(breaker.is_open(now));
     /// assert!(!breaker.is_open(now + Duration::from_millis(250)), "one caller may ask");
     /// ```
@@ -135,11 +144,11 @@ impl Breaker {
     /// # Examples
     ///
     /// See [`Breaker`].
-    pub fn succeeded(&self, now: Instant) -> bool {
+    pub fn succeeded(&self, permit: Permit, now: Instant) -> bool {
         let state = &mut *self.state.lock();
         state.failures = 0;
         // Steps that began before it opened succeed after that. Those who were woken must not find it closed.
-        let closes = state.open.take_if(|open| open.was_probed).is_some();
+        let closes = permit.probes && state.open.take().is_some();
         if closes {
             state.since = now;
         }
@@ -158,9 +167,10 @@ impl Breaker {
     /// let now = Instant::now();
     /// let breaker = Breaker::new(now);
     /// let late = ErrorKind::TimedOut.into();
-    /// assert_eq!([(); 3].map(|()| breaker.failed(&late, now)), [false, false, true]);
+    /// let asks = || breaker.failed(breaker.lets_ask(now).unwrap(), &late, now);
+    /// assert_eq!([(); 3].map(|()| asks()), [false, false, true]);
     /// ```
-    pub fn failed(&self, error: &EngineError, now: Instant) -> bool {
+    pub fn failed(&self, permit: Permit, error: &EngineError, now: Instant) -> bool {
         let state = &mut *self.state.lock();
         state.last_error = Some(error.clone());
         if !error.kind().counts() {
@@ -171,7 +181,7 @@ impl Breaker {
             None if error.kind().is_final() || state.failures >= FAILURES => FIRST_PAUSE,
             None => return false,
             // Steps that began before it opened fail after that. They say nothing new.
-            Some(open) if !open.is_probed => return false,
+            Some(open) if !(permit.probes && open.is_probed) => return false,
             Some(open) => (open.pause * 2).min(LONGEST_PAUSE),
         };
         // A password does not become right by itself.
@@ -180,8 +190,7 @@ impl Breaker {
         if opens {
             state.since = now;
         }
-        let was_probed = state.open.is_some_and(|open| open.was_probed);
-        state.open = Some(Open { until: later(now, pause), pause, is_probed: false, was_probed });
+        state.open = Some(Open { until: later(now, pause), pause, is_probed: false });
         opens
     }
 
@@ -196,7 +205,7 @@ impl Breaker {
     ///
     /// let now = Instant::now();
     /// let breaker = Breaker::new(now);
-    /// breaker.failed(&ErrorKind::Full.into(), now);
+    /// breaker.failed(breaker.lets_ask(now).unwrap(), &ErrorKind::Full.into(), now);
     /// let health = breaker.health(now, true);
     /// assert!(!health.up);
     /// assert_eq!(health.retry_in, Some(Duration::from_millis(250)));

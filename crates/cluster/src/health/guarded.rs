@@ -133,14 +133,14 @@ impl Guarded {
             self.counters.not_sent();
             return Err(Unasked::Forked);
         }
-        if !self.breaker.lets_ask(self.now()) {
+        let Some(permit) = self.breaker.lets_ask(self.now()) else {
             self.counters.not_sent();
             return Err(Unasked::Open);
-        }
+        };
         self.counters.sent();
         match step(&*self.engine) {
             Ok(answer) => {
-                if self.breaker.succeeded(self.now()) {
+                if self.breaker.succeeded(permit, self.now()) {
                     self.closings.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(answer)
@@ -151,7 +151,7 @@ impl Guarded {
                     self.breaker.note(&error);
                     return Err(Unasked::Failed { error, opened: false });
                 }
-                let opened = self.breaker.failed(&error, self.now());
+                let opened = self.breaker.failed(permit, &error, self.now());
                 Err(Unasked::Failed { error, opened })
             }
         }

@@ -5,7 +5,7 @@ mod counters;
 mod guarded;
 mod stats;
 
-pub use breaker::{Breaker, Health};
+pub use breaker::{Breaker, Health, Permit};
 pub use counters::Counters;
 pub(crate) use counters::Reason;
 pub use guarded::{Guarded, Unasked};

@@ -6,32 +6,44 @@ use std::time::{Duration, Instant};
 use coalescer::ManualClock;
 use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{EngineError, ErrorKind};
-use coalescer_cluster::health::{Breaker, Guarded, Unasked};
+use coalescer_cluster::health::{Breaker, Guarded, Permit, Unasked};
 
 const MS: Duration = Duration::from_millis(1);
 
 struct Scene {
     breaker: Breaker,
     now: Instant,
+    /// The step that is under way.
+    asking: Permit,
 }
 
 impl Scene {
     fn new() -> Self {
         let now = Instant::now();
-        Self { breaker: Breaker::new(now), now }
+        let breaker = Breaker::new(now);
+        let asking = breaker.lets_ask(now).expect("it is closed");
+        Self { breaker, now, asking }
     }
 
     fn fails(&self, kind: ErrorKind) -> bool {
-        self.breaker.failed(&EngineError::from(kind), self.now)
+        self.breaker.failed(self.asking, &EngineError::from(kind), self.now)
+    }
+
+    fn succeeds(&self) -> bool {
+        self.breaker.succeeded(self.asking, self.now)
+    }
+
+    fn lets_ask(&self) -> bool {
+        self.breaker.lets_ask(self.now).is_some()
     }
 
     /// The pause, measured by asking: one millisecond before its end, and at its end.
     fn pause(&mut self) -> Option<Duration> {
         let pause = self.breaker.health(self.now, true).retry_in?;
-        assert!(!self.breaker.lets_ask(self.now + pause - MS));
+        assert!(self.breaker.lets_ask(self.now + pause - MS).is_none());
         self.now += pause;
-        assert!(self.breaker.lets_ask(self.now));
-        assert!(!self.breaker.lets_ask(self.now), "one caller asks");
+        self.asking = self.breaker.lets_ask(self.now).expect("its time is over");
+        assert!(!self.lets_ask(), "one caller asks");
         Some(pause)
     }
 }
@@ -42,12 +54,12 @@ fn three_failures_in_a_row_open_it_and_one_success_between_them_does_not() {
     for _ in 0..5 {
         assert!(!scene.fails(ErrorKind::TimedOut));
         assert!(!scene.fails(ErrorKind::Lost));
-        assert!(!scene.breaker.succeeded(scene.now), "it was closed");
+        assert!(!scene.succeeds(), "it was closed");
     }
     assert!(!scene.fails(ErrorKind::TimedOut));
     assert!(!scene.fails(ErrorKind::Unexpected));
     assert!(scene.fails(ErrorKind::TimedOut));
-    assert!(!scene.breaker.lets_ask(scene.now));
+    assert!(!scene.lets_ask());
 }
 
 #[test]
@@ -55,7 +67,7 @@ fn one_failure_that_is_final_opens_it() {
     for kind in [ErrorKind::Refused, ErrorKind::Full, ErrorKind::ReadOnly, ErrorKind::Denied] {
         let scene = Scene::new();
         assert!(scene.fails(kind), "{kind:?}");
-        assert!(!scene.breaker.lets_ask(scene.now), "{kind:?}");
+        assert!(!scene.lets_ask(), "{kind:?}");
     }
 }
 
@@ -69,7 +81,7 @@ fn pauses_double_from_250_ms_to_5_s_and_a_success_begins_anew() {
             assert!(!scene.fails(ErrorKind::Refused), "it was open");
         }
         scene.pause();
-        assert!(scene.breaker.succeeded(scene.now));
+        assert!(scene.succeeds());
         assert_eq!(scene.pause(), None);
     }
 }
@@ -99,10 +111,26 @@ fn failures_of_steps_that_were_under_way_change_nothing() {
 fn successes_of_steps_that_were_under_way_do_not_close_it() {
     let mut scene = Scene::new();
     scene.fails(ErrorKind::Refused);
-    assert!(!scene.breaker.succeeded(scene.now));
+    assert!(!scene.succeeds());
     assert_eq!(scene.pause(), Some(250 * MS));
-    assert!(scene.breaker.succeeded(scene.now), "that was the one that asked");
-    assert!(scene.breaker.lets_ask(scene.now));
+    assert!(scene.succeeds(), "that was the one that asked");
+    assert!(scene.lets_ask());
+}
+
+/// A caller whose step hangs is not waited for, so several may ask if the engine is back.
+#[test]
+fn an_answer_closes_it_although_another_that_asked_has_failed() {
+    let mut scene = Scene::new();
+    scene.fails(ErrorKind::Refused);
+    let under_way = scene.asking;
+    scene.pause();
+    let hangs = scene.asking;
+    scene.pause();
+    let late = EngineError::from(ErrorKind::TimedOut);
+    assert!(!scene.breaker.failed(hangs, &late, scene.now));
+    assert!(!scene.breaker.succeeded(under_way, scene.now), "it began before");
+    assert!(scene.succeeds());
+    assert!(!scene.breaker.failed(hangs, &late, scene.now) && scene.lets_ask());
 }
 
 /// The caller that may ask goes away without a word, for example since its deadline has come.

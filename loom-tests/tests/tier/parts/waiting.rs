@@ -143,7 +143,8 @@ fn a_breaker_that_opens_wakes_a_call_that_begins_to_wait() {
             let theirs = Arc::clone(&shared);
             let asks = spawn(move || {
                 let (waits, breaker) = &*theirs;
-                if breaker.failed(&ErrorKind::Refused.into(), now()) {
+                let asking = breaker.lets_ask(now()).expect("it is closed");
+                if breaker.failed(asking, &ErrorKind::Refused.into(), now()) {
                     waits.wake_all();
                 }
             });
