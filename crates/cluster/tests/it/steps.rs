@@ -1,7 +1,10 @@
 //! The steps of `Memory` against a second reference: random sequences, answers and messages compared.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Duration;
 
 use coalescer::ManualClock;
 use coalescer_cluster::Memory;
@@ -50,5 +53,42 @@ fn the_reference_passes_its_own_kit() {
         let clock = ManualClock::new();
         let memory = Memory::with_clock(clock.clone());
         Conformance::new().sequences(200).seed(1 << 32).check(&memory, &|time| clock.advance(time));
+    });
+}
+
+/// Compares two memories, of which the first one's clock misses so many of the times that pass.
+/// Returns how often time was to pass.
+fn compare(kit: &Conformance, misses: u32) -> (thread::Result<()>, u32) {
+    let clocks = [(); 2].map(|()| ManualClock::new());
+    let [one, other] = clocks.each_ref().map(|clock| Memory::with_clock(clock.clone()));
+    let (passes, left) = (Cell::new(0), Cell::new(misses));
+    let pass = |time| {
+        passes.set(passes.get() + 1);
+        clocks[1].advance(time);
+        match left.get() {
+            0 => clocks[0].advance(time),
+            some => left.set(some - 1),
+        }
+    };
+    let compare = || kit.compare(&one, &other, &pass);
+    let compared = catch_unwind(AssertUnwindSafe(compare));
+    (compared, passes.get())
+}
+
+/// On a real clock, a difference says nothing if the steps took longer than a unit: here than a nanosecond.
+#[test]
+fn a_sequence_that_took_too_long_is_begun_again_ten_times_at_most() {
+    watched(|| {
+        let kit = Conformance::new().sequences(1);
+        let (equal, passes) = compare(&kit, 0);
+        assert!(equal.is_ok() && passes > 1);
+        assert!(compare(&kit, u32::MAX).0.is_err(), "a clock that is moved delays nothing");
+        let kit = kit.real_time(Duration::from_nanos(1));
+        let (late, all) = compare(&kit, u32::MAX);
+        assert!(late.is_err(), "it differs each time");
+        assert!(all > 0 && all % 10 == 0, "ten attempts of the same steps: {all}");
+        let (mended, passes) = compare(&kit, all / 10);
+        assert!(mended.is_ok(), "the second attempt finds no difference");
+        assert!(passes > all / 10);
     });
 }
