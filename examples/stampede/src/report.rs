@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::calibrate::Calibration;
@@ -118,15 +119,35 @@ pub(crate) fn fmt_table<P>(
     writeln!(f, "\n{finding}\n")
 }
 
+/// Writes whether the answers are correct.
+pub(crate) fn fmt_answers(f: &mut fmt::Formatter<'_>, answers: u64, wrong: u64) -> fmt::Result {
+    match wrong {
+        0 => writeln!(f, "All {answers} answers are correct."),
+        wrong => writeln!(f, "{wrong} of {answers} answers are WRONG."),
+    }
+}
+
+/// Prints a report of so many wrong answers, which are an error.
+pub(crate) fn print_result(
+    report: &(impl Serialize + fmt::Display),
+    json: bool,
+    wrong: u64,
+) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        println!("\n{report}");
+    }
+    ensure!(wrong == 0, "{wrong} of the answers were wrong");
+    Ok(())
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_table(f, HEADINGS, &self.phases, Phase::fmt_row, &self.finding())?;
         self.fmt_notes(f)?;
         let answered: u64 = self.phases.iter().map(|phase| phase.answered).sum();
-        match self.wrong {
-            0 => writeln!(f, "All {answered} answers are correct."),
-            wrong => writeln!(f, "{wrong} of {answered} answers are WRONG."),
-        }
+        fmt_answers(f, answered, self.wrong)
     }
 }
 

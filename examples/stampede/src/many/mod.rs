@@ -8,7 +8,7 @@ mod ways;
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use coalescer::Batcher;
 
 use self::pages::Pages;
@@ -18,6 +18,7 @@ use crate::calibrate;
 use crate::db::Database;
 use crate::live::Live;
 use crate::options::Options;
+use crate::report::print_result;
 
 /// The orders of a page.
 const PAGE: usize = 100;
@@ -25,13 +26,7 @@ const PAGE: usize = 100;
 pub(super) fn demonstrate(options: &Options) -> Result<()> {
     options.check_many(PAGE as u32)?;
     let report = measure(options, &mut Live::new(options.json))?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("\n{report}");
-    }
-    ensure!(report.wrong == 0, "{} of the answers were wrong", report.wrong);
-    Ok(())
+    print_result(&report, options.json, report.wrong)
 }
 
 fn measure(options: &Options, live: &mut Live) -> Result<Report> {

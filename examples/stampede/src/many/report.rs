@@ -11,7 +11,7 @@ use super::pages::Pages;
 use super::ways::{GATHER, Way};
 use crate::meter::quantile;
 use crate::options::Options;
-use crate::report::fmt_table;
+use crate::report::{fmt_answers, fmt_table};
 use crate::units::{in_ms, rate, time, time_or_dash};
 
 /// The result of a run.
@@ -137,10 +137,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_table(f, HEADINGS, &self.ways, Row::fmt_row, &self.finding())?;
         let answers: u64 = self.ways.iter().map(|row| row.answers).sum();
-        match self.wrong {
-            0 => writeln!(f, "All {answers} answers are correct."),
-            wrong => writeln!(f, "{wrong} of {answers} answers are WRONG."),
-        }
+        fmt_answers(f, answers, self.wrong)
     }
 }
 

@@ -8,7 +8,7 @@ mod ways;
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use coalescer::Coalescer;
 
 use self::report::{Report, Row};
@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::options::Options;
 use crate::orders::Orders;
 use crate::phase::Load;
+use crate::report::print_result;
 use crate::schedule;
 
 /// The rows of the table. To read them takes microseconds: the backend is slow by its delay.
@@ -33,13 +34,7 @@ pub(super) fn demonstrate(options: &Options) -> Result<()> {
     let rate = options.rate.unwrap_or(RATE);
     options.check_rate(rate)?;
     let report = measure(options, rate, &mut Live::new(options.json))?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("\n{report}");
-    }
-    ensure!(report.wrong == 0, "{} of the answers were wrong", report.wrong);
-    Ok(())
+    print_result(&report, options.json, report.wrong)
 }
 
 fn measure(options: &Options, rate: f64, live: &mut Live) -> Result<Report> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ways::{self, Way};
 use crate::options::Options;
 use crate::phase::Phase;
-use crate::report::fmt_table;
+use crate::report::{fmt_answers, fmt_table};
 use crate::units::{in_ms, rate, time, time_or_dash};
 
 /// The result of a run.
@@ -119,10 +119,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {queued} requests still queued at the end of a phase are in no time.")?;
         }
         let answered: u64 = self.phases.iter().map(|row| row.phase.answered).sum();
-        match self.wrong {
-            0 => writeln!(f, "All {answered} answers are correct."),
-            wrong => writeln!(f, "{wrong} of {answered} answers are WRONG."),
-        }
+        fmt_answers(f, answered, self.wrong)
     }
 }
 
