@@ -250,19 +250,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*squares.execute(&3).unwrap(), 9);
     /// ```
     pub fn shared<R2>(self, shared: R2) -> Builder<T, K, V, S, R2> {
-        let Self { settings, name, sharing, error_sharing, on_slow, hasher, batching, .. } = self;
-        let product = PhantomData;
-        Builder {
-            settings,
-            name,
-            sharing,
-            error_sharing,
-            on_slow,
-            hasher,
-            shared,
-            batching,
-            product,
-        }
+        self.with(|hasher, _| (hasher, shared))
     }
 
     /// Sets which calls share an error. The library calls the function once for each error, on the

@@ -231,19 +231,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     /// assert_eq!(*group.execute("stock", || Ok(5)).unwrap(), 5);
     /// ```
     pub fn hasher<S2: BuildHasher>(self, hasher: S2) -> Builder<T, K, V, S2, R> {
-        let Self { settings, name, sharing, error_sharing, on_slow, shared, batching, .. } = self;
-        let product = PhantomData;
-        Builder {
-            settings,
-            name,
-            sharing,
-            error_sharing,
-            on_slow,
-            hasher,
-            shared,
-            batching,
-            product,
-        }
+        self.with(|_, shared| (hasher, shared))
     }
 
     /// Sets which values may be shared. The library calls the function once for each value, on the
@@ -359,18 +347,27 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
     }
 
     pub(crate) fn with_error_rule<T2>(self, rule: ErrorSharing) -> Builder<T2, K, V, S, R> {
-        let Self { settings, name, sharing, on_slow, hasher, shared, batching, .. } = self;
-        let (error_sharing, product) = (Some(rule), PhantomData);
+        let mut builder = self.with(|hasher, shared| (hasher, shared));
+        builder.error_sharing = Some(rule);
+        builder
+    }
+
+    /// The same settings with another hasher, tier or product.
+    pub(crate) fn with<T2, S2, R2>(
+        self,
+        change: impl FnOnce(S, R) -> (S2, R2),
+    ) -> Builder<T2, K, V, S2, R2> {
+        let (hasher, shared) = change(self.hasher, self.shared);
         Builder {
-            settings,
-            name,
-            sharing,
-            error_sharing,
-            on_slow,
+            settings: self.settings,
+            name: self.name,
+            sharing: self.sharing,
+            error_sharing: self.error_sharing,
+            on_slow: self.on_slow,
             hasher,
             shared,
-            batching,
-            product,
+            batching: self.batching,
+            product: PhantomData,
         }
     }
 }

@@ -136,9 +136,24 @@ impl<V, E> Queued<V, E> {
         true
     }
 
-    /// Ends a job whose flight has ended before it began. The call counts as a follower, or runs its
-    /// own function if the outcome is not for it. Returns how many calls share the outcome.
-    pub(crate) fn end_after_flight<K>(&self, table: &Table<K, V, E>) -> usize {
+    /// Ends a job whose flight has ended before it began, and gives its call that outcome. Returns false if the outcome is
+    /// not for the call, which then runs its own function.
+    pub(crate) fn end_after_flight<K>(
+        &self,
+        table: &Table<K, V, E>,
+        promise: &Promise<V, E>,
+    ) -> bool {
+        let callers = self.count_as_follower(table);
+        let completion = self.flight.promise.expect();
+        if completion.is_unshared() {
+            return false;
+        }
+        promise.close(completion.clone(), callers).run();
+        true
+    }
+
+    /// Counts the call of such a job as a follower. Returns how many calls share the outcome.
+    fn count_as_follower<K>(&self, table: &Table<K, V, E>) -> usize {
         let mut deferred = Deferred::new();
         let mut shard = table.shard(self.slot.hash).lock();
         let completion = self.flight.promise.expect();

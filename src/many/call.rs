@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::execute::answer_of;
 use crate::key::{ToKey, is_plain_number};
 use crate::many::batch::{Batch, OfKey, Part};
-use crate::many::collector::{Busy, Collector, Entered};
+use crate::many::collector::{Busy, Collector};
 use crate::many::keys::{Asked, Taken};
 use crate::share::ShareRules;
 use crate::wait::clock::Nanos;
@@ -43,11 +43,11 @@ pub(super) struct Progress<'t, K, V, E> {
     /// Keys that wait for other calls.
     pub(super) berths: Vec<(usize, Berth<'t, K, V, E>)>,
     /// The values of keys whose runs are refreshes, for those that fail (S122).
-    old: Vec<(usize, Hit<V, E>)>,
+    pub(super) old: Vec<(usize, Hit<V, E>)>,
     /// A run that has begun, as the collector sees it.
     pub(super) busy: Option<Busy<'t, K, V, E>>,
     /// True if the last key that was admitted begins a flight of its own.
-    begins: bool,
+    pub(super) begins: bool,
     /// Keys that were made for the table, which did not take them. Their destructors are a stranger's.
     _unused: Vec<NewKey<K>>,
 }
@@ -69,7 +69,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         let missed = self.look_up(&asked, &mut progress);
         if !missed.is_empty() {
             let refused = self.admit(&mut asked, missed, &mut progress);
-            if let Some(answer) = self.gather_alone(&mut progress, load) {
+            if let Some(answer) = self.gather(&mut progress, load) {
                 progress.answers[0] = Some(answer);
                 return progress.into_answers(places);
             }
@@ -80,38 +80,6 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
             self.wait_all(&mut progress, load);
         }
         progress.into_answers(places)
-    }
-
-    /// Answers a call of one key that begins a flight, if that is to run together with the keys of other calls. `None` if it
-    /// runs at once.
-    fn gather_alone(
-        &self,
-        progress: &mut Progress<'t, K, V, E>,
-        load: &mut LoadMany<'_, K, V, E>,
-    ) -> Option<OfKey<V, E>> {
-        let collector = self.collector?;
-        if !progress.begins || progress.keys.len() != 1 || self.mode == Mode::Try {
-            return None;
-        }
-        let Some((place, Part::Led(led))) = progress.parts.pop() else { return None };
-        let key = progress.keys[place].take().expect("a key runs once");
-        let (at, members) = match collector.enter(key, led) {
-            Entered::Gathers(at, members) => (at, members),
-            Entered::AtOnce(busy, key, led) => {
-                progress.busy = Some(busy);
-                progress.keys[place] = Some(key);
-                progress.parts.push((place, Part::Led(led)));
-                return None;
-            }
-        };
-        if !members.is_empty() {
-            self.run_gathered(members, load);
-        }
-        Some(match (self.await_run(collector, at, load), progress.old.pop()) {
-            // S122: a refresh leaves the old value, whatever comes of it.
-            (Err(_), Some((_, old))) => value_of(answer_of(old)),
-            (answer, _) => answer,
-        })
     }
 
     fn call<'q, Q: ?Sized>(&self, one: &Asked<'q, Q, K>) -> Call<'q, Q> {

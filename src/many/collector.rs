@@ -15,6 +15,7 @@
 //!
 //! **Locks:** the collector's lock comes before those of a shard and of a gate. No code of the user's runs under it.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::engine::led::Led;
@@ -43,17 +44,8 @@ pub(crate) enum Gathering {
 struct State<K, V, E> {
     /// The threads of the runs that are under way.
     running: Vec<ThreadToken>,
-    open: Option<Open<K, V, E>>,
-    /// How many batches have been opened: their numbers.
-    opened: u64,
-}
-
-/// A batch that takes keys.
-struct Open<K, V, E> {
-    number: u64,
-    members: Vec<Member<K, V, E>>,
-    /// Where the call waits that opened it.
-    opener: Arc<Gate>,
+    /// The batch that takes keys; empty if none is open. The call of the first one has opened it.
+    open: Vec<Member<K, V, E>>,
 }
 
 /// A key that waits for its run. Its owner must end it.
@@ -79,8 +71,8 @@ pub(super) struct Place<V, E> {
     pub(super) promise: Arc<Promise<V, E>>,
     /// The gate of its flight.
     pub(super) flight: Arc<Gate>,
-    /// The number of the batch that it has opened.
-    pub(super) opened: Option<u64>,
+    /// True for the call that has opened the batch, until that is closed.
+    pub(super) opens: bool,
 }
 
 /// A run that is under way, until it is dropped.
@@ -91,7 +83,7 @@ pub(crate) struct Busy<'c, K, V, E> {
 
 impl<K, V, E> Collector<K, V, E> {
     pub(crate) fn new(rule: Gathering, max_batch: usize) -> Self {
-        let state = State { running: Vec::new(), open: None, opened: 0 };
+        let state = State { running: Vec::new(), open: Vec::new() };
         Self { rule, max_batch, state: Mutex::new(state) }
     }
 
@@ -105,38 +97,27 @@ impl<K, V, E> Collector<K, V, E> {
     /// wait for it.
     pub(super) fn enter<'t>(&self, key: K, led: Led<'t, K, V, E>) -> Entered<'_, 't, K, V, E> {
         let state = &mut *self.state.lock();
-        let has_company = state.open.is_some() || !self.is_idle(state);
-        if !has_company || self.max_batch == 1 || deadlock::stands_for(led.leader(), &state.running)
-        {
+        let opens = state.open.is_empty();
+        let is_alone = (opens && self.is_idle(state)) || self.max_batch == 1;
+        if is_alone || deadlock::stands_for(led.leader(), &state.running) {
             state.running.push(led.leader());
             return Entered::AtOnce(Busy { collector: self, leader: led.leader() }, key, led);
         }
         let hash = led.slot().hash;
         // They may be equal. If they are not, there is a run more.
         let may_be_equal = |other: &&Member<K, V, E>| other.queued.slot.hash == hash;
-        let members = state.open.iter().flat_map(|open| &open.members);
-        let run = members.filter(may_be_equal).map(|other| other.run + 1).max().unwrap_or(0);
+        let run =
+            state.open.iter().filter(may_be_equal).map(|other| other.run + 1).max().unwrap_or(0);
         // Under the lock: a call that is seen to wait is in a batch.
         let (promise, queued) = (Promise::of_job(), below(|| led.queue()));
         let flight = Arc::clone(queued.flight.gate());
-        let start = queued.start;
-        let member = Member { key, queued, promise: Arc::clone(&promise), run };
-        let opened = match &mut state.open {
-            Some(open) => {
-                open.members.push(member);
-                None
-            }
-            None => {
-                promise.gate.begin_job_at(start.saturating_add(self.delay()));
-                state.opened += 1;
-                let (number, opener) = (state.opened, Arc::clone(&promise.gate));
-                state.open = Some(Open { number, members: vec![member], opener });
-                Some(number)
-            }
-        };
-        let is_full = |open: &mut Open<K, V, E>| open.members.len() >= self.max_batch;
-        let closed = state.open.take_if(is_full).map_or_else(Vec::new, |open| open.members);
-        Entered::Gathers(Place { promise, flight, opened }, closed)
+        if opens {
+            promise.gate.begin_job_at(queued.start.saturating_add(self.delay()));
+        }
+        state.open.push(Member { key, queued, promise: Arc::clone(&promise), run });
+        let is_full = state.open.len() >= self.max_batch;
+        let closed = if is_full { mem::take(&mut state.open) } else { Vec::new() };
+        Entered::Gathers(Place { promise, flight, opens }, closed)
     }
 
     /// True if a call that comes now finds no reason to wait.
@@ -151,10 +132,14 @@ impl<K, V, E> Collector<K, V, E> {
         }
     }
 
-    /// Closes the batch of this number, if it is open.
-    pub(super) fn close(&self, number: u64) -> Option<Vec<Member<K, V, E>>> {
+    /// Closes the batch that the call has opened which waits at this gate, and returns its keys. None if another call has
+    /// closed it.
+    pub(super) fn close(&self, opener: &Arc<Gate>) -> Vec<Member<K, V, E>> {
         let mut state = self.state.lock();
-        state.open.take_if(|open| open.number == number).map(|open| open.members)
+        match state.open.first() {
+            Some(first) if Arc::ptr_eq(&first.promise.gate, opener) => mem::take(&mut state.open),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -164,8 +149,8 @@ impl<K, V, E> Drop for Busy<'_, K, V, E> {
         let own = state.running.iter().position(|leader| *leader == self.leader);
         state.running.swap_remove(own.expect("it began"));
         if self.collector.is_idle(&state) {
-            if let Some(open) = &state.open {
-                open.opener.begin_job_now();
+            if let Some(opener) = state.open.first() {
+                opener.promise.gate.begin_job_now();
             }
         }
     }

@@ -1,55 +1,82 @@
 //! How a call of one key runs together with others, by the batcher's collector.
 
+use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use crate::engine::call::Mode;
 use crate::engine::completion::Panic;
 use crate::error::Error;
+use crate::execute::answer_of;
 use crate::many::batch::{OfKey, Part};
-use crate::many::call::{LoadMany, Many, value_of};
-use crate::many::collector::{Collector, Member, Place};
+use crate::many::call::{LoadMany, Many, Progress, value_of};
+use crate::many::collector::{Collector, Entered, Member, Place};
 use crate::many::gathered::Gathered;
 use crate::observe::WaitEnd;
 use crate::wait::contain::drop_contained;
 use crate::wait::deadlock;
 use crate::wait::seats::Standing;
 
-impl<'t, K, V, E> Many<'t, K, V, E> {
+impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
+    /// Answers a call of one key that begins a flight, if that is to run together with the keys of other calls. `None` if it
+    /// runs at once.
+    pub(super) fn gather(
+        &self,
+        progress: &mut Progress<'t, K, V, E>,
+        load: &mut LoadMany<'_, K, V, E>,
+    ) -> Option<OfKey<V, E>> {
+        let collector = self.collector?;
+        if !progress.begins || progress.keys.len() != 1 || self.mode == Mode::Try {
+            return None;
+        }
+        let Some((place, Part::Led(led))) = progress.parts.pop() else { return None };
+        let key = progress.keys[place].take().expect("a key runs once");
+        let (at, members) = match collector.enter(key, led) {
+            Entered::Gathers(at, members) => (at, members),
+            Entered::AtOnce(busy, key, led) => {
+                progress.busy = Some(busy);
+                progress.keys[place] = Some(key);
+                progress.parts.push((place, Part::Led(led)));
+                return None;
+            }
+        };
+        self.run_gathered(members, load);
+        Some(match (self.await_run(collector, at, load), progress.old.pop()) {
+            // S122: a refresh leaves the old value, whatever comes of it.
+            (Err(_), Some((_, old))) => value_of(answer_of(old)),
+            (answer, _) => answer,
+        })
+    }
+
     /// Waits for the run of the batch that a key is in, and answers its call. The call that has opened the batch runs it, unless
     /// another one does.
-    pub(super) fn await_run(
+    fn await_run(
         &self,
         collector: &Collector<K, V, E>,
         place: Place<V, E>,
         load: &mut LoadMany<'_, K, V, E>,
     ) -> OfKey<V, E> {
-        let Place { promise, flight, mut opened } = place;
+        let Place { promise, flight, mut opens } = place;
         loop {
             if let Some(answer) = promise.answer_to_leader(0) {
                 return value_of(answer);
             }
-            let standing = if opened.is_some() { Standing::Opener } else { Standing::Job };
+            let standing = if opens { Standing::Opener } else { Standing::Job };
             let job = (&promise.gate, Some(&flight));
-            match (self.table.wait_for_job(job, self.deadline, standing), opened.take()) {
-                (WaitEnd::Answered, _) => {}
+            match self.table.wait_for_job(job, self.deadline, standing) {
+                WaitEnd::Answered => {}
                 // If another call has closed the batch, this one is a member as the others are.
-                (_, Some(number)) => {
-                    if let Some(members) = collector.close(number) {
-                        self.run_gathered(members, load);
-                    }
+                _ if mem::take(&mut opens) => {
+                    self.run_gathered(collector.close(&promise.gate), load);
                 }
-                (WaitEnd::Refused, None) => return Err(Error::WouldDeadlock),
-                (WaitEnd::TimedOut | WaitEnd::Led, None) => return Err(Error::TimedOut),
+                WaitEnd::Refused => return Err(Error::WouldDeadlock),
+                WaitEnd::TimedOut | WaitEnd::Led => return Err(Error::TimedOut),
             }
         }
     }
 
     /// Runs the function for the keys of a batch: in one run, or in several if some are equal. Resumes its panic.
-    pub(super) fn run_gathered(
-        &self,
-        members: Vec<Member<K, V, E>>,
-        load: &mut LoadMany<'_, K, V, E>,
-    ) {
+    fn run_gathered(&self, members: Vec<Member<K, V, E>>, load: &mut LoadMany<'_, K, V, E>) {
         let gathered = |member: Member<K, V, E>| {
             let Member { key, queued, promise, run } = member;
             (run, key, Gathered::new(self.table, queued, promise))

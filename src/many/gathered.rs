@@ -47,15 +47,12 @@ impl<'t, K, V, E> Gathered<'t, K, V, E> {
         match queued.begin(self.table, leader, (&self.promise, false)) {
             Begun::Runs => {}
             Begun::Ended => {
-                let callers = queued.end_after_flight(self.table);
-                let completion = queued.flight.promise.expect();
-                if !completion.is_unshared() {
-                    let callbacks = self.promise.close(completion.clone(), callers);
-                    self.duty = Duty::Done;
-                    callbacks.run();
+                let (is_answered, hash) =
+                    (queued.end_after_flight(self.table, &self.promise), queued.slot.hash);
+                self.duty = if is_answered { Duty::Done } else { Duty::Alone(hash) };
+                if is_answered {
                     return false;
                 }
-                self.duty = Duty::Alone(queued.slot.hash);
             }
             Begun::Follows(_) => unreachable!("its run takes place in any case"),
         }

@@ -140,10 +140,7 @@ where
         match queued.begin(table, me, (&self.promise, true)) {
             Begun::Runs => self.duty = Duty::Flight(queued),
             Begun::Ended => {
-                let callers = queued.end_after_flight(table);
-                let completion = queued.flight.promise.expect();
-                if !completion.is_unshared() {
-                    self.promise.close(completion.clone(), callers).run();
+                if queued.end_after_flight(table, &self.promise) {
                     return None;
                 }
                 self.duty = Duty::Bypass(queued.slot.hash);
