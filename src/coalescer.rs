@@ -109,7 +109,7 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.group.call_with(key, want, WithKey(&*self.load))
+        self.group.call_with(key, want, WithKey(&self.load))
     }
 
     /// Returns the value for this key: from the window, from a running execution, or by running the

@@ -1,5 +1,7 @@
 //! [`Work`]: the function that a call brings, with or without its key.
 
+use std::sync::Arc;
+
 use crate::refresh::Load;
 use crate::sync::Handle;
 
@@ -18,7 +20,8 @@ pub(crate) trait Work<K, V, E> {
 pub(crate) struct WithoutKey<F>(pub(crate) F);
 
 /// The function of a coalescer, which takes the key.
-pub(crate) struct WithKey<'a, K, V, E>(pub(crate) &'a dyn Load<K, V, E>);
+// By its `Arc`: a hit would pay for the address of what is in it.
+pub(crate) struct WithKey<'a, K, V, E>(pub(crate) &'a Arc<dyn Load<K, V, E>>);
 
 const HAS_KEY: &str = "a leader creates the key that its function takes";
 

@@ -267,7 +267,7 @@ where
         if core.executor.is_none() {
             let deadline = Patience::Endless.deadline(&table.clock, entry, table.rules.max_wait);
             let caller = Caller { table, sharing: &core.sharing, call, deadline };
-            return caller.lead(execution, WithKey(&*self.load), Some(owned), 0).map(|_| true);
+            return caller.lead(execution, WithKey(&self.load), Some(owned), 0).map(|_| true);
         }
         let (core, function) = (Arc::clone(core) as Arc<AnyCore<K, V, E>>, Arc::clone(&self.load));
         let task = task(core, owned, execution.queue(), Function::Shared(function), call.max_age);
