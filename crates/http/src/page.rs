@@ -135,7 +135,7 @@ impl Page {
     }
 
     /// True if a request with this role was served by a window.
-    fn was_kept(&self, role: Role) -> bool {
+    pub(crate) fn was_kept(&self, role: Role) -> bool {
         match self {
             #[cfg(feature = "cluster")]
             Self::Elsewhere { is_kept: true, .. } => true,

@@ -1,5 +1,6 @@
 //! [`Coalesced`]: a handler inside a layer.
 
+mod answer;
 mod forget;
 mod inner;
 mod stale;
@@ -54,6 +55,8 @@ impl<H, E> Coalesced<H, E> {
     /// - A **hit** returns a response from the window at once, with an `Age` field. If the response is past its
     ///   lifetime and says `stale-while-revalidate`, one such request runs the handler instead, on this thread:
     ///   see [Stale pages](crate#stale-pages).
+    ///
+    /// The extensions of the response have a [`Served`](crate::Served), which says which of these it was.
     ///
     /// # Writes
     ///
