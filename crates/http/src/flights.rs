@@ -75,6 +75,11 @@ impl<E> Flights<E> {
         request.outcome(lead)
     }
 
+    /// Returns `true` if the window of this process has this page.
+    pub(crate) fn has_kept(&self, key: &Key, page: &Arc<Page>) -> bool {
+        self.group.peek(key).is_some_and(|kept| Arc::ptr_eq(&kept, page))
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.group.stats()
     }

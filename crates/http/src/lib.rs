@@ -47,6 +47,8 @@
 //! and its extensions, because they belong to one connection or one request.
 //!
 //! The extensions of each response say which of these it was: see [`Served`].
+//! [`cache_status`](CoalesceLayer::cache_status) tells it to clients, and
+//! [`server_timing`](CoalesceLayer::server_timing) to their browsers.
 //!
 //! # Coalesced requests
 //!
@@ -288,6 +290,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+mod cache_status;
 mod coalesced;
 mod expiry;
 mod extension_value;

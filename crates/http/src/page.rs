@@ -119,6 +119,18 @@ impl Page {
         self.shared().filter(|_| self.was_kept(role))?.expiry.as_deref()
     }
 
+    /// How long the page is fresh, from the start of its run, with a window of this length. `None` if this process does
+    /// not know.
+    pub(crate) fn lifetime(&self, window: Duration) -> Option<Duration> {
+        let kept_for = match self {
+            Self::Shared(_, ShareWith::Everyone) => Some(window),
+            Self::Shared(_, ShareWith::For(time)) => Some(*time),
+            _ => None,
+        };
+        let fresh_for = self.shared()?.times().map(|times| times.fresh_for);
+        fresh_for.or(kept_for).map(|time| time.min(window))
+    }
+
     /// True if later requests get it. Of a page of another process, its status tells.
     pub(crate) fn is_for_later(&self) -> bool {
         match self {

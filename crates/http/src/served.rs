@@ -17,7 +17,8 @@ use crate::verdict::{PassThrough, ResponseVerdict};
 /// | [`role`](Self::role) | [`reason`](Self::reason) | [`age`](Self::age) |
 /// |---|---|---|
 /// | `PassedThrough` | why the request gate passed the request through | none |
-/// | `Leader`, `Revalidation` | why its response is not for others, or not for later requests; none if the window may retain it | none |
+/// | `Leader` | why its response is not for others, or not for later requests; none if the window may retain it | none |
+/// | `Revalidation` | the same, if it ran the handler | none, or that of a new page that was there already |
 /// | `Follower` | none | none |
 /// | `Hit` | none | that of the page |
 /// | `Stale` | why its own attempt to make the page anew has failed; none if it made no attempt | that of the page |
@@ -104,7 +105,7 @@ impl Served {
     pub(crate) fn renewed(self) -> Self {
         match self.role {
             ServedRole::Leader | ServedRole::Follower | ServedRole::Hit => {
-                Self { role: ServedRole::Revalidation, age: None, ..self }
+                Self { role: ServedRole::Revalidation, ..self }
             }
             _ => self,
         }

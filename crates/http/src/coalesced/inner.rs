@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coalescer::{Error, Outcome, ShareWith};
 use http::{Request, Response};
 
 use crate::body::Body;
-use crate::coalesced::answer::{Answer, Answered, Own};
+use crate::cache_status::Forward;
+use crate::coalesced::answer::{Answer, Answered, Own, Telling};
 use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::Gates;
@@ -32,6 +33,8 @@ pub(super) struct Asked<E> {
     /// The handler's response for this request, if it led a run.
     pub(super) own: Option<Result<Own, Arc<E>>>,
     pub(super) outcome: Result<Outcome<Page>, Error<E>>,
+    /// The beginning, if the layer tells how long requests wait.
+    begun: Option<Instant>,
 }
 
 /// The state that all handles of a [`Coalesced`](crate::Coalesced) share.
@@ -46,6 +49,8 @@ pub(crate) struct Inner<H, E> {
     pub(crate) runs_own_after_max_wait: bool,
     pub(crate) keeps_after_writes: bool,
     pub(crate) max_wait: Option<Duration>,
+    pub(crate) window: Duration,
+    pub(crate) telling: Telling,
 }
 
 impl<H, E> Inner<H, E> {
@@ -54,7 +59,7 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.answer(request).map(Answer::into_response)
+        self.answer(request).map(|answer| answer.into_response(&self.telling))
     }
 
     fn answer<B, R>(&self, request: Request<B>) -> Answered<E>
@@ -69,13 +74,15 @@ impl<H, E> Inner<H, E> {
                 self.counters.count_passed_through(reason);
                 let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
                 let response = self.pass(Request::from_parts(parts, body), write)?;
-                Ok(Answer::new(response, Served::passed_through(reason)))
+                Ok(Answer::passed_through(response, reason))
             }
             RequestVerdict::Shared(key) => {
                 self.share(&key, Freshness::Any, Request::from_parts(parts, body))
             }
             RequestVerdict::Fresh(key) => {
-                self.share(&key, Freshness::Fresh, Request::from_parts(parts, body))
+                let request = Request::from_parts(parts, body);
+                let answer = self.share(&key, Freshness::Fresh, request)?;
+                Ok(answer.because_of(Forward::Request))
             }
         }
     }
@@ -130,6 +137,8 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
+        // What the flights do not tell is measured. A hit needs no clock of its own.
+        let begun = self.telling.has_timing.then(Instant::now);
         let mut own = None;
         let outcome = self.flights.call(key, freshness, || {
             let request = request.take().expect("a call leads one run");
@@ -137,7 +146,7 @@ impl<H, E> Inner<H, E> {
             own = Some(result);
             Ok(page)
         });
-        Asked { own, outcome }
+        Asked { own, outcome, begun }
     }
 
     /// Answers a request that has asked, and asks again for one that has found a page past its lifetime.
@@ -151,30 +160,41 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let Asked { own, outcome } = asked;
+        let Asked { own, outcome, begun } = asked;
         if let Some(own) = own {
-            let waited = outcome.ok().map(|outcome| outcome.waited);
-            return own.map(|own| Answer::new(own.response, Served::led(own.verdict, waited)));
+            let outcome = outcome.ok();
+            let waited = outcome.as_ref().map(|outcome| outcome.waited);
+            let is_stored = outcome.is_some_and(|outcome| self.tells_stored(key, &outcome.value));
+            return own.map(|own| Answer::of_own(own, waited, is_stored));
         }
-        match (outcome, request) {
-            (Ok(outcome), Some(request)) => match StalePage::of(&outcome) {
-                Some(stale) => self.answer_past_lifetime(key, &stale, request),
-                None => Ok(Answer::of_page(&outcome)),
-            },
-            (Ok(outcome), None) => Ok(Answer::of_page(&outcome)),
-            (Err(Error::Failed(error)), _) => Err(error),
-            (Err(error), Some(request)) if self.runs_own_after(&error) => {
+        let error = match (outcome, &request) {
+            (Ok(outcome), _) => {
+                return match (StalePage::of(&outcome), request) {
+                    (Some(stale), Some(request)) => self.answer_past_lifetime(key, &stale, request),
+                    _ => Ok(Answer::of_page(&outcome, self.window)),
+                };
+            }
+            (Err(Error::Failed(error)), _) => return Err(error),
+            (Err(error), _) => error,
+        };
+        let waited = self.waited_for(&error, begun);
+        match request {
+            Some(request) if self.runs_own_after(&error) => {
                 self.counters.count_alone();
-                let served = Served::in_vain(ServedRole::Alone, &error, self.waited_for(&error));
                 let response = self.run(request).map_err(Arc::new)?;
-                Ok(Answer::new(response, served))
+                Ok(Answer::alone(response, Served::in_vain(ServedRole::Alone, &error, waited)))
             }
-            (Err(error), _) => {
-                let served = Served::in_vain(ServedRole::Refused, &error, self.waited_for(&error));
+            _ => {
+                let served = Served::in_vain(ServedRole::Refused, &error, waited);
                 let response = (self.error_response)(&without_failed(error), key);
-                Ok(Answer::new(response, served))
+                Ok(Answer::refused(response, served))
             }
         }
+    }
+
+    /// Returns `true` if the window has this page, and the layer tells it.
+    fn tells_stored(&self, key: &Key, page: &Arc<Page>) -> bool {
+        self.telling.cache_status.is_some() && self.flights.has_kept(key, page)
     }
 
     /// Runs the handler. Returns the page for other requests, and the result for this one.
@@ -204,10 +224,12 @@ impl<H, E> Inner<H, E> {
     }
 
     /// How long a request has waited that got this error. `None` if it is not known.
-    pub(super) fn waited_for(&self, error: &Error<E>) -> Option<Duration> {
+    pub(super) fn waited_for(&self, error: &Error<E>, begun: Option<Instant>) -> Option<Duration> {
         match error {
             Error::TimedOut => self.max_wait,
-            Error::LeaderPanicked { .. } | Error::Abandoned => None,
+            Error::LeaderPanicked { .. } | Error::Abandoned | Error::Failed(_) => {
+                begun.map(|begun| begun.elapsed())
+            }
             // It was refused at once.
             _ => Some(Duration::ZERO),
         }

@@ -16,6 +16,7 @@ use crate::gates::Gates;
 use crate::key::Key;
 use crate::stats::LayerStats;
 
+pub(crate) use answer::Telling;
 pub(crate) use inner::{ErrorResponse, Inner};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).

@@ -10,16 +10,16 @@
 use std::time::{Duration, Instant};
 
 use coalescer::Outcome;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
-use crate::coalesced::answer::{Answer, Answered, Own};
+use crate::cache_status::Forward;
+use crate::coalesced::answer::{Answer, Answered, Own, Trouble};
 use crate::coalesced::inner::{Asked, Inner};
 use crate::expiry::Expiry;
 use crate::flights::Freshness;
 use crate::key::Key;
 use crate::page::Page;
-use crate::served::Served;
 use crate::served_role::ServedReason;
 use crate::stats::Counters;
 use crate::verdict::Unkept;
@@ -44,7 +44,8 @@ impl<'o> StalePage<'o> {
     /// The page, some time after it was found.
     fn answer(&self, since: Duration) -> Answer {
         let age = self.found.age.saturating_add(since);
-        Answer::new(self.found.value.response(self.found.role, age), Served::stale(age))
+        let response = self.found.value.response(self.found.role, age);
+        Answer::stale(response, age, self.expiry.times().fresh_for)
     }
 }
 
@@ -64,7 +65,8 @@ impl<H, E> Inner<H, E> {
         if !self.gates.accepts_stale(request.headers(), stale.past) {
             let mut request = Some(request);
             let asked = self.ask(key, fresh, &mut request);
-            return self.answer_with(key, asked, request);
+            let answer = self.answer_with(key, asked, request)?;
+            return Ok(answer.because_of(Forward::Stale));
         }
         let Some(revalidation) = Revalidation::begin(stale, &self.counters) else {
             self.counters.count_stale();
@@ -72,34 +74,38 @@ impl<H, E> Inner<H, E> {
         };
         let (mut request, begun) = (Some(request), Instant::now());
         let asked = self.ask(key, fresh, &mut request);
-        let Some(trouble) = asked.trouble() else {
+        let Some(trouble) = asked.trouble(request.is_none()) else {
             revalidation.end(&asked);
-            return self.answer_with(key, asked, request).map(Answer::renewed);
+            let answer = self.answer_with(key, asked, request)?;
+            return Ok(answer.renewed().because_of(Forward::Stale));
         };
         drop(revalidation);
         self.counters.count_stale();
         let waited = match &asked.outcome {
             Ok(outcome) => Some(outcome.waited),
-            Err(error) => self.waited_for(error),
+            Err(error) => self.waited_for(error, Some(begun)),
         };
         let answer = stale.answer(asked.time_taken().unwrap_or_else(|| begun.elapsed()));
-        Ok(answer.because(trouble, waited))
+        Ok(answer.after_trouble(trouble, waited))
     }
 }
 
 impl<E> Asked<E> {
     /// The reason to serve a page that is still good instead: an error, or status 5xx.
-    fn trouble(&self) -> Option<ServedReason> {
+    fn trouble(&self, has_run: bool) -> Option<Trouble> {
         match (&self.own, &self.outcome) {
-            (Some(Err(_)), _) => Some(ServedReason::Failed),
-            (_, Err(error)) => Some(ServedReason::of(error)),
-            (Some(Ok(Own { response, verdict })), _) => {
-                let is_trouble = response.status().is_server_error();
-                is_trouble.then(|| ServedReason::of_verdict(*verdict).unwrap_or(SERVER_ERROR))
+            (Some(Ok(Own { response, verdict })), Ok(_)) => {
+                let status = Some(response.status()).filter(StatusCode::is_server_error)?;
+                let reason = ServedReason::of_verdict(*verdict).unwrap_or(SERVER_ERROR);
+                Some(Trouble { reason, own: Some(Some(status)) })
+            }
+            (Some(Err(_)), _) => Some(Trouble { reason: ServedReason::Failed, own: Some(None) }),
+            (_, Err(error)) => {
+                Some(Trouble { reason: ServedReason::of(error), own: has_run.then_some(None) })
             }
             (None, Ok(outcome)) => {
                 let is_trouble = outcome.value.is_trouble();
-                is_trouble.then_some(SERVER_ERROR)
+                is_trouble.then_some(Trouble { reason: SERVER_ERROR, own: None })
             }
         }
     }

@@ -4,6 +4,7 @@ mod errors;
 mod keys;
 #[cfg(feature = "cluster")]
 mod shared;
+mod telling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use http::{Request, Response, request, response};
 
 use crate::Settings;
 use crate::body::Body;
-use crate::coalesced::{Coalesced, ErrorResponse, Inner};
+use crate::coalesced::{Coalesced, ErrorResponse, Inner, Telling};
 use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
 use crate::key::Key;
@@ -61,6 +62,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
+/// | [`cache_status`](Self::cache_status), [`server_timing`](Self::server_timing) | that responses tell how they were served | they do not |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
 /// | `shared` (feature `cluster`) | the other processes that share the pages | none |
 ///
@@ -101,6 +103,7 @@ pub struct CoalesceLayer<P = Alone> {
     waits_without_limit: bool,
     runs_own_after_max_wait: bool,
     keeps_after_writes: bool,
+    telling: Telling,
     /// The other processes.
     sharing: P,
 }
@@ -123,6 +126,7 @@ impl CoalesceLayer {
             waits_without_limit: false,
             runs_own_after_max_wait: false,
             keeps_after_writes: false,
+            telling: Telling::default(),
             sharing: Alone,
         }
     }
@@ -339,6 +343,7 @@ impl<P> CoalesceLayer<P> {
             waits_without_limit: self.waits_without_limit,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
+            telling: self.telling,
             sharing,
         };
         (layer, self.sharing)
@@ -362,7 +367,7 @@ impl<P> CoalesceLayer<P> {
         flights: Flights<E>,
         error_rule: Option<ErrorRule<E>>,
     ) -> Coalesced<H, E> {
-        let max_wait = self.of_group().0.get_max_wait();
+        let (settings, _) = self.of_group();
         Coalesced::new(Inner {
             handler,
             gates: self.gates,
@@ -372,7 +377,9 @@ impl<P> CoalesceLayer<P> {
             error_rule,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
-            max_wait,
+            max_wait: settings.get_max_wait(),
+            window: settings.get_window(),
+            telling: self.telling,
         })
     }
 }

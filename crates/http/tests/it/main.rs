@@ -6,6 +6,7 @@
 
 mod authorities;
 mod bodies;
+mod cache_status;
 mod fields;
 mod freshness;
 mod fuzzed;

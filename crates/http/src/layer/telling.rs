@@ -1,0 +1,87 @@
+//! The settings of a layer about what its responses tell.
+
+use crate::cache_status::CacheName;
+use crate::layer::CoalesceLayer;
+
+impl<P> CoalesceLayer<P> {
+    /// Adds a member of `Cache-Status` (RFC 9211) with this name to each response.
+    ///
+    /// | request | member |
+    /// |---|---|
+    /// | hit | `pages; hit; ttl=3`. `ttl` is the rest of the lifetime in seconds, for which the window counts too |
+    /// | stale page | `pages; hit; ttl=-2` |
+    /// | leader | `pages; fwd=miss; stored`, or without `stored` if the window does not have the page, and `detail=set-cookie` for the reason |
+    /// | follower | `pages; fwd=miss; collapsed` |
+    /// | one that waited, and had to run the handler | `pages; fwd=miss; collapsed=?0` |
+    /// | for a fresh answer, such as `no-cache` | `fwd=request` in the place of `fwd=miss` |
+    /// | revalidation, or one that accepts no stale page | `fwd=stale` in the place of `fwd=miss` |
+    /// | revalidation that has failed | `pages; fwd=stale; fwd-status=503; detail=status-5xx` |
+    /// | passed through | `pages; fwd=bypass; detail=credentials`, and `pages; fwd=method; detail=method` |
+    /// | refused: it waited too long, or would have waited for ever | `pages; detail=timed-out` |
+    ///
+    /// A detail is a [`ServedReason`](crate::ServedReason), with `-` for what a token cannot have. The member stands behind
+    /// those of caches that are nearer to the handler. It is about one request, so it is in no page that is shared. A page that
+    /// another process had kept has a `ttl` only if it says `stale-while-revalidate`.
+    ///
+    /// The field tells each client, a stranger too, whether somebody has asked for the page, as `Age` does.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name is empty, or has other letters than visible ASCII and blanks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use std::time::Duration;
+    /// use coalescer_http::{CoalesceLayer, Settings};
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .settings(Settings::new().window(Duration::from_secs(3600)))
+    ///     .cache_status("pages")
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// let status = |request: Request<()>| pages.call(request).unwrap().headers()["cache-status"].clone();
+    ///
+    /// assert_eq!(status(Request::get("/").body(()).unwrap()), "pages; fwd=miss; stored");
+    /// let hit = status(Request::get("/").body(()).unwrap());
+    /// assert!(hit.to_str().unwrap().starts_with("pages; hit; ttl=3"));
+    /// let ada = Request::get("/").header("cookie", "session=ada").body(()).unwrap();
+    /// assert_eq!(status(ada), "pages; fwd=bypass; detail=credentials");
+    /// ```
+    #[track_caller]
+    pub fn cache_status(mut self, name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let Some(parsed) = CacheName::new(name) else {
+            panic!(
+                "cache_status({name:?}): a name has at least one letter, and visible ASCII and blanks only; \
+                 use one such as \"pages\" or \"shop.example\""
+            );
+        };
+        self.telling.cache_status = Some(parsed);
+        self
+    }
+
+    /// Adds a metric of `Server-Timing` to each response: `coalescer;desc="follower";dur=12.3`.
+    ///
+    /// Browsers show it in their tools. `desc` is the [role](crate::ServedRole) of the request, and `dur` the milliseconds that it waited
+    /// for the runs of others. The handler's own metrics go to its own request, as without this setting.
+    ///
+    /// The layer then reads the clock for each request that is not passed through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .server_timing()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// let response = pages.call(Request::get("/").body(()).unwrap()).unwrap();
+    /// assert_eq!(response.headers()["server-timing"], r#"coalescer;desc="leader";dur=0.0"#);
+    /// ```
+    pub fn server_timing(mut self) -> Self {
+        self.telling.has_timing = true;
+        self
+    }
+}
