@@ -39,8 +39,10 @@ impl<E> Flights<E> {
     where
         P: SharesPages<E>,
     {
-        let others = sharing.others();
-        Self { group: builder(of_group).shared(sharing.by(gates)).build(), others }
+        let (others, (settings, name)) = (sharing.others(), of_group);
+        // Without a rule an error is returned to the group only to end the waits of others. It is never kept.
+        let builder = builder((settings.error_window(Duration::ZERO), name));
+        Self { group: builder.shared(sharing.by(gates)).build(), others }
     }
 
     /// The group asks the rule about each error that a run returns to it.
@@ -55,7 +57,12 @@ impl<E> Flights<E> {
         P: SharesPages<E>,
     {
         let (others, rule) = (sharing.others(), Arc::clone(rule));
-        let builder = builder(of_group).share_error_with(move |error: &E| rule(error));
+        let share_with = move |error: &E| match rule(error) {
+            // As without a rule. An error that is nobody's is returned to the group for no other reason.
+            ShareWith::Nobody => ShareWith::Followers,
+            share_with => share_with,
+        };
+        let builder = builder(of_group).share_error_with(share_with);
         Self { group: builder.shared(sharing.by(gates)).build(), others }
     }
 

@@ -191,8 +191,8 @@
 //! An error of the handler goes to its own request. If the handler panics, its own request unwinds. In both
 //! cases the requests that waited run the handler themselves. A request waits for
 //! [`DEFAULT_MAX_WAIT`] at most if the settings have no `max_wait`. Then it gets a response with status 503,
-//! which [`error_response`](CoalesceLayer::error_response) replaces, or with
-//! [`run_own_after_max_wait`](CoalesceLayer::run_own_after_max_wait) it runs the handler itself.
+//! which [`error_response`](CoalesceLayer::error_response) replaces. [`AfterWait`] lists the settings that change
+//! what a request does after such a wait.
 //!
 //! A server that has no handler function can use the two tables on their own: see [`Gates`].
 //!
@@ -289,6 +289,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod after_wait;
 mod body;
 mod cache_status;
 mod coalesced;
@@ -311,6 +312,7 @@ mod stats;
 mod verdict;
 mod write;
 
+pub use after_wait::AfterWait;
 pub use body::Body;
 pub use coalesced::Coalesced;
 #[doc(no_inline)]

@@ -17,6 +17,7 @@ use coalescer::Stats;
 /// | `revalidations` | requests that began to make a page anew that was past its lifetime |
 /// | `revalidation_failures` | those of them that brought no page for later requests |
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
+/// | `refused` | requests that got no page, and the response of [`error_response`](crate::CoalesceLayer::error_response) |
 /// | `flights` | see [`Stats`]; each request that was not passed through is one call, and a request that makes a stale page anew, or accepts none and finds one, is two. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
@@ -58,6 +59,9 @@ pub struct LayerStats {
     /// Requests that waited in vain and ran the handler themselves. `flights` counts them too, as followers
     /// or as timed out.
     pub alone: u64,
+    /// Requests that got no page, and the response for an error of coalescing. `flights` counts them too, as
+    /// timed out, refused, or followers.
+    pub refused: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
@@ -189,7 +193,7 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 10)?;
+        let mut fields = to.serialize_struct("LayerStats", 11)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
@@ -198,6 +202,7 @@ impl serde::Serialize for LayerStats {
         fields.serialize_field("revalidations", &self.revalidations)?;
         fields.serialize_field("revalidation_failures", &self.revalidation_failures)?;
         fields.serialize_field("alone", &self.alone)?;
+        fields.serialize_field("refused", &self.refused)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
         fields.end()
@@ -212,6 +217,7 @@ pub(crate) struct Counters {
     revalidations: AtomicU64,
     revalidation_failures: AtomicU64,
     alone: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Counters {
@@ -221,8 +227,9 @@ impl Counters {
             unshared: zeros(Unshared::ALL),
             unkept: zeros(Unkept::ALL),
         };
-        let [stale, revalidations, revalidation_failures, alone] = [0; 4].map(AtomicU64::new);
-        Self { by_reason, stale, revalidations, revalidation_failures, alone }
+        let [stale, revalidations, revalidation_failures, alone, refused] =
+            [0; 5].map(AtomicU64::new);
+        Self { by_reason, stale, revalidations, revalidation_failures, alone, refused }
     }
 
     pub(crate) fn count_stale(&self) {
@@ -239,6 +246,10 @@ impl Counters {
 
     pub(crate) fn count_alone(&self) {
         self.alone.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_passed_through(&self, reason: PassThrough) {
@@ -270,6 +281,7 @@ impl Counters {
             revalidation_failures: self.revalidation_failures.load(Ordering::Relaxed),
             revalidations: self.revalidations.load(Ordering::Relaxed),
             alone: self.alone.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
             flights,
             by_reason,
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use coalescer::{Error, Outcome, ShareWith};
 use http::{Request, Response};
 
+use crate::after_wait::{AfterWait, AfterWaits};
 use crate::body::Body;
 use crate::cache_status::Forward;
 use crate::coalesced::answer::{Answer, Answered, Own, Telling};
@@ -46,7 +47,7 @@ pub(crate) struct Inner<H, E> {
     pub(crate) error_response: ErrorResponse,
     /// Without a rule, an error goes to nobody else.
     pub(crate) error_rule: Option<ErrorRule<E>>,
-    pub(crate) runs_own_after_max_wait: bool,
+    pub(crate) after_waits: AfterWaits,
     pub(crate) keeps_after_writes: bool,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) window: Duration,
@@ -174,7 +175,8 @@ impl<H, E> Inner<H, E> {
                     _ => Ok(Answer::of_page(&outcome, self.window)),
                 };
             }
-            (Err(Error::Failed(error)), _) => return Err(error),
+            (Err(Error::Failed(error)), None) => return Err(error),
+            (Err(Error::Failed(error)), Some(_)) if !self.hides(&error) => return Err(error),
             (Err(error), _) => error,
         };
         let waited = self.waited_for(&error, begun);
@@ -185,6 +187,7 @@ impl<H, E> Inner<H, E> {
                 Ok(Answer::alone(response, Served::in_vain(ServedRole::Alone, &error, waited)))
             }
             _ => {
+                self.counters.count_refused();
                 let served = Served::in_vain(ServedRole::Refused, &error, waited);
                 let response = (self.error_response)(&without_failed(error), key);
                 Ok(Answer::refused(response, served))
@@ -213,7 +216,11 @@ impl<H, E> Inner<H, E> {
             Err(error) if self.shares(&error) => Err(error),
             Err(error) => {
                 self.counters.count_response(ResponseVerdict::Unshared(Unshared::Failed));
-                Ok((Page::Own, Err(Arc::new(error))))
+                match self.after_waits.on_error {
+                    AfterWait::RunOwn => Ok((Page::Own, Err(Arc::new(error)))),
+                    // It ends their waits, and they do not get it.
+                    AfterWait::Respond => Err(error),
+                }
             }
         }
     }
@@ -221,6 +228,11 @@ impl<H, E> Inner<H, E> {
     /// Returns `true` if those who wait get an error of the handler.
     fn shares(&self, error: &E) -> bool {
         self.error_rule.as_ref().is_some_and(|rule| rule(error) != ShareWith::Nobody)
+    }
+
+    /// Returns `true` if this error ends the waits of others, and they do not get it.
+    fn hides(&self, error: &E) -> bool {
+        self.after_waits.on_error == AfterWait::Respond && !self.shares(error)
     }
 
     /// How long a request has waited that got this error. `None` if it is not known.
@@ -237,12 +249,12 @@ impl<H, E> Inner<H, E> {
 
     /// Returns `true` if a request that waited in vain runs the handler itself.
     fn runs_own_after(&self, error: &Error<E>) -> bool {
-        match error {
-            // A panic may be about one request, so it is not for the others.
-            Error::LeaderPanicked { .. } | Error::Abandoned => true,
-            Error::TimedOut => self.runs_own_after_max_wait,
-            _ => false,
-        }
+        let then = match error {
+            Error::LeaderPanicked { .. } | Error::Abandoned => self.after_waits.on_panic,
+            Error::TimedOut => self.after_waits.on_timeout,
+            _ => AfterWait::Respond,
+        };
+        then == AfterWait::RunOwn
     }
 }
 
@@ -255,7 +267,7 @@ fn without_failed<E>(error: Error<E>) -> Error<Infallible> {
         Error::WouldDeadlock => Error::WouldDeadlock,
         Error::Overloaded => Error::Overloaded,
         Error::Rejected => Error::Rejected,
-        // The caller has handled `Failed`. A variant of a later version answers like `Abandoned`.
+        // Nobody but its own request gets `Failed`. A variant of a later version answers like `Abandoned`.
         _ => Error::Abandoned,
     }
 }

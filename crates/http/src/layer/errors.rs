@@ -8,6 +8,7 @@ use coalescer::{Error, ShareWith};
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 
+use crate::after_wait::AfterWait;
 use crate::body::Body;
 use crate::coalesced::Coalesced;
 use crate::flights::{ErrorRule, Flights};
@@ -25,6 +26,8 @@ impl<P> CoalesceLayer<P> {
     /// | [`TimedOut`](Error::TimedOut): the request waited for `max_wait` | 503, with `Retry-After: 1` |
     /// | [`Overloaded`](Error::Overloaded): too many requests wait for the page | 503, with `Retry-After: 1` |
     /// | [`WouldDeadlock`](Error::WouldDeadlock): the wait would never end | 500 |
+    /// | [`LeaderPanicked`](Error::LeaderPanicked): the handler panicked, with [`on_panic`](Self::on_panic) | 500 |
+    /// | [`Abandoned`](Error::Abandoned): the handler returned an error to another request, with [`on_error`](Self::on_error) | 500 |
     /// | any other | 500 |
     ///
     /// The layer calls the function on the request's own thread. The function is not called for an
@@ -70,26 +73,66 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Lets a request that has waited for `max_wait` run the handler itself. Its response is shared with
-    /// nobody.
+    /// Sets what a request does that has waited for `max_wait`. The default is [`AfterWait::Respond`]: a 503.
     ///
-    /// Without this setting it gets a response with status 503. A handler that is slow for one request then
-    /// fails the others, and one that is slow for all gets no more load. With this setting, all requests
-    /// that wait for a slow run may run the handler at once, each on its own thread.
+    /// With `Respond`, a handler that is slow for one request fails the others, and one that is slow for all gets no
+    /// more load. With [`AfterWait::RunOwn`], all requests that wait for a slow run may run the handler at once, each
+    /// on its own thread. Their responses are shared with nobody.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use coalescer_http::{CoalesceLayer, Settings};
+    /// use coalescer_http::{AfterWait, CoalesceLayer, Settings};
     ///
     /// let layer = CoalesceLayer::new()
     ///     .settings(Settings::new().max_wait(Duration::from_secs(2)))
-    ///     .run_own_after_max_wait();
+    ///     .on_timeout(AfterWait::RunOwn);
     /// # let _ = layer;
     /// ```
-    pub fn run_own_after_max_wait(mut self) -> Self {
-        self.runs_own_after_max_wait = true;
+    pub fn on_timeout(mut self, then: AfterWait) -> Self {
+        self.after_waits.on_timeout = then;
+        self
+    }
+
+    /// Sets what a request does that has waited for a run in which the handler panicked. The default is
+    /// [`AfterWait::RunOwn`].
+    ///
+    /// With [`AfterWait::Respond`] it gets a 500. One request on which the handler panics then fails all that wait
+    /// with it. If other processes share the pages, those that wait there run the handler all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{AfterWait, CoalesceLayer};
+    ///
+    /// let layer = CoalesceLayer::new().on_panic(AfterWait::Respond);
+    /// # let _ = layer;
+    /// ```
+    pub fn on_panic(mut self, then: AfterWait) -> Self {
+        self.after_waits.on_panic = then;
+        self
+    }
+
+    /// Sets what a request does that has waited for a run in which the handler returned an error that no rule shares.
+    /// The default is [`AfterWait::RunOwn`].
+    ///
+    /// With [`AfterWait::Respond`] it gets a 500: the error itself goes to its own request only, and the function of
+    /// [`error_response`](Self::error_response) gets [`Error::Abandoned`]. One request that the handler refuses by an
+    /// error then fails all that wait with it. No later request gets the 500. If other processes share the pages, those
+    /// that wait there run the handler all the same. With a rule of [`layer_sharing_errors`](Self::layer_sharing_errors),
+    /// each request that waited asks the rule too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{AfterWait, CoalesceLayer};
+    ///
+    /// let layer = CoalesceLayer::new().on_error(AfterWait::Respond);
+    /// # let _ = layer;
+    /// ```
+    pub fn on_error(mut self, then: AfterWait) -> Self {
+        self.after_waits.on_error = then;
         self
     }
 
@@ -172,7 +215,8 @@ impl<P> CoalesceLayer<P> {
     {
         let rule: ErrorRule<E> = Arc::new(move |error| shares(error).into());
         let (layer, sharing) = self.exchange(Alone);
-        let flights = Flights::with_error_rule(layer.of_group(), sharing, &layer.gates, &rule);
+        let group = layer.of_group();
+        let flights = Flights::with_error_rule(group, sharing, &layer.gates, &rule);
         layer.around(handler, flights, Some(rule))
     }
 }

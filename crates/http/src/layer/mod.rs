@@ -15,6 +15,7 @@ use http::uri::Scheme;
 use http::{Request, Response, request, response};
 
 use crate::Settings;
+use crate::after_wait::AfterWaits;
 use crate::body::Body;
 use crate::coalesced::{Coalesced, ErrorResponse, Inner, Telling};
 use crate::flights::{ErrorRule, Flights};
@@ -56,7 +57,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`ignore_request_directives`](Self::ignore_request_directives) | that `no-cache` of a request is ignored | it is heard |
 /// | [`own_server_errors`](Self::own_server_errors) | that a 5xx goes to its own request only | those who wait get it |
 /// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
-/// | [`run_own_after_max_wait`](Self::run_own_after_max_wait) | that a request that waited too long runs the handler | it gets a 503 |
+/// | [`on_timeout`](Self::on_timeout), [`on_panic`](Self::on_panic), [`on_error`](Self::on_error) | what a request does after a wait in vain | 503 after a wait that was too long; otherwise it runs the handler |
 /// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
@@ -101,7 +102,7 @@ pub struct CoalesceLayer<P = Alone> {
     name: Option<String>,
     error_response: ErrorResponse,
     waits_without_limit: bool,
-    runs_own_after_max_wait: bool,
+    after_waits: AfterWaits,
     keeps_after_writes: bool,
     telling: Telling,
     /// The other processes.
@@ -124,7 +125,7 @@ impl CoalesceLayer {
             name: None,
             error_response: Arc::new(errors::error_response),
             waits_without_limit: false,
-            runs_own_after_max_wait: false,
+            after_waits: AfterWaits::default(),
             keeps_after_writes: false,
             telling: Telling::default(),
             sharing: Alone,
@@ -290,19 +291,6 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Sets a name, which logs, spans and metrics show.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let layer = coalescer_http::CoalesceLayer::new().name("pages");
-    /// # let _ = layer;
-    /// ```
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
     /// Puts a handler inside the layer.
     ///
     /// The handler is a blocking function of a request. The body of its response can be any type
@@ -341,7 +329,7 @@ impl<P> CoalesceLayer<P> {
             name: self.name,
             error_response: self.error_response,
             waits_without_limit: self.waits_without_limit,
-            runs_own_after_max_wait: self.runs_own_after_max_wait,
+            after_waits: self.after_waits,
             keeps_after_writes: self.keeps_after_writes,
             telling: self.telling,
             sharing,
@@ -375,7 +363,7 @@ impl<P> CoalesceLayer<P> {
             counters: Counters::new(),
             error_response: self.error_response,
             error_rule,
-            runs_own_after_max_wait: self.runs_own_after_max_wait,
+            after_waits: self.after_waits,
             keeps_after_writes: self.keeps_after_writes,
             max_wait: settings.get_max_wait(),
             window: settings.get_window(),

@@ -1,9 +1,22 @@
-//! The settings of a layer about what its responses tell.
+//! The settings of a layer about what it tells clients and operators.
 
 use crate::cache_status::CacheName;
 use crate::layer::CoalesceLayer;
 
 impl<P> CoalesceLayer<P> {
+    /// Sets a name, which logs, spans and metrics show.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = coalescer_http::CoalesceLayer::new().name("pages");
+    /// # let _ = layer;
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Adds a member of `Cache-Status` (RFC 9211) with this name to each response.
     ///
     /// | request | member |

@@ -270,7 +270,8 @@ fn the_roles_of_the_responses_add_up_to_the_counters() {
             stats.revalidations - stats.revalidation_failures
         );
         assert_eq!(count(ServedRole::Alone), stats.alone);
-        assert_eq!(count(ServedRole::Refused), stats.flights.timed_out);
+        assert_eq!(count(ServedRole::Refused), stats.refused);
+        assert_eq!(stats.refused, stats.flights.timed_out);
         // A revalidation has led, and found a page before. So has a stale response.
         let led = stats.flights.executed_requests - stats.revalidations - stats.flights.panicked;
         assert_eq!(count(ServedRole::Leader), led);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::{ManualClock, ShareWith};
-use coalescer_http::{Body, CoalesceLayer, Settings, Unshared};
+use coalescer_http::{AfterWait, Body, CoalesceLayer, Settings, Unshared};
 use http::Response;
 
 use crate::stage::{
@@ -175,7 +175,7 @@ fn a_request_that_has_waited_long_enough_may_run_its_own() {
     watched(|| {
         let clock = ManualClock::new();
         let settings = Settings::new().window(Duration::MAX).max_wait(MS).clock(clock.clone());
-        let pages = pages(with(settings).run_own_after_max_wait());
+        let pages = pages(with(settings).on_timeout(AfterWait::RunOwn));
         let leader = lead(&pages, get("/"));
         let waiting = follow(&pages, || get("/"), 2);
         clock.advance(MS);

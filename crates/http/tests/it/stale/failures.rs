@@ -1,6 +1,6 @@
 //! A revalidation that fails leaves the stale page (H33).
 
-use coalescer_http::{Body, Settings};
+use coalescer_http::{AfterWait, Body, Settings};
 use http::{Response, StatusCode};
 
 use super::{SECOND, TIMES, counts, of_ten_seconds, served, with_stale_page};
@@ -123,7 +123,7 @@ fn a_revalidation_that_waits_too_long_gets_the_stale_page() {
     watched(|| {
         let clock = coalescer::ManualClock::new();
         let settings = Settings::new().window(60 * SECOND).max_wait(5 * SECOND);
-        let pages = pages(with(settings.clock(clock.clone())).run_own_after_max_wait());
+        let pages = pages(with(settings.clock(clock.clone())).on_timeout(AfterWait::RunOwn));
         call(&pages, get("/"), of_ten_seconds("old"));
         clock.advance(10 * SECOND);
         let stuck = lead(&pages, get("/").header("cache-control", "no-cache"));
