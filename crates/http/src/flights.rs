@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::shared::Unreached;
-use coalescer::{Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, Stats};
+use coalescer::{
+    Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, SlowFlight, Stats,
+};
 
 use crate::gates::Gates;
 use crate::key::Key;
@@ -15,6 +17,16 @@ use crate::sharing::{Others, SharesPages};
 
 /// Decides which requests get an error of the handler.
 pub(crate) type ErrorRule<E> = Arc<dyn Fn(&E) -> ShareWith + Send + Sync>;
+
+/// The hook for slow flights.
+pub(crate) type SlowHook = Arc<dyn Fn(&SlowFlight<'_, Key>) + Send + Sync>;
+
+/// The group's part of a layer's settings.
+pub(crate) struct OfGroup {
+    pub(crate) settings: Settings,
+    pub(crate) name: Option<String>,
+    pub(crate) on_slow: Option<(Duration, SlowHook)>,
+}
 
 /// The pages that handlers make now, and the pages that the window retains.
 pub(crate) struct Flights<E> {
@@ -35,19 +47,20 @@ pub(crate) enum Freshness {
 }
 
 impl<E> Flights<E> {
-    pub(crate) fn new<P>(of_group: (Settings, Option<String>), sharing: P, gates: &Gates) -> Self
+    pub(crate) fn new<P>(of_group: OfGroup, sharing: P, gates: &Gates) -> Self
     where
         P: SharesPages<E>,
     {
-        let (others, (settings, name)) = (sharing.others(), of_group);
+        let others = sharing.others();
         // Without a rule an error is returned to the group only to end the waits of others. It is never kept.
-        let builder = builder((settings.error_window(Duration::ZERO), name));
+        let settings = of_group.settings.error_window(Duration::ZERO);
+        let builder = builder(OfGroup { settings, ..of_group });
         Self { group: builder.shared(sharing.by(gates)).build(), others }
     }
 
     /// The group asks the rule about each error that a run returns to it.
     pub(crate) fn with_error_rule<P>(
-        of_group: (Settings, Option<String>),
+        of_group: OfGroup,
         sharing: P,
         gates: &Gates,
         rule: &ErrorRule<E>,
@@ -181,13 +194,14 @@ fn both(before: Result<(), Unreached>, new: Unreached) -> Unreached {
     Unreached::new(engine, processes, old.at_most().max(new.at_most()))
 }
 
-fn builder(
-    (settings, name): (Settings, Option<String>),
-) -> Builder<ForGroup, Key, Page, RandomState> {
-    let builder = Group::builder().settings(settings).hasher(RandomState::new());
-    let builder = builder.share_with(Page::share_with);
-    match name {
-        Some(name) => builder.name(name),
-        None => builder,
+fn builder(of_group: OfGroup) -> Builder<ForGroup, Key, Page, RandomState> {
+    let OfGroup { settings, name, on_slow } = of_group;
+    let mut builder = Group::builder().settings(settings).hasher(RandomState::new());
+    if let Some(name) = name {
+        builder = builder.name(name);
     }
+    if let Some((after, hook)) = on_slow {
+        builder = builder.on_slow(after, move |slow: &SlowFlight<'_, Key>| hook(slow));
+    }
+    builder.share_with(Page::share_with)
 }

@@ -18,7 +18,7 @@ use crate::Settings;
 use crate::after_wait::AfterWaits;
 use crate::body::Body;
 use crate::coalesced::{Coalesced, ErrorResponse, Inner, Telling};
-use crate::flights::{ErrorRule, Flights};
+use crate::flights::{ErrorRule, Flights, OfGroup, SlowHook};
 use crate::gates::Gates;
 use crate::key::Key;
 use crate::sharing::SharesPages;
@@ -64,6 +64,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`cache_status`](Self::cache_status), [`server_timing`](Self::server_timing) | that responses tell how they were served | they do not |
+/// | [`on_slow`](Self::on_slow) | a hook for runs that take too long | none |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
 /// | `shared` (feature `cluster`) | the other processes that share the pages | none |
 ///
@@ -100,6 +101,7 @@ pub struct CoalesceLayer<P = Alone> {
     gates: Gates,
     settings: Settings,
     name: Option<String>,
+    on_slow: Option<(Duration, SlowHook)>,
     error_response: ErrorResponse,
     waits_without_limit: bool,
     after_waits: AfterWaits,
@@ -123,6 +125,7 @@ impl CoalesceLayer {
             gates: Gates::new(),
             settings: Settings::new(),
             name: None,
+            on_slow: None,
             error_response: Arc::new(errors::error_response),
             waits_without_limit: false,
             after_waits: AfterWaits::default(),
@@ -136,7 +139,8 @@ impl CoalesceLayer {
 impl<P> CoalesceLayer<P> {
     /// Sets the window, the timeouts and the limits of the layer's flights.
     ///
-    /// The new settings replace all settings of an earlier call of this method.
+    /// The new settings replace all settings of an earlier call of this method. All of them hold for the flights, also
+    /// `shards` and `precise_clock`. `error_window` needs a rule of [`layer_sharing_errors`](Self::layer_sharing_errors).
     ///
     /// **`max_retained`** differs from coalescer's default. Settings that do not set it get
     /// [`DEFAULT_MAX_RETAINED`], because clients choose the keys and a page can be as long as
@@ -327,6 +331,7 @@ impl<P> CoalesceLayer<P> {
             gates: self.gates,
             settings: self.settings,
             name: self.name,
+            on_slow: self.on_slow,
             error_response: self.error_response,
             waits_without_limit: self.waits_without_limit,
             after_waits: self.after_waits,
@@ -337,8 +342,8 @@ impl<P> CoalesceLayer<P> {
         (layer, self.sharing)
     }
 
-    /// The settings of the group, with the layer's own defaults, and its name.
-    fn of_group(&self) -> (Settings, Option<String>) {
+    /// What the group gets, with the layer's own defaults.
+    fn of_group(&self) -> OfGroup {
         let mut settings = self.settings.clone();
         if settings.get_max_retained().is_none() {
             settings = settings.max_retained(DEFAULT_MAX_RETAINED);
@@ -346,7 +351,7 @@ impl<P> CoalesceLayer<P> {
         if settings.get_max_wait().is_none() && !self.waits_without_limit {
             settings = settings.max_wait(DEFAULT_MAX_WAIT);
         }
-        (settings, self.name.clone())
+        OfGroup { settings, name: self.name.clone(), on_slow: self.on_slow.clone() }
     }
 
     fn around<H, E>(
@@ -355,7 +360,7 @@ impl<P> CoalesceLayer<P> {
         flights: Flights<E>,
         error_rule: Option<ErrorRule<E>>,
     ) -> Coalesced<H, E> {
-        let (settings, _) = self.of_group();
+        let OfGroup { settings, .. } = self.of_group();
         Coalesced::new(Inner {
             handler,
             gates: self.gates,

@@ -1,6 +1,12 @@
 //! The settings of a layer about what it tells clients and operators.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalescer::SlowFlight;
+
 use crate::cache_status::CacheName;
+use crate::key::Key;
 use crate::layer::CoalesceLayer;
 
 impl<P> CoalesceLayer<P> {
@@ -14,6 +20,55 @@ impl<P> CoalesceLayer<P> {
     /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Calls a function once for each flight that has run for this time or longer.
+    ///
+    /// A request that waits calls it at that time; if none does, the leader when its handler has returned. It delays that
+    /// request and no other. A panic of the function ends there. See [`Builder::on_slow`](coalescer::Builder::on_slow). Requests
+    /// that are passed through are no flights.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `after` is zero: every flight would be slow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    /// use coalescer::ManualClock;
+    /// use coalescer_http::{CoalesceLayer, Settings};
+    /// # use http::{Request, Response};
+    /// let (clock, (reports, slow)) = (ManualClock::new(), channel()); // a server has no such clock
+    /// let passes = clock.clone();
+    /// let pages = CoalesceLayer::new()
+    ///     .settings(Settings::new().clock(clock))
+    ///     .on_slow(Duration::from_secs(5), move |slow| {
+    ///         // A key shows no query, which may be a secret.
+    ///         reports.send(format!("{} takes {:?}", slow.key, slow.age)).ok();
+    ///     })
+    ///     .layer(move |_: Request<()>| {
+    ///         passes.advance(Duration::from_secs(6));
+    ///         Ok::<_, Infallible>(Response::new("hello"))
+    ///     });
+    /// pages.call(Request::get("http://shop.example/a?token=1").header("host", "shop.example").body(()).unwrap()).unwrap();
+    /// assert_eq!(slow.recv().unwrap(), "GET http://shop.example/a takes 6s");
+    /// ```
+    #[track_caller]
+    pub fn on_slow(
+        mut self,
+        after: Duration,
+        hook: impl Fn(&SlowFlight<'_, Key>) + Send + Sync + 'static,
+    ) -> Self {
+        assert!(
+            !after.is_zero(),
+            "on_slow(0): every flight would be slow; \
+             use a time that no flight should take, or leave on_slow unset for no hook"
+        );
+        self.on_slow = Some((after, Arc::new(hook)));
         self
     }
 

@@ -109,3 +109,39 @@ fn fresh_requests_of_a_hung_handler_keep_to_max_leaders() {
         }
     });
 }
+
+/// S53: a request that waits reports a slow run at its time, once, and a run that is passed through is no flight.
+#[test]
+fn a_slow_run_is_reported_once_while_it_runs() {
+    watched(|| {
+        let (tell, reports) = std::sync::mpsc::channel();
+        let clock = ManualClock::new();
+        let layer = layer(Duration::from_secs(60), &clock).name("pages");
+        let pages = pages(layer.on_slow(TAKES, move |slow| {
+            let name = slow.name.unwrap_or_default();
+            let line = format!("{name}: {} {:?} {}", slow.key, slow.age, slow.followers);
+            tell.send(line).unwrap();
+        }));
+        let passed = lead(&pages, Request::post("/"));
+        let leader = lead(&pages, get("/a?token=1"));
+        let waiting = [(); 2].map(|()| begin(&pages, get("/a?token=1")));
+        wait_until(|| followers(&pages) == 2);
+        clock.advance(TAKES);
+        assert_eq!(reports.recv().unwrap(), "pages: GET http:///a 3s 2");
+        leader.returns(Ok(page("slow"))).unwrap();
+        for follower in waiting {
+            assert_eq!(follower.join_unrun().unwrap().status(), 200);
+        }
+        passed.returns(Ok(page("slow"))).unwrap();
+        // The hook has gone with the layer, and has told nothing more.
+        drop(pages);
+        assert!(reports.recv().is_err());
+    });
+}
+
+#[test]
+fn a_hook_for_runs_of_no_time_is_refused() {
+    let refused = std::panic::catch_unwind(|| CoalesceLayer::new().on_slow(Duration::ZERO, |_| {}));
+    let panic = refused.map(drop).unwrap_err();
+    assert!(crate::support::text(&*panic).contains("use a time that no flight should take"));
+}
