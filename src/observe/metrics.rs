@@ -31,8 +31,8 @@
 //!    by itself, and publishing adds the difference since the last time. So metrics add nothing to a late
 //!    call, which takes about 26 ns.
 //!
-//! The layer of the crate `coalescer-http` has its histograms here, under its name. Its counters
-//! are in its own `stats()`, with the reasons why a response was not shared.
+//! The layer of the crate `coalescer-http` has its flights here, under its name. With its own feature `metrics` it also
+//! publishes why requests and responses were not shared.
 //!
 //! # Examples
 //!

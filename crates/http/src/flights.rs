@@ -104,6 +104,11 @@ impl<E> Flights<E> {
         self.group.stats()
     }
 
+    #[cfg(feature = "metrics")]
+    pub(crate) fn publish_metrics(&self) {
+        self.group.publish_metrics();
+    }
+
     pub(crate) fn in_flight(&self) -> Vec<InFlight<Key>> {
         self.group.in_flight()
     }

@@ -281,10 +281,11 @@
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`LayerStats`], [`Served`] and [`Key`], and for the counters and flights of `coalescer` |
 //! | `cluster` | `CoalesceLayer::shared`: pages of other processes, by `coalescer-cluster` |
+//! | `metrics` | counters of the layer and of its flights for the `metrics` facade: `Coalesced::publish_metrics` |
+//! | `tracing` | a span for each run of the handler: of the flights, of requests that are passed through, and after a wait in vain; an event for each response that is not shared or not retained |
 //! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
-//! For metrics and spans of the flights, add `coalescer` to your dependencies with its feature
-//! `metrics` or `tracing`. [`name`](CoalesceLayer::name) sets the name that they show.
+//! [`name`](CoalesceLayer::name) sets the name that metrics and spans show.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -301,7 +302,11 @@ mod key;
 mod key_lines;
 mod layer;
 mod location;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod observe;
 mod page;
+mod route_stats;
+mod routes;
 mod served;
 mod served_role;
 #[cfg(feature = "cluster")]
@@ -320,6 +325,10 @@ pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use observe::metrics;
+pub use route_stats::RouteStats;
 pub use served::Served;
 pub use served_role::{ServedReason, ServedRole};
 #[cfg(feature = "cluster")]

@@ -132,11 +132,20 @@ impl LayerStats {
     }
 
     /// Returns the reasons with a count above zero, in the order of the tables.
-    fn reasons(&self) -> impl Iterator<Item = (&'static str, String, u64)> {
-        let passed = named("passed through", PassThrough::ALL, &self.by_reason.passed_through);
-        let unshared = named("unshared", Unshared::ALL, &self.by_reason.unshared);
-        let unkept = named("unkept", Unkept::ALL, &self.by_reason.unkept);
-        passed.chain(unshared).chain(unkept).filter(|(.., count)| *count > 0)
+    fn reasons(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.counts().filter(|(.., count)| *count > 0)
+    }
+
+    /// Returns all reasons with their counts, in the order of the tables.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let passed = named(
+            ("passed through", PassThrough::text),
+            PassThrough::ALL,
+            &self.by_reason.passed_through,
+        );
+        let unshared = named(("unshared", Unshared::text), Unshared::ALL, &self.by_reason.unshared);
+        let unkept = named(("unkept", Unkept::text), Unkept::ALL, &self.by_reason.unkept);
+        passed.chain(unshared).chain(unkept)
     }
 }
 
@@ -145,13 +154,13 @@ fn count_of<R: PartialEq>(counts: &[u64], all: &[R], reason: R) -> u64 {
     index.and_then(|index| counts.get(index)).copied().unwrap_or(0)
 }
 
-fn named<R: fmt::Display>(
-    kind: &'static str,
+fn named<R: Copy>(
+    (kind, text): (&'static str, fn(R) -> &'static str),
     all: &'static [R],
     counts: &[u64],
-) -> impl Iterator<Item = (&'static str, String, u64)> {
+) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
     let counted = all.iter().zip(counts);
-    counted.map(move |(reason, count)| (kind, reason.to_string(), *count))
+    counted.map(move |(reason, count)| (kind, text(*reason), *count))
 }
 
 /// Shows one line for a log: the counters, and each reason with a count above zero.

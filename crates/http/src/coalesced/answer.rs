@@ -109,6 +109,10 @@ impl Answer {
         Self { served: self.served.renewed(), ..self }
     }
 
+    pub(super) fn served(&self) -> &Served {
+        &self.served
+    }
+
     /// The response as it leaves the layer. It is for this request alone.
     pub(super) fn into_response(mut self, tells: &Telling) -> Response<Body> {
         let headers = self.response.headers_mut();

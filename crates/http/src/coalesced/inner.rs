@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coalescer::{Error, Outcome, ShareWith};
-use http::{Request, Response};
+use http::{Request, Response, request};
 
 use crate::after_wait::{AfterWait, AfterWaits};
 use crate::body::Body;
@@ -15,9 +15,12 @@ use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::Gates;
 use crate::key::Key;
+#[cfg(feature = "tracing")]
+use crate::observe::{OwnRun, tell_response};
 use crate::page::Page;
+use crate::routes::{RouteVisit, Routes};
 use crate::served::Served;
-use crate::served_role::ServedRole;
+use crate::served_role::{ServedReason, ServedRole};
 use crate::stats::Counters;
 use crate::verdict::{RequestVerdict, ResponseVerdict, Unshared};
 use crate::write::Write;
@@ -25,6 +28,10 @@ use crate::write::Write;
 /// Makes the response for an [`Error`] of coalescing.
 pub(crate) type ErrorResponse =
     Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
+
+/// Begins to count a request by its route.
+pub(crate) type RouteBy =
+    Arc<dyn for<'r> Fn(&request::Parts, &'r Routes) -> RouteVisit<'r> + Send + Sync>;
 
 /// The result of asking for a page once.
 ///
@@ -52,6 +59,9 @@ pub(crate) struct Inner<H, E> {
     pub(crate) max_wait: Option<Duration>,
     pub(crate) window: Duration,
     pub(crate) telling: Telling,
+    pub(crate) routes: Option<(RouteBy, Routes)>,
+    #[cfg(feature = "metrics")]
+    pub(crate) published: crate::metrics::Published,
 }
 
 impl<H, E> Inner<H, E> {
@@ -60,21 +70,27 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.answer(request).map(|answer| answer.into_response(&self.telling))
+        let (parts, body) = request.into_parts();
+        let visit = self.routes.as_ref().map(|(by, routes)| by(&parts, routes));
+        let answer = self.answer(parts, body);
+        if let Some(visit) = visit {
+            visit.end(answer.as_ref().ok().map(Answer::served));
+        }
+        answer.map(|answer| answer.into_response(&self.telling))
     }
 
-    fn answer<B, R>(&self, request: Request<B>) -> Answered<E>
+    fn answer<B, R>(&self, parts: request::Parts, body: B) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let (parts, body) = request.into_parts();
         let verdict = self.gates.request(&parts);
         match verdict {
             RequestVerdict::PassThrough(reason) => {
                 self.counters.count_passed_through(reason);
                 let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
-                let response = self.pass(Request::from_parts(parts, body), write)?;
+                let request = Request::from_parts(parts, body);
+                let response = self.pass(request, write, ServedReason::PassThrough(reason))?;
                 Ok(Answer::passed_through(response, reason))
             }
             RequestVerdict::Shared(key) => {
@@ -96,17 +112,40 @@ impl<H, E> Inner<H, E> {
         (self.handler)(request).map(|response| response.map(Into::into))
     }
 
-    /// Runs the handler. After a write, no later request gets a page from before it.
-    fn pass<B, R>(
+    /// Runs the handler for a request whose response no other request gets, for this reason.
+    fn run_own<B, R>(
         &self,
         request: Request<B>,
-        write: Option<Write>,
+        reason: ServedReason,
     ) -> Result<Response<Body>, Arc<E>>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let response = self.run(request).map_err(Arc::new)?;
+        let _ = reason;
+        #[cfg(feature = "tracing")]
+        let run = {
+            let target = (request.method(), request.uri().path());
+            OwnRun::begin(self.flights.name(), target, reason)
+        };
+        let response = self.run(request);
+        #[cfg(feature = "tracing")]
+        run.end(response.as_ref().ok().map(Response::status));
+        response.map_err(Arc::new)
+    }
+
+    /// Runs the handler. After a write, no later request gets a page from before it.
+    fn pass<B, R>(
+        &self,
+        request: Request<B>,
+        write: Option<Write>,
+        reason: ServedReason,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        let response = self.run_own(request, reason)?;
         if let Some(write) = write {
             let changed = write.changed(response.status(), response.headers());
             if !changed.is_empty() {
@@ -183,7 +222,7 @@ impl<H, E> Inner<H, E> {
         match request {
             Some(request) if self.runs_own_after(&error) => {
                 self.counters.count_alone();
-                let response = self.run(request).map_err(Arc::new)?;
+                let response = self.run_own(request, ServedReason::of(&error))?;
                 Ok(Answer::alone(response, Served::in_vain(ServedRole::Alone, &error, waited)))
             }
             _ => {
@@ -209,13 +248,13 @@ impl<H, E> Inner<H, E> {
         match self.run(request) {
             Ok(response) => {
                 let (verdict, page, response) = Page::split(&self.gates, key, response);
-                self.counters.count_response(verdict);
+                self.count_response(key, verdict);
                 Ok((page, Ok(Own { response, verdict })))
             }
             // The group asks the rule too, for how long the error is kept.
             Err(error) if self.shares(&error) => Err(error),
             Err(error) => {
-                self.counters.count_response(ResponseVerdict::Unshared(Unshared::Failed));
+                self.count_response(key, ResponseVerdict::Unshared(Unshared::Failed));
                 match self.after_waits.on_error {
                     AfterWait::RunOwn => Ok((Page::Own, Err(Arc::new(error)))),
                     // It ends their waits, and they do not get it.
@@ -223,6 +262,13 @@ impl<H, E> Inner<H, E> {
                 }
             }
         }
+    }
+
+    fn count_response(&self, key: &Key, verdict: ResponseVerdict) {
+        self.counters.count_response(verdict);
+        let _ = key;
+        #[cfg(feature = "tracing")]
+        tell_response(self.flights.name(), key, verdict);
     }
 
     /// Returns `true` if those who wait get an error of the handler.

@@ -14,10 +14,11 @@ use http::{Request, Response};
 use crate::body::Body;
 use crate::gates::Gates;
 use crate::key::Key;
+use crate::route_stats::RouteStats;
 use crate::stats::LayerStats;
 
 pub(crate) use answer::Telling;
-pub(crate) use inner::{ErrorResponse, Inner};
+pub(crate) use inner::{ErrorResponse, Inner, RouteBy};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
@@ -181,6 +182,31 @@ impl<H, E> Coalesced<H, E> {
     #[must_use]
     pub fn stats(&self) -> LayerStats {
         self.inner.counters.snapshot(self.inner.flights.stats())
+    }
+
+    /// Publishes the counters of the layer and of its flights to the installed recorder: see [`metrics`](crate::metrics).
+    ///
+    /// It adds the increase since the last call. The recorder runs on this thread, under no lock, and its panics end here.
+    ///
+    /// # Examples
+    ///
+    /// See [`metrics`](crate::metrics).
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn publish_metrics(&self) {
+        self.inner.flights.publish_metrics();
+        self.inner.published.publish(self.name(), || (self.stats(), self.stats_by_route()));
+    }
+
+    /// Returns the counters of each route that has had requests: sorted by name, and `other` at the end. Empty without
+    /// [`route_by`](crate::CoalesceLayer::route_by).
+    ///
+    /// # Examples
+    ///
+    /// See [`route_by`](crate::CoalesceLayer::route_by).
+    #[must_use]
+    pub fn stats_by_route(&self) -> Vec<RouteStats> {
+        self.inner.routes.as_ref().map_or_else(Vec::new, |(_, routes)| routes.stats())
     }
 
     /// Returns every flight under way, the oldest first. A [`Key`] shows no value of a field.

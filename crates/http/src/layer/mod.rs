@@ -17,10 +17,11 @@ use http::{Request, Response, request, response};
 use crate::Settings;
 use crate::after_wait::AfterWaits;
 use crate::body::Body;
-use crate::coalesced::{Coalesced, ErrorResponse, Inner, Telling};
+use crate::coalesced::{Coalesced, ErrorResponse, Inner, RouteBy, Telling};
 use crate::flights::{ErrorRule, Flights, OfGroup, SlowHook};
 use crate::gates::Gates;
 use crate::key::Key;
+use crate::routes::Routes;
 use crate::sharing::SharesPages;
 use crate::stats::Counters;
 
@@ -64,6 +65,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`cache_status`](Self::cache_status), [`server_timing`](Self::server_timing) | that responses tell how they were served | they do not |
+/// | [`route_by`](Self::route_by) | the route of a request, for counters by route | none |
 /// | [`on_slow`](Self::on_slow) | a hook for runs that take too long | none |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
 /// | `shared` (feature `cluster`) | the other processes that share the pages | none |
@@ -107,6 +109,7 @@ pub struct CoalesceLayer<P = Alone> {
     after_waits: AfterWaits,
     keeps_after_writes: bool,
     telling: Telling,
+    route_by: Option<RouteBy>,
     /// The other processes.
     sharing: P,
 }
@@ -131,6 +134,7 @@ impl CoalesceLayer {
             after_waits: AfterWaits::default(),
             keeps_after_writes: false,
             telling: Telling::default(),
+            route_by: None,
             sharing: Alone,
         }
     }
@@ -337,6 +341,7 @@ impl<P> CoalesceLayer<P> {
             after_waits: self.after_waits,
             keeps_after_writes: self.keeps_after_writes,
             telling: self.telling,
+            route_by: self.route_by,
             sharing,
         };
         (layer, self.sharing)
@@ -373,6 +378,9 @@ impl<P> CoalesceLayer<P> {
             max_wait: settings.get_max_wait(),
             window: settings.get_window(),
             telling: self.telling,
+            routes: self.route_by.map(|by| (by, Routes::new())),
+            #[cfg(feature = "metrics")]
+            published: crate::metrics::Published::default(),
         })
     }
 }

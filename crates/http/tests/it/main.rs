@@ -12,13 +12,18 @@ mod fields;
 mod freshness;
 mod fuzzed;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metered;
 mod requests;
 mod responses;
+mod routes;
 mod secrets;
 mod served;
 #[cfg(feature = "cluster")]
 mod shared;
 mod slow_handlers;
+#[cfg(feature = "tracing")]
+mod spans;
 mod stage;
 mod stale;
 mod statuses;
