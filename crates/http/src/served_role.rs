@@ -6,7 +6,7 @@ use coalescer::Error;
 
 use crate::verdict::{PassThrough, ResponseVerdict, Unkept, Unshared};
 
-/// How a request was answered; from [`Served::role`].
+/// How a request was answered; from [`Served::role`](crate::Served::role).
 ///
 /// # Examples
 ///
@@ -74,7 +74,7 @@ impl serde::Serialize for ServedRole {
     }
 }
 
-/// Why a request, or its response, was not shared; from [`Served::reason`].
+/// Why a request, or its response, was not shared; from [`Served::reason`](crate::Served::reason).
 ///
 /// # Examples
 ///
@@ -97,7 +97,7 @@ pub enum ServedReason {
     TimedOut,
     /// More than `max_followers` requests would have waited.
     Overloaded,
-    /// The wait would never have ended: see [Deadlocks](crate::Coalesced::call#deadlocks).
+    /// The wait would never have ended: see [`Coalesced::call`](crate::Coalesced::call).
     Deadlock,
     /// The handler panicked in the run that the request waited for.
     Panicked,

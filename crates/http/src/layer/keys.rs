@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use http::request;
+use http::uri::Scheme;
 
 use crate::layer::CoalesceLayer;
 
@@ -118,6 +119,21 @@ impl<P> CoalesceLayer<P> {
     #[track_caller]
     pub fn ignore_header(mut self, name: impl AsRef<str>) -> Self {
         self.gates = self.gates.ignore_header(name);
+        self
+    }
+
+    /// Sets the scheme of requests that state none. See [`Gates::scheme`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::uri::Scheme;
+    ///
+    /// let layer = coalescer_http::CoalesceLayer::new().scheme(Scheme::HTTPS);
+    /// # let _ = layer;
+    /// ```
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.gates = self.gates.scheme(scheme);
         self
     }
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::shared::Alone;
-use http::uri::Scheme;
 use http::{Request, Response, request, response};
 
 use crate::Settings;
@@ -218,21 +217,6 @@ impl<P> CoalesceLayer<P> {
         should: impl Fn(&Key, &response::Parts) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.gates = self.gates.should_share(should);
-        self
-    }
-
-    /// Sets the scheme of requests that state none. See [`Gates::scheme`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::uri::Scheme;
-    ///
-    /// let layer = coalescer_http::CoalesceLayer::new().scheme(Scheme::HTTPS);
-    /// # let _ = layer;
-    /// ```
-    pub fn scheme(mut self, scheme: Scheme) -> Self {
-        self.gates = self.gates.scheme(scheme);
         self
     }
 

@@ -7,7 +7,7 @@ use coalescer_http::{AfterWait, CoalesceLayer, RouteStats, Settings};
 use http::{Request, request};
 
 use crate::stage::{Pages, call, follow, get, lead, page, page_with, pages, scripted, with};
-use crate::support::{MS, watched};
+use crate::support::watched;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -169,7 +169,7 @@ fn a_status_page_has_the_routes_as_json() {
         let clock = ManualClock::new();
         let pages = pages(with(Settings::new().clock(clock.clone())).route_by(route));
         call(&pages, get("/a/1"), page("hello"));
-        clock.advance(MS);
+        clock.advance(Duration::from_millis(1));
         call(&pages, get("/a/1"), page("not run"));
         let json = serde_json::to_value(pages.stats_by_route()).unwrap();
         assert_eq!((&json[0]["route"], &json[0]["requests"]), (&"a".into(), &2.into()));
