@@ -1,12 +1,16 @@
 //! [`Flights`]: the group behind a layer, and how a request asks it for a page.
 
+use std::convert::Infallible;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
 use coalescer::shared::Unreached;
-use coalescer::{Builder, Error, ForGroup, Group, InFlight, Outcome, Settings, ShareWith, Stats};
+use coalescer::{
+    Builder, Error, ForGroup, Group, InFlight, Outcome, Request, Settings, ShareWith, Stats, Ticket,
+};
 
+use crate::coalesced::Captured;
 use crate::gates::Gates;
 use crate::key::Key;
 use crate::location::normal_path;
@@ -32,6 +36,16 @@ pub(crate) enum Freshness {
     Within(Duration),
     /// Only an execution that starts after the request arrived.
     Fresh,
+}
+
+impl Freshness {
+    fn of<Q: ?Sized, C>(self, request: Request<'_, Q, C>) -> Request<'_, Q, C> {
+        match self {
+            Self::Any => request,
+            Self::Within(age) => request.max_age(age - Duration::from_nanos(1)),
+            Self::Fresh => request.fresh(),
+        }
+    }
 }
 
 impl<E> Flights<E> {
@@ -66,13 +80,7 @@ impl<E> Flights<E> {
         freshness: Freshness,
         lead: impl FnOnce() -> Result<Page, E>,
     ) -> Result<Outcome<Page>, Error<E>> {
-        let request = self.group.call(key);
-        let request = match freshness {
-            Freshness::Any => request,
-            Freshness::Within(age) => request.max_age(age - Duration::from_nanos(1)),
-            Freshness::Fresh => request.fresh(),
-        };
-        request.outcome(lead)
+        freshness.of(self.group.call(key)).outcome(lead)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -177,5 +185,25 @@ fn builder(
     match name {
         Some(name) => builder.name(name),
         None => builder,
+    }
+}
+
+/// A ticket of a request that shares.
+pub(crate) type PageTicket = Ticket<Key, Page, Infallible>;
+
+/// The flights of requests that lead by a guard and not by a function.
+impl Flights<Infallible> {
+    pub(crate) fn for_hooks(of_group: (Settings, Option<String>)) -> Self {
+        Self { group: builder(of_group).executor(Captured).build(), others: Others::None }
+    }
+
+    /// Submits a request whose function is `lead`.
+    pub(crate) fn submit(
+        &self,
+        key: &Key,
+        freshness: Freshness,
+        lead: impl FnOnce() -> Result<Page, Infallible> + Send + 'static,
+    ) -> Result<PageTicket, Error<Infallible>> {
+        freshness.of(self.group.call(key)).submit(lead)
     }
 }

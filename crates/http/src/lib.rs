@@ -305,7 +305,7 @@ mod verdict;
 mod write;
 
 pub use body::Body;
-pub use coalesced::Coalesced;
+pub use coalesced::{Begun, Coalesced, Hooks, Lead, Pages, Pass};
 #[doc(no_inline)]
 pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};

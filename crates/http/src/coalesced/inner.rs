@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use coalescer::{Error, Outcome, ShareWith};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::coalesced::stale::StalePage;
@@ -86,13 +86,18 @@ impl<H, E> Inner<H, E> {
     {
         let response = self.run(request).map_err(Arc::new)?;
         if let Some(write) = write {
-            let changed = write.changed(response.status(), response.headers());
-            if !changed.is_empty() {
-                // The counters of the cluster tell if somebody was not reached.
-                let _ = self.flights.forget_at(&changed, |key| write.is_at(key));
-            }
+            self.forget_after(&write, response.status(), response.headers());
         }
         Ok(response)
+    }
+
+    /// Forgets the pages that a write has made old, if its response says that it has.
+    pub(super) fn forget_after(&self, write: &Write, status: StatusCode, headers: &HeaderMap) {
+        let changed = write.changed(status, headers);
+        if !changed.is_empty() {
+            // The counters of the cluster tell if somebody was not reached.
+            let _ = self.flights.forget_at(&changed, |key| write.is_at(key));
+        }
     }
 
     fn share<B, R>(
@@ -196,7 +201,7 @@ impl<H, E> Inner<H, E> {
     }
 
     /// Returns `true` if a request that waited in vain runs the handler itself.
-    fn runs_own_after(&self, error: &Error<E>) -> bool {
+    pub(super) fn runs_own_after(&self, error: &Error<E>) -> bool {
         match error {
             // A panic may be about one request, so it is not for the others.
             Error::LeaderPanicked { .. } | Error::Abandoned => true,

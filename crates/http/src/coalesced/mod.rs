@@ -1,7 +1,10 @@
 //! [`Coalesced`]: a handler inside a layer.
 
+mod capture;
 mod forget;
+mod hooks;
 mod inner;
+mod joining;
 mod stale;
 
 use std::fmt;
@@ -15,6 +18,8 @@ use crate::gates::Gates;
 use crate::key::Key;
 use crate::stats::LayerStats;
 
+pub(crate) use capture::Captured;
+pub use hooks::{Begun, Hooks, Lead, Pages, Pass};
 pub(crate) use inner::{ErrorResponse, Inner};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
@@ -41,6 +46,10 @@ pub struct Coalesced<H, E> {
 impl<H, E> Coalesced<H, E> {
     pub(crate) fn new(inner: Inner<H, E>) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    fn inner(&self) -> &Inner<H, E> {
+        &self.inner
     }
 
     /// Answers a request, by running the handler or with the response of another request.

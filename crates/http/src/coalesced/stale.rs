@@ -36,8 +36,27 @@ impl<'o> StalePage<'o> {
         Some(Self { found, expiry, past })
     }
 
+    /// How long the page is fresh, from the start of its run.
+    pub(super) fn fresh_for(&self) -> Duration {
+        self.expiry.times().fresh_for
+    }
+
+    /// How long it has been past its lifetime.
+    pub(super) fn past(&self) -> Duration {
+        self.past
+    }
+
+    /// Returns `true` to one request of those that find the page. It then makes it anew, and calls [`end`](Self::end).
+    pub(super) fn begin(&self) -> bool {
+        self.expiry.begin(self.found.age)
+    }
+
+    pub(super) fn end(&self, has_succeeded: bool) {
+        self.expiry.end(self.found.age, has_succeeded);
+    }
+
     /// The page, some time after it was found.
-    fn response(&self, since: Duration) -> Response<Body> {
+    pub(super) fn response(&self, since: Duration) -> Response<Body> {
         self.found.value.response(self.found.role, self.found.age.saturating_add(since))
     }
 }

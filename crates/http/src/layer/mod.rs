@@ -1,6 +1,7 @@
 //! [`CoalesceLayer`]: the settings of a layer, before a handler is inside it.
 
 mod errors;
+mod hooks;
 mod keys;
 #[cfg(feature = "cluster")]
 mod shared;

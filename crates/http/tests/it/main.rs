@@ -9,6 +9,7 @@ mod bodies;
 mod fields;
 mod freshness;
 mod fuzzed;
+mod hooks;
 mod layer;
 mod requests;
 mod responses;

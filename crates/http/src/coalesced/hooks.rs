@@ -1,0 +1,303 @@
+//! [`Hooks`]: pages whose handler runs between two hooks, and not inside the layer.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use coalescer::Job;
+use http::{Response, StatusCode, request};
+
+use crate::body::Body;
+use crate::coalesced::Coalesced;
+use crate::coalesced::capture::run;
+use crate::coalesced::joining::{Joining, PageCell, Revalidating, Step, Waiting};
+use crate::flights::Freshness;
+use crate::gates::Gates;
+use crate::key::Key;
+use crate::page::Page;
+use crate::verdict::{PassThrough, RequestVerdict, ResponseVerdict};
+use crate::write::Write;
+
+/// Coalesced pages for a server that calls a hook before its handler and one after it; from
+/// [`CoalesceLayer::hooks`](crate::CoalesceLayer::hooks).
+///
+/// The type can be named, for instance in the state of a server. All methods of [`Coalesced`] that need no handler
+/// are there: [`forget_path`](Coalesced::forget_path), [`stats`](Coalesced::stats), and so on.
+pub type Pages = Coalesced<Hooks, Infallible>;
+
+/// Stands in the place of a handler in [`Pages`].
+#[derive(Clone, Debug)]
+pub struct Hooks {
+    /// How long a request waits for the leaders of its page.
+    pub(crate) max_wait: Option<Duration>,
+}
+
+/// The way of a request that a server's first hook has begun; from [`Pages::begin`](Coalesced::begin).
+#[derive(Debug)]
+#[must_use = "a request that leads or passes needs its handler to run"]
+pub enum Begun {
+    /// Run the handler, and give its response to [`Lead::finish`]. Other requests wait for it.
+    Lead(Lead),
+    /// Send this response. The handler does not run.
+    Answered(Response<Body>),
+    /// Run the handler, and give its response to [`Pass::finish`]. It is for this request alone.
+    Pass(Pass),
+}
+
+/// The right to make a page for all requests that wait for it, and the duty to end their wait.
+///
+/// [`finish`](Self::finish) takes the response of the handler. If the guard is dropped instead, because the
+/// handler failed, panicked or was cancelled, the requests that wait are told at once: one of them leads, and
+/// the others wait for that one. It can be sent to another thread, and finished there.
+#[must_use = "other requests wait until it is finished or dropped"]
+pub struct Lead {
+    pages: Pages,
+    key: Key,
+    /// `None` when it is finished.
+    job: Option<Job>,
+    /// Where the job takes the page from.
+    cell: PageCell,
+    revalidating: Option<Revalidating>,
+}
+
+/// A request whose handler runs for it alone.
+#[must_use = "a write forgets pages when it is finished"]
+pub struct Pass {
+    pages: Pages,
+    reason: Option<PassThrough>,
+    write: Option<Write>,
+}
+
+impl Pages {
+    /// Begins a request, before its handler: the hook that the original of this library calls `process_request`.
+    ///
+    /// `request` must have no body, unless it says so by its fields. For HTTP/2 and later, which announce a body
+    /// by no field, use [`begin_with`](Self::begin_with).
+    ///
+    /// # Blocking
+    ///
+    /// A request that follows waits for the response of its leader, for at most the setting `max_wait`. All others
+    /// return at once.
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalesced::call`], if a function of the settings panics.
+    ///
+    /// # Deadlocks
+    ///
+    /// A leader is known by its guard and not by its thread. So a handler that begins a request for its own page,
+    /// on the same thread, waits for itself until `max_wait` is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Begun, Body, CoalesceLayer, Pages};
+    /// use http::{Request, Response};
+    ///
+    /// /// A server with two hooks, as many frameworks have them.
+    /// fn serve(pages: &Pages, request: Request<()>) -> Response<Body> {
+    ///     let (parts, ()) = request.into_parts();
+    ///     match pages.begin(&parts) {
+    ///         Begun::Answered(response) => response,
+    ///         Begun::Lead(lead) => lead.finish(Response::new("a slow page")),
+    ///         Begun::Pass(pass) => pass.finish(Response::new("a slow page")).map(Body::from),
+    ///     }
+    /// }
+    ///
+    /// let pages = CoalesceLayer::new().hooks();
+    /// for age in [None, Some("0")] {
+    ///     let response = serve(&pages, Request::get("/").body(()).unwrap());
+    ///     assert_eq!(response.headers().get("age").map(|age| age.to_str().unwrap()), age);
+    /// }
+    /// assert_eq!(pages.stats().flights.executed_requests, 1);
+    /// ```
+    pub fn begin(&self, request: &request::Parts) -> Begun {
+        self.begin_by(self.inner().gates.request(request), request)
+    }
+
+    fn begin_by(&self, verdict: RequestVerdict, request: &request::Parts) -> Begun {
+        let mut joining = match self.start(verdict, request) {
+            Ok(joining) => joining,
+            Err(pass) => return Begun::Pass(pass),
+        };
+        let mut step = joining.ask(&request.headers);
+        loop {
+            step = match step {
+                Step::Wait(Waiting { mut ticket, at_most }) => {
+                    let waited = match at_most {
+                        Some(at_most) => ticket.wait_timeout(at_most),
+                        None => ticket.wait(),
+                    };
+                    joining.resume(waited, &request.headers)
+                }
+                step => return self.begun(step),
+            };
+        }
+    }
+
+    /// Begins a request that a thread or a future then takes further.
+    pub(crate) fn start(
+        &self,
+        verdict: RequestVerdict,
+        request: &request::Parts,
+    ) -> Result<Joining, Pass> {
+        let (key, freshness) = match verdict {
+            RequestVerdict::Shared(key) => (key, Freshness::Any),
+            RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
+            RequestVerdict::PassThrough(reason) => {
+                let inner = self.inner();
+                inner.counters.count_passed_through(reason);
+                let write = if inner.keeps_after_writes { None } else { Write::of(request) };
+                return Err(Pass { pages: self.clone(), reason: Some(reason), write });
+            }
+        };
+        Ok(Joining::new(self.clone(), key, freshness))
+    }
+
+    /// The result of a step that does not wait.
+    pub(crate) fn begun(&self, step: Step) -> Begun {
+        match step {
+            Step::Lead(lead) => Begun::Lead(*lead),
+            Step::Answered(response) => Begun::Answered(response),
+            Step::RunOwn => Begun::Pass(Pass { pages: self.clone(), reason: None, write: None }),
+            Step::Wait(_) => unreachable!("its caller waits"),
+        }
+    }
+}
+
+impl Lead {
+    pub(super) fn new(
+        pages: Pages,
+        key: Key,
+        (job, cell): (Job, PageCell),
+        revalidating: Option<Revalidating>,
+    ) -> Self {
+        Self { pages, key, job: Some(job), cell, revalidating }
+    }
+
+    /// Ends the request with the response of its handler: the hook that the original of this library calls
+    /// `process_response`.
+    ///
+    /// Those who wait get the part of the response that may be shared, or learn that they must run the handler
+    /// themselves: the [tables](crate#never-shared) decide. Returns the response for this request. It has the same
+    /// content, unless this request has made a page anew that was past its lifetime and has failed with status
+    /// 5xx: then it is the old page.
+    ///
+    /// Blocks to read a [`Body`] of known length that is shared.
+    ///
+    /// # Examples
+    ///
+    /// See [`Pages::begin`](Coalesced::begin).
+    pub fn finish<R: Into<Body>>(self, response: Response<R>) -> Response<Body> {
+        let gates = &self.pages.inner().gates;
+        let (verdict, page, response) = Page::split(gates, &self.key, response.map(Into::into));
+        match self.publish(verdict, page, response.status()) {
+            Some(stale) => stale,
+            None => response,
+        }
+    }
+
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.pages.inner().gates
+    }
+
+    /// Ends the run with this page. Returns the page that the request gets in the place of its own, if that has this
+    /// status.
+    pub(crate) fn publish(
+        mut self,
+        verdict: ResponseVerdict,
+        page: Page,
+        status: StatusCode,
+    ) -> Option<Response<Body>> {
+        self.pages.inner().counters.count_response(verdict);
+        let (is_own, is_for_later) = (matches!(page, Page::Own), page.is_for_later());
+        *self.cell.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
+        if let Some(job) = self.job.take() {
+            run(job, is_own);
+        }
+        let mut revalidating = self.revalidating.take()?;
+        if status.is_server_error() {
+            return Some(revalidating.stale_page());
+        }
+        revalidating.end(is_for_later);
+        None
+    }
+
+    /// Returns the key of the page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Begun, CoalesceLayer};
+    /// let pages = CoalesceLayer::new().hooks();
+    /// let request = http::Request::get("/a").body(()).unwrap().into_parts().0;
+    /// let Begun::Lead(lead) = pages.begin(&request) else { panic!("nobody else asks") };
+    /// assert_eq!(lead.key().path_and_query(), "/a");
+    /// # let _ = lead.finish(http::Response::new("a page"));
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Pass {
+    /// Ends the request with the response of its handler, which is returned unchanged.
+    ///
+    /// If the request was a write that has succeeded, the pages of its path are forgotten before this method
+    /// returns: see [Writes](crate#writes). If a [`Pass`] is dropped instead, nothing is forgotten, so drop it only
+    /// if the handler has failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Begun, CoalesceLayer};
+    /// use http::{Request, Response};
+    ///
+    /// let pages = CoalesceLayer::new().hooks();
+    /// let (read, ()) = Request::get("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Lead(lead) = pages.begin(&read) else { panic!("nobody else asks") };
+    /// let _ = lead.finish(Response::new("an empty cart"));
+    ///
+    /// let (write, ()) = Request::post("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Pass(pass) = pages.begin(&write) else { panic!("a write") };
+    /// let _ = pass.finish(Response::new("done"));
+    /// assert_eq!(pages.forget_all(), 0); // the write has forgotten the page
+    /// ```
+    pub fn finish<R>(self, response: Response<R>) -> Response<R> {
+        if let Some(write) = &self.write {
+            self.pages.inner().forget_after(write, response.status(), response.headers());
+        }
+        response
+    }
+
+    /// Returns why the request was passed through. `None` if it shared at first, and then had to run its handler: the
+    /// page of its leader was for that one alone, or it waited in vain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Begun, CoalesceLayer, PassThrough};
+    /// let pages = CoalesceLayer::new().hooks();
+    /// let (write, ()) = http::Request::post("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Pass(pass) = pages.begin(&write) else { panic!("a write") };
+    /// assert_eq!(pass.reason(), Some(PassThrough::Method));
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> Option<PassThrough> {
+        self.reason
+    }
+}
+
+impl fmt::Debug for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lead").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pass").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! [`Joining`]: the way of a request that leads by a guard, or waits by a ticket.
+//!
+//! ```text
+//! ask ─┬─ leads ──────────────────────▶ Lead
+//!      ├─ a page from the window ─────▶ answered, or past its lifetime: asks for a younger one
+//!      └─ follows ─▶ Wait ─▶ resume ─┬─ a page ──────────────────────▶ answered
+//!                                    ├─ a page for the leader alone ─▶ runs its own
+//!                                    ├─ the leader was lost ─────────▶ asks again
+//!                                    └─ it waited too long ──────────▶ an error response, or runs its own
+//! ```
+//!
+//! It never waits itself. So a thread and a future go the same way.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use coalescer::{Error, Job, Outcome, Role};
+use http::{HeaderMap, Response};
+
+use crate::body::Body;
+use crate::coalesced::capture::capture;
+use crate::coalesced::hooks::{Lead, Pages};
+use crate::coalesced::inner::Inner;
+use crate::coalesced::stale::StalePage;
+use crate::flights::{Freshness, PageTicket};
+use crate::key::Key;
+use crate::page::Page;
+
+/// A request on its way to its answer.
+pub(crate) struct Joining {
+    pages: Pages,
+    key: Key,
+    freshness: Freshness,
+    begun: Instant,
+    /// The request makes a page anew that it has found past its lifetime.
+    revalidating: Option<Revalidating>,
+}
+
+/// The next step of a request.
+pub(crate) enum Step {
+    Lead(Box<Lead>),
+    Answered(Response<Body>),
+    /// It runs its own handler, and shares nothing.
+    RunOwn,
+    Wait(Waiting),
+}
+
+/// A request that waits for the page of another one.
+pub(crate) struct Waiting {
+    pub(crate) ticket: PageTicket,
+    /// What is left of the time that the request waits.
+    pub(crate) at_most: Option<Duration>,
+}
+
+/// The page that a leader's function takes when its job runs.
+pub(super) type PageCell = Arc<Mutex<Option<Page>>>;
+
+impl Joining {
+    pub(crate) fn new(pages: Pages, key: Key, freshness: Freshness) -> Self {
+        Self { pages, key, freshness, begun: Instant::now(), revalidating: None }
+    }
+
+    /// Asks for a page. `headers` are those of the request.
+    pub(crate) fn ask(&mut self, headers: &HeaderMap) -> Step {
+        loop {
+            let cell = PageCell::default();
+            let function = {
+                let cell = Arc::clone(&cell);
+                move || Ok(take(&cell).unwrap_or(Page::Own))
+            };
+            let flights = &self.pages.inner().flights;
+            let (ticket, job) = capture(|| flights.submit(&self.key, self.freshness, function));
+            let ticket = match ticket {
+                Ok(ticket) => ticket,
+                Err(error) => return self.end_with(error),
+            };
+            let job = match job {
+                Some(job) if ticket.has_job() => return self.lead(job, cell),
+                job => job,
+            };
+            if !ticket.is_finished() {
+                // A job that was passed on nevertheless would begin the flight of a leader that was lost. Its call
+                // is told, and asks again.
+                drop(job);
+                return Step::Wait(Waiting { ticket, at_most: self.time_left() });
+            }
+            match (ticket.wait_outcome(), job) {
+                // The settings want a refresh of the page, and this request is the one to make it.
+                (Ok(outcome), Some(job)) if outcome.role == Role::Late => {
+                    return self.lead(job, cell);
+                }
+                (Ok(outcome), _) => match self.meet(outcome, headers) {
+                    Some(step) => return step,
+                    None => continue,
+                },
+                (Err(error), _) => return self.resume(Err(error), headers),
+            }
+        }
+    }
+
+    /// Goes on after the wait of a request that followed.
+    pub(crate) fn resume(
+        &mut self,
+        waited: Result<Arc<Page>, Error<Infallible>>,
+        headers: &HeaderMap,
+    ) -> Step {
+        match waited {
+            Ok(page) => self.follow(&page),
+            // The leader was lost: of those who waited, the first to ask again leads.
+            Err(Error::Abandoned) if self.time_left() != Some(Duration::ZERO) => {
+                self.ask_again();
+                self.ask(headers)
+            }
+            Err(Error::Abandoned) => self.end_with(Error::TimedOut),
+            Err(error) => self.end_with(error),
+        }
+    }
+
+    /// The way of a request that has waited for this page.
+    fn follow(&mut self, page: &Page) -> Step {
+        if let Page::Own = page {
+            return Step::RunOwn;
+        }
+        if let Some(mut revalidating) = self.revalidating.take() {
+            revalidating.end(page.is_for_later());
+            if page.is_trouble() {
+                return Step::Answered(revalidating.stale_page());
+            }
+        }
+        Step::Answered(page.response(Role::Follower, Duration::ZERO))
+    }
+
+    /// The way of a request that has got a page. `None` if it asks for a younger one.
+    fn meet(&mut self, outcome: Outcome<Page>, headers: &HeaderMap) -> Option<Step> {
+        if outcome.role != Role::Late {
+            return Some(self.follow(&outcome.value));
+        }
+        let Some(stale) = StalePage::of(&outcome) else {
+            return Some(Step::Answered(outcome.value.response(outcome.role, outcome.age)));
+        };
+        let Inner { gates, counters, .. } = self.pages.inner();
+        let fresh = Freshness::Within(stale.fresh_for());
+        if gates.accepts_stale(headers, stale.past()) {
+            if !stale.begin() {
+                counters.count_stale();
+                return Some(Step::Answered(stale.response(Duration::ZERO)));
+            }
+            counters.count_revalidation();
+            self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome));
+        }
+        self.freshness = fresh;
+        None
+    }
+
+    fn lead(&mut self, job: Job, cell: PageCell) -> Step {
+        let (pages, key) = (self.pages.clone(), self.key.clone());
+        Step::Lead(Box::new(Lead::new(pages, key, (job, cell), self.revalidating.take())))
+    }
+
+    /// A request for a run of its own time accepts one that began after it did.
+    fn ask_again(&mut self) {
+        if let Freshness::Fresh = self.freshness {
+            self.freshness = Freshness::Within(self.begun.elapsed().max(Duration::from_nanos(1)));
+        }
+    }
+
+    /// Answers a request that gets no page.
+    fn end_with(&mut self, error: Error<Infallible>) -> Step {
+        let inner = self.pages.inner();
+        if let Some(revalidating) = self.revalidating.take() {
+            return Step::Answered(revalidating.stale_page());
+        }
+        if inner.runs_own_after(&error) {
+            inner.counters.count_alone();
+            return Step::RunOwn;
+        }
+        Step::Answered((inner.error_response)(&error, &self.key))
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let at_most = self.pages.handler().max_wait?;
+        Some(at_most.saturating_sub(self.begun.elapsed()))
+    }
+}
+
+pub(super) fn take(cell: &PageCell) -> Option<Page> {
+    cell.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The one request that makes a page anew that it has found past its lifetime. If it is dropped without an end, it has
+/// failed.
+pub(crate) struct Revalidating {
+    pages: Pages,
+    found: Outcome<Page>,
+    since: Instant,
+    has_succeeded: bool,
+}
+
+impl Revalidating {
+    fn new(pages: Pages, found: Outcome<Page>) -> Self {
+        Self { pages, found, since: Instant::now(), has_succeeded: false }
+    }
+
+    /// Ends the attempt. The page can still be served.
+    pub(super) fn end(&mut self, has_succeeded: bool) {
+        self.has_succeeded = has_succeeded;
+    }
+
+    /// The old page, in the place of trouble.
+    pub(super) fn stale_page(self) -> Response<Body> {
+        self.pages.inner().counters.count_stale();
+        let age = self.found.age.saturating_add(self.since.elapsed());
+        self.found.value.response(self.found.role, age)
+    }
+}
+
+impl Drop for Revalidating {
+    fn drop(&mut self) {
+        if let Some(stale) = StalePage::of(&self.found) {
+            stale.end(self.has_succeeded);
+        }
+        if !self.has_succeeded {
+            self.pages.inner().counters.count_failed_revalidation();
+        }
+    }
+}
