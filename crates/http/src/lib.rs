@@ -46,6 +46,8 @@
 //! A shared response does not have the leader's version, its hop-by-hop fields (such as `Connection`)
 //! and its extensions, because they belong to one connection or one request.
 //!
+//! The extensions of each response say which of these it was: see [`Served`].
+//!
 //! # Coalesced requests
 //!
 //! The layer passes a request through unless it has a reason to coalesce it. The first row that
@@ -275,7 +277,7 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `serde` (default) | `Serialize` for [`LayerStats`] and [`Key`], and for the counters and flights of `coalescer` |
+//! | `serde` (default) | `Serialize` for [`LayerStats`], [`Served`] and [`Key`], and for the counters and flights of `coalescer` |
 //! | `cluster` | `CoalesceLayer::shared`: pages of other processes, by `coalescer-cluster` |
 //! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
@@ -296,6 +298,8 @@ mod key_lines;
 mod layer;
 mod location;
 mod page;
+mod served;
+mod served_role;
 #[cfg(feature = "cluster")]
 mod shared_pages;
 mod shared_response;
@@ -311,6 +315,8 @@ pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
 pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+pub use served::Served;
+pub use served_role::{ServedReason, ServedRole};
 #[cfg(feature = "cluster")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
 pub use shared_pages::{SharedPages, SharesByDefault};

@@ -18,6 +18,8 @@ use crate::verdict::{ResponseVerdict, Unshared};
 pub enum Page {
     /// The leader keeps what its handler returned. The flight shares this value with no other request.
     Own,
+    /// For a request that waited by a guard: the page of its leader is for that one alone.
+    ForLeader(Unshared),
     Shared(SharedPage, ShareWith),
     /// Another process made it.
     #[cfg(feature = "cluster")]
@@ -96,7 +98,7 @@ impl Page {
 
     pub(crate) fn share_with(&self) -> ShareWith {
         match self {
-            Self::Own => ShareWith::Nobody,
+            Self::Own | Self::ForLeader(_) => ShareWith::Nobody,
             Self::Shared(_, share_with) => *share_with,
             // The process that made it has decided, and this one only has a copy.
             #[cfg(feature = "cluster")]
@@ -122,7 +124,8 @@ impl Page {
     /// True if later requests get it. Of a page of another process, its status tells.
     pub(crate) fn is_for_later(&self) -> bool {
         match self {
-            Self::Own | Self::Shared(_, ShareWith::Nobody | ShareWith::Followers) => false,
+            Self::Own | Self::ForLeader(_) => false,
+            Self::Shared(_, ShareWith::Nobody | ShareWith::Followers) => false,
             Self::Shared(_, ShareWith::Everyone | ShareWith::For(_)) => true,
             #[cfg(feature = "cluster")]
             Self::Elsewhere { .. } => !self.is_trouble(),
@@ -135,7 +138,7 @@ impl Page {
     }
 
     /// True if a request with this role was served by a window.
-    fn was_kept(&self, role: Role) -> bool {
+    pub(crate) fn was_kept(&self, role: Role) -> bool {
         match self {
             #[cfg(feature = "cluster")]
             Self::Elsewhere { is_kept: true, .. } => true,
@@ -145,7 +148,7 @@ impl Page {
 
     fn shared(&self) -> Option<&SharedPage> {
         match self {
-            Self::Own => None,
+            Self::Own | Self::ForLeader(_) => None,
             Self::Shared(shared, _) => Some(shared),
             #[cfg(feature = "cluster")]
             Self::Elsewhere { shared, .. } => Some(shared),

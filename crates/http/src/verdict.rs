@@ -113,7 +113,7 @@ macro_rules! reasons {
             /// All reasons in the order of the table.
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
-            fn text(self) -> &'static str {
+            pub(crate) fn text(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }

@@ -15,12 +15,14 @@ use std::mem;
 
 use coalescer::{Executor, Job, Rejected};
 
+use crate::verdict::Unshared;
+
 /// What this thread does with a job that the group passes on.
 #[derive(Default)]
 enum Now {
     #[default]
     Drops,
-    Runs,
+    Runs(Unshared),
     Captures(Option<Job>),
 }
 
@@ -49,16 +51,24 @@ pub(super) fn capture<T>(submit: impl FnOnce() -> T) -> (T, Option<Job>) {
     let submitted = submit();
     let job = NOW.with_borrow_mut(|now| match now {
         Now::Captures(job) => job.take(),
-        Now::Drops | Now::Runs => None,
+        Now::Drops | Now::Runs(_) => None,
     });
     (submitted, job)
 }
 
-/// Runs the job of a leader, whose page is there. With `for_itself` the functions of its followers run too, which have
-/// no page.
-pub(super) fn run(job: Job, for_itself: bool) {
-    let _restore = set(if for_itself { Now::Runs } else { Now::Drops });
+/// Runs the job of a leader, whose page is there. If that is for its own request alone, the functions of its followers
+/// run too, and get the [`reason`] for a page.
+pub(super) fn run(job: Job, unshared: Option<Unshared>) {
+    let _restore = set(unshared.map_or(Now::Drops, Now::Runs));
     job.run();
+}
+
+/// The reason why the page is for its own request alone whose job runs now.
+pub(super) fn reason() -> Option<Unshared> {
+    NOW.with_borrow(|now| match now {
+        Now::Runs(reason) => Some(*reason),
+        Now::Drops | Now::Captures(_) => None,
+    })
 }
 
 /// The executor. It never blocks.
@@ -73,7 +83,7 @@ impl Executor for Captured {
                 None
             }
             Now::Captures(Some(_)) | Now::Drops => Some((job, false)),
-            Now::Runs => Some((job, true)),
+            Now::Runs(_) => Some((job, true)),
         });
         // Outside the borrow: both run code that may come back here.
         match job {

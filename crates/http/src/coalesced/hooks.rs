@@ -12,11 +12,12 @@ use crate::body::Body;
 use crate::coalesced::Coalesced;
 use crate::coalesced::capture::run;
 use crate::coalesced::joining::{Joining, PageCell, Revalidating, Step, Waiting};
+use crate::coalesced::stale::SERVER_ERROR;
 use crate::flights::Freshness;
-use crate::gates::Gates;
 use crate::key::Key;
 use crate::page::Page;
-use crate::verdict::{PassThrough, RequestVerdict, ResponseVerdict};
+use crate::served::Served;
+use crate::verdict::{RequestVerdict, ResponseVerdict};
 use crate::write::Write;
 
 /// Coalesced pages for a server that calls a hook before its handler and one after it; from
@@ -59,13 +60,15 @@ pub struct Lead {
     /// Where the job takes the page from.
     cell: PageCell,
     revalidating: Option<Revalidating>,
+    /// How long the request waited for others before.
+    waited: Duration,
 }
 
 /// A request whose handler runs for it alone.
 #[must_use = "a write forgets pages when it is finished"]
 pub struct Pass {
     pages: Pages,
-    reason: Option<PassThrough>,
+    served: Served,
     write: Option<Write>,
 }
 
@@ -149,7 +152,11 @@ impl Pages {
                 let inner = self.inner();
                 inner.counters.count_passed_through(reason);
                 let write = if inner.keeps_after_writes { None } else { Write::of(request) };
-                return Err(Pass { pages: self.clone(), reason: Some(reason), write });
+                return Err(Pass {
+                    pages: self.clone(),
+                    served: Served::passed_through(reason),
+                    write,
+                });
             }
         };
         Ok(Joining::new(self.clone(), key, freshness))
@@ -160,7 +167,7 @@ impl Pages {
         match step {
             Step::Lead(lead) => Begun::Lead(*lead),
             Step::Answered(response) => Begun::Answered(response),
-            Step::RunOwn => Begun::Pass(Pass { pages: self.clone(), reason: None, write: None }),
+            Step::RunOwn(served) => Begun::Pass(Pass { pages: self.clone(), served, write: None }),
             Step::Wait(_) => unreachable!("its caller waits"),
         }
     }
@@ -168,12 +175,12 @@ impl Pages {
 
 impl Lead {
     pub(super) fn new(
-        pages: Pages,
-        key: Key,
+        (pages, key): (Pages, Key),
         (job, cell): (Job, PageCell),
         revalidating: Option<Revalidating>,
+        waited: Duration,
     ) -> Self {
-        Self { pages, key, job: Some(job), cell, revalidating }
+        Self { pages, key, job: Some(job), cell, revalidating, waited }
     }
 
     /// Ends the request with the response of its handler: the hook that the original of this library calls
@@ -191,37 +198,41 @@ impl Lead {
     /// See [`Pages::begin`](Coalesced::begin).
     pub fn finish<R: Into<Body>>(self, response: Response<R>) -> Response<Body> {
         let gates = &self.pages.inner().gates;
-        let (verdict, page, response) = Page::split(gates, &self.key, response.map(Into::into));
+        let (verdict, page, mut response) = Page::split(gates, &self.key, response.map(Into::into));
         match self.publish(verdict, page, response.status()) {
-            Some(stale) => stale,
-            None => response,
+            Ended::Own(served) => {
+                response.extensions_mut().insert(served);
+                response
+            }
+            Ended::Stale(stale) => stale,
         }
     }
 
-    pub(crate) fn gates(&self) -> &Gates {
-        &self.pages.inner().gates
-    }
-
-    /// Ends the run with this page. Returns the page that the request gets in the place of its own, if that has this
-    /// status.
+    /// Ends the run with this page, whose response has this status.
     pub(crate) fn publish(
         mut self,
         verdict: ResponseVerdict,
         page: Page,
         status: StatusCode,
-    ) -> Option<Response<Body>> {
+    ) -> Ended {
         self.pages.inner().counters.count_response(verdict);
-        let (is_own, is_for_later) = (matches!(page, Page::Own), page.is_for_later());
+        let is_for_later = page.is_for_later();
         *self.cell.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
         if let Some(job) = self.job.take() {
-            run(job, is_own);
+            let unshared = match verdict {
+                ResponseVerdict::Unshared(reason) => Some(reason),
+                _ => None,
+            };
+            run(job, unshared);
         }
-        let mut revalidating = self.revalidating.take()?;
+        let served = Served::led(verdict, Some(self.waited));
+        let Some(mut revalidating) = self.revalidating.take() else { return Ended::Own(served) };
         if status.is_server_error() {
-            return Some(revalidating.stale_page());
+            let stale = revalidating.stale_page().because(SERVER_ERROR, Some(self.waited));
+            return Ended::Stale(stale.into_response());
         }
         revalidating.end(is_for_later);
-        None
+        Ended::Own(served.renewed())
     }
 
     /// Returns the key of the page.
@@ -243,7 +254,7 @@ impl Lead {
 }
 
 impl Pass {
-    /// Ends the request with the response of its handler, which is returned unchanged.
+    /// Ends the request with the response of its handler, which is returned with the same content.
     ///
     /// If the request was a write that has succeeded, the pages of its path are forgotten before this method
     /// returns: see [Writes](crate#writes). If a [`Pass`] is dropped instead, nothing is forgotten, so drop it only
@@ -265,29 +276,38 @@ impl Pass {
     /// let _ = pass.finish(Response::new("done"));
     /// assert_eq!(pages.forget_all(), 0); // the write has forgotten the page
     /// ```
-    pub fn finish<R>(self, response: Response<R>) -> Response<R> {
+    pub fn finish<R>(self, mut response: Response<R>) -> Response<R> {
         if let Some(write) = &self.write {
             self.pages.inner().forget_after(write, response.status(), response.headers());
         }
+        response.extensions_mut().insert(self.served);
         response
     }
 
-    /// Returns why the request was passed through. `None` if it shared at first, and then had to run its handler: the
-    /// page of its leader was for that one alone, or it waited in vain.
+    /// Returns why the handler runs: the request was passed through; or it shared at first, and the page of its leader
+    /// was for that one alone, or it waited in vain.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use coalescer_http::{Begun, CoalesceLayer, PassThrough};
+    /// # use coalescer_http::{Begun, CoalesceLayer};
     /// let pages = CoalesceLayer::new().hooks();
     /// let (write, ()) = http::Request::post("/cart").body(()).unwrap().into_parts();
     /// let Begun::Pass(pass) = pages.begin(&write) else { panic!("a write") };
-    /// assert_eq!(pass.reason(), Some(PassThrough::Method));
+    /// assert_eq!(pass.served().to_string(), "passed through: method");
     /// ```
     #[must_use]
-    pub fn reason(&self) -> Option<PassThrough> {
-        self.reason
+    pub fn served(&self) -> &Served {
+        &self.served
     }
+}
+
+/// How a guard has ended.
+pub(crate) enum Ended {
+    /// Its request gets its own response.
+    Own(Served),
+    /// Its request gets the page that it should have made anew.
+    Stale(Response<Body>),
 }
 
 impl fmt::Debug for Lead {
@@ -298,6 +318,6 @@ impl fmt::Debug for Lead {
 
 impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pass").field("reason", &self.reason).finish_non_exhaustive()
+        f.debug_struct("Pass").field("served", &self.served).finish_non_exhaustive()
     }
 }

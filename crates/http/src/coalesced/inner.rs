@@ -2,16 +2,20 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coalescer::{Error, Outcome, ShareWith};
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use crate::body::Body;
+use crate::coalesced::answer::{Answer, Answered, Own};
 use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::Gates;
 use crate::key::Key;
 use crate::page::Page;
+use crate::served::Served;
+use crate::served_role::ServedRole;
 use crate::stats::Counters;
 use crate::verdict::{RequestVerdict, ResponseVerdict, Unshared};
 use crate::write::Write;
@@ -26,7 +30,7 @@ pub(crate) type ErrorResponse =
 /// that leads no run is still there afterwards.
 pub(super) struct Asked<E> {
     /// The handler's response for this request, if it led a run.
-    pub(super) own: Option<Result<Response<Body>, Arc<E>>>,
+    pub(super) own: Option<Result<Own, Arc<E>>>,
     pub(super) outcome: Result<Outcome<Page>, Error<E>>,
 }
 
@@ -41,10 +45,19 @@ pub(crate) struct Inner<H, E> {
     pub(crate) error_rule: Option<ErrorRule<E>>,
     pub(crate) runs_own_after_max_wait: bool,
     pub(crate) keeps_after_writes: bool,
+    pub(crate) max_wait: Option<Duration>,
 }
 
 impl<H, E> Inner<H, E> {
     pub(crate) fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        self.answer(request).map(Answer::into_response)
+    }
+
+    fn answer<B, R>(&self, request: Request<B>) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -55,7 +68,8 @@ impl<H, E> Inner<H, E> {
             RequestVerdict::PassThrough(reason) => {
                 self.counters.count_passed_through(reason);
                 let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
-                self.pass(Request::from_parts(parts, body), write)
+                let response = self.pass(Request::from_parts(parts, body), write)?;
+                Ok(Answer::new(response, Served::passed_through(reason)))
             }
             RequestVerdict::Shared(key) => {
                 self.share(&key, Freshness::Any, Request::from_parts(parts, body))
@@ -100,12 +114,7 @@ impl<H, E> Inner<H, E> {
         }
     }
 
-    fn share<B, R>(
-        &self,
-        key: &Key,
-        freshness: Freshness,
-        request: Request<B>,
-    ) -> Result<Response<Body>, Arc<E>>
+    fn share<B, R>(&self, key: &Key, freshness: Freshness, request: Request<B>) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -129,8 +138,8 @@ impl<H, E> Inner<H, E> {
         let mut own = None;
         let outcome = self.flights.call(key, freshness, || {
             let request = request.take().expect("a call leads one run");
-            let (page, response) = self.lead(key, request)?;
-            own = Some(response);
+            let (page, result) = self.lead(key, request)?;
+            own = Some(result);
             Ok(page)
         });
         Asked { own, outcome }
@@ -142,40 +151,39 @@ impl<H, E> Inner<H, E> {
         key: &Key,
         asked: Asked<E>,
         request: Option<Request<B>>,
-    ) -> Result<Response<Body>, Arc<E>>
+    ) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
         let Asked { own, outcome } = asked;
         if let Some(own) = own {
-            return own;
+            let waited = outcome.ok().map(|outcome| outcome.waited);
+            return own.map(|own| Answer::new(own.response, Served::led(own.verdict, waited)));
         }
         match (outcome, request) {
             (Ok(outcome), Some(request)) => match StalePage::of(&outcome) {
                 Some(stale) => self.answer_past_lifetime(key, &stale, request),
-                None => Ok(outcome.value.response(outcome.role, outcome.age)),
+                None => Ok(Answer::of_page(&outcome)),
             },
-            (Ok(outcome), None) => Ok(outcome.value.response(outcome.role, outcome.age)),
+            (Ok(outcome), None) => Ok(Answer::of_page(&outcome)),
             (Err(Error::Failed(error)), _) => Err(error),
             (Err(error), Some(request)) if self.runs_own_after(&error) => {
                 self.counters.count_alone();
-                self.run(request).map_err(Arc::new)
+                let served = Served::in_vain(ServedRole::Alone, &error, self.waited_for(&error));
+                let response = self.run(request).map_err(Arc::new)?;
+                Ok(Answer::new(response, served))
             }
-            (Err(error), _) => Ok((self.error_response)(&without_failed(error), key)),
+            (Err(error), _) => {
+                let served = Served::in_vain(ServedRole::Refused, &error, self.waited_for(&error));
+                let response = (self.error_response)(&without_failed(error), key);
+                Ok(Answer::new(response, served))
+            }
         }
     }
 
     /// Runs the handler. Returns the page for other requests, and the result for this one.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two results: what leaves by the flight, and what does not"
-    )]
-    fn lead<B, R>(
-        &self,
-        key: &Key,
-        request: Request<B>,
-    ) -> Result<(Page, Result<Response<Body>, Arc<E>>), E>
+    fn lead<B, R>(&self, key: &Key, request: Request<B>) -> Result<(Page, Result<Own, Arc<E>>), E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -184,7 +192,7 @@ impl<H, E> Inner<H, E> {
             Ok(response) => {
                 let (verdict, page, response) = Page::split(&self.gates, key, response);
                 self.counters.count_response(verdict);
-                Ok((page, Ok(response)))
+                Ok((page, Ok(Own { response, verdict })))
             }
             // The group asks the rule too, for how long the error is kept.
             Err(error) if self.shares(&error) => Err(error),
@@ -198,6 +206,16 @@ impl<H, E> Inner<H, E> {
     /// Returns `true` if those who wait get an error of the handler.
     fn shares(&self, error: &E) -> bool {
         self.error_rule.as_ref().is_some_and(|rule| rule(error) != ShareWith::Nobody)
+    }
+
+    /// How long a request has waited that got this error. `None` if it is not known.
+    pub(super) fn waited_for(&self, error: &Error<E>) -> Option<Duration> {
+        match error {
+            Error::TimedOut => self.max_wait,
+            Error::LeaderPanicked { .. } | Error::Abandoned => None,
+            // It was refused at once.
+            _ => Some(Duration::ZERO),
+        }
     }
 
     /// Returns `true` if a request that waited in vain runs the handler itself.

@@ -19,13 +19,17 @@ use coalescer::{Error, Job, Outcome, Role};
 use http::{HeaderMap, Response};
 
 use crate::body::Body;
-use crate::coalesced::capture::capture;
+use crate::coalesced::answer::Answer;
+use crate::coalesced::capture::{capture, reason};
 use crate::coalesced::hooks::{Lead, Pages};
 use crate::coalesced::inner::Inner;
-use crate::coalesced::stale::StalePage;
+use crate::coalesced::stale::{SERVER_ERROR, StalePage};
 use crate::flights::{Freshness, PageTicket};
 use crate::key::Key;
 use crate::page::Page;
+use crate::served::Served;
+use crate::served_role::{ServedReason, ServedRole};
+use crate::verdict::ResponseVerdict;
 
 /// A request on its way to its answer.
 pub(crate) struct Joining {
@@ -33,6 +37,7 @@ pub(crate) struct Joining {
     key: Key,
     freshness: Freshness,
     begun: Instant,
+    waited: Duration,
     /// The request makes a page anew that it has found past its lifetime.
     revalidating: Option<Revalidating>,
 }
@@ -42,7 +47,7 @@ pub(crate) enum Step {
     Lead(Box<Lead>),
     Answered(Response<Body>),
     /// It runs its own handler, and shares nothing.
-    RunOwn,
+    RunOwn(Served),
     Wait(Waiting),
 }
 
@@ -58,7 +63,8 @@ pub(super) type PageCell = Arc<Mutex<Option<Page>>>;
 
 impl Joining {
     pub(crate) fn new(pages: Pages, key: Key, freshness: Freshness) -> Self {
-        Self { pages, key, freshness, begun: Instant::now(), revalidating: None }
+        let (begun, waited) = (Instant::now(), Duration::ZERO);
+        Self { pages, key, freshness, begun, waited, revalidating: None }
     }
 
     /// Asks for a page. `headers` are those of the request.
@@ -67,7 +73,7 @@ impl Joining {
             let cell = PageCell::default();
             let function = {
                 let cell = Arc::clone(&cell);
-                move || Ok(take(&cell).unwrap_or(Page::Own))
+                move || Ok(take(&cell).unwrap_or_else(no_page))
             };
             let flights = &self.pages.inner().flights;
             let (ticket, job) = capture(|| flights.submit(&self.key, self.freshness, function));
@@ -105,6 +111,7 @@ impl Joining {
         waited: Result<Arc<Page>, Error<Infallible>>,
         headers: &HeaderMap,
     ) -> Step {
+        self.waited = self.begun.elapsed();
         match waited {
             Ok(page) => self.follow(&page),
             // The leader was lost: of those who waited, the first to ask again leads.
@@ -119,16 +126,25 @@ impl Joining {
 
     /// The way of a request that has waited for this page.
     fn follow(&mut self, page: &Page) -> Step {
-        if let Page::Own = page {
-            return Step::RunOwn;
-        }
-        if let Some(mut revalidating) = self.revalidating.take() {
-            revalidating.end(page.is_for_later());
-            if page.is_trouble() {
-                return Step::Answered(revalidating.stale_page());
+        match page {
+            Page::ForLeader(reason) => {
+                let unshared = ResponseVerdict::Unshared(*reason);
+                return Step::RunOwn(Served::led(unshared, Some(self.waited)));
             }
+            // Its own function has run without a leader, to end a wait for itself.
+            Page::Own => return self.end_with(Error::WouldDeadlock),
+            _ => {}
         }
-        Step::Answered(page.response(Role::Follower, Duration::ZERO))
+        let response = page.response(Role::Follower, Duration::ZERO);
+        let answer = Answer::new(response, Served::followed(self.waited));
+        let Some(mut revalidating) = self.revalidating.take() else {
+            return Step::answered(answer);
+        };
+        revalidating.end(page.is_for_later());
+        Step::answered(match page.is_trouble() {
+            true => revalidating.stale_page().because(SERVER_ERROR, Some(self.waited)),
+            false => answer.renewed(),
+        })
     }
 
     /// The way of a request that has got a page. `None` if it asks for a younger one.
@@ -137,14 +153,14 @@ impl Joining {
             return Some(self.follow(&outcome.value));
         }
         let Some(stale) = StalePage::of(&outcome) else {
-            return Some(Step::Answered(outcome.value.response(outcome.role, outcome.age)));
+            return Some(Step::answered(Answer::of_page(&outcome)));
         };
         let Inner { gates, counters, .. } = self.pages.inner();
         let fresh = Freshness::Within(stale.fresh_for());
         if gates.accepts_stale(headers, stale.past()) {
             if !stale.begin() {
                 counters.count_stale();
-                return Some(Step::Answered(stale.response(Duration::ZERO)));
+                return Some(Step::answered(stale.answer(Duration::ZERO)));
             }
             counters.count_revalidation();
             self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome));
@@ -155,7 +171,8 @@ impl Joining {
 
     fn lead(&mut self, job: Job, cell: PageCell) -> Step {
         let (pages, key) = (self.pages.clone(), self.key.clone());
-        Step::Lead(Box::new(Lead::new(pages, key, (job, cell), self.revalidating.take())))
+        let lead = Lead::new((pages, key), (job, cell), self.revalidating.take(), self.waited);
+        Step::Lead(Box::new(lead))
     }
 
     /// A request for a run of its own time accepts one that began after it did.
@@ -167,15 +184,18 @@ impl Joining {
 
     /// Answers a request that gets no page.
     fn end_with(&mut self, error: Error<Infallible>) -> Step {
-        let inner = self.pages.inner();
+        let (inner, waited) = (self.pages.inner(), Some(self.waited));
         if let Some(revalidating) = self.revalidating.take() {
-            return Step::Answered(revalidating.stale_page());
+            let stale = revalidating.stale_page();
+            return Step::answered(stale.because(ServedReason::of(&error), waited));
         }
         if inner.runs_own_after(&error) {
             inner.counters.count_alone();
-            return Step::RunOwn;
+            return Step::RunOwn(Served::in_vain(ServedRole::Alone, &error, waited));
         }
-        Step::Answered((inner.error_response)(&error, &self.key))
+        let response = (inner.error_response)(&error, &self.key);
+        let served = Served::in_vain(ServedRole::Refused, &error, waited);
+        Step::answered(Answer::new(response, served))
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -184,7 +204,18 @@ impl Joining {
     }
 }
 
-pub(super) fn take(cell: &PageCell) -> Option<Page> {
+impl Step {
+    fn answered(answer: Answer) -> Self {
+        Self::Answered(answer.into_response())
+    }
+}
+
+/// The page of a function that runs without one.
+fn no_page() -> Page {
+    reason().map_or(Page::Own, Page::ForLeader)
+}
+
+fn take(cell: &PageCell) -> Option<Page> {
     cell.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
@@ -208,10 +239,10 @@ impl Revalidating {
     }
 
     /// The old page, in the place of trouble.
-    pub(super) fn stale_page(self) -> Response<Body> {
+    pub(super) fn stale_page(self) -> Answer {
         self.pages.inner().counters.count_stale();
-        let age = self.found.age.saturating_add(self.since.elapsed());
-        self.found.value.response(self.found.role, age)
+        let stale = StalePage::of(&self.found).expect("it was stale when it was found");
+        stale.answer(self.since.elapsed())
     }
 }
 

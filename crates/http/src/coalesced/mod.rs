@@ -1,5 +1,6 @@
 //! [`Coalesced`]: a handler inside a layer.
 
+mod answer;
 mod capture;
 mod forget;
 mod hooks;
@@ -19,6 +20,7 @@ use crate::key::Key;
 use crate::stats::LayerStats;
 
 pub(crate) use capture::Captured;
+pub(crate) use hooks::Ended;
 pub use hooks::{Begun, Hooks, Lead, Pages, Pass};
 pub(crate) use inner::{ErrorResponse, Inner};
 
@@ -63,6 +65,8 @@ impl<H, E> Coalesced<H, E> {
     /// - A **hit** returns a response from the window at once, with an `Age` field. If the response is past its
     ///   lifetime and says `stale-while-revalidate`, one such request runs the handler instead, on this thread:
     ///   see [Stale pages](crate#stale-pages).
+    ///
+    /// The extensions of the response have a [`Served`](crate::Served), which says which of these it was.
     ///
     /// # Writes
     ///

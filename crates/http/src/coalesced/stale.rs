@@ -7,19 +7,24 @@
 //!                                             └─ trouble ────▶ the stale page
 //! ```
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coalescer::Outcome;
 use http::{Request, Response};
 
 use crate::body::Body;
+use crate::coalesced::answer::{Answer, Answered, Own};
 use crate::coalesced::inner::{Asked, Inner};
 use crate::expiry::Expiry;
 use crate::flights::Freshness;
 use crate::key::Key;
 use crate::page::Page;
+use crate::served::Served;
+use crate::served_role::ServedReason;
 use crate::stats::Counters;
+use crate::verdict::Unkept;
+
+pub(super) const SERVER_ERROR: ServedReason = ServedReason::Unkept(Unkept::ServerError);
 
 /// A page that a request has found past its lifetime, and within its window.
 pub(super) struct StalePage<'o> {
@@ -56,8 +61,9 @@ impl<'o> StalePage<'o> {
     }
 
     /// The page, some time after it was found.
-    pub(super) fn response(&self, since: Duration) -> Response<Body> {
-        self.found.value.response(self.found.role, self.found.age.saturating_add(since))
+    pub(super) fn answer(&self, since: Duration) -> Answer {
+        let age = self.found.age.saturating_add(since);
+        Answer::new(self.found.value.response(self.found.role, age), Served::stale(age))
     }
 }
 
@@ -68,7 +74,7 @@ impl<H, E> Inner<H, E> {
         key: &Key,
         stale: &StalePage<'_>,
         request: Request<B>,
-    ) -> Result<Response<Body>, Arc<E>>
+    ) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -81,27 +87,39 @@ impl<H, E> Inner<H, E> {
         }
         let Some(revalidation) = Revalidation::begin(stale, &self.counters) else {
             self.counters.count_stale();
-            return Ok(stale.response(Duration::ZERO));
+            return Ok(stale.answer(Duration::ZERO));
         };
         let (mut request, begun) = (Some(request), Instant::now());
         let asked = self.ask(key, fresh, &mut request);
-        if !asked.is_trouble() {
+        let Some(trouble) = asked.trouble() else {
             revalidation.end(&asked);
-            return self.answer_with(key, asked, request);
-        }
+            return self.answer_with(key, asked, request).map(Answer::renewed);
+        };
         drop(revalidation);
         self.counters.count_stale();
-        Ok(stale.response(asked.time_taken().unwrap_or_else(|| begun.elapsed())))
+        let waited = match &asked.outcome {
+            Ok(outcome) => Some(outcome.waited),
+            Err(error) => self.waited_for(error),
+        };
+        let answer = stale.answer(asked.time_taken().unwrap_or_else(|| begun.elapsed()));
+        Ok(answer.because(trouble, waited))
     }
 }
 
 impl<E> Asked<E> {
-    /// True if a page that is still good should be served instead: after an error, or status 5xx.
-    fn is_trouble(&self) -> bool {
+    /// The reason to serve a page that is still good instead: an error, or status 5xx.
+    fn trouble(&self) -> Option<ServedReason> {
         match (&self.own, &self.outcome) {
-            (Some(Err(_)), _) | (_, Err(_)) => true,
-            (Some(Ok(own)), _) => own.status().is_server_error(),
-            (None, Ok(outcome)) => outcome.value.is_trouble(),
+            (Some(Err(_)), _) => Some(ServedReason::Failed),
+            (_, Err(error)) => Some(ServedReason::of(error)),
+            (Some(Ok(Own { response, verdict })), _) => {
+                let is_trouble = response.status().is_server_error();
+                is_trouble.then(|| ServedReason::of_verdict(*verdict).unwrap_or(SERVER_ERROR))
+            }
+            (None, Ok(outcome)) => {
+                let is_trouble = outcome.value.is_trouble();
+                is_trouble.then_some(SERVER_ERROR)
+            }
         }
     }
 

@@ -363,6 +363,7 @@ impl<P> CoalesceLayer<P> {
         flights: Flights<E>,
         error_rule: Option<ErrorRule<E>>,
     ) -> Coalesced<H, E> {
+        let max_wait = self.of_group().0.get_max_wait();
         Coalesced::new(Inner {
             handler,
             gates: self.gates,
@@ -372,6 +373,7 @@ impl<P> CoalesceLayer<P> {
             error_rule,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
+            max_wait,
         })
     }
 }

@@ -6,7 +6,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer_http::{Begun, Body, CoalesceLayer, Lead, Pages, PassThrough, Settings};
+use coalescer_http::{
+    Begun, Body, CoalesceLayer, Lead, Pages, PassThrough, Served, ServedReason, ServedRole,
+    Settings,
+};
 use http::request::Builder;
 use http::{Request, Response, request};
 
@@ -43,6 +46,10 @@ fn answered(begun: Begun) -> Page {
     }
 }
 
+fn role(page: &Page) -> ServedRole {
+    page.extensions().get::<Served>().expect("each response has one").role()
+}
+
 fn waiting(pages: &Pages) -> usize {
     pages.in_flight().iter().map(|flight| flight.followers).sum()
 }
@@ -73,10 +80,14 @@ fn one_request_leads_and_the_others_get_its_page() {
         let (threads, begun) = follow(&pages, || get("/"), 8);
         let leader = thread::spawn(move || first.finish(page_with("news", "x-request-id", "1")));
         let own = leader.join().unwrap();
-        assert_eq!(own.headers()["x-request-id"], "1");
+        assert_eq!(
+            (&own.headers()["x-request-id"], role(&own)),
+            (&"1".parse().unwrap(), ServedRole::Leader)
+        );
         assert_eq!(text(own), "news");
         for begun in begun.iter().take(8) {
             let shared = answered(begun);
+            assert_eq!(role(&shared), ServedRole::Follower);
             assert!(shared.headers().is_empty(), "no number of the leader's request, and no age");
             assert_eq!(text(shared), "news");
         }
@@ -113,7 +124,7 @@ fn a_page_for_its_leader_alone_lets_all_others_run_their_own() {
         let passes: Vec<_> = begun.iter().take(8).collect();
         for begun in passes {
             let Begun::Pass(pass) = begun else { panic!("not for it: {begun:?}") };
-            assert_eq!(pass.reason(), None);
+            assert_eq!(pass.served().to_string(), "leader: set-cookie");
             assert_eq!(text(pass.finish(page("its own"))), "its own");
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -172,7 +183,8 @@ fn a_request_waits_for_its_leaders_no_longer_than_max_wait() {
         let settings = Settings::new().leader_timeout(Duration::from_nanos(1));
         let pages = hooks(settings.max_wait(Duration::from_millis(1)));
         let stuck = lead(&pages, get("/"));
-        assert_eq!(answered(pages.begin(&parts(get("/")))).status(), 503);
+        let refused = answered(pages.begin(&parts(get("/"))));
+        assert_eq!((refused.status().as_u16(), role(&refused)), (503, ServedRole::Refused));
         let _ = stuck.finish(page("late"));
     });
 }
@@ -217,6 +229,7 @@ fn one_guard_makes_a_stale_page_anew_and_the_others_are_served() {
         assert_eq!(text(answered(pages.begin(&parts(get("/"))))), "old");
         let trouble = Response::builder().status(500).body(Body::empty()).unwrap();
         let old = renews.finish(trouble);
+        assert_eq!(old.extensions().get::<Served>().unwrap().to_string(), "stale: 5xx");
         assert_eq!(text(old), "old", "instead of the trouble");
         assert_eq!(counts(), [2, 1, 1]);
         clock.advance(SECOND);
@@ -228,7 +241,8 @@ fn one_guard_makes_a_stale_page_anew_and_the_others_are_served() {
             "the pause after a failure"
         );
         clock.advance(2 * SECOND);
-        let _ = lead(&pages, get("/")).finish(of_ten_seconds("new"));
+        let own = lead(&pages, get("/")).finish(of_ten_seconds("new"));
+        assert_eq!(role(&own), ServedRole::Revalidation);
         let new = answered(pages.begin(&parts(get("/"))));
         assert_eq!((new.headers()["age"].clone(), text(new)), ("0".parse().unwrap(), "new".into()));
         assert_eq!(counts(), [3, 3, 2]);
@@ -244,7 +258,8 @@ fn a_write_forgets_when_its_response_is_there() {
         for (status, kept) in [(500, true), (200, false)] {
             let write = pages.begin(&parts(Request::post("/cart")));
             let Begun::Pass(write) = write else { panic!("a write: {write:?}") };
-            assert_eq!(write.reason(), Some(PassThrough::Method));
+            let method = ServedReason::PassThrough(PassThrough::Method);
+            assert_eq!(write.served().reason(), Some(method));
             assert_eq!(pages.stats().flights.in_flight, 0);
             let _ = write.finish(Response::builder().status(status).body(()).unwrap());
             match pages.begin(&parts(get("/cart"))) {
@@ -277,7 +292,9 @@ fn whatever_becomes_of_guards_every_request_ends() {
                                 assert_eq!(text(lead.finish(page("news"))), "news")
                             }
                             Begun::Answered(page) => assert_eq!(text(page), "news"),
-                            Begun::Pass(pass) => assert_eq!(pass.reason(), None),
+                            Begun::Pass(pass) => {
+                                assert_eq!(pass.served().role(), ServedRole::Leader)
+                            }
                         }
                     }
                 });

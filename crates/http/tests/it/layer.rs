@@ -69,7 +69,8 @@ fn each_client_gets_status_fields_and_body_and_none_gets_what_is_another_ones() 
             assert_eq!(names, ["x-page"]);
             let values: Vec<_> = other.headers().get_all("x-page").iter().collect();
             assert_eq!(values, ["1", "2"]);
-            assert!(other.extensions().is_empty());
+            assert!(other.extensions().get::<NoteOfTheServer>().is_none());
+            assert_eq!(other.extensions().len(), 1, "but how it was served (H53)");
             assert_eq!(text(other), "hello");
         }
     });

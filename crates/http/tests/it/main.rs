@@ -14,6 +14,7 @@ mod layer;
 mod requests;
 mod responses;
 mod secrets;
+mod served;
 #[cfg(feature = "cluster")]
 mod shared;
 mod slow_handlers;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer_http::{Body, CoalesceLayer, Coalesced, Settings, SharesPages};
+use coalescer_http::{Body, CoalesceLayer, Coalesced, Served, Settings, SharesPages};
 use http::request::Builder;
 use http::{Request, Response};
 
@@ -91,6 +91,12 @@ pub(crate) fn page_with(text: &'static str, name: &'static str, value: &str) -> 
 
 pub(crate) fn text(page: Page) -> String {
     String::from_utf8(page.into_body().into_bytes().unwrap().to_vec()).unwrap()
+}
+
+/// How the layer says that it has answered a request: `leader: set-cookie`.
+#[track_caller]
+pub(crate) fn how(page: &Page) -> String {
+    page.extensions().get::<Served>().unwrap().to_string()
 }
 
 pub(crate) fn get(path: &str) -> Builder {
