@@ -20,7 +20,7 @@ use crate::key::Key;
 use crate::stats::LayerStats;
 
 pub(crate) use capture::Captured;
-pub(crate) use hooks::Ended;
+
 pub use hooks::{Begun, Hooks, Lead, Pages, Pass};
 pub(crate) use inner::{ErrorResponse, Inner};
 
