@@ -305,6 +305,8 @@ mod shared_pages;
 mod shared_response;
 mod sharing;
 mod stats;
+#[cfg(feature = "tower")]
+mod tower;
 mod verdict;
 mod write;
 
@@ -323,6 +325,9 @@ pub use shared_pages::{SharedPages, SharesByDefault};
 pub use shared_response::SharedResponse;
 pub use sharing::SharesPages;
 pub use stats::LayerStats;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use tower::{TowerBody, TowerFuture, TowerLayer, TowerService};
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 
 /// The README's example, which is compiled and run as a test.

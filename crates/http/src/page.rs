@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use coalescer::{Role, ShareWith};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, response};
 
 use crate::body::Body;
 use crate::expiry::Expiry;
@@ -84,9 +85,7 @@ impl Page {
         }
         match body.collect() {
             Ok(bytes) => {
-                let shared = SharedResponse::new(&parts, bytes.clone());
-                let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
-                let page = Self::Shared(shared, share_with);
+                let page = Self::shared_by(&parts, bytes.clone(), verdict);
                 (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
@@ -94,6 +93,13 @@ impl Page {
                 (verdict, Self::Own, Response::from_parts(parts, body))
             }
         }
+    }
+
+    /// The page of a response that others may have, as its verdict says.
+    pub(crate) fn shared_by(parts: &response::Parts, bytes: Bytes, verdict: ResponseVerdict) -> Self {
+        let shared = SharedResponse::new(parts, bytes);
+        let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
+        Self::Shared(shared, share_with)
     }
 
     pub(crate) fn share_with(&self) -> ShareWith {

@@ -219,6 +219,8 @@ reasons! {
         Declined = "declined",
         /// The body failed or ended before its stated length.
         BrokenBody = "broken body",
+        /// Fields follow the body.
+        Trailers = "trailers",
         /// The handler returned an error that no rule shares.
         Failed = "error",
     }

@@ -208,6 +208,12 @@ impl Lead {
         }
     }
 
+    /// Asks the response gate.
+    #[cfg(feature = "tower")]
+    pub(crate) fn judge(&self, response: &http::response::Parts, length: Option<u64>) -> ResponseVerdict {
+        self.pages.inner().gates.response(&self.key, response, length)
+    }
+
     /// Ends the run with this page, whose response has this status.
     pub(crate) fn publish(
         mut self,

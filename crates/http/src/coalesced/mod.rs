@@ -21,8 +21,12 @@ use crate::stats::LayerStats;
 
 pub(crate) use capture::Captured;
 
+#[cfg(feature = "tower")]
+pub(crate) use hooks::Ended;
 pub use hooks::{Begun, Hooks, Lead, Pages, Pass};
 pub(crate) use inner::{ErrorResponse, Inner};
+#[cfg(feature = "tower")]
+pub(crate) use joining::{Step, Waiting};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
