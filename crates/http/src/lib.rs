@@ -291,11 +291,13 @@ mod expiry;
 mod extension_value;
 mod flights;
 mod gates;
+mod has_body;
 mod key;
 mod key_lines;
 mod layer;
 mod location;
 mod page;
+mod room;
 #[cfg(feature = "cluster")]
 mod shared_pages;
 mod shared_response;

@@ -10,8 +10,9 @@ use crate::expiry::Expiry;
 use crate::gates::Gates;
 use crate::gates::staleness::StaleTimes;
 use crate::key::Key;
+use crate::room::{Room, size};
 use crate::shared_response::SharedResponse;
-use crate::verdict::{ResponseVerdict, Unshared};
+use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 /// The value of a flight.
 #[derive(Debug)]
@@ -34,13 +35,15 @@ pub struct SharedPage {
     pub(crate) response: SharedResponse,
     /// `None` if it is not served after its lifetime. Few pages are.
     expiry: Option<Box<Expiry>>,
+    /// Its part in the bytes that the layer may retain.
+    _room: Room,
 }
 
 impl SharedPage {
     /// A page that is served after its lifetime if its fields say so. They say the same in each process.
     pub(crate) fn with_expiry(response: SharedResponse) -> Self {
         let expiry = Expiry::of(response.headers()).map(Box::new);
-        Self { response, expiry }
+        Self { response, expiry, _room: Room::default() }
     }
 
     /// The page of a response with these fields and this verdict, and for whom it is.
@@ -48,16 +51,17 @@ impl SharedPage {
         headers: &HeaderMap,
         response: SharedResponse,
         verdict: ResponseVerdict,
+        window: impl FnOnce() -> Duration,
     ) -> (Self, ShareWith) {
         if let ResponseVerdict::KeptFor(_) = verdict {
             let (times, page) = (StaleTimes::of(headers), Self::with_expiry(response));
             // The shared part may lack a field that the gate has seen: then the page has its lifetime alone.
             return match times.filter(|times| page.times() == Some(*times)) {
-                Some(times) => (page, ShareWith::For(times.served_for)),
+                Some(times) => (page, ShareWith::For(times.served_for.min(window()))),
                 None => (Self { expiry: None, ..page }, verdict.share_with()),
             };
         }
-        (Self { response, expiry: None }, verdict.share_with())
+        (Self { response, expiry: None, _room: Room::default() }, verdict.share_with())
     }
 
     fn times(&self) -> Option<StaleTimes> {
@@ -69,11 +73,13 @@ impl Page {
     /// Asks the response gate, and makes the page for others from a handler's response.
     ///
     /// Returns the response with the same content. Reads a body of known length into memory if the
-    /// gate lets others have it, and blocks as long as that takes.
+    /// gate lets others have it, and blocks as long as that takes. A page that is to be retained asks `room` for its
+    /// bytes.
     pub(crate) fn split(
         gates: &Gates,
         key: &Key,
         response: Response<Body>,
+        room: impl FnOnce(u64) -> Option<Room>,
     ) -> (ResponseVerdict, Self, Response<Body>) {
         let (parts, body) = response.into_parts();
         let verdict = gates.response(key, &parts, body.len());
@@ -83,8 +89,11 @@ impl Page {
         match body.collect() {
             Ok(bytes) => {
                 let shared = SharedResponse::new(&parts, bytes.clone());
-                let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
-                let page = Self::Shared(shared, share_with);
+                let (verdict, room) = with_room(verdict, &shared, bytes.len(), room);
+                let window = || gates.window_of(key);
+                let (shared, share_with) =
+                    SharedPage::judged(&parts.headers, shared, verdict, window);
+                let page = Self::Shared(SharedPage { _room: room, ..shared }, share_with);
                 (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
@@ -150,5 +159,21 @@ impl Page {
             #[cfg(feature = "cluster")]
             Self::Elsewhere { shared, .. } => Some(shared),
         }
+    }
+}
+
+/// Takes room for a page that is to be retained. A page without room is for those who wait.
+fn with_room(
+    verdict: ResponseVerdict,
+    page: &SharedResponse,
+    body: usize,
+    room: impl FnOnce(u64) -> Option<Room>,
+) -> (ResponseVerdict, Room) {
+    if !matches!(verdict, ResponseVerdict::Kept | ResponseVerdict::KeptFor(_)) {
+        return (verdict, Room::default());
+    }
+    match room(size(page.headers(), body)) {
+        Some(room) => (verdict, room),
+        None => (ResponseVerdict::Unkept(Unkept::NoRoom), Room::default()),
     }
 }
