@@ -30,6 +30,8 @@ pub(crate) enum Seen {
     Together,
     /// Equal keys of equal requests.
     Same,
+    /// Equal keys of requests that the gates make equal for the handler.
+    Rewritten,
 }
 
 /// Panics if two requests have one key and a handler could tell them apart, or if a gate shares what it
@@ -55,7 +57,7 @@ pub(crate) fn check(data: &[u8]) -> Seen {
 fn settings(choices: &mut Choices<'_>) -> (Gates, CoalesceLayer, Vec<&'static str>) {
     let (gates, layer) = (Gates::new(), CoalesceLayer::new());
     let outside = [OUTSIDE, JUDGED].concat();
-    match choices.byte() % 8 {
+    match choices.byte() % 10 {
         0 => (gates.strict(), layer.strict(), JUDGED.to_vec()),
         1 => (gates.key_header("cookie"), layer.key_header("cookie"), outside),
         2 => {
@@ -63,18 +65,18 @@ fn settings(choices: &mut Choices<'_>) -> (Gates, CoalesceLayer, Vec<&'static st
             (gates.ignore_header(name), layer.ignore_header(name), [&outside[..], &[name]].concat())
         }
         3 => (gates.ignore_request_directives(), layer.ignore_request_directives(), outside),
-        4 => {
+        4 | 5 => {
             let (name, ignored) = ("session", ["_ga*", "theme"]);
             let gates = gates.key_cookie(name).ignore_cookies(ignored);
             (gates, layer.key_cookie(name).ignore_cookies(ignored), outside)
         }
-        5 => {
+        6 => {
             let ignored = ["_ga*"];
             let gates = gates.strict().key_header("cookie").ignore_cookies(ignored);
             let layer = layer.strict().key_header("cookie").ignore_cookies(ignored);
             (gates, layer, JUDGED.to_vec())
         }
-        6 => {
+        7 | 8 => {
             let (codings, languages) = (["br", "gzip"], ["en", "de", "pt-BR"]);
             let gates = gates.accept_encodings(codings).accept_languages(languages);
             (gates, layer.accept_encodings(codings).accept_languages(languages), outside)
@@ -105,6 +107,7 @@ fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[
     let (Some(key), Some(other_key)) = (key(gates, one), key(gates, other)) else {
         return Seen::PassedThrough;
     };
+    let are_equal = one.headers() == other.headers();
     let (one, other) = (&rewritten(gates, one), &rewritten(gates, other));
     assert_eq!(self::key(gates, one).as_ref(), Some(&key), "what is rewritten has the same key");
     if key != other_key {
@@ -116,7 +119,11 @@ fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[
     }
     assert_eq!(looks(one, outside), looks(other, outside));
     assert_eq!(forwarded(one.headers()), forwarded(other.headers()), "{one:?} {other:?}");
-    if one.headers() == other.headers() { Seen::Same } else { Seen::Together }
+    match one.headers() == other.headers() {
+        true if are_equal => Seen::Same,
+        true => Seen::Rewritten,
+        false => Seen::Together,
+    }
 }
 
 type Looks = (String, BTreeMap<String, Vec<Vec<u8>>>);
