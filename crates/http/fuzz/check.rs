@@ -30,6 +30,8 @@ pub(crate) enum Seen {
     Together,
     /// Equal keys of equal requests.
     Same,
+    /// Equal keys of requests that the gates make equal for the handler.
+    Rewritten,
 }
 
 /// Panics if two requests have one key and a handler could tell them apart, or if a gate shares what it
@@ -47,7 +49,7 @@ pub(crate) fn check(data: &[u8]) -> Seen {
     let Some([one, other]) = requests() else { return Seen::PassedThrough };
     let seen = check_keys(&gates, &one, &other, &outside);
     if let Some(requests) = requests() {
-        check_layer(layer, requests, &page);
+        check_layer(&gates, layer, requests, &page);
     }
     seen
 }
@@ -55,7 +57,7 @@ pub(crate) fn check(data: &[u8]) -> Seen {
 fn settings(choices: &mut Choices<'_>) -> (Gates, CoalesceLayer, Vec<&'static str>) {
     let (gates, layer) = (Gates::new(), CoalesceLayer::new());
     let outside = [OUTSIDE, JUDGED].concat();
-    match choices.byte() % 5 {
+    match choices.byte() % 10 {
         0 => (gates.strict(), layer.strict(), JUDGED.to_vec()),
         1 => (gates.key_header("cookie"), layer.key_header("cookie"), outside),
         2 => {
@@ -63,21 +65,51 @@ fn settings(choices: &mut Choices<'_>) -> (Gates, CoalesceLayer, Vec<&'static st
             (gates.ignore_header(name), layer.ignore_header(name), [&outside[..], &[name]].concat())
         }
         3 => (gates.ignore_request_directives(), layer.ignore_request_directives(), outside),
+        4 | 5 => {
+            let (name, ignored) = ("session", ["_ga*", "theme"]);
+            let gates = gates.key_cookie(name).ignore_cookies(ignored);
+            (gates, layer.key_cookie(name).ignore_cookies(ignored), outside)
+        }
+        6 => {
+            let ignored = ["_ga*"];
+            let gates = gates.strict().key_header("cookie").ignore_cookies(ignored);
+            let layer = layer.strict().key_header("cookie").ignore_cookies(ignored);
+            (gates, layer, JUDGED.to_vec())
+        }
+        7 | 8 => {
+            let (codings, languages) = (["br", "gzip"], ["en", "de", "pt-BR"]);
+            let gates = gates.accept_encodings(codings).accept_languages(languages);
+            (gates, layer.accept_encodings(codings).accept_languages(languages), outside)
+        }
         _ => (gates, layer, outside),
     }
 }
 
 fn key(gates: &Gates, request: &Request<()>) -> Option<Key> {
-    match gates.request(&request.clone().into_parts().0) {
+    // The transport knows that there is no body.
+    match gates.request_with(&request.clone().into_parts().0, false) {
         RequestVerdict::PassThrough(_) => None,
-        RequestVerdict::Shared(key) | RequestVerdict::Fresh(key) => Some(key),
+        RequestVerdict::Shared(key)
+        | RequestVerdict::Within(key, _)
+        | RequestVerdict::OnlyIfCached(key, _)
+        | RequestVerdict::Fresh(key) => Some(key),
     }
+}
+
+/// The request that the handler sees, if this one shares.
+fn rewritten(gates: &Gates, request: &Request<()>) -> Request<()> {
+    let (mut parts, ()) = request.clone().into_parts();
+    gates.rewrite(&mut parts);
+    Request::from_parts(parts, ())
 }
 
 fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[&str]) -> Seen {
     let (Some(key), Some(other_key)) = (key(gates, one), key(gates, other)) else {
         return Seen::PassedThrough;
     };
+    let are_equal = one.headers() == other.headers();
+    let (one, other) = (&rewritten(gates, one), &rewritten(gates, other));
+    assert_eq!(self::key(gates, one).as_ref(), Some(&key), "what is rewritten has the same key");
     if key != other_key {
         assert!(
             one.headers() != other.headers() || looks(one, outside) != looks(other, outside),
@@ -87,7 +119,11 @@ fn check_keys(gates: &Gates, one: &Request<()>, other: &Request<()>, outside: &[
     }
     assert_eq!(looks(one, outside), looks(other, outside));
     assert_eq!(forwarded(one.headers()), forwarded(other.headers()), "{one:?} {other:?}");
-    if one.headers() == other.headers() { Seen::Same } else { Seen::Together }
+    match one.headers() == other.headers() {
+        true if are_equal => Seen::Same,
+        true => Seen::Rewritten,
+        false => Seen::Together,
+    }
 }
 
 type Looks = (String, BTreeMap<String, Vec<Vec<u8>>>);
@@ -136,15 +172,31 @@ fn check_response(gates: &Gates, request: Request<()>, page: &Response<&'static 
     }
 }
 
-/// Two requests through the layer, and a write between them.
-fn check_layer(layer: CoalesceLayer, requests: [Request<()>; 2], page: &Response<&'static str>) {
-    let made = RefCell::new(page.clone());
-    let pages = layer.layer(|_: Request<()>| Ok::<_, Infallible>(made.borrow().clone()));
+/// Two requests through the layer, and a write between them. The handler sees each as the gates rewrite it, or unchanged.
+fn check_layer(
+    gates: &Gates,
+    layer: CoalesceLayer,
+    requests: [Request<()>; 2],
+    page: &Response<&'static str>,
+) {
+    let (made, seen) = (RefCell::new(page.clone()), RefCell::new(None));
+    let pages = layer.layer(|request: Request<()>| {
+        seen.replace(Some(looks(&request, &[])));
+        Ok::<_, Infallible>(made.borrow().clone())
+    });
     for request in requests {
+        let expected = match key(gates, &request) {
+            Some(_) => looks(&rewritten(gates, &request), &[]),
+            None => looks(&request, &[]),
+        };
         let mut write = request.clone();
         *write.method_mut() = http::Method::POST;
         pages.call(request).expect("infallible");
+        if let Some(seen) = seen.take() {
+            assert_eq!(seen, expected);
+        }
         pages.call(write).expect("infallible");
+        seen.take();
     }
     if page.status().is_success() || page.status().is_redirection() {
         assert_eq!(

@@ -1,5 +1,6 @@
 //! [`Flights`]: the group behind a layer, and how a request asks it for a page.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -81,6 +82,29 @@ impl<E> Flights<E> {
         lead: impl FnOnce() -> Result<Page, E>,
     ) -> Result<Outcome<Page>, Error<E>> {
         freshness.of(self.group.call(key)).outcome(lead)
+    }
+
+    /// The page that a request would get from the window of this process now.
+    pub(crate) fn peek(&self, key: &Key) -> Option<Outcome<Page>> {
+        self.group.peek_outcome(key)
+    }
+
+    /// Drops the pages whose window is over.
+    pub(crate) fn purge_expired(&self) -> usize {
+        self.group.purge_expired()
+    }
+
+    /// Drops the pages that no request gets any more, also those whose own time is over before the window. Returns how
+    /// many keys it has looked at, and how many pages it has dropped.
+    ///
+    /// A run that begins meanwhile for such a key is detached: later requests make the page once more.
+    pub(crate) fn purge_unserved(&self) -> (usize, usize) {
+        let under_way: HashSet<Key> = self.in_flight().into_iter().map(|run| run.key).collect();
+        let keys = self.chosen(|key| !under_way.contains(key));
+        let pages = keys.len();
+        let unserved: HashSet<Key> =
+            keys.into_iter().filter(|key| self.peek(key).is_none()).collect();
+        (pages, self.group.forget_if(|key| unserved.contains(key)))
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -55,14 +55,19 @@
 //!
 //! | request | decision |
 //! |---|---|
-//! | not GET or HEAD, has a body, `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
+//! | not GET or HEAD, has a [body](#bodies-of-requests), `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
 //! | a field that is not visible ASCII or longer than 4 KiB, or more than 16 KiB of fields | passed through |
-//! | a credential, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
+//! | a credential, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has, or [settings](#cookies) name each of its cookies | passed through |
 //! | a field in place of the path, such as `X-Original-URL` | passed through |
 //! | two `Host` fields, a `Host` that differs from the target's authority, an authority in upper case or with the default port | passed through |
 //! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
-//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request, unless [`ignore_request_directives`](CoalesceLayer::ignore_request_directives) is set |
+//! | `only-if-cached` | gets a page that the window has, or status 504 |
+//! | `no-cache`, `max-age` of 0, `Pragma: no-cache` | shares only a run that starts after the request |
+//! | `max-age` below the window | shares only a run that started less than this time before the request |
 //! | any other | shares with requests of an equal [`Key`] |
+//!
+//! With [`ignore_request_directives`](CoalesceLayer::ignore_request_directives), `Cache-Control` and `Pragma` of requests are
+//! not read.
 //!
 //! The key has the method, the version, the scheme, the authority, the path and query, and the fields in the
 //! second row of this table, all compared byte for byte:
@@ -77,6 +82,46 @@
 //! [`key_extension`](CoalesceLayer::key_extension) add more parts.
 //! [`ignore_header`](CoalesceLayer::ignore_header) takes a field out, and
 //! [`strict`](CoalesceLayer::strict) puts all others in.
+//!
+//! ## Bodies of requests
+//!
+//! A request of HTTP/1 tells by its fields if it has a body, and one of HTTP/2 or HTTP/3 does not. So the body itself is
+//! asked: one of type `()`, [`Bytes`](bytes::Bytes), [`Body`], `Vec<u8>`, `String` or their like is one if it is not empty. For
+//! any other type, set a function by [`has_body`](CoalesceLayer::has_body), or use
+//! [`call_with`](Coalesced::call_with). Without one of these, every request of HTTP/2 is passed through.
+//!
+//! ## Cookies
+//!
+//! [`key_cookie`](CoalesceLayer::key_cookie) and [`ignore_cookies`](CoalesceLayer::ignore_cookies) let requests with cookies
+//! share. The handler then sees the cookies of the key alone:
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use coalescer_http::CoalesceLayer;
+//! use http::{Request, Response};
+//!
+//! let pages = CoalesceLayer::new()
+//!     .key_cookie("session") // a page for each value
+//!     .ignore_cookies(["_ga*", "theme"]) // the handler does not see them
+//!     .layer(|request: Request<()>| {
+//!         let cookies = request.headers().get("cookie").cloned();
+//!         Ok::<_, Infallible>(Response::new(cookies.map_or("none".into(), |value| value.to_str().unwrap().to_owned())))
+//!     });
+//! let get = |cookies: &str| {
+//!     let request = Request::get("/").header("cookie", cookies).body(()).unwrap();
+//!     pages.call(request).unwrap().into_body().into_bytes().unwrap()
+//! };
+//! assert_eq!(get("_ga=GA1.1.7; session=ada"), "session=ada");
+//! assert_eq!(get("_ga=GA1.1.8; theme=dark"), "none");
+//! assert_eq!(get("_ga=GA1.1.9; cart=7"), "_ga=GA1.1.9; cart=7"); // passed through, because of `cart`
+//! ```
+//!
+//! ## Fewer pages
+//!
+//! Browsers say the same in many words, and each is a key of its own. With
+//! [`accept_encodings`](CoalesceLayer::accept_encodings) and [`accept_languages`](CoalesceLayer::accept_languages) the key has
+//! the one of the site's values that the request prefers, and the handler sees the field with this value. For
+//! `Accept` and other fields that no page depends on there is [`ignore_header`](CoalesceLayer::ignore_header).
 //!
 //! # Never shared
 //!
@@ -93,6 +138,7 @@
 //! | `no-cache`, `max-age` of 0, `Expires` without `max-age` | get it | does not retain it |
 //! | `s-maxage` or `max-age` below the window | get it | retains it for that time, and for that of `stale-while-revalidate` |
 //! | status 5xx, unless [`own_server_errors`](CoalesceLayer::own_server_errors) is set | get it | does not retain it |
+//! | [`window_for`](CoalesceLayer::window_for) returns zero for its key; no room in [`max_retained_bytes`](CoalesceLayer::max_retained_bytes) | get it | does not retain it |
 //! | any other | get it | retains it |
 //!
 //! `CDN-Cache-Control`, `Surrogate-Control` and `X-Accel-Expires` are heard as `Cache-Control` is. So
@@ -178,6 +224,7 @@
 //! | memory | bound |
 //! |---|---|
 //! | number of retained responses | `max_retained`, by default [`DEFAULT_MAX_RETAINED`] |
+//! | bodies and fields of all of them | [`max_retained_bytes`](CoalesceLayer::max_retained_bytes), if it is set |
 //! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
 //! | fields and key of each | the handler, and the server's limit on a request |
 //! | flights under way | the number of the server's threads |
@@ -237,8 +284,9 @@
 //! for each request, before it calls the layer, is held while a follower waits. Take it inside the
 //! handler, which runs for the leader only.
 //!
-//! **Browsers send cookies with every request**, and such requests are passed through. If a page does
-//! not depend on cookies, remove the field before the layer. The handler then cannot see it:
+//! **Browsers send cookies with every request**, and such requests are passed through unless [settings](#cookies) name
+//! their cookies. If only some pages do not depend on cookies, remove the field before the layer for these. The handler
+//! then cannot see it:
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -293,11 +341,13 @@ mod expiry;
 mod extension_value;
 mod flights;
 mod gates;
+mod has_body;
 mod key;
 mod key_lines;
 mod layer;
 mod location;
 mod page;
+mod room;
 mod served;
 mod served_role;
 #[cfg(feature = "cluster")]

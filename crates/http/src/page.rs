@@ -11,8 +11,9 @@ use crate::expiry::Expiry;
 use crate::gates::Gates;
 use crate::gates::staleness::StaleTimes;
 use crate::key::Key;
+use crate::room::{Room, size};
 use crate::shared_response::SharedResponse;
-use crate::verdict::{ResponseVerdict, Unshared};
+use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 /// The value of a flight.
 #[derive(Debug)]
@@ -37,13 +38,15 @@ pub struct SharedPage {
     pub(crate) response: SharedResponse,
     /// `None` if it is not served after its lifetime. Few pages are.
     expiry: Option<Box<Expiry>>,
+    /// Its part in the bytes that the layer may retain.
+    _room: Room,
 }
 
 impl SharedPage {
     /// A page that is served after its lifetime if its fields say so. They say the same in each process.
     pub(crate) fn with_expiry(response: SharedResponse) -> Self {
         let expiry = Expiry::of(response.headers()).map(Box::new);
-        Self { response, expiry }
+        Self { response, expiry, _room: Room::default() }
     }
 
     /// The page of a response with these fields and this verdict, and for whom it is.
@@ -51,16 +54,17 @@ impl SharedPage {
         headers: &HeaderMap,
         response: SharedResponse,
         verdict: ResponseVerdict,
+        window: impl FnOnce() -> Duration,
     ) -> (Self, ShareWith) {
         if let ResponseVerdict::KeptFor(_) = verdict {
             let (times, page) = (StaleTimes::of(headers), Self::with_expiry(response));
             // The shared part may lack a field that the gate has seen: then the page has its lifetime alone.
             return match times.filter(|times| page.times() == Some(*times)) {
-                Some(times) => (page, ShareWith::For(times.served_for)),
+                Some(times) => (page, ShareWith::For(times.served_for.min(window()))),
                 None => (Self { expiry: None, ..page }, verdict.share_with()),
             };
         }
-        (Self { response, expiry: None }, verdict.share_with())
+        (Self { response, expiry: None, _room: Room::default() }, verdict.share_with())
     }
 
     fn times(&self) -> Option<StaleTimes> {
@@ -72,11 +76,13 @@ impl Page {
     /// Asks the response gate, and makes the page for others from a handler's response.
     ///
     /// Returns the response with the same content. Reads a body of known length into memory if the
-    /// gate lets others have it, and blocks as long as that takes.
+    /// gate lets others have it, and blocks as long as that takes. A page that is to be retained asks `room` for its
+    /// bytes.
     pub(crate) fn split(
         gates: &Gates,
         key: &Key,
         response: Response<Body>,
+        room: impl FnOnce(u64) -> Option<Room>,
     ) -> (ResponseVerdict, Self, Response<Body>) {
         let (parts, body) = response.into_parts();
         let verdict = gates.response(key, &parts, body.len());
@@ -85,7 +91,8 @@ impl Page {
         }
         match body.collect() {
             Ok(bytes) => {
-                let page = Self::shared_by(&parts, bytes.clone(), verdict);
+                let (verdict, page) =
+                    Self::shared_by((gates, key), &parts, bytes.clone(), verdict, room);
                 (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
@@ -95,11 +102,20 @@ impl Page {
         }
     }
 
-    /// The page of a response that others may have, as its verdict says.
-    pub(crate) fn shared_by(parts: &response::Parts, bytes: Bytes, verdict: ResponseVerdict) -> Self {
+    /// The page of a response that others may have, and the verdict. If there is no room for its bytes, it is not retained.
+    pub(crate) fn shared_by(
+        (gates, key): (&Gates, &Key),
+        parts: &response::Parts,
+        bytes: Bytes,
+        verdict: ResponseVerdict,
+        room: impl FnOnce(u64) -> Option<Room>,
+    ) -> (ResponseVerdict, Self) {
+        let length = bytes.len();
         let shared = SharedResponse::new(parts, bytes);
-        let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
-        Self::Shared(shared, share_with)
+        let (verdict, room) = with_room(verdict, &shared, length, room);
+        let window = || gates.window_of(key);
+        let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict, window);
+        (verdict, Self::Shared(SharedPage { _room: room, ..shared }, share_with))
     }
 
     pub(crate) fn share_with(&self) -> ShareWith {
@@ -159,5 +175,21 @@ impl Page {
             #[cfg(feature = "cluster")]
             Self::Elsewhere { shared, .. } => Some(shared),
         }
+    }
+}
+
+/// Takes room for a page that is to be retained. A page without room is for those who wait.
+fn with_room(
+    verdict: ResponseVerdict,
+    page: &SharedResponse,
+    body: usize,
+    room: impl FnOnce(u64) -> Option<Room>,
+) -> (ResponseVerdict, Room) {
+    if !matches!(verdict, ResponseVerdict::Kept | ResponseVerdict::KeptFor(_)) {
+        return (verdict, Room::default());
+    }
+    match room(size(page.headers(), body)) {
+        Some(room) => (verdict, room),
+        None => (ResponseVerdict::Unkept(Unkept::NoRoom), Room::default()),
     }
 }

@@ -88,6 +88,11 @@ impl Served {
         Self { waited, ..Self::at_once(role) }.because(ServedReason::of(error))
     }
 
+    /// A request with `only-if-cached` that has found no page.
+    pub(crate) fn not_kept() -> Self {
+        Self::at_once(ServedRole::Refused).because(ServedReason::NotKept)
+    }
+
     fn at_once(role: ServedRole) -> Self {
         Self { role, reason: None, age: None, waited: Some(Duration::ZERO) }
     }

@@ -105,6 +105,8 @@ pub enum ServedReason {
     Failed,
     /// The run ended without a page.
     Abandoned,
+    /// The request says `only-if-cached`, and the window had no page that it may get.
+    NotKept,
 }
 
 impl ServedReason {
@@ -150,6 +152,7 @@ impl ServedReason {
             Self::Panicked => "panic",
             Self::Failed => "error",
             Self::Abandoned => "abandoned",
+            Self::NotKept => "not kept",
         }
     }
 }

@@ -17,6 +17,8 @@ use coalescer::Stats;
 /// | `revalidations` | requests that began to make a page anew that was past its lifetime |
 /// | `revalidation_failures` | those of them that brought no page for later requests |
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
+/// | `only_if_cached` | requests with `only-if-cached`; they are no calls of the flights |
+/// | `not_cached` | those of them that got status 504 |
 /// | `flights` | see [`Stats`]; each request that was not passed through is one call, and a request that makes a stale page anew, or accepts none and finds one, is two. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
@@ -58,6 +60,10 @@ pub struct LayerStats {
     /// Requests that waited in vain and ran the handler themselves. `flights` counts them too, as followers
     /// or as timed out.
     pub alone: u64,
+    /// Requests with `only-if-cached` that the window answered, or that got status 504. `flights` does not count them.
+    pub only_if_cached: u64,
+    /// Those of them that got status 504.
+    pub not_cached: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
@@ -72,8 +78,8 @@ struct ByReason<C> {
 }
 
 impl LayerStats {
-    /// Returns the number of all requests: those passed through and the calls of the flights. A request that
-    /// makes a stale page anew is two.
+    /// Returns the number of all requests: those passed through, those with `only-if-cached`, and the calls of the
+    /// flights. A request that makes a stale page anew is two.
     ///
     /// # Examples
     ///
@@ -82,7 +88,7 @@ impl LayerStats {
     /// ```
     #[must_use]
     pub fn total_requests(&self) -> u64 {
-        self.passed_through + self.flights.total_requests
+        self.passed_through + self.only_if_cached + self.flights.total_requests
     }
 
     /// Returns the number of requests that were passed through for a reason.
@@ -172,6 +178,10 @@ impl fmt::Display for LayerStats {
                 "; {stale} stale, {revalidations} revalidations ({revalidation_failures} failed)"
             )?;
         }
+        if self.only_if_cached > 0 {
+            let Self { only_if_cached, not_cached, .. } = self;
+            write!(f, "; {only_if_cached} only if cached ({not_cached} not cached)")?;
+        }
         for (kind, reason, count) in self.reasons() {
             write!(f, "; {kind} for {reason}: {count}")?;
         }
@@ -189,7 +199,7 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 10)?;
+        let mut fields = to.serialize_struct("LayerStats", 12)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
@@ -198,6 +208,8 @@ impl serde::Serialize for LayerStats {
         fields.serialize_field("revalidations", &self.revalidations)?;
         fields.serialize_field("revalidation_failures", &self.revalidation_failures)?;
         fields.serialize_field("alone", &self.alone)?;
+        fields.serialize_field("only_if_cached", &self.only_if_cached)?;
+        fields.serialize_field("not_cached", &self.not_cached)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
         fields.end()
@@ -212,6 +224,8 @@ pub(crate) struct Counters {
     revalidations: AtomicU64,
     revalidation_failures: AtomicU64,
     alone: AtomicU64,
+    only_if_cached: AtomicU64,
+    not_cached: AtomicU64,
 }
 
 impl Counters {
@@ -222,7 +236,16 @@ impl Counters {
             unkept: zeros(Unkept::ALL),
         };
         let [stale, revalidations, revalidation_failures, alone] = [0; 4].map(AtomicU64::new);
-        Self { by_reason, stale, revalidations, revalidation_failures, alone }
+        let [only_if_cached, not_cached] = [0; 2].map(AtomicU64::new);
+        Self {
+            by_reason,
+            stale,
+            revalidations,
+            revalidation_failures,
+            alone,
+            only_if_cached,
+            not_cached,
+        }
     }
 
     pub(crate) fn count_stale(&self) {
@@ -239,6 +262,11 @@ impl Counters {
 
     pub(crate) fn count_alone(&self) {
         self.alone.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_only_if_cached(&self, is_cached: bool) {
+        self.only_if_cached.fetch_add(1, Ordering::Relaxed);
+        self.not_cached.fetch_add(u64::from(!is_cached), Ordering::Relaxed);
     }
 
     pub(crate) fn count_passed_through(&self, reason: PassThrough) {
@@ -270,6 +298,9 @@ impl Counters {
             revalidation_failures: self.revalidation_failures.load(Ordering::Relaxed),
             revalidations: self.revalidations.load(Ordering::Relaxed),
             alone: self.alone.load(Ordering::Relaxed),
+            // Before those with the directive, as above.
+            not_cached: self.not_cached.load(Ordering::Relaxed),
+            only_if_cached: self.only_if_cached.load(Ordering::Relaxed),
             flights,
             by_reason,
         }

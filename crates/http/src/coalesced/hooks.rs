@@ -14,6 +14,7 @@ use crate::coalesced::capture::run;
 use crate::coalesced::joining::{Joining, PageCell, Revalidating, Step, Waiting};
 use crate::coalesced::stale::SERVER_ERROR;
 use crate::flights::Freshness;
+use crate::gates::Judged;
 use crate::key::Key;
 use crate::page::Page;
 use crate::served::Served;
@@ -75,8 +76,9 @@ pub struct Pass {
 impl Pages {
     /// Begins a request, before its handler: the hook that the original of this library calls `process_request`.
     ///
-    /// `request` must have no body, unless it says so by its fields. For HTTP/2 and later, which announce a body
-    /// by no field, use [`begin_with`](Self::begin_with).
+    /// A request of HTTP/2 or later announces a body by no field, so it is passed through: use
+    /// [`begin_with`](Self::begin_with) for it. Settings such as [`ignore_cookies`](crate::CoalesceLayer::ignore_cookies)
+    /// take fields out of the request that the handler is to see.
     ///
     /// # Blocking
     ///
@@ -100,8 +102,8 @@ impl Pages {
     ///
     /// /// A server with two hooks, as many frameworks have them.
     /// fn serve(pages: &Pages, request: Request<()>) -> Response<Body> {
-    ///     let (parts, ()) = request.into_parts();
-    ///     match pages.begin(&parts) {
+    ///     let (mut parts, ()) = request.into_parts();
+    ///     match pages.begin(&mut parts) {
     ///         Begun::Answered(response) => response,
     ///         Begun::Lead(lead) => lead.finish(Response::new("a slow page")),
     ///         Begun::Pass(pass) => pass.finish(Response::new("a slow page")).map(Body::from),
@@ -115,14 +117,31 @@ impl Pages {
     /// }
     /// assert_eq!(pages.stats().flights.executed_requests, 1);
     /// ```
-    pub fn begin(&self, request: &request::Parts) -> Begun {
-        self.begin_by(self.inner().gates.request(request), request)
+    pub fn begin(&self, request: &mut request::Parts) -> Begun {
+        self.begin_by(request, None)
     }
 
-    fn begin_by(&self, verdict: RequestVerdict, request: &request::Parts) -> Begun {
-        let mut joining = match self.start(verdict, request) {
+    /// Does the same as [`begin`](Self::begin) for a request of which the transport tells if it has a body: see
+    /// [`Gates::request_with`](crate::Gates::request_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer_http::{Begun, CoalesceLayer};
+    /// let pages = CoalesceLayer::new().hooks();
+    /// let request = http::Request::get("https://shop.example/").version(http::Version::HTTP_2);
+    /// let (mut request, ()) = request.body(()).unwrap().into_parts();
+    /// assert!(matches!(pages.begin_with(&mut request, false), Begun::Lead(_)));
+    /// assert!(matches!(pages.begin_with(&mut request, true), Begun::Pass(_)));
+    /// ```
+    pub fn begin_with(&self, request: &mut request::Parts, has_body: bool) -> Begun {
+        self.begin_by(request, Some(has_body))
+    }
+
+    fn begin_by(&self, request: &mut request::Parts, has_body: Option<bool>) -> Begun {
+        let mut joining = match self.start(request, has_body) {
             Ok(joining) => joining,
-            Err(pass) => return Begun::Pass(pass),
+            Err(begun) => return begun,
         };
         let mut step = joining.ask(&request.headers);
         loop {
@@ -142,23 +161,28 @@ impl Pages {
     /// Begins a request that a thread or a future then takes further.
     pub(crate) fn start(
         &self,
-        verdict: RequestVerdict,
-        request: &request::Parts,
-    ) -> Result<Joining, Pass> {
+        request: &mut request::Parts,
+        has_body: Option<bool>,
+    ) -> Result<Joining, Begun> {
+        let inner = self.inner();
+        let judged = inner.gates.judge(request, has_body);
+        let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
         let (key, freshness) = match verdict {
             RequestVerdict::Shared(key) => (key, Freshness::Any),
+            RequestVerdict::Within(key, age) => (key, Freshness::Within(age)),
             RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
+            RequestVerdict::OnlyIfCached(key, age) => {
+                let answer = inner.answer_from_window(&key, age, &request.headers);
+                return Err(Begun::Answered(answer.into_response()));
+            }
             RequestVerdict::PassThrough(reason) => {
-                let inner = self.inner();
                 inner.counters.count_passed_through(reason);
                 let write = if inner.keeps_after_writes { None } else { Write::of(request) };
-                return Err(Pass {
-                    pages: self.clone(),
-                    served: Served::passed_through(reason),
-                    write,
-                });
+                let served = Served::passed_through(reason);
+                return Err(Begun::Pass(Pass { pages: self.clone(), served, write }));
             }
         };
+        replaced.write(&mut request.headers);
         Ok(Joining::new(self.clone(), key, freshness))
     }
 
@@ -197,8 +221,10 @@ impl Lead {
     ///
     /// See [`Pages::begin`](Coalesced::begin).
     pub fn finish<R: Into<Body>>(self, response: Response<R>) -> Response<Body> {
-        let gates = &self.pages.inner().gates;
-        let (verdict, page, mut response) = Page::split(gates, &self.key, response.map(Into::into));
+        let inner = self.pages.inner();
+        let room = |bytes| inner.room(bytes);
+        let (verdict, page, mut response) =
+            Page::split(&inner.gates, &self.key, response.map(Into::into), room);
         match self.publish(verdict, page, response.status()) {
             Ended::Own(served) => {
                 response.extensions_mut().insert(served);
@@ -208,9 +234,26 @@ impl Lead {
         }
     }
 
+    /// The page of a response whose body is in memory, and the verdict.
+    #[cfg(feature = "tower")]
+    pub(crate) fn page_of(
+        &self,
+        response: &http::response::Parts,
+        bytes: bytes::Bytes,
+        verdict: ResponseVerdict,
+    ) -> (ResponseVerdict, Page) {
+        let inner = self.pages.inner();
+        let room = |bytes| inner.room(bytes);
+        Page::shared_by((&inner.gates, &self.key), response, bytes, verdict, room)
+    }
+
     /// Asks the response gate.
     #[cfg(feature = "tower")]
-    pub(crate) fn judge(&self, response: &http::response::Parts, length: Option<u64>) -> ResponseVerdict {
+    pub(crate) fn judge(
+        &self,
+        response: &http::response::Parts,
+        length: Option<u64>,
+    ) -> ResponseVerdict {
         self.pages.inner().gates.response(&self.key, response, length)
     }
 
@@ -248,8 +291,8 @@ impl Lead {
     /// ```
     /// # use coalescer_http::{Begun, CoalesceLayer};
     /// let pages = CoalesceLayer::new().hooks();
-    /// let request = http::Request::get("/a").body(()).unwrap().into_parts().0;
-    /// let Begun::Lead(lead) = pages.begin(&request) else { panic!("nobody else asks") };
+    /// let mut request = http::Request::get("/a").body(()).unwrap().into_parts().0;
+    /// let Begun::Lead(lead) = pages.begin(&mut request) else { panic!("nobody else asks") };
     /// assert_eq!(lead.key().path_and_query(), "/a");
     /// # let _ = lead.finish(http::Response::new("a page"));
     /// ```
@@ -273,12 +316,12 @@ impl Pass {
     /// use http::{Request, Response};
     ///
     /// let pages = CoalesceLayer::new().hooks();
-    /// let (read, ()) = Request::get("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Lead(lead) = pages.begin(&read) else { panic!("nobody else asks") };
+    /// let (mut read, ()) = Request::get("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Lead(lead) = pages.begin(&mut read) else { panic!("nobody else asks") };
     /// let _ = lead.finish(Response::new("an empty cart"));
     ///
-    /// let (write, ()) = Request::post("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Pass(pass) = pages.begin(&write) else { panic!("a write") };
+    /// let (mut write, ()) = Request::post("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Pass(pass) = pages.begin(&mut write) else { panic!("a write") };
     /// let _ = pass.finish(Response::new("done"));
     /// assert_eq!(pages.forget_all(), 0); // the write has forgotten the page
     /// ```
@@ -298,8 +341,8 @@ impl Pass {
     /// ```
     /// # use coalescer_http::{Begun, CoalesceLayer};
     /// let pages = CoalesceLayer::new().hooks();
-    /// let (write, ()) = http::Request::post("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Pass(pass) = pages.begin(&write) else { panic!("a write") };
+    /// let (mut write, ()) = http::Request::post("/cart").body(()).unwrap().into_parts();
+    /// let Begun::Pass(pass) = pages.begin(&mut write) else { panic!("a write") };
     /// assert_eq!(pass.served().to_string(), "passed through: method");
     /// ```
     #[must_use]

@@ -11,9 +11,10 @@ use crate::body::Body;
 use crate::coalesced::answer::{Answer, Answered, Own};
 use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
-use crate::gates::Gates;
+use crate::gates::{Gates, Judged};
 use crate::key::Key;
 use crate::page::Page;
+use crate::room::Budget;
 use crate::served::Served;
 use crate::served_role::ServedRole;
 use crate::stats::Counters;
@@ -46,38 +47,48 @@ pub(crate) struct Inner<H, E> {
     pub(crate) runs_own_after_max_wait: bool,
     pub(crate) keeps_after_writes: bool,
     pub(crate) max_wait: Option<Duration>,
+    /// The bytes of retained pages, if they are bounded.
+    pub(crate) budget: Option<Arc<Budget>>,
 }
 
 impl<H, E> Inner<H, E> {
-    pub(crate) fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
+    /// Answers a request. `has_body` is the word of the transport, if there is one.
+    pub(crate) fn call<B, R>(
+        &self,
+        request: Request<B>,
+        has_body: Option<bool>,
+    ) -> Result<Response<Body>, Arc<E>>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.answer(request).map(Answer::into_response)
+        self.answer(request, has_body).map(Answer::into_response)
     }
 
-    fn answer<B, R>(&self, request: Request<B>) -> Answered<E>
+    fn answer<B, R>(&self, request: Request<B>, has_body: Option<bool>) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let (parts, body) = request.into_parts();
-        let verdict = self.gates.request(&parts);
-        match verdict {
+        let (mut parts, body) = request.into_parts();
+        let judged = self.gates.judge(&parts, has_body);
+        let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
+        let (key, freshness) = match verdict {
             RequestVerdict::PassThrough(reason) => {
                 self.counters.count_passed_through(reason);
                 let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
                 let response = self.pass(Request::from_parts(parts, body), write)?;
-                Ok(Answer::new(response, Served::passed_through(reason)))
+                return Ok(Answer::new(response, Served::passed_through(reason)));
             }
-            RequestVerdict::Shared(key) => {
-                self.share(&key, Freshness::Any, Request::from_parts(parts, body))
+            RequestVerdict::OnlyIfCached(key, age) => {
+                return Ok(self.answer_from_window(&key, age, &parts.headers));
             }
-            RequestVerdict::Fresh(key) => {
-                self.share(&key, Freshness::Fresh, Request::from_parts(parts, body))
-            }
-        }
+            RequestVerdict::Shared(key) => (key, Freshness::Any),
+            RequestVerdict::Within(key, age) => (key, Freshness::Within(age)),
+            RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
+        };
+        replaced.write(&mut parts.headers);
+        self.share(&key, freshness, Request::from_parts(parts, body))
     }
 
     fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
@@ -190,7 +201,8 @@ impl<H, E> Inner<H, E> {
     {
         match self.run(request) {
             Ok(response) => {
-                let (verdict, page, response) = Page::split(&self.gates, key, response);
+                let room = |bytes| self.room(bytes);
+                let (verdict, page, response) = Page::split(&self.gates, key, response, room);
                 self.counters.count_response(verdict);
                 Ok((page, Ok(Own { response, verdict })))
             }

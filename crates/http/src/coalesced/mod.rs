@@ -7,6 +7,7 @@ mod hooks;
 mod inner;
 mod joining;
 mod stale;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,6 +73,11 @@ impl<H, E> Coalesced<H, E> {
     ///
     /// The extensions of the response have a [`Served`](crate::Served), which says which of these it was.
     ///
+    /// A request with a body is passed through. The body tells if its type is `()`, [`Bytes`](bytes::Bytes), [`Body`],
+    /// `Vec<u8>`, `String` or one of their like. For another type there is
+    /// [`has_body`](crate::CoalesceLayer::has_body), and for a body that borrows [`call_with`](Self::call_with). A request
+    /// with `only-if-cached` gets a page of the window, or status 504.
+    ///
     /// # Writes
     ///
     /// A request with an unsafe method, such as POST, is passed through. If its response has status 2xx or
@@ -132,10 +138,59 @@ impl<H, E> Coalesced<H, E> {
     /// ```
     pub fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
     where
+        B: 'static,
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.inner.call(request)
+        let has_body = self.inner.gates.has_body.ask(request.body());
+        self.inner.call(request, has_body)
+    }
+
+    /// Does the same as [`call`](Self::call), for a request of which the server knows if it has a body.
+    ///
+    /// Use it for a body that borrows, or where the server knows more than the body's type. `has_body` is `true` if there is
+    /// a body or may be one: the request is then passed through. A request whose fields announce a body is passed through in
+    /// any case. A function given to [`has_body`](crate::CoalesceLayer::has_body) is not asked.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::io::Read;
+    /// use coalescer_http::CoalesceLayer;
+    /// use http::{Request, Response, Version};
+    ///
+    /// fn handler(_: Request<&mut dyn Read>) -> Result<Response<&'static str>, Infallible> {
+    ///     Ok(Response::new("hello"))
+    /// }
+    ///
+    /// let pages = CoalesceLayer::new().layer(handler);
+    /// let mut connection: &[u8] = b"";
+    /// for _ in 0..2 {
+    ///     let request = Request::get("https://example.com/").version(Version::HTTP_2);
+    ///     let body: &mut dyn Read = &mut connection;
+    ///     pages.call_with(request.body(body).unwrap(), false).unwrap();
+    /// }
+    /// assert_eq!(pages.stats().passed_through, 0);
+    /// ```
+    pub fn call_with<B, R>(
+        &self,
+        request: Request<B>,
+        has_body: bool,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        self.inner.call(request, Some(has_body))
     }
 
     /// Returns the handler. A call of it is not coalesced and not counted.

@@ -3,6 +3,7 @@
 mod errors;
 mod hooks;
 mod keys;
+mod requests;
 #[cfg(feature = "cluster")]
 mod shared;
 
@@ -20,6 +21,7 @@ use crate::coalesced::{Coalesced, ErrorResponse, Inner};
 use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
 use crate::key::Key;
+use crate::room::Budget;
 use crate::sharing::SharesPages;
 use crate::stats::Counters;
 
@@ -49,7 +51,9 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// |---|---|---|
 /// | [`settings`](Self::settings) | the window, timeouts and limits of the flights | a window of 100 ms, waits of 10 s, 256 retained responses |
 /// | [`key_header`](Self::key_header), [`key_part`](Self::key_part), [`key_extension`](Self::key_extension) | more parts of the key | none |
-/// | [`key_principal`](Self::key_principal) | the person for whom a request is | nobody |
+/// | [`key_cookie`](Self::key_cookie), [`ignore_cookies`](Self::ignore_cookies) | the cookies with which a request shares | none |
+/// | [`accept_encodings`](Self::accept_encodings), [`accept_languages`](Self::accept_languages) | the codings and languages of the site | each field as it is |
+/// | [`has_body`](Self::has_body), [`key_principal`](Self::key_principal) | if a request has a body, the person for whom it is | its type and fields tell, nobody |
 /// | [`strict`](Self::strict), [`ignore_header`](Self::ignore_header) | which other fields are in the key | those of the table |
 /// | [`should_coalesce`](Self::should_coalesce) | a function that excludes requests | none |
 /// | [`should_share`](Self::should_share) | a function that excludes responses | none |
@@ -60,6 +64,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
+/// | [`window_for`](Self::window_for), [`max_retained_bytes`](Self::max_retained_bytes) | the window of some pages, the bytes of all | the window of the settings, no bound |
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`name`](Self::name) | the name in logs and metrics | none |
@@ -321,10 +326,12 @@ impl<P> CoalesceLayer<P> {
     /// ```
     pub fn layer<H, B, R, E>(self, handler: H) -> Coalesced<H, E>
     where
+        B: 'static,
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
         P: SharesPages<E>,
     {
+        self.gates.has_body.check::<B>();
         let (layer, sharing) = self.exchange(Alone);
         let flights = Flights::new(layer.of_group(), sharing, &layer.gates);
         layer.around(handler, flights, None)
@@ -366,6 +373,7 @@ impl<P> CoalesceLayer<P> {
         let max_wait = self.of_group().0.get_max_wait();
         Coalesced::new(Inner {
             handler,
+            budget: self.gates.max_retained_bytes.map(Budget::new),
             gates: self.gates,
             flights,
             counters: Counters::new(),

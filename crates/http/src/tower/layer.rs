@@ -1,6 +1,5 @@
 //! [`TowerLayer`] and [`TowerService`].
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

@@ -28,7 +28,7 @@ where
             let read = read(pin!(body)).await;
             let is_whole = read.error.is_none() && length == Some(read.bytes.len() as u64);
             let (verdict, page) = match (is_whole, &read.trailers) {
-                (true, None) => (verdict, Page::shared_by(&parts, read.bytes.clone(), verdict)),
+                (true, None) => lead.page_of(&parts, read.bytes.clone(), verdict),
                 (true, Some(_)) => (ResponseVerdict::Unshared(Unshared::Trailers), Page::Own),
                 (false, _) => (ResponseVerdict::Unshared(Unshared::BrokenBody), Page::Own),
             };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coalescer::Error;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, request};
 use http_body::Body;
 use tower_service::Service;
 
@@ -31,9 +31,9 @@ where
     B: Body,
     R: Body<Data = Bytes>,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    match begin(&layer, &parts, has_body).await {
+    match begin(&layer, &mut parts, has_body).await {
         Begun::Answered(response) => Ok(in_memory(response)),
         Begun::Lead(lead) => {
             let response = run(&mut inner, Request::from_parts(parts, body)).await?;
@@ -56,16 +56,18 @@ where
 }
 
 /// Begins a request. Waits for its leaders.
-async fn begin(layer: &TowerLayer, parts: &http::request::Parts, has_body: bool) -> Begun {
+async fn begin(layer: &TowerLayer, parts: &mut request::Parts, has_body: bool) -> Begun {
     let pages = layer.pages();
-    let mut joining = match pages.start(pages.gates().request_with(parts, has_body), parts) {
+    let mut joining = match pages.start(parts, Some(has_body)) {
         Ok(joining) => joining,
-        Err(pass) => return Begun::Pass(pass),
+        Err(begun) => return begun,
     };
     let mut step = joining.ask(&parts.headers);
     loop {
         step = match step {
-            Step::Wait(waiting) => joining.resume(wait(waiting, &layer.sleep).await, &parts.headers),
+            Step::Wait(waiting) => {
+                joining.resume(wait(waiting, &layer.sleep).await, &parts.headers)
+            }
             step => return pages.begun(step),
         }
     }

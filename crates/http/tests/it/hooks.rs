@@ -32,7 +32,7 @@ fn overlapping() -> Pages {
 
 #[track_caller]
 fn lead(pages: &Pages, request: Builder) -> Lead {
-    match pages.begin(&parts(request)) {
+    match pages.begin(&mut parts(request)) {
         Begun::Lead(lead) => lead,
         other => panic!("it should lead: {other:?}"),
     }
@@ -63,8 +63,8 @@ fn follow(
     let (ends, begun) = channel();
     let before = waiting(pages);
     let start = |_| {
-        let (pages, request, ends) = (pages.clone(), parts(request()), Sender::clone(&ends));
-        thread::spawn(move || ends.send(pages.begin(&request)).unwrap())
+        let (pages, mut request, ends) = (pages.clone(), parts(request()), Sender::clone(&ends));
+        thread::spawn(move || ends.send(pages.begin(&mut request)).unwrap())
     };
     let threads = (0..count).map(start).collect();
     wait_until(|| waiting(pages) == before + count);
@@ -106,7 +106,7 @@ fn the_window_begins_when_the_leader_begins() {
         let first = lead(&pages, get("/"));
         clock.advance(4 * SECOND);
         let _ = first.finish(page("news"));
-        assert_eq!(answered(pages.begin(&parts(get("/")))).headers()["age"], "4");
+        assert_eq!(answered(pages.begin(&mut parts(get("/")))).headers()["age"], "4");
         clock.advance(6 * SECOND);
         let _ = lead(&pages, get("/"));
     });
@@ -183,7 +183,7 @@ fn a_request_waits_for_its_leaders_no_longer_than_max_wait() {
         let settings = Settings::new().leader_timeout(Duration::from_nanos(1));
         let pages = hooks(settings.max_wait(Duration::from_millis(1)));
         let stuck = lead(&pages, get("/"));
-        let refused = answered(pages.begin(&parts(get("/"))));
+        let refused = answered(pages.begin(&mut parts(get("/"))));
         assert_eq!((refused.status().as_u16(), role(&refused)), (503, ServedRole::Refused));
         let _ = stuck.finish(page("late"));
     });
@@ -201,7 +201,11 @@ fn fresh_requests_share_a_run_that_begins_after_them() {
         let next = begun.recv().unwrap();
         let Begun::Lead(next) = next else { panic!("one of them leads: {next:?}") };
         wait_until(|| waiting(&pages) == 3);
-        assert_eq!(text(answered(pages.begin(&parts(get("/"))))), "old", "others get the old page");
+        assert_eq!(
+            text(answered(pages.begin(&mut parts(get("/"))))),
+            "old",
+            "others get the old page"
+        );
         let _ = next.finish(page("new"));
         for begun in begun.iter().take(3) {
             assert_eq!(text(answered(begun)), "new");
@@ -226,7 +230,7 @@ fn one_guard_makes_a_stale_page_anew_and_the_others_are_served() {
         let _ = lead(&pages, get("/")).finish(of_ten_seconds("old"));
         clock.advance(10 * SECOND);
         let renews = lead(&pages, get("/"));
-        assert_eq!(text(answered(pages.begin(&parts(get("/"))))), "old");
+        assert_eq!(text(answered(pages.begin(&mut parts(get("/"))))), "old");
         let trouble = Response::builder().status(500).body(Body::empty()).unwrap();
         let old = renews.finish(trouble);
         assert_eq!(old.extensions().get::<Served>().unwrap().to_string(), "stale: 5xx");
@@ -236,14 +240,14 @@ fn one_guard_makes_a_stale_page_anew_and_the_others_are_served() {
         drop(lead(&pages, get("/")));
         assert_eq!(counts(), [2, 2, 2]);
         assert_eq!(
-            text(answered(pages.begin(&parts(get("/"))))),
+            text(answered(pages.begin(&mut parts(get("/"))))),
             "old",
             "the pause after a failure"
         );
         clock.advance(2 * SECOND);
         let own = lead(&pages, get("/")).finish(of_ten_seconds("new"));
         assert_eq!(role(&own), ServedRole::Revalidation);
-        let new = answered(pages.begin(&parts(get("/"))));
+        let new = answered(pages.begin(&mut parts(get("/"))));
         assert_eq!((new.headers()["age"].clone(), text(new)), ("0".parse().unwrap(), "new".into()));
         assert_eq!(counts(), [3, 3, 2]);
     });
@@ -256,13 +260,13 @@ fn a_write_forgets_when_its_response_is_there() {
         let pages = hooks(Settings::new().window(100 * SECOND));
         let _ = lead(&pages, get("/cart")).finish(page("empty"));
         for (status, kept) in [(500, true), (200, false)] {
-            let write = pages.begin(&parts(Request::post("/cart")));
+            let write = pages.begin(&mut parts(Request::post("/cart")));
             let Begun::Pass(write) = write else { panic!("a write: {write:?}") };
             let method = ServedReason::PassThrough(PassThrough::Method);
             assert_eq!(write.served().reason(), Some(method));
             assert_eq!(pages.stats().flights.in_flight, 0);
             let _ = write.finish(Response::builder().status(status).body(()).unwrap());
-            match pages.begin(&parts(get("/cart"))) {
+            match pages.begin(&mut parts(get("/cart"))) {
                 Begun::Answered(page) => assert!(kept, "{status}: {page:?}"),
                 Begun::Lead(_) => assert!(!kept, "{status}"),
                 Begun::Pass(pass) => panic!("{pass:?}"),
@@ -283,7 +287,7 @@ fn whatever_becomes_of_guards_every_request_ends() {
                 threads.spawn(move || {
                     start.wait();
                     for round in 0..300 {
-                        match pages.begin(&parts(get("/"))) {
+                        match pages.begin(&mut parts(get("/"))) {
                             Begun::Lead(lead) if (round + number) % 3 == 0 => drop(lead),
                             Begun::Lead(lead) if (round + number) % 3 == 1 => {
                                 let _ = lead.finish(page_with("mine", "cache-control", "no-store"));

@@ -6,6 +6,7 @@
 
 mod authorities;
 mod bodies;
+mod by_settings;
 mod fields;
 mod freshness;
 mod fuzzed;

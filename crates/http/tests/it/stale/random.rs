@@ -18,6 +18,9 @@ enum Ask {
     /// Accepts nothing stale.
     Careful,
     MaxStale(u64),
+    /// Accepts nothing stale, and nothing of this age.
+    Within(u64),
+    OnlyIfCached,
     Fresh,
     Write,
 }
@@ -39,6 +42,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => Just(Ask::Plain),
         2 => Just(Ask::Careful),
         2 => (0..6_u64).prop_map(Ask::MaxStale),
+        2 => (1..20_u64).prop_map(Ask::Within),
+        2 => Just(Ask::OnlyIfCached),
         1 => Just(Ask::Fresh),
         1 => Just(Ask::Write),
     ];
@@ -63,6 +68,9 @@ struct Kept {
 /// The answer: the number of the step whose handler made it, and its `Age`; or an error.
 type Answer = Result<(usize, Option<u64>), ()>;
 
+/// Status 504.
+const REFUSED: (usize, Option<u64>) = (usize::MAX, None);
+
 #[derive(Default)]
 struct Model {
     now: u64,
@@ -79,17 +87,24 @@ impl Model {
         let found = self.kept.clone().map(|kept| (begun - kept.start, kept));
         let past = found.as_ref().and_then(|(age, kept)| age.checked_sub(kept.fresh));
         let accepts = match ask {
-            Ask::Plain => true,
+            Ask::Plain | Ask::OnlyIfCached => true,
+            Ask::Within(seconds) => {
+                past.is_none() && found.as_ref().is_some_and(|(age, _)| *age < seconds)
+            }
             Ask::MaxStale(seconds) => past.is_none_or(|past| past < seconds),
             Ask::Careful => past.is_none(),
             Ask::Fresh | Ask::Write => false,
         };
         let renews = accepts && past.is_some();
+        let is_only = matches!(ask, Ask::OnlyIfCached);
         if let Some((age, kept)) = &found {
-            if accepts && (past.is_none() || *age < kept.not_before) {
+            if accepts && (is_only || past.is_none() || *age < kept.not_before) {
                 self.stale += u64::from(past.is_some());
                 return Ok((kept.number, Some(*age)));
             }
+        }
+        if is_only {
+            return Ok(REFUSED);
         }
         self.now += takes;
         if matches!(ask, Ask::Write) {
@@ -154,6 +169,8 @@ proptest! {
                 Ask::Plain => get("/"),
                 Ask::Careful => get("/").header("cache-control", "max-age=20"),
                 Ask::MaxStale(seconds) => get("/").header("cache-control", format!("max-stale={seconds}")),
+                Ask::Within(seconds) => get("/").header("cache-control", format!("max-age={seconds}")),
+                Ask::OnlyIfCached => get("/").header("cache-control", "only-if-cached"),
                 Ask::Fresh => get("/").header("cache-control", "no-cache"),
                 Ask::Write => Request::post("/"),
             };
@@ -163,6 +180,9 @@ proptest! {
                 response(number, made)
             }));
             let answer = answer.map_err(drop).map(|page| {
+                if page.status() == 504 {
+                    return REFUSED;
+                }
                 let age = page.headers().get("age").map(|age| age.to_str().unwrap().parse().unwrap());
                 (text(page).parse().unwrap(), age)
             });
