@@ -241,6 +241,14 @@
 //!
 //! A server that has no handler function can use the two tables on their own: see [`Gates`].
 //!
+//! # Servers
+//!
+//! | server | use |
+//! |---|---|
+//! | a thread for each request, and a handler that is a function of [`http`](https://docs.rs/http)'s types | [`CoalesceLayer::layer`] |
+//! | a hook before its handler and one after | [`CoalesceLayer::hooks`] |
+//! | axum, hyper, and others with the traits of tower | `CoalesceLayer::tower`, with the feature `tower` |
+//!
 //! # Limitations
 //!
 //! **The layer does no access control.** Check each request before the layer:
@@ -327,6 +335,7 @@
 //! |---|---|
 //! | `serde` (default) | `Serialize` for [`LayerStats`], [`Served`] and [`Key`], and for the counters and flights of `coalescer` |
 //! | `cluster` | `CoalesceLayer::shared`: pages of other processes, by `coalescer-cluster` |
+//! | `tower` | `CoalesceLayer::tower`: a layer for async servers such as axum and hyper, whose followers hold no thread |
 //! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
 //! For metrics and spans of the flights, add `coalescer` to your dependencies with its feature

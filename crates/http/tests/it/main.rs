@@ -25,5 +25,7 @@ mod statuses;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
+#[cfg(feature = "tower")]
+mod tower;
 mod trouble;
 mod writes;
