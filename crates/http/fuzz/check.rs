@@ -6,12 +6,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::time::Duration;
 
-use coalescer_http::{CoalesceLayer, Gates, Key, RequestVerdict, ResponseVerdict, SharedResponse};
+use coalescer_http::{
+    CoalesceLayer, Gates, Key, RequestVerdict, ResponseVerdict, Settings, SharedResponse,
+};
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, Request, Response};
 
-use super::messages::{Choices, Draft, response};
+use super::messages::{Choices, Draft, response, tag};
 
 /// The fields in which requests with equal keys may differ, unless the gates are strict.
 const OUTSIDE: &[&str] =
@@ -42,8 +45,12 @@ pub(crate) fn check(data: &[u8]) -> Seen {
     let draft = Draft::new(&mut choices);
     let other = draft.changed(&mut choices);
     let page = response(&mut choices);
+    let own = tags(page.headers());
+    let own = own.get(choices.byte() % (2 * own.len() + 1)).cloned();
+    check_tags(&page, &own.unwrap_or_else(|| tag(&mut choices)));
     if let Some(request) = draft.request() {
-        check_response(&gates, request, &page);
+        check_response(&gates, request.clone(), &page);
+        check_purge(request);
     }
     let requests = || Some([draft.request()?, other.request()?]);
     let Some([one, other]) = requests() else { return Seen::PassedThrough };
@@ -166,7 +173,7 @@ fn check_response(gates: &Gates, request: Request<()>, page: &Response<&'static 
         );
     assert!(!is_never_shared || matches!(verdict, ResponseVerdict::Unshared(_)), "{parts:?}");
     let shared = SharedResponse::new(&parts, *page.body());
-    for response in [shared.response(), shared.late_response(std::time::Duration::MAX)] {
+    for response in [shared.response(), shared.late_response(Duration::MAX)] {
         assert!(!response.headers().contains_key("connection"));
         assert_eq!(response.status(), parts.status);
     }
@@ -204,5 +211,59 @@ fn check_layer(
             0,
             "a write forgets its path"
         );
+    }
+}
+
+/// A page that is retained is forgotten by a tag if it has it, and else not.
+fn check_tags(page: &Response<&'static str>, tag: &str) {
+    let pages = || {
+        let settings = Settings::new().window(Duration::MAX).shards(1);
+        let pages = CoalesceLayer::new()
+            .settings(settings)
+            .layer(|_: Request<()>| Ok::<_, Infallible>(page.clone()));
+        pages.call(Request::new(())).expect("infallible");
+        pages
+    };
+    let retained = pages().forget_all();
+    let pages = pages();
+    let expected = if has_tag(page.headers(), tag) { (retained, 0) } else { (0, retained) };
+    assert_eq!((pages.forget_tag(tag), pages.forget_all()), expected, "{tag:?}: {page:?}");
+}
+
+fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let tag = tag.trim_matches([' ', '\t']);
+    !tag.is_empty() && tags(headers).iter().any(|one| one.eq_ignore_ascii_case(tag))
+}
+
+/// The tags of a response, by their documentation. Those that are no text are left out.
+fn tags(headers: &HeaderMap) -> Vec<String> {
+    let lines = |name| headers.get_all(name).iter().map(|line| line.as_bytes().to_vec());
+    let mut words = Vec::new();
+    for line in lines("surrogate-key") {
+        words.extend(line.split(|byte| b" \t".contains(byte)).map(<[u8]>::to_vec));
+    }
+    for line in lines("cache-tag") {
+        words.extend(line.split(|byte| *byte == b',').map(<[u8]>::to_vec));
+    }
+    let words = words.into_iter().filter_map(|word| String::from_utf8(word).ok());
+    let words = words.map(|word| word.trim_matches([' ', '\t']).to_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// A purge runs no handler, whatever its fields are, and says what it has done.
+fn check_purge(mut request: Request<()>) {
+    *request.method_mut() = http::Method::from_bytes(b"PURGE").expect("a method");
+    let pages = CoalesceLayer::new().purge_if(|_| true).layer(
+        |request: Request<()>| -> Result<Response<&'static str>, Infallible> {
+            panic!("a handler runs for {request:?}")
+        },
+    );
+    let is_path = request.uri().path().starts_with('/');
+    let names_tags = request.headers().contains_key("surrogate-key");
+    let answer = pages.call(request).expect("infallible");
+    match answer.status().as_u16() {
+        200 => assert!(is_path || names_tags),
+        400 => assert!(!is_path || names_tags),
+        status => panic!("a purge with status {status}"),
     }
 }

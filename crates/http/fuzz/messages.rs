@@ -59,6 +59,7 @@ const NAMES: &[&str] = &[
     "content-type",
     "te",
     "via",
+    "surrogate-key",
 ];
 
 /// Names of fields of responses.
@@ -83,6 +84,10 @@ const RESPONSE_NAMES: &[&str] = &[
     "x-request-id",
     "www-authenticate",
     "x-csrf-token",
+    "surrogate-key",
+    "surrogate-key",
+    "cache-tag",
+    "cache-tag",
 ];
 
 const WORDS: &[&[u8]] = &[
@@ -271,6 +276,12 @@ impl Draft {
         });
         request.body(()).ok()
     }
+}
+
+/// A tag, which a response may have or not.
+pub(crate) fn tag(choices: &mut Choices<'_>) -> String {
+    let (one, other) = (choices.one(WORDS), choices.one(&[&b""[..], b" a", b"a", b",", b"A"]));
+    String::from_utf8_lossy(&[one, other].concat()).into_owned()
 }
 
 /// A response of any status.

@@ -8,11 +8,13 @@ use http::{HeaderMap, Response, response};
 
 use crate::body::Body;
 use crate::expiry::Expiry;
+use crate::forgotten_tags::{self, Checked, ForgottenTags, Moment};
 use crate::gates::Gates;
 use crate::gates::staleness::StaleTimes;
 use crate::key::Key;
 use crate::room::{Room, size};
 use crate::shared_response::SharedResponse;
+use crate::tags::{self, Tag};
 use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 /// The value of a flight.
@@ -40,13 +42,15 @@ pub struct SharedPage {
     expiry: Option<Box<Expiry>>,
     /// Its part in the bytes that the layer may retain.
     _room: Room,
+    /// `None` if the response has no tags, or if another process made it.
+    tags_checked: Option<Checked>,
 }
 
 impl SharedPage {
     /// A page that is served after its lifetime if its fields say so. They say the same in each process.
     pub(crate) fn with_expiry(response: SharedResponse) -> Self {
         let expiry = Expiry::of(response.headers()).map(Box::new);
-        Self { response, expiry, _room: Room::default() }
+        Self { response, expiry, _room: Room::default(), tags_checked: None }
     }
 
     /// The page of a response with these fields and this verdict, and for whom it is.
@@ -64,11 +68,25 @@ impl SharedPage {
                 None => (Self { expiry: None, ..page }, verdict.share_with()),
             };
         }
-        (Self { response, expiry: None, _room: Room::default() }, verdict.share_with())
+        let page = Self { response, expiry: None, _room: Room::default(), tags_checked: None };
+        (page, verdict.share_with())
     }
 
     fn times(&self) -> Option<StaleTimes> {
         self.expiry.as_ref().map(|expiry| expiry.times())
+    }
+
+    fn has_tag(&self, tags: &[Tag]) -> bool {
+        let headers = self.response.headers();
+        match self.tags_checked {
+            Some(_) => forgotten_tags::has_any(headers, tags),
+            None => tags::has_any(headers, tags),
+        }
+    }
+
+    fn is_forgotten(&self, forgotten: &ForgottenTags, by: Moment) -> bool {
+        let checked = self.tags_checked.as_ref();
+        checked.is_some_and(|checked| checked.is_forgotten(self.response.headers(), forgotten, by))
     }
 }
 
@@ -115,7 +133,30 @@ impl Page {
         let (verdict, room) = with_room(verdict, &shared, length, room);
         let window = || gates.window_of(key);
         let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict, window);
-        (verdict, Self::Shared(SharedPage { _room: room, ..shared }, share_with))
+        let tags_checked = tags::has_fields(&parts.headers).then(|| Checked::since(0));
+        (verdict, Self::Shared(SharedPage { _room: room, tags_checked, ..shared }, share_with))
+    }
+
+    /// The page of a run that began at this moment. If one of its tags was forgotten since, no window retains it.
+    pub(crate) fn made_since(mut self, began: Moment, forgotten: &ForgottenTags) -> Self {
+        if let Self::Shared(shared, share_with) = &mut self {
+            if let Some(checked) = &mut shared.tags_checked {
+                *checked = Checked::since(began);
+                if shared.is_forgotten(forgotten, forgotten.now()) {
+                    *share_with = ShareWith::Followers;
+                }
+            }
+        }
+        self
+    }
+
+    /// Returns `true` if one of its tags was forgotten after its run began and up to a moment.
+    pub(crate) fn is_forgotten(&self, forgotten: &ForgottenTags, by: Moment) -> bool {
+        self.shared().is_some_and(|shared| shared.is_forgotten(forgotten, by))
+    }
+
+    pub(crate) fn has_tag(&self, tags: &[Tag]) -> bool {
+        self.shared().is_some_and(|shared| shared.has_tag(tags))
     }
 
     pub(crate) fn share_with(&self) -> ShareWith {

@@ -22,6 +22,7 @@ use crate::verdict::{PassThrough, ResponseVerdict};
 /// | `Hit` | none | that of the page |
 /// | `Stale` | why its own attempt to make the page anew has failed; none if it made no attempt | that of the page |
 /// | `Alone`, `Refused` | why its wait brought no page | none |
+/// | `Purge` | none | none |
 ///
 /// # Examples
 ///
@@ -60,6 +61,11 @@ impl Served {
     /// A request that ran the handler because of the request gate.
     pub(crate) fn passed_through(reason: PassThrough) -> Self {
         Self::at_once(ServedRole::PassedThrough).because(reason.into())
+    }
+
+    /// A PURGE request that the layer answered itself.
+    pub(crate) fn purged() -> Self {
+        Self::at_once(ServedRole::Purge)
     }
 
     /// A request whose own run has made its response.

@@ -34,6 +34,8 @@ pub enum ServedRole {
     Alone,
     /// It got no page, and the response of [`error_response`](crate::CoalesceLayer::error_response).
     Refused,
+    /// It was a PURGE request, which the layer answered: see [`purge_if`](crate::CoalesceLayer::purge_if).
+    Purge,
 }
 
 impl ServedRole {
@@ -55,6 +57,7 @@ impl ServedRole {
             Self::Revalidation => "revalidation",
             Self::Alone => "alone",
             Self::Refused => "refused",
+            Self::Purge => "purge",
         }
     }
 }

@@ -19,6 +19,7 @@ use coalescer::Stats;
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
 /// | `only_if_cached` | requests with `only-if-cached`; they are no calls of the flights |
 /// | `not_cached` | those of them that got status 504 |
+/// | `purges` | PURGE requests that the layer answered: see [`purge_if`](crate::CoalesceLayer::purge_if) |
 /// | `flights` | see [`Stats`]; each request that was not passed through is one call, and a request that makes a stale page anew, or accepts none and finds one, is two. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
@@ -64,6 +65,8 @@ pub struct LayerStats {
     pub only_if_cached: u64,
     /// Those of them that got status 504.
     pub not_cached: u64,
+    /// PURGE requests that the layer answered itself.
+    pub purges: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
@@ -78,8 +81,8 @@ struct ByReason<C> {
 }
 
 impl LayerStats {
-    /// Returns the number of all requests: those passed through, those with `only-if-cached`, and the calls of the
-    /// flights. A request that makes a stale page anew is two.
+    /// Returns the number of all requests: those passed through, those with `only-if-cached`, PURGE requests, and the calls
+    /// of the flights. A request that makes a stale page anew is two.
     ///
     /// # Examples
     ///
@@ -88,7 +91,7 @@ impl LayerStats {
     /// ```
     #[must_use]
     pub fn total_requests(&self) -> u64 {
-        self.passed_through + self.only_if_cached + self.flights.total_requests
+        self.passed_through + self.only_if_cached + self.purges + self.flights.total_requests
     }
 
     /// Returns the number of requests that were passed through for a reason.
@@ -182,6 +185,9 @@ impl fmt::Display for LayerStats {
             let Self { only_if_cached, not_cached, .. } = self;
             write!(f, "; {only_if_cached} only if cached ({not_cached} not cached)")?;
         }
+        if self.purges > 0 {
+            write!(f, "; {} purges", self.purges)?;
+        }
         for (kind, reason, count) in self.reasons() {
             write!(f, "; {kind} for {reason}: {count}")?;
         }
@@ -199,7 +205,7 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 12)?;
+        let mut fields = to.serialize_struct("LayerStats", 13)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
@@ -210,6 +216,7 @@ impl serde::Serialize for LayerStats {
         fields.serialize_field("alone", &self.alone)?;
         fields.serialize_field("only_if_cached", &self.only_if_cached)?;
         fields.serialize_field("not_cached", &self.not_cached)?;
+        fields.serialize_field("purges", &self.purges)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
         fields.end()
@@ -226,6 +233,7 @@ pub(crate) struct Counters {
     alone: AtomicU64,
     only_if_cached: AtomicU64,
     not_cached: AtomicU64,
+    purges: AtomicU64,
 }
 
 impl Counters {
@@ -236,7 +244,7 @@ impl Counters {
             unkept: zeros(Unkept::ALL),
         };
         let [stale, revalidations, revalidation_failures, alone] = [0; 4].map(AtomicU64::new);
-        let [only_if_cached, not_cached] = [0; 2].map(AtomicU64::new);
+        let [only_if_cached, not_cached, purges] = [0; 3].map(AtomicU64::new);
         Self {
             by_reason,
             stale,
@@ -245,6 +253,7 @@ impl Counters {
             alone,
             only_if_cached,
             not_cached,
+            purges,
         }
     }
 
@@ -267,6 +276,10 @@ impl Counters {
     pub(crate) fn count_only_if_cached(&self, is_cached: bool) {
         self.only_if_cached.fetch_add(1, Ordering::Relaxed);
         self.not_cached.fetch_add(u64::from(!is_cached), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_purge(&self) {
+        self.purges.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_passed_through(&self, reason: PassThrough) {
@@ -301,6 +314,7 @@ impl Counters {
             // Before those with the directive, as above.
             not_cached: self.not_cached.load(Ordering::Relaxed),
             only_if_cached: self.only_if_cached.load(Ordering::Relaxed),
+            purges: self.purges.load(Ordering::Relaxed),
             flights,
             by_reason,
         }

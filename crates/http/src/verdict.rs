@@ -180,6 +180,9 @@ reasons! {
         Authority = "authority",
         /// A function given to `should_coalesce` returned `false`.
         Declined = "declined",
+        /// A response of an equal key was for its own request alone, and the layer remembers it: see
+        /// [`remember_unshared`](crate::CoalesceLayer::remember_unshared). The gates alone never say so.
+        Remembered = "page that is not shared",
     }
 }
 

@@ -6,19 +6,21 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use coalescer::Job;
-use http::{Response, StatusCode, request};
+use http::{HeaderMap, Response, StatusCode, request};
 
 use crate::body::Body;
 use crate::coalesced::Coalesced;
+use crate::coalesced::answer::Answer;
 use crate::coalesced::capture::run;
 use crate::coalesced::joining::{Joining, PageCell, Revalidating, Step, Waiting};
 use crate::coalesced::stale::SERVER_ERROR;
 use crate::flights::Freshness;
+use crate::forgotten_tags::Moment;
 use crate::gates::Judged;
 use crate::key::Key;
 use crate::page::Page;
 use crate::served::Served;
-use crate::verdict::{RequestVerdict, ResponseVerdict};
+use crate::verdict::{PassThrough, RequestVerdict, ResponseVerdict};
 use crate::write::Write;
 
 /// Coalesced pages for a server that calls a hook before its handler and one after it; from
@@ -63,6 +65,7 @@ pub struct Lead {
     revalidating: Option<Revalidating>,
     /// How long the request waited for others before.
     waited: Duration,
+    began: Moment,
 }
 
 /// A request whose handler runs for it alone.
@@ -71,6 +74,8 @@ pub struct Pass {
     pages: Pages,
     served: Served,
     write: Option<Write>,
+    /// The key, if it is remembered as one whose pages are not shared.
+    remembered: Option<Key>,
 }
 
 impl Pages {
@@ -92,7 +97,9 @@ impl Pages {
     /// # Deadlocks
     ///
     /// A leader is known by its guard and not by its thread. So a handler that begins a request for its own page,
-    /// on the same thread, waits for itself until `max_wait` is over.
+    /// on the same thread, waits for itself until `max_wait` is over. If its page is
+    /// [remembered](crate::CoalesceLayer::remember_unshared) as one that is not shared, it does not wait, so such a
+    /// handler begins requests without end.
     ///
     /// # Examples
     ///
@@ -141,7 +148,7 @@ impl Pages {
     fn begin_by(&self, request: &mut request::Parts, has_body: Option<bool>) -> Begun {
         let mut joining = match self.start(request, has_body) {
             Ok(joining) => joining,
-            Err(begun) => return begun,
+            Err(begun) => return *begun,
         };
         let mut step = joining.ask(&request.headers);
         loop {
@@ -158,13 +165,17 @@ impl Pages {
         }
     }
 
-    /// Begins a request that a thread or a future then takes further.
+    /// Begins a request that a thread or a future then takes further, if it does not end here.
     pub(crate) fn start(
         &self,
         request: &mut request::Parts,
         has_body: Option<bool>,
-    ) -> Result<Joining, Begun> {
+    ) -> Result<Joining, Box<Begun>> {
         let inner = self.inner();
+        if let Some(answer) = inner.purge(request) {
+            let answer = Answer::new(answer, Served::purged());
+            return Err(Box::new(self.begun(Step::answered(answer))));
+        }
         let judged = inner.gates.judge(request, has_body);
         let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
         let (key, freshness) = match verdict {
@@ -173,16 +184,18 @@ impl Pages {
             RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
             RequestVerdict::OnlyIfCached(key, age) => {
                 let answer = inner.answer_from_window(&key, age, &request.headers);
-                return Err(Begun::Answered(answer.into_response()));
+                return Err(Box::new(self.begun(Step::answered(answer))));
             }
             RequestVerdict::PassThrough(reason) => {
-                inner.counters.count_passed_through(reason);
                 let write = if inner.keeps_after_writes { None } else { Write::of(request) };
-                let served = Served::passed_through(reason);
-                return Err(Begun::Pass(Pass { pages: self.clone(), served, write }));
+                return Err(Box::new(self.passed_through(reason, write, None)));
             }
         };
         replaced.write(&mut request.headers);
+        if inner.flights.is_unshared(&key) {
+            let begun = self.passed_through(PassThrough::Remembered, None, Some(key));
+            return Err(Box::new(begun));
+        }
         Ok(Joining::new(self.clone(), key, freshness))
     }
 
@@ -190,10 +203,24 @@ impl Pages {
     pub(crate) fn begun(&self, step: Step) -> Begun {
         match step {
             Step::Lead(lead) => Begun::Lead(*lead),
-            Step::Answered(response) => Begun::Answered(response),
-            Step::RunOwn(served) => Begun::Pass(Pass { pages: self.clone(), served, write: None }),
+            Step::Answered(response) => Begun::Answered(self.inner().upkeep.outgoing(response)),
+            Step::RunOwn(served) => self.pass(served, None, None),
             Step::Wait(_) => unreachable!("its caller waits"),
         }
+    }
+
+    fn passed_through(
+        &self,
+        reason: PassThrough,
+        write: Option<Write>,
+        remembered: Option<Key>,
+    ) -> Begun {
+        self.inner().counters.count_passed_through(reason);
+        self.pass(Served::passed_through(reason), write, remembered)
+    }
+
+    fn pass(&self, served: Served, write: Option<Write>, remembered: Option<Key>) -> Begun {
+        Begun::Pass(Pass { pages: self.clone(), served, write, remembered })
     }
 }
 
@@ -204,7 +231,8 @@ impl Lead {
         revalidating: Option<Revalidating>,
         waited: Duration,
     ) -> Self {
-        Self { pages, key, job: Some(job), cell, revalidating, waited }
+        let began = pages.inner().flights.now();
+        Self { pages, key, job: Some(job), cell, revalidating, waited, began }
     }
 
     /// Ends the request with the response of its handler: the hook that the original of this library calls
@@ -221,17 +249,19 @@ impl Lead {
     ///
     /// See [`Pages::begin`](Coalesced::begin).
     pub fn finish<R: Into<Body>>(self, response: Response<R>) -> Response<Body> {
-        let inner = self.pages.inner();
+        let pages = self.pages.clone();
+        let inner = pages.inner();
         let room = |bytes| inner.room(bytes);
         let (verdict, page, mut response) =
             Page::split(&inner.gates, &self.key, response.map(Into::into), room);
-        match self.publish(verdict, page, response.status()) {
+        let response = match self.publish(verdict, page, response.status(), response.headers()) {
             Ended::Own(served) => {
                 response.extensions_mut().insert(served);
                 response
             }
             Ended::Stale(stale) => stale,
-        }
+        };
+        inner.upkeep.outgoing(response)
     }
 
     /// The page of a response whose body is in memory, and the verdict.
@@ -257,14 +287,18 @@ impl Lead {
         self.pages.inner().gates.response(&self.key, response, length)
     }
 
-    /// Ends the run with this page, whose response has this status.
+    /// Ends the run with this page, whose response has this status and these fields.
     pub(crate) fn publish(
         mut self,
         verdict: ResponseVerdict,
         page: Page,
         status: StatusCode,
+        headers: &HeaderMap,
     ) -> Ended {
-        self.pages.inner().counters.count_response(verdict);
+        let inner = self.pages.inner();
+        inner.counters.count_response(verdict);
+        inner.flights.note(&self.key, status, headers, verdict);
+        let page = inner.flights.made_since(page, self.began);
         let is_for_later = page.is_for_later();
         *self.cell.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
         if let Some(job) = self.job.take() {
@@ -329,8 +363,12 @@ impl Pass {
         if let Some(write) = &self.write {
             self.pages.inner().forget_after(write, response.status(), response.headers());
         }
+        let inner = self.pages.inner();
+        if let Some(key) = &self.remembered {
+            response = inner.judge_head(key, response);
+        }
         response.extensions_mut().insert(self.served);
-        response
+        inner.upkeep.outgoing(response)
     }
 
     /// Returns why the handler runs: the request was passed through; or it shared at first, and the page of its leader

@@ -13,6 +13,7 @@ use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
 use crate::gates::{Gates, Judged};
 use crate::key::Key;
+use crate::layer::Upkeep;
 use crate::page::Page;
 use crate::room::Budget;
 use crate::served::Served;
@@ -49,6 +50,7 @@ pub(crate) struct Inner<H, E> {
     pub(crate) max_wait: Option<Duration>,
     /// The bytes of retained pages, if they are bounded.
     pub(crate) budget: Option<Arc<Budget>>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl<H, E> Inner<H, E> {
@@ -71,6 +73,9 @@ impl<H, E> Inner<H, E> {
         R: Into<Body>,
     {
         let (mut parts, body) = request.into_parts();
+        if let Some(answer) = self.purge(&parts) {
+            return Ok(Answer::new(answer, Served::purged()));
+        }
         let judged = self.gates.judge(&parts, has_body);
         let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
         let (key, freshness) = match verdict {
@@ -91,7 +96,7 @@ impl<H, E> Inner<H, E> {
         self.share(&key, freshness, Request::from_parts(parts, body))
     }
 
-    fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
+    pub(super) fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -130,6 +135,9 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
+        if self.waits_in_vain(key) {
+            return self.pass_remembered(key, request);
+        }
         let mut request = Some(request);
         let asked = self.ask(key, freshness, &mut request);
         self.answer_with(key, asked, request)
@@ -204,6 +212,7 @@ impl<H, E> Inner<H, E> {
                 let room = |bytes| self.room(bytes);
                 let (verdict, page, response) = Page::split(&self.gates, key, response, room);
                 self.counters.count_response(verdict);
+                self.flights.note(key, response.status(), response.headers(), verdict);
                 Ok((page, Ok(Own { response, verdict })))
             }
             // The group asks the rule too, for how long the error is kept.

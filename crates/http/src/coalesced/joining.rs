@@ -24,7 +24,7 @@ use crate::coalesced::capture::{capture, reason};
 use crate::coalesced::hooks::{Lead, Pages};
 use crate::coalesced::inner::Inner;
 use crate::coalesced::stale::{SERVER_ERROR, StalePage};
-use crate::flights::{Freshness, PageTicket};
+use crate::flights::{Arrival, Freshness, PageTicket};
 use crate::key::Key;
 use crate::page::Page;
 use crate::served::Served;
@@ -36,6 +36,7 @@ pub(crate) struct Joining {
     pages: Pages,
     key: Key,
     freshness: Freshness,
+    arrival: Arrival,
     begun: Instant,
     waited: Duration,
     /// The request makes a page anew that it has found past its lifetime.
@@ -64,7 +65,8 @@ pub(super) type PageCell = Arc<Mutex<Option<Page>>>;
 impl Joining {
     pub(crate) fn new(pages: Pages, key: Key, freshness: Freshness) -> Self {
         let (begun, waited) = (Instant::now(), Duration::ZERO);
-        Self { pages, key, freshness, begun, waited, revalidating: None }
+        let arrival = pages.inner().flights.arrival();
+        Self { pages, key, freshness, arrival, begun, waited, revalidating: None }
     }
 
     /// Asks for a page. `headers` are those of the request.
@@ -113,6 +115,10 @@ impl Joining {
     ) -> Step {
         self.waited = self.begun.elapsed();
         match waited {
+            Ok(page) if self.is_too_late_for(&page) => {
+                self.freshness = self.arrival.ask_again(self.begun.elapsed());
+                self.ask(headers)
+            }
             Ok(page) => self.follow(&page),
             // The leader was lost: of those who waited, the first to ask again leads.
             Err(Error::Abandoned) if self.time_left() != Some(Duration::ZERO) => {
@@ -149,6 +155,10 @@ impl Joining {
 
     /// The way of a request that has got a page. `None` if it asks for a younger one.
     fn meet(&mut self, outcome: Outcome<Page>, headers: &HeaderMap) -> Option<Step> {
+        if self.is_too_late_for(&outcome.value) {
+            self.freshness = self.arrival.ask_again(outcome.age);
+            return None;
+        }
         if outcome.role != Role::Late {
             return Some(self.follow(&outcome.value));
         }
@@ -167,6 +177,11 @@ impl Joining {
         }
         self.freshness = fresh;
         None
+    }
+
+    /// Returns `true` if a tag of the page was forgotten during its run, before this request began.
+    fn is_too_late_for(&self, page: &Page) -> bool {
+        self.arrival.is_too_late_for(page, &self.pages.inner().flights)
     }
 
     fn lead(&mut self, job: Job, cell: PageCell) -> Step {
@@ -205,7 +220,7 @@ impl Joining {
 }
 
 impl Step {
-    fn answered(answer: Answer) -> Self {
+    pub(super) fn answered(answer: Answer) -> Self {
         Self::Answered(answer.into_response())
     }
 }

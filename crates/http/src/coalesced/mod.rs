@@ -3,10 +3,13 @@
 mod answer;
 mod capture;
 mod forget;
+mod forget_tags;
 mod hooks;
 mod inner;
 mod joining;
+mod purge;
 mod stale;
+mod unshared;
 mod window;
 
 use std::fmt;
@@ -92,6 +95,9 @@ impl<H, E> Coalesced<H, E> {
     /// after the cluster's `op_timeout`. `CoalesceLayer::forget_known_pages` is the lesser choice, with one such wait
     /// for each page that it forgets.
     ///
+    /// With [`purge_if`](crate::CoalesceLayer::purge_if), a PURGE request of a client that may purge is answered without
+    /// the handler.
+    ///
     /// # Blocking
     ///
     /// A call that runs the handler takes as long as the handler takes, plus the time to read a
@@ -111,7 +117,7 @@ impl<H, E> Coalesced<H, E> {
     /// If the handler panics in this call, the panic unwinds through this call. Its followers run the
     /// handler themselves, all at once.
     ///
-    /// A panic of a function given to `key_part`, `key_principal` or `should_coalesce` unwinds through this
+    /// A panic of a function given to `key_part`, `key_principal`, `should_coalesce` or `purge_if` unwinds through this
     /// call too. It affects no other request.
     ///
     /// # Deadlocks
@@ -143,7 +149,7 @@ impl<H, E> Coalesced<H, E> {
         R: Into<Body>,
     {
         let has_body = self.inner.gates.has_body.ask(request.body());
-        self.inner.call(request, has_body)
+        self.inner.call(request, has_body).map(|response| self.inner.upkeep.outgoing(response))
     }
 
     /// Does the same as [`call`](Self::call), for a request of which the server knows if it has a body.
@@ -190,7 +196,8 @@ impl<H, E> Coalesced<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.inner.call(request, Some(has_body))
+        let response = self.inner.call(request, Some(has_body))?;
+        Ok(self.inner.upkeep.outgoing(response))
     }
 
     /// Returns the handler. A call of it is not coalesced and not counted.

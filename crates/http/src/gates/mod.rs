@@ -10,6 +10,7 @@
 //!                   ├─▶ response_fields              what is for one client
 //! response ──▶ response_gate ─▶ unshared, unkept or kept
 //! page past its lifetime ──▶ staleness ─▶ for this request, or not
+//! verdict  ──▶ page_says ─▶ a page that is never shared is remembered
 //! ```
 //!
 //! The gates know no flights and no threads. They call no user code but the functions that the settings
@@ -24,6 +25,7 @@ pub(crate) mod fields;
 mod forwarded;
 mod key_settings;
 mod negotiation;
+pub(crate) mod page_says;
 mod replaced;
 pub(crate) mod request_fields;
 mod request_gate;

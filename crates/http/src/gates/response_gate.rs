@@ -137,7 +137,7 @@ fn why_unkept(
 }
 
 /// Returns `true` if the status is not about the page that the key names.
-fn is_about_one_request(status: StatusCode, key: &Key) -> bool {
+pub(super) fn is_about_one_request(status: StatusCode, key: &Key) -> bool {
     match Sharing::of(status) {
         Sharing::OneRequest => true,
         Sharing::With(Condition::Conditional) => !key.has_field(|name| name.starts_with("if-")),

@@ -35,6 +35,7 @@ impl<P: Clone> Clone for CoalesceLayer<P> {
             settings: self.settings.clone(),
             name: self.name.clone(),
             error_response: self.error_response.clone(),
+            upkeep: self.upkeep.clone(),
             sharing: self.sharing.clone(),
             ..*self
         }

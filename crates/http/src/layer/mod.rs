@@ -6,6 +6,7 @@ mod keys;
 mod requests;
 #[cfg(feature = "cluster")]
 mod shared;
+mod upkeep;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ use crate::key::Key;
 use crate::room::Budget;
 use crate::sharing::SharesPages;
 use crate::stats::Counters;
+
+pub use upkeep::DEFAULT_REMEMBER_UNSHARED;
+pub(crate) use upkeep::Upkeep;
 
 /// The number of responses that a layer retains at most if its [`Settings`] do not set
 /// `max_retained`: 256.
@@ -62,6 +66,9 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
 /// | [`run_own_after_max_wait`](Self::run_own_after_max_wait) | that a request that waited too long runs the handler | it gets a 503 |
 /// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
+/// | [`purge_if`](Self::purge_if) | who may forget pages by PURGE requests | nobody |
+/// | [`hide_tags`](Self::hide_tags) | that clients do not see the tags of responses | they go out |
+/// | [`remember_unshared`](Self::remember_unshared) | for how long requests of a page that is never shared are passed through | 10 s |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
 /// | [`window_for`](Self::window_for), [`max_retained_bytes`](Self::max_retained_bytes) | the window of some pages, the bytes of all | the window of the settings, no bound |
@@ -107,6 +114,7 @@ pub struct CoalesceLayer<P = Alone> {
     waits_without_limit: bool,
     runs_own_after_max_wait: bool,
     keeps_after_writes: bool,
+    upkeep: Upkeep,
     /// The other processes.
     sharing: P,
 }
@@ -129,6 +137,7 @@ impl CoalesceLayer {
             waits_without_limit: false,
             runs_own_after_max_wait: false,
             keeps_after_writes: false,
+            upkeep: Upkeep::default(),
             sharing: Alone,
         }
     }
@@ -267,31 +276,6 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Lets writes forget nothing. See the section Writes of [`Coalesced::call`].
-    ///
-    /// Use it if writes go to other pages than those that read, and you forget these yourself, for instance
-    /// by [`Coalesced::forget_path`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use coalescer_http::CoalesceLayer;
-    /// # use http::{Request, Response};
-    /// let pages = |layer: CoalesceLayer| {
-    ///     let pages = layer.layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    ///     pages.call(Request::get("/cart").body(()).unwrap()).unwrap();
-    ///     pages.call(Request::post("/cart").body(()).unwrap()).unwrap();
-    ///     pages.forget_all()
-    /// };
-    /// assert_eq!(pages(CoalesceLayer::new()), 0);
-    /// assert_eq!(pages(CoalesceLayer::new().keep_after_writes()), 1);
-    /// ```
-    pub fn keep_after_writes(mut self) -> Self {
-        self.keeps_after_writes = true;
-        self
-    }
-
     /// Sets a name, which logs, spans and metrics show.
     ///
     /// # Examples
@@ -347,6 +331,7 @@ impl<P> CoalesceLayer<P> {
             waits_without_limit: self.waits_without_limit,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
+            upkeep: self.upkeep,
             sharing,
         };
         (layer, self.sharing)
@@ -375,13 +360,14 @@ impl<P> CoalesceLayer<P> {
             handler,
             budget: self.gates.max_retained_bytes.map(Budget::new),
             gates: self.gates,
-            flights,
+            flights: flights.remembering(self.upkeep.remember_unshared),
             counters: Counters::new(),
             error_response: self.error_response,
             error_rule,
             runs_own_after_max_wait: self.runs_own_after_max_wait,
             keeps_after_writes: self.keeps_after_writes,
             max_wait,
+            upkeep: self.upkeep,
         })
     }
 }

@@ -35,7 +35,7 @@ where
             (verdict, page, TowerBody::read(read))
         }
     };
-    match lead.publish(verdict, page, parts.status) {
+    match lead.publish(verdict, page, parts.status, &parts.headers) {
         Ended::Own(served) => {
             parts.extensions.insert(served);
             Response::from_parts(parts, body)

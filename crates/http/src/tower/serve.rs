@@ -37,7 +37,7 @@ where
         Begun::Answered(response) => Ok(in_memory(response)),
         Begun::Lead(lead) => {
             let response = run(&mut inner, Request::from_parts(parts, body)).await?;
-            Ok(respond(lead, response).await)
+            Ok(layer.pages().outgoing(respond(lead, response).await))
         }
         Begun::Pass(pass) => {
             let response = run(&mut inner, Request::from_parts(parts, body)).await?;
@@ -60,7 +60,7 @@ async fn begin(layer: &TowerLayer, parts: &mut request::Parts, has_body: bool) -
     let pages = layer.pages();
     let mut joining = match pages.start(parts, Some(has_body)) {
         Ok(joining) => joining,
-        Err(begun) => return begun,
+        Err(begun) => return *begun,
     };
     let mut step = joining.ask(&parts.headers);
     loop {

@@ -18,7 +18,7 @@ use crate::support::{wait_until, watched};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn parts(request: Builder) -> request::Parts {
+pub(crate) fn parts(request: Builder) -> request::Parts {
     request.body(()).unwrap().into_parts().0
 }
 
@@ -31,7 +31,7 @@ fn overlapping() -> Pages {
 }
 
 #[track_caller]
-fn lead(pages: &Pages, request: Builder) -> Lead {
+pub(crate) fn lead(pages: &Pages, request: Builder) -> Lead {
     match pages.begin(&mut parts(request)) {
         Begun::Lead(lead) => lead,
         other => panic!("it should lead: {other:?}"),
@@ -39,7 +39,7 @@ fn lead(pages: &Pages, request: Builder) -> Lead {
 }
 
 #[track_caller]
-fn answered(begun: Begun) -> Page {
+pub(crate) fn answered(begun: Begun) -> Page {
     match begun {
         Begun::Answered(response) => response,
         other => panic!("it should be answered: {other:?}"),
@@ -50,12 +50,12 @@ fn role(page: &Page) -> ServedRole {
     page.extensions().get::<Served>().expect("each response has one").role()
 }
 
-fn waiting(pages: &Pages) -> usize {
+pub(crate) fn waiting(pages: &Pages) -> usize {
     pages.in_flight().iter().map(|flight| flight.followers).sum()
 }
 
 /// Begins requests on threads of their own, and returns when all of them wait. Each thread sends its request's end.
-fn follow(
+pub(crate) fn follow(
     pages: &Pages,
     request: impl Fn() -> Builder,
     count: usize,
@@ -279,7 +279,9 @@ fn a_write_forgets_when_its_response_is_there() {
 #[test]
 fn whatever_becomes_of_guards_every_request_ends() {
     watched(|| {
-        let pages = overlapping();
+        // Each request may lead: none is passed through for what another guard returned.
+        let layer = CoalesceLayer::new().settings(Settings::new().window(Duration::ZERO));
+        let pages = layer.remember_unshared(Duration::ZERO).hooks();
         let start = Barrier::new(8);
         thread::scope(|threads| {
             for number in 0..8_u32 {

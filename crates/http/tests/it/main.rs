@@ -11,7 +11,9 @@ mod fields;
 mod freshness;
 mod fuzzed;
 mod hooks;
+mod hooks_forgetting;
 mod layer;
+mod purge;
 mod requests;
 mod responses;
 mod secrets;
@@ -25,7 +27,9 @@ mod statuses;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
+mod tags;
 #[cfg(feature = "tower")]
 mod tower;
 mod trouble;
+mod unshared;
 mod writes;

@@ -1,9 +1,9 @@
-//! Random requests one after the other, and who gets which page by the promises H31 to H36.
+//! Random requests one after the other, and who gets which page by the promises H31 to H36, H51 and H52.
 
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer_http::{Body, Settings};
+use coalescer_http::{Body, PassThrough, Settings};
 use http::{Request, Response};
 use proptest::prelude::*;
 
@@ -11,6 +11,9 @@ use super::SECOND;
 use crate::stage::{Page, get, pages, scripted, text, with};
 
 const WINDOW: u64 = 20;
+
+/// For how long a page is remembered that is not shared.
+const REMEMBERED: u64 = 10;
 
 #[derive(Clone, Copy, Debug)]
 enum Ask {
@@ -75,6 +78,9 @@ const REFUSED: (usize, Option<u64>) = (usize::MAX, None);
 struct Model {
     now: u64,
     kept: Option<Kept>,
+    /// When the last response was for its own request alone.
+    unshared: Option<u64>,
+    passed: u64,
     runs: u64,
     stale: u64,
 }
@@ -109,8 +115,18 @@ impl Model {
         self.now += takes;
         if matches!(ask, Ask::Write) {
             if !matches!(made, Made::Busy | Made::Error) {
-                self.kept = None;
+                (self.kept, self.unshared) = (None, None);
             }
+            return if matches!(made, Made::Error) { Err(()) } else { Ok((number, None)) };
+        }
+        let unshared = self.unshared.filter(|since| begun - since < REMEMBERED);
+        match made {
+            Made::Page(..) => self.unshared = None,
+            Made::Cookie => self.unshared = Some(self.now),
+            Made::Busy | Made::Error => {}
+        }
+        if unshared.is_some() && self.kept.is_none() {
+            self.passed += 1;
             return if matches!(made, Made::Error) { Err(()) } else { Ok((number, None)) };
         }
         self.runs += 1;
@@ -189,6 +205,8 @@ proptest! {
             prop_assert_eq!(answer, model.answer(number, step), "{}: {:?}", number, step);
         }
         let stats = pages.stats();
-        prop_assert_eq!((stats.flights.executed_requests, stats.stale), (model.runs, model.stale));
+        let passed = stats.passed_through_for(PassThrough::Remembered);
+        let counts = (stats.flights.executed_requests, stats.stale, passed);
+        prop_assert_eq!(counts, (model.runs, model.stale, model.passed));
     }
 }
