@@ -62,6 +62,7 @@
 //! | two `Host` fields, a `Host` that differs from the target's authority, an authority in upper case or with the default port | passed through |
 //! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
 //! | `only-if-cached` | gets a page that the window has, or status 504 |
+//! | the last response of its key was [not shared](#pages-that-are-not-shared), and none is retained | passed through |
 //! | `no-cache`, `max-age` of 0, `Pragma: no-cache` | shares only a run that starts after the request |
 //! | `max-age` below the window | shares only a run that started less than this time before the request |
 //! | any other | shares with requests of an equal [`Key`] |
@@ -188,13 +189,7 @@
 //!
 //! No thread is started: a revalidation is as slow for its own request as any run. `stale-if-error` is not read.
 //!
-//! # Writes
-//!
-//! When a POST, PUT, DELETE or any other unsafe request has returned with status 2xx or 3xx, the pages of its
-//! path are forgotten, with every query and in all variants, and so are those that `Location` and
-//! `Content-Location` name. A client that reads after its own write sees it. A write that fails forgets
-//! nothing. See [`Coalesced::call`], and for other pages
-//! [`forget_path`](Coalesced::forget_path) and [`forget_if`](Coalesced::forget_if).
+#![doc = include_str!("forgetting.md")]
 //!
 //! # Configuration
 //!
@@ -228,6 +223,8 @@
 //! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
 //! | fields and key of each | the handler, and the server's limit on a request |
 //! | flights under way | the number of the server's threads |
+//! | keys of pages that are not shared | 1024 hashes |
+//! | forgotten tags, for runs that began before | 1024 |
 //! | handles to find pages by path | twice the number of pages and flights, and 64 more |
 //!
 //! A body in memory is shared as [`Bytes`](bytes::Bytes), without a copy. `Bytes` that are a small part
@@ -313,8 +310,8 @@
 //! # assert_eq!(pages.stats().flights.executed_requests, 1);
 //! ```
 //!
-//! **Followers of a page that is never shared wait for nothing.** If a page always sets a cookie, its
-//! followers wait for the leader and then run the handler themselves. Exclude such paths with
+//! **The first requests of a page that is never shared wait in vain.** The layer learns it from the first response, and
+//! [remembers](#pages-that-are-not-shared) it. If you know such paths, exclude them with
 //! [`should_coalesce`](CoalesceLayer::should_coalesce).
 //!
 //! **The layer cannot cancel a handler.** If a client disconnects, the leader's handler still runs to

@@ -7,7 +7,7 @@ use crate::gates::statuses::Sharing;
 use crate::key::Key;
 use crate::verdict::{ResponseVerdict, Unshared};
 
-/// What a response says about the later ones of its key.
+/// The word of a response about the later ones of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageSays {
     /// Others may get it.
