@@ -102,13 +102,15 @@ impl<E> Flights<E> {
         mut freshness: Freshness,
         mut lead: impl FnMut() -> Result<Page, E>,
     ) -> Result<Outcome<Page>, Error<E>> {
-        let mut arrival = self.arrival();
+        let (mut arrival, mut waited) = (self.arrival(), Duration::ZERO);
         loop {
-            let outcome = self.ask(key, freshness, || {
+            let mut outcome = self.ask(key, freshness, || {
                 let began = self.now();
                 Ok(self.made_since(lead()?, began))
             })?;
+            waited = waited.saturating_add(outcome.waited);
             if !arrival.is_too_late_for(&outcome.value, self) {
+                outcome.waited = waited;
                 return Ok(outcome);
             }
             freshness = arrival.ask_again(outcome.age);

@@ -47,10 +47,10 @@ impl Upkeep {
 }
 
 impl<P> CoalesceLayer<P> {
-    /// Lets writes forget nothing. See the section Writes of [`Coalesced::call`].
+    /// Lets writes forget nothing. See the section Writes of [`Coalesced::call`](crate::Coalesced::call).
     ///
     /// Use it if writes go to other pages than those that read, and you forget these yourself, for instance
-    /// by [`Coalesced::forget_path`].
+    /// by [`Coalesced::forget_path`](crate::Coalesced::forget_path).
     ///
     /// # Examples
     ///

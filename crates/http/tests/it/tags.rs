@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer_http::{Body, CoalesceLayer, Settings};
+use coalescer_http::{Body, CoalesceLayer, Served, ServedRole, Settings};
 use http::{Request, Response};
 
 use crate::stage::{
@@ -158,7 +158,9 @@ fn a_run_under_way_serves_no_later_request_if_it_has_the_tag() {
                 place.get().is_some()
             });
             let runs = after.remove(place.get().unwrap());
-            runs.returns(Ok(tagged("next", "product-7"))).unwrap();
+            let own = runs.returns(Ok(tagged("next", "product-7"))).unwrap();
+            let served = own.extensions().get::<Served>().unwrap();
+            assert_eq!((served.role(), served.waited()), (ServedRole::Leader, Some(MS)));
             for call in after {
                 assert_eq!(text(call.join_unrun().unwrap()), "next");
             }
