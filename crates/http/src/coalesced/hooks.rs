@@ -203,7 +203,7 @@ impl Pages {
     pub(crate) fn begun(&self, step: Step) -> Begun {
         match step {
             Step::Lead(lead) => Begun::Lead(*lead),
-            Step::Answered(response) => Begun::Answered(self.inner().upkeep.outgoing(response)),
+            Step::Answered(response) => Begun::Answered(self.outgoing(response)),
             Step::RunOwn(served) => self.pass(served, None, None),
             Step::Wait(_) => unreachable!("its caller waits"),
         }
@@ -261,7 +261,7 @@ impl Lead {
             }
             Ended::Stale(stale) => stale,
         };
-        inner.upkeep.outgoing(response)
+        pages.outgoing(response)
     }
 
     /// The page of a response whose body is in memory, and the verdict.
@@ -368,7 +368,7 @@ impl Pass {
             response = inner.judge_head(key, response);
         }
         response.extensions_mut().insert(self.served);
-        inner.upkeep.outgoing(response)
+        self.pages.outgoing(response)
     }
 
     /// Returns why the handler runs: the request was passed through; or it shared at first, and the page of its leader

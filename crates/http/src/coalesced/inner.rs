@@ -64,7 +64,7 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.answer(request, has_body).map(Answer::into_response)
+        self.answer(request, has_body).map(|answer| self.upkeep.outgoing(answer.into_response()))
     }
 
     fn answer<B, R>(&self, request: Request<B>, has_body: Option<bool>) -> Answered<E>

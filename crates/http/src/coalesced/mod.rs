@@ -149,7 +149,7 @@ impl<H, E> Coalesced<H, E> {
         R: Into<Body>,
     {
         let has_body = self.inner.gates.has_body.ask(request.body());
-        self.inner.call(request, has_body).map(|response| self.inner.upkeep.outgoing(response))
+        self.inner.call(request, has_body)
     }
 
     /// Does the same as [`call`](Self::call), for a request of which the server knows if it has a body.
@@ -196,8 +196,12 @@ impl<H, E> Coalesced<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let response = self.inner.call(request, Some(has_body))?;
-        Ok(self.inner.upkeep.outgoing(response))
+        self.inner.call(request, Some(has_body))
+    }
+
+    /// The response as it leaves the layer.
+    pub(crate) fn outgoing<R>(&self, response: Response<R>) -> Response<R> {
+        self.inner.upkeep.outgoing(response)
     }
 
     /// Returns the handler. A call of it is not coalesced and not counted.

@@ -30,6 +30,8 @@ mod support;
 mod tags;
 #[cfg(feature = "tower")]
 mod tower;
+#[cfg(feature = "tower")]
+mod tower_forgetting;
 mod trouble;
 mod unshared;
 mod writes;
