@@ -170,6 +170,20 @@ fn a_run_under_way_serves_no_later_request_if_it_has_the_tag() {
     });
 }
 
+/// H48: nothing of such a page stays.
+#[test]
+fn a_page_whose_tag_was_forgotten_during_its_run_is_not_retained() {
+    watched(|| {
+        for (tag, retained) in [("a", 0), ("b", 1)] {
+            let pages = shop();
+            let slow = lead(&pages, get("/"));
+            pages.forget_tag("a");
+            slow.returns(Ok(tagged("made", tag))).unwrap();
+            assert_eq!(pages.forget_all(), retained, "{tag}");
+        }
+    });
+}
+
 /// H48: with a clock that stands still there are fresh requests, which share a run as these do.
 #[test]
 fn a_run_of_no_time_serves_no_later_request_either() {
