@@ -141,7 +141,7 @@ impl Pages {
     fn begin_by(&self, request: &mut request::Parts, has_body: Option<bool>) -> Begun {
         let mut joining = match self.start(request, has_body) {
             Ok(joining) => joining,
-            Err(begun) => return begun,
+            Err(begun) => return *begun,
         };
         let mut step = joining.ask(&request.headers);
         loop {
@@ -163,7 +163,7 @@ impl Pages {
         &self,
         request: &mut request::Parts,
         has_body: Option<bool>,
-    ) -> Result<Joining, Begun> {
+    ) -> Result<Joining, Box<Begun>> {
         let inner = self.inner();
         let judged = inner.gates.judge(request, has_body);
         let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
@@ -173,13 +173,13 @@ impl Pages {
             RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
             RequestVerdict::OnlyIfCached(key, age) => {
                 let answer = inner.answer_from_window(&key, age, &request.headers);
-                return Err(Begun::Answered(answer.into_response()));
+                return Err(Box::new(Begun::Answered(answer.into_response())));
             }
             RequestVerdict::PassThrough(reason) => {
                 inner.counters.count_passed_through(reason);
                 let write = if inner.keeps_after_writes { None } else { Write::of(request) };
                 let served = Served::passed_through(reason);
-                return Err(Begun::Pass(Pass { pages: self.clone(), served, write }));
+                return Err(Box::new(Begun::Pass(Pass { pages: self.clone(), served, write })));
             }
         };
         replaced.write(&mut request.headers);

@@ -60,7 +60,7 @@ async fn begin(layer: &TowerLayer, parts: &mut request::Parts, has_body: bool) -
     let pages = layer.pages();
     let mut joining = match pages.start(parts, Some(has_body)) {
         Ok(joining) => joining,
-        Err(begun) => return begun,
+        Err(begun) => return *begun,
     };
     let mut step = joining.ask(&parts.headers);
     loop {
