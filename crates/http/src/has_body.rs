@@ -52,7 +52,7 @@ impl BodyRule {
 
 /// The word of a body whose type the layer knows.
 fn told_by(body: &dyn Any) -> Option<bool> {
-    fn of<T: 'static>(body: &dyn Any, has_body: impl Fn(&T) -> bool) -> Option<bool> {
+    fn of<T: 'static>(body: &dyn Any, has_body: fn(&T) -> bool) -> Option<bool> {
         body.downcast_ref().map(has_body)
     }
     of(body, |(): &()| false)
@@ -62,7 +62,7 @@ fn told_by(body: &dyn Any) -> Option<bool> {
         .or_else(|| of(body, |body: &String| !body.is_empty()))
         .or_else(|| of(body, |body: &&'static str| !body.is_empty()))
         .or_else(|| of(body, |body: &&'static [u8]| !body.is_empty()))
-        .or_else(|| of(body, |body: &Box<[u8]>| !body.is_empty()))
+        .or_else(|| of::<Box<[u8]>>(body, |body| !body.is_empty()))
         .or_else(|| of(body, |body: &Arc<[u8]>| !body.is_empty()))
 }
 

@@ -253,29 +253,6 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use coalescer_http::CoalesceLayer;
-    /// # use http::{Request, Response};
-    /// let pages = CoalesceLayer::new()
-    ///     .ignore_request_directives()
-    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    /// for _ in 0..10 {
-    ///     let request = Request::get("/").header("cache-control", "no-cache");
-    ///     pages.call(request.body(()).unwrap()).unwrap();
-    /// }
-    /// # // The machine may have been slow.
-    /// assert!(pages.stats().flights.executed_requests < 10);
-    /// ```
-    pub fn ignore_request_directives(mut self) -> Self {
-        self.gates = self.gates.ignore_request_directives();
-        self
-    }
-
     /// Sets a name, which logs, spans and metrics show.
     ///
     /// # Examples

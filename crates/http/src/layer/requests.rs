@@ -13,10 +13,7 @@ impl<P> CoalesceLayer<P> {
     /// HTTP/2 and HTTP/3 they seldom do: there, each request is passed through if nobody knows. A body of type
     /// `()`, [`Bytes`](bytes::Bytes), [`Body`](crate::Body), `Vec<u8>`, `String` or one of their like tells by itself: it is
     /// one if it is not empty. Set the function for another type, such as that of hyper:
-    ///
-    /// ```ignore
-    /// let layer = CoalesceLayer::new().has_body(|body: &hyper::body::Incoming| !body.is_end_stream());
-    /// ```
+    /// `has_body(|body: &hyper::body::Incoming| !body.is_end_stream())`.
     ///
     /// A request whose fields announce a body is passed through in any case. The layer calls the function on the request's own
     /// thread, and a panic of it unwinds through [`call`](crate::Coalesced::call). A second call of this method
@@ -137,6 +134,29 @@ impl<P> CoalesceLayer<P> {
     #[track_caller]
     pub fn accept_languages<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.gates = self.gates.accept_languages(tags);
+        self
+    }
+
+    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .ignore_request_directives()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// for _ in 0..10 {
+    ///     let request = Request::get("/").header("cache-control", "no-cache");
+    ///     pages.call(request.body(()).unwrap()).unwrap();
+    /// }
+    /// # // The machine may have been slow.
+    /// assert!(pages.stats().flights.executed_requests < 10);
+    /// ```
+    pub fn ignore_request_directives(mut self) -> Self {
+        self.gates = self.gates.ignore_request_directives();
         self
     }
 

@@ -3,6 +3,7 @@
 mod ages;
 mod bytes;
 mod cookies;
+mod hooks;
 mod only_if_cached;
 mod transports;
 mod variants;

@@ -1,5 +1,6 @@
 //! Requests that the window alone answers (H42).
 
+use coalescer_http::{Served, ServedReason, ServedRole};
 use http::request::Builder;
 
 use super::{SECOND, by_clock};
@@ -26,6 +27,8 @@ fn is_refused(pages: &Pages, request: Builder) {
         (response.status().as_u16(), &response.headers()["cache-control"]),
         (504, &"no-store".parse().unwrap())
     );
+    let served = response.extensions().get::<Served>().unwrap();
+    assert_eq!(served.reason(), Some(ServedReason::NotKept));
     assert_eq!(text(response), "");
 }
 
@@ -33,6 +36,8 @@ fn is_refused(pages: &Pages, request: Builder) {
 fn gets(pages: &Pages, request: Builder) -> (String, String) {
     let response = from_window(pages, request);
     let age = response.headers()["age"].to_str().unwrap().to_owned();
+    let role = response.extensions().get::<Served>().unwrap().role();
+    assert!(matches!(role, ServedRole::Hit | ServedRole::Stale), "{role}");
     (text(response), age)
 }
 

@@ -25,10 +25,11 @@ fn layer() -> CoalesceLayer {
 }
 
 /// A layer whose handler answers with the length of the body.
-fn lengths(layer: CoalesceLayer) -> Coalesced<fn(Request<Vec<u8>>) -> Answered, Infallible> {
+fn lengths(layer: CoalesceLayer) -> Coalesced<Lengths, Infallible> {
     layer.layer(|request| Ok(Response::new(request.body().len().to_string())))
 }
 
+type Lengths = fn(Request<Vec<u8>>) -> Answered;
 type Answered = Result<Response<String>, Infallible>;
 
 /// H38: of 20 clients of one page, one runs the handler.
