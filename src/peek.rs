@@ -1,10 +1,11 @@
-//! `peek`: the kept value of a key, by a look that is no call.
+//! `peek` and `peek_outcome`: the kept value of a key, by a look that is no call.
 
 use std::hash::BuildHasher;
 
 use crate::coalescer::Coalescer;
 use crate::group::Group;
 use crate::key::ToKey;
+use crate::outcome::Outcome;
 use crate::sync::Handle;
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
@@ -43,6 +44,31 @@ impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {
     {
         self.group.peek(key)
     }
+
+    /// As [`peek`](Self::peek), with the age of the value and the role of a late call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Coalescer, ManualClock};
+    ///
+    /// let clock = ManualClock::new();
+    /// let prices = Coalescer::builder()
+    ///     .window(Duration::from_secs(60))
+    ///     .clock(clock.clone())
+    ///     .build(|id: &u64| Ok::<u64, ()>(id * 10));
+    /// prices.execute(&7).unwrap();
+    /// clock.advance(Duration::from_secs(5));
+    /// let price = prices.peek_outcome(&7).unwrap();
+    /// assert_eq!((*price.value, price.age), (70, Duration::from_secs(5)));
+    /// ```
+    pub fn peek_outcome<Q>(&self, key: &Q) -> Option<Outcome<V>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.peek_outcome(key)
+    }
 }
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
@@ -64,6 +90,26 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        self.core.table.peek(self.core.hash(key), key)
+        Some(self.core.table.peek(self.core.hash(key), key)?.value)
+    }
+
+    /// As [`Coalescer::peek_outcome`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::{Group, Role};
+    ///
+    /// let group: Group<String, u32, ()> = Group::builder().window(Duration::MAX).build();
+    /// group.execute("price", || Ok(10)).unwrap();
+    /// assert_eq!(group.peek_outcome("price").unwrap().role, Role::Late);
+    /// ```
+    pub fn peek_outcome<Q>(&self, key: &Q) -> Option<Outcome<V>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let table = &self.core.table;
+        Some(table.peek(self.core.hash(key), key)?.into_outcome(&table.clock))
     }
 }

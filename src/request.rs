@@ -26,7 +26,8 @@ use crate::sync::Handle;
 ///
 /// Nothing happens before `run` or `outcome`, and a timeout counts from there. If a request sets two
 /// options of one column, the last one holds. The setting [`max_wait`](crate::Settings::max_wait)
-/// also bounds every wait.
+/// also bounds every wait. Instead of waiting, `submit` returns a [`Ticket`](crate::Ticket), with an executor; the first
+/// column applies to it, and the second one does not, since each wait of a ticket has a limit of its own.
 ///
 /// For a [`Coalescer`], `run()` and `outcome()` take no argument; for a [`Group`], they take the
 /// function.
@@ -52,9 +53,9 @@ use crate::sync::Handle;
 /// ```
 #[must_use = "a request does nothing until run or outcome is called"]
 pub struct Request<'a, Q: ?Sized, C> {
-    target: &'a C,
-    key: &'a Q,
-    want: Want,
+    pub(crate) target: &'a C,
+    pub(crate) key: &'a Q,
+    pub(crate) want: Want,
 }
 
 impl<K, V, E, S: BuildHasher> Coalescer<K, V, E, S> {

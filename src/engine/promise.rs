@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::engine::answer::Answer;
 use crate::engine::completion::Completion;
-use crate::outcome::Role;
 use crate::sync::OnceCell;
 use crate::wait::callbacks::Callbacks;
 use crate::wait::clock::Nanos;
@@ -59,12 +58,5 @@ impl<V, E> Promise<V, E> {
         let callers = self.gate.callers_if_closed()?;
         let completion = self.expect();
         completion.answer(completion.leaders_role(), callers, waited)
-    }
-
-    /// The answer to a call of this role, once the gate has closed. The inner `None` means that the
-    /// call must run its own function.
-    pub(crate) fn answer(&self, role: Role, waited: Nanos) -> Option<Option<Answer<V, E>>> {
-        let callers = self.gate.callers_if_closed()?;
-        Some(self.expect().answer(role, callers, waited))
     }
 }

@@ -44,6 +44,12 @@ pub(crate) enum Begun<V, E> {
 }
 
 impl<K, V, E> Execution<'_, K, V, E> {
+    /// Notes that the call accepts no result which began before this time, also from elsewhere.
+    pub(crate) fn accept_not_before(&self, time: Nanos) {
+        let mut shard = self.table.shard(self.slot.hash).lock();
+        self.table.flight_of(&mut shard, self.slot.id).accept_not_before(time);
+    }
+
     /// Takes the execution off this thread, which does not lead it any more.
     pub(crate) fn queue(self) -> Queued<V, E> {
         self.leave_thread();

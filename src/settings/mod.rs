@@ -252,6 +252,28 @@ impl Settings {
     pub fn get_max_wait(&self) -> Option<Duration> {
         self.max_wait
     }
+
+    /// The clock that these settings have from [`clock`](Self::clock). `None` if it is the system's.
+    ///
+    /// Code beside a coalescer can measure its own times with it, so that a test moves both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer::{ManualClock, Settings};
+    ///
+    /// let clock = ManualClock::new();
+    /// let settings = Settings::new().clock(clock.clone());
+    /// assert_eq!(settings.get_clock().map(ManualClock::now), Some(clock.now()));
+    /// assert!(Settings::new().get_clock().is_none());
+    /// ```
+    #[must_use]
+    pub fn get_clock(&self) -> Option<&ManualClock> {
+        match &self.clock {
+            ClockChoice::System | ClockChoice::PreciseSystem => None,
+            ClockChoice::Manual(clock) => Some(clock),
+        }
+    }
 }
 
 #[cfg(test)]

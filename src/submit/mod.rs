@@ -9,12 +9,14 @@ pub(crate) mod future;
 mod hand_over;
 #[cfg(feature = "channel")]
 mod held;
+mod inspect;
 pub(crate) mod job;
 mod own_job;
 #[cfg(feature = "channel")]
 pub(crate) mod receiver;
 mod refresh;
 mod relay;
+mod request;
 pub(crate) mod seat;
 mod state;
 pub(crate) mod ticket;
@@ -39,7 +41,7 @@ use crate::submit::job::{Duty, Task};
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
 use crate::submit::ticket::{Source, Ticket};
-use crate::wait::clock::FOREVER;
+use crate::wait::clock::{FOREVER, Nanos};
 
 impl<K, V, E, S> Group<K, V, E, S>
 where
@@ -78,8 +80,23 @@ where
         Q: ?Sized + ToKey<K>,
         F: FnOnce() -> Result<V, E> + Send + 'static,
     {
+        self.submit_within(key, FOREVER, f)
+    }
+
+    /// Submits a call that accepts no result whose computation began longer ago.
+    #[track_caller]
+    pub(crate) fn submit_within<Q, F>(
+        &self,
+        key: &Q,
+        max_age: Nanos,
+        f: F,
+    ) -> Result<Ticket<K, V, E>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+        F: FnOnce() -> Result<V, E> + Send + 'static,
+    {
         self.assert_executor();
-        submit(&self.core, key, Function::Once(Box::new(f)))
+        submit(&self.core, (key, max_age), Function::Once(Box::new(f)))
     }
 
     #[track_caller]
@@ -151,14 +168,27 @@ where
     where
         Q: ?Sized + ToKey<K>,
     {
+        self.submit_within(key, FOREVER)
+    }
+
+    /// Submits a call that accepts no result whose computation began longer ago.
+    #[track_caller]
+    pub(crate) fn submit_within<Q>(
+        &self,
+        key: &Q,
+        max_age: Nanos,
+    ) -> Result<Ticket<K, V, E>, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
         self.group.assert_executor();
-        submit(&self.group.core, key, Function::Shared(Arc::clone(&self.load)))
+        submit(&self.group.core, (key, max_age), Function::Shared(Arc::clone(&self.load)))
     }
 }
 
 fn submit<K, V, E, S, Q>(
     core: &Arc<Core<K, V, E, S>>,
-    key: &Q,
+    (key, max_age): (&Q, Nanos),
     function: Function<K, V, E>,
 ) -> Result<Ticket<K, V, E>, Error<E>>
 where
@@ -170,7 +200,7 @@ where
 {
     let (table, hash) = (&core.table, core.hash(key));
     let entry = table.clock.coarse_now();
-    let call = Call { key, hash, entry, max_age: FOREVER, mode: Mode::Submit };
+    let call = Call { key, hash, entry, max_age, mode: Mode::Submit };
     // The ticket shows the key, and a job runs with it. So an owned key is always needed.
     let owned = Arc::new(key.to_key());
     let start = table.start_at(table.clock.coarse_now());
@@ -181,7 +211,12 @@ where
         Err(entry) => entry,
     };
     match table.admit(entry, &call, &mut new) {
-        Admission::Lead(execution) => lead(any(), owned, execution, function),
+        Admission::Lead(execution) => {
+            if max_age != FOREVER {
+                execution.accept_not_before(call.not_before(table.clock.now()));
+            }
+            lead(any(), owned, execution, function)
+        }
         Admission::Follow(waiter) => {
             // It does not wait now, and perhaps no thread ever waits with its ticket.
             table.report_slow_on_arrival(&call);

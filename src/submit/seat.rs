@@ -9,14 +9,17 @@
 use std::sync::Arc;
 
 use crate::core::AnyCore;
+use crate::engine::answer::Answer;
 use crate::engine::call::Follower;
 use crate::engine::promise::Promise;
 use crate::engine::tally::Departure;
 use crate::engine::waiter::GraphWait;
 use crate::observe::Origin;
+use crate::outcome::Role;
 use crate::submit::function::Function;
 use crate::sync::Mutex;
 use crate::wait::callbacks::Callback;
+use crate::wait::clock::Nanos;
 use crate::wait::deadlock::Cycle;
 use crate::wait::seats::{GateSeat, SeatNumbers, SeatStatus, Seats};
 
@@ -94,6 +97,18 @@ impl<K, V, E> Seat<K, V, E> {
     /// True if the call waits for its own job, and not for the flight.
     pub(crate) fn has_left(&self) -> bool {
         self.follower.flight.gate().has_left(&self.status)
+    }
+
+    /// The answer of the flight, once it has ended. The inner `None` means that the call gets the answer of its own job:
+    /// it has left the flight, or the outcome is unshareable.
+    pub(crate) fn answer(&self, waited: Nanos) -> Option<Option<Answer<V, E>>> {
+        if self.has_left() {
+            return Some(None);
+        }
+        let callers = self.promise().gate.callers_if_closed()?;
+        // A flight closes without an outcome when its last call has left it: since the line above, this one.
+        let completion = self.promise().completion();
+        Some(completion.and_then(|completion| completion.answer(Role::Follower, callers, waited)))
     }
 
     /// Enters this thread's wait into the wait-for graph, if this thread leads a flight and the

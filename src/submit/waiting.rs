@@ -27,7 +27,6 @@ use crate::engine::waiter::{Awaited, await_flight};
 use crate::error::Error;
 use crate::execute::{answer_to_leader, attempt, run_observed};
 use crate::observe::WaitEnd;
-use crate::outcome::Role;
 use crate::settings::OnDeadlock;
 use crate::submit::seat::Seat;
 use crate::submit::state::State;
@@ -147,15 +146,10 @@ impl<K, V, E> Ticket<K, V, E> {
             self.state = match &self.state {
                 State::Done(answer) => return Some(answer.clone()),
                 State::Job(promise) => State::Done(self.answer_of_job(promise)?),
-                State::Seated(seated) if seated.seat.has_left() => State::Job(seated.seat.job()),
-                State::Seated(seated) => {
-                    let seat = &seated.seat;
-                    match seat.promise().answer(Role::Follower, self.waited)? {
-                        Some(answer) => State::Done(answer),
-                        // The outcome is unshareable: its own job runs.
-                        None => State::Job(seat.job()),
-                    }
-                }
+                State::Seated(seated) => match seated.seat.answer(self.waited)? {
+                    Some(answer) => State::Done(answer),
+                    None => State::Job(seated.seat.job()),
+                },
             };
         }
     }
@@ -165,13 +159,9 @@ impl<K, V, E> Ticket<K, V, E> {
         match &self.state {
             State::Done(answer) => Some(answer.clone()),
             State::Job(promise) => self.answer_of_job(promise),
-            State::Seated(seated) if seated.seat.has_left() => {
-                self.answer_of_job(&seated.seat.job())
-            }
             State::Seated(seated) => {
-                let seat = &seated.seat;
-                let answer = seat.promise().answer(Role::Follower, self.waited)?;
-                answer.or_else(|| self.answer_of_job(&seat.job()))
+                let answer = seated.seat.answer(self.waited)?;
+                answer.or_else(|| self.answer_of_job(&seated.seat.job()))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coalescer::{Coalescer, Group, ManualClock, ShareWith};
+use coalescer::{Coalescer, Group, ManualClock, Role, ShareWith};
 
 use crate::support::{MS, Numbers, follow, lead, watched};
 
@@ -23,6 +23,26 @@ fn a_peek_sees_a_value_until_its_window_ends() {
         assert_eq!(peeked(&group, "other"), None);
         clock.advance(MS);
         assert_eq!(peeked(&group, "k"), None);
+    });
+}
+
+#[test]
+fn a_peek_tells_the_age_of_the_value_as_a_late_call_does() {
+    // S110
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Numbers = Group::builder().window(10 * MS).clock(clock.clone()).build();
+        assert!(group.peek_outcome("k").is_none());
+        group.execute("k", || Ok(1)).unwrap();
+        clock.advance(9 * MS);
+        let [peeked, late] =
+            [group.peek_outcome("k").unwrap(), group.call("k").outcome(|| Ok(2)).unwrap()];
+        assert_eq!((peeked.role, peeked.age, peeked.callers), (Role::Late, 9 * MS, 1));
+        assert_eq!((late.role, late.age, late.callers), (Role::Late, 9 * MS, 1));
+        assert_eq!((*peeked.value, peeked.waited), (1, Duration::ZERO));
+        assert_eq!(group.stats().total_requests, 2);
+        clock.advance(MS);
+        assert!(group.peek_outcome("k").is_none());
     });
 }
 

@@ -27,9 +27,12 @@ const NAMES: &[&str] = &[
     "pragma",
     "accept",
     "accept-language",
+    "accept-language",
+    "accept-encoding",
     "range",
     "if-none-match",
     "origin",
+    "cookie",
     "cookie",
     "authorization",
     "x-api-key",
@@ -56,6 +59,7 @@ const NAMES: &[&str] = &[
     "content-type",
     "te",
     "via",
+    "surrogate-key",
 ];
 
 /// Names of fields of responses.
@@ -80,6 +84,10 @@ const RESPONSE_NAMES: &[&str] = &[
     "x-request-id",
     "www-authenticate",
     "x-csrf-token",
+    "surrogate-key",
+    "surrogate-key",
+    "cache-tag",
+    "cache-tag",
 ];
 
 const WORDS: &[&[u8]] = &[
@@ -131,6 +139,19 @@ const WORDS: &[&[u8]] = &[
     b"cookie",
     b"chunked",
     b"gzip",
+    b"br",
+    b"identity",
+    b";q=0",
+    b";q=0.5",
+    b"en",
+    b"en-US",
+    b"de",
+    b"session=ada",
+    b"session=bob",
+    b"_ga=1",
+    b"theme=dark",
+    b"; ",
+    b"only-if-cached",
     b"close",
     b"'nonce-",
     b"http://",
@@ -141,6 +162,22 @@ const WORDS: &[&[u8]] = &[
     b"_",
     b"99999999999999999999",
     b"x-acme",
+];
+
+/// Fields of browsers that say the same to a site with few cookies, codings and languages.
+const BROWSERS: &[(&str, &[&[u8]])] = &[
+    (
+        "cookie",
+        &[
+            b"_ga=1; session=ada",
+            b"session=ada; theme=dark",
+            b"session=ada",
+            b"session=bob",
+            b"_ga=2",
+        ],
+    ),
+    ("accept-encoding", &[b"gzip, deflate, br", b"br;q=0.5", b"gzip", b"zstd", b"identity"]),
+    ("accept-language", &[b"en-US,en;q=0.9", b"en", b"de, en;q=0.1", b"pt", b"fr"]),
 ];
 
 const METHODS: &[&str] = &["GET", "GET", "GET", "HEAD", "POST", "PURGE"];
@@ -185,12 +222,21 @@ impl Draft {
         for _ in 0..choices.byte() % 4 {
             lines.push((choices.one(NAMES), value(choices)));
         }
+        for (name, values) in BROWSERS {
+            if choices.byte() % 3 == 0 {
+                lines.push((name, choices.one(values).to_vec()));
+            }
+        }
         Self { method, target, version, lines }
     }
 
     /// The same with a few changes.
     pub(crate) fn changed(&self, choices: &mut Choices<'_>) -> Self {
         let mut draft = self.clone();
+        if choices.byte() % 2 == 0 {
+            draft.browse_by_another(choices);
+            return draft;
+        }
         for _ in 0..choices.byte() % 3 {
             let place = choices.byte() % draft.lines.len().max(1);
             match choices.byte() % 8 {
@@ -210,6 +256,15 @@ impl Draft {
         draft
     }
 
+    /// Gives a field of a browser the text of another one.
+    fn browse_by_another(&mut self, choices: &mut Choices<'_>) {
+        for (name, text) in &mut self.lines {
+            if let Some((_, values)) = BROWSERS.iter().find(|(field, _)| field == name) {
+                *text = choices.one(values).to_vec();
+            }
+        }
+    }
+
     /// The request, or `None` if HTTP has no such request.
     pub(crate) fn request(&self) -> Option<Request<()>> {
         let request = Request::builder().method(self.method).uri(self.target).version(self.version);
@@ -221,6 +276,12 @@ impl Draft {
         });
         request.body(()).ok()
     }
+}
+
+/// A tag, which a response may have or not.
+pub(crate) fn tag(choices: &mut Choices<'_>) -> String {
+    let (one, other) = (choices.one(WORDS), choices.one(&[&b""[..], b" a", b"a", b",", b"A"]));
+    String::from_utf8_lossy(&[one, other].concat()).into_owned()
 }
 
 /// A response of any status.

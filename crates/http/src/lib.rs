@@ -57,14 +57,20 @@
 //!
 //! | request | decision |
 //! |---|---|
-//! | not GET or HEAD, has a body, `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
+//! | not GET or HEAD, has a [body](#bodies-of-requests), `Upgrade`, `Expect`, `Accept: text/event-stream`, `Cache-Control: no-store`, a field that cannot be parsed | passed through |
 //! | a field that is not visible ASCII or longer than 4 KiB, or more than 16 KiB of fields | passed through |
-//! | a credential, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has | passed through |
+//! | a credential, unless [`key_header`](CoalesceLayer::key_header) names each one that the request has, or [settings](#cookies) name each of its cookies | passed through |
 //! | a field in place of the path, such as `X-Original-URL` | passed through |
 //! | two `Host` fields, a `Host` that differs from the target's authority, an authority in upper case or with the default port | passed through |
 //! | [`should_coalesce`](CoalesceLayer::should_coalesce) returns `false` | passed through |
-//! | `no-cache`, `max-age` of 0 or below the window, `Pragma: no-cache` | shares only a run that starts after the request, unless [`ignore_request_directives`](CoalesceLayer::ignore_request_directives) is set |
+//! | `only-if-cached` | gets a page that the window has, or status 504 |
+//! | the last response of its key was [not shared](#pages-that-are-not-shared), and none is retained | passed through |
+//! | `no-cache`, `max-age` of 0, `Pragma: no-cache` | shares only a run that starts after the request |
+//! | `max-age` below the window | shares only a run that started less than this time before the request |
 //! | any other | shares with requests of an equal [`Key`] |
+//!
+//! With [`ignore_request_directives`](CoalesceLayer::ignore_request_directives), `Cache-Control` and `Pragma` of requests are
+//! not read.
 //!
 //! The key has the method, the version, the scheme, the authority, the path and query, and the fields in the
 //! second row of this table, all compared byte for byte:
@@ -79,6 +85,46 @@
 //! [`key_extension`](CoalesceLayer::key_extension) add more parts.
 //! [`ignore_header`](CoalesceLayer::ignore_header) takes a field out, and
 //! [`strict`](CoalesceLayer::strict) puts all others in.
+//!
+//! ## Bodies of requests
+//!
+//! A request of HTTP/1 tells by its fields if it has a body, and one of HTTP/2 or HTTP/3 does not. So the body itself is
+//! asked: one of type `()`, [`Bytes`](bytes::Bytes), [`Body`], `Vec<u8>`, `String` or their like is one if it is not empty. For
+//! any other type, set a function by [`has_body`](CoalesceLayer::has_body), or use
+//! [`call_with`](Coalesced::call_with). Without one of these, every request of HTTP/2 is passed through.
+//!
+//! ## Cookies
+//!
+//! [`key_cookie`](CoalesceLayer::key_cookie) and [`ignore_cookies`](CoalesceLayer::ignore_cookies) let requests with cookies
+//! share. The handler then sees the cookies of the key alone:
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use coalescer_http::CoalesceLayer;
+//! use http::{Request, Response};
+//!
+//! let pages = CoalesceLayer::new()
+//!     .key_cookie("session") // a page for each value
+//!     .ignore_cookies(["_ga*", "theme"]) // the handler does not see them
+//!     .layer(|request: Request<()>| {
+//!         let cookies = request.headers().get("cookie").cloned();
+//!         Ok::<_, Infallible>(Response::new(cookies.map_or("none".into(), |value| value.to_str().unwrap().to_owned())))
+//!     });
+//! let get = |cookies: &str| {
+//!     let request = Request::get("/").header("cookie", cookies).body(()).unwrap();
+//!     pages.call(request).unwrap().into_body().into_bytes().unwrap()
+//! };
+//! assert_eq!(get("_ga=GA1.1.7; session=ada"), "session=ada");
+//! assert_eq!(get("_ga=GA1.1.8; theme=dark"), "none");
+//! assert_eq!(get("_ga=GA1.1.9; cart=7"), "_ga=GA1.1.9; cart=7"); // passed through, because of `cart`
+//! ```
+//!
+//! ## Fewer pages
+//!
+//! Browsers say the same in many words, and each is a key of its own. With
+//! [`accept_encodings`](CoalesceLayer::accept_encodings) and [`accept_languages`](CoalesceLayer::accept_languages) the key has
+//! the one of the site's values that the request prefers, and the handler sees the field with this value. For
+//! `Accept` and other fields that no page depends on there is [`ignore_header`](CoalesceLayer::ignore_header).
 //!
 //! # Never shared
 //!
@@ -95,6 +141,7 @@
 //! | `no-cache`, `max-age` of 0, `Expires` without `max-age` | get it | does not retain it |
 //! | `s-maxage` or `max-age` below the window | get it | retains it for that time, and for that of `stale-while-revalidate` |
 //! | status 5xx, unless [`own_server_errors`](CoalesceLayer::own_server_errors) is set | get it | does not retain it |
+//! | [`window_for`](CoalesceLayer::window_for) returns zero for its key; no room in [`max_retained_bytes`](CoalesceLayer::max_retained_bytes) | get it | does not retain it |
 //! | any other | get it | retains it |
 //!
 //! `CDN-Cache-Control`, `Surrogate-Control` and `X-Accel-Expires` are heard as `Cache-Control` is. So
@@ -104,53 +151,9 @@
 //! [`SharedResponse`] lists what a follower's response does not have: hop-by-hop fields, numbers of one
 //! request, extensions.
 //!
-//! # Stale pages
+#![doc = include_str!("stale_pages.md")]
 //!
-//! A response with `Cache-Control: max-age=60, stale-while-revalidate=30` is **fresh** for 60 seconds from the start
-//! of its run, and **stale** for 30 more. The window bounds both, so set one of 90 seconds or more. The first
-//! request that finds the page stale runs the handler and gets the new page. All others get the stale page at
-//! once, with its `Age`, until the new one is there or the time is over.
-//!
-//! ```
-//! use std::convert::Infallible;
-//! use std::time::Duration;
-//! use coalescer::ManualClock;
-//! use coalescer_http::{CoalesceLayer, Settings};
-//! use http::{Request, Response};
-//!
-//! let clock = ManualClock::new(); // a server has none
-//! let pages = CoalesceLayer::new()
-//!     .settings(Settings::new().window(Duration::from_secs(300)).clock(clock.clone()))
-//!     .layer(|_: Request<()>| {
-//!         let page = Response::builder().header("cache-control", "max-age=60, stale-while-revalidate=30");
-//!         Ok::<_, Infallible>(page.body("news").unwrap())
-//!     });
-//! let get = || pages.call(Request::get("/news").body(()).unwrap()).unwrap();
-//! get();
-//! clock.advance(Duration::from_secs(60));
-//! assert!(!get().headers().contains_key("age")); // it has made the page anew
-//! assert_eq!(get().headers()["age"], "0"); // from the window
-//! assert_eq!(pages.stats().revalidations, 1);
-//! ```
-//!
-//! | | |
-//! |---|---|
-//! | the handler fails, panics, or returns 5xx or a page that is not retained | requests go on to get the stale page until its time is over. The next revalidation begins 1 s after the begin of the one that failed, then 2 s, and so on up to 60 s |
-//! | its own request then | gets the stale page after an error or 5xx; a response that is for it alone; the panic |
-//! | `must-revalidate`, `proxy-revalidate`, `no-cache`; a field such as `CDN-Cache-Control` or `X-Accel-Expires` that states a lifetime without a stale time; a stale time that is no number | the page is not served stale |
-//! | a lifetime of 0 | the page is not retained, as ever |
-//! | a request with `no-cache`, with `max-age` or `min-fresh` | gets no stale page: it waits for the run that makes the page anew, or runs the handler. `max-stale=n` allows one that is stale for less than `n` seconds |
-//! | a write, `forget` | removes the stale page, and no later request gets the page that the revalidation makes |
-//!
-//! No thread is started: a revalidation is as slow for its own request as any run. `stale-if-error` is not read.
-//!
-//! # Writes
-//!
-//! When a POST, PUT, DELETE or any other unsafe request has returned with status 2xx or 3xx, the pages of its
-//! path are forgotten, with every query and in all variants, and so are those that `Location` and
-//! `Content-Location` name. A client that reads after its own write sees it. A write that fails forgets
-//! nothing. See [`Coalesced::call`], and for other pages
-//! [`forget_path`](Coalesced::forget_path) and [`forget_if`](Coalesced::forget_if).
+#![doc = include_str!("forgetting.md")]
 //!
 //! # Configuration
 //!
@@ -180,9 +183,12 @@
 //! | memory | bound |
 //! |---|---|
 //! | number of retained responses | `max_retained`, by default [`DEFAULT_MAX_RETAINED`] |
+//! | bodies and fields of all of them | [`max_retained_bytes`](CoalesceLayer::max_retained_bytes), if it is set |
 //! | body of each | [`max_body`](CoalesceLayer::max_body), by default [`DEFAULT_MAX_BODY`] |
 //! | fields and key of each | the handler, and the server's limit on a request |
 //! | flights under way | the number of the server's threads |
+//! | keys of pages that are not shared | 1024 hashes |
+//! | forgotten tags, for runs that began before | 1024 |
 //! | handles to find pages by path | twice the number of pages and flights, and 64 more |
 //!
 //! A body in memory is shared as [`Bytes`](bytes::Bytes), without a copy. `Bytes` that are a small part
@@ -195,6 +201,14 @@
 //! what a request does after such a wait.
 //!
 //! A server that has no handler function can use the two tables on their own: see [`Gates`].
+//!
+//! # Servers
+//!
+//! | server | use |
+//! |---|---|
+//! | a thread for each request, and a handler that is a function of [`http`](https://docs.rs/http)'s types | [`CoalesceLayer::layer`] |
+//! | a hook before its handler and one after | [`CoalesceLayer::hooks`] |
+//! | axum, hyper, and others with the traits of tower | `CoalesceLayer::tower`, with the feature `tower` |
 //!
 //! # Limitations
 //!
@@ -239,8 +253,9 @@
 //! for each request, before it calls the layer, is held while a follower waits. Take it inside the
 //! handler, which runs for the leader only.
 //!
-//! **Browsers send cookies with every request**, and such requests are passed through. If a page does
-//! not depend on cookies, remove the field before the layer. The handler then cannot see it:
+//! **Browsers send cookies with every request**, and such requests are passed through unless [settings](#cookies) name
+//! their cookies. If only some pages do not depend on cookies, remove the field before the layer for these. The handler
+//! then cannot see it:
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -259,8 +274,8 @@
 //! # assert_eq!(pages.stats().flights.executed_requests, 1);
 //! ```
 //!
-//! **Followers of a page that is never shared wait for nothing.** If a page always sets a cookie, its
-//! followers wait for the leader and then run the handler themselves. Exclude such paths with
+//! **The first requests of a page that is never shared wait in vain.** The layer learns it from the first response, and
+//! [remembers](#pages-that-are-not-shared) it. If you know such paths, exclude them with
 //! [`should_coalesce`](CoalesceLayer::should_coalesce).
 //!
 //! **The layer cannot cancel a handler.** If a client disconnects, the leader's handler still runs to
@@ -283,6 +298,7 @@
 //! | `cluster` | `CoalesceLayer::shared`: pages of other processes, by `coalescer-cluster` |
 //! | `metrics` | counters of the layer and of its flights for the `metrics` facade: `Coalesced::publish_metrics` |
 //! | `tracing` | a span for each run of the handler: of the flights, of requests that are passed through, and after a wait in vain; an event for each response that is not shared or not retained |
+//! | `tower` | `CoalesceLayer::tower`: a layer for async servers such as axum and hyper, whose followers hold no thread |
 //! | `coarse-clock` (default) | on Linux, a hit reads the kernel's coarse clock, which is faster |
 //!
 //! [`name`](CoalesceLayer::name) sets the name that metrics and spans show.
@@ -297,14 +313,19 @@ mod coalesced;
 mod expiry;
 mod extension_value;
 mod flights;
+mod forgotten_tags;
 mod gates;
+mod has_body;
 mod key;
 mod key_lines;
 mod layer;
 mod location;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod observe;
+mod of_group;
 mod page;
+mod remembered;
+mod room;
 mod route_stats;
 mod routes;
 mod served;
@@ -314,17 +335,20 @@ mod shared_pages;
 mod shared_response;
 mod sharing;
 mod stats;
+mod tags;
+#[cfg(feature = "tower")]
+mod tower;
 mod verdict;
 mod write;
 
 pub use after_wait::AfterWait;
 pub use body::Body;
-pub use coalesced::Coalesced;
+pub use coalesced::{Begun, Coalesced, Hooks, Lead, Pages, Pass};
 #[doc(no_inline)]
 pub use coalescer::Settings;
 pub use gates::{DEFAULT_MAX_BODY, Gates};
 pub use key::Key;
-pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT};
+pub use layer::{CoalesceLayer, DEFAULT_MAX_RETAINED, DEFAULT_MAX_WAIT, DEFAULT_REMEMBER_UNSHARED};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use observe::metrics;
@@ -337,6 +361,9 @@ pub use shared_pages::{SharedPages, SharesByDefault};
 pub use shared_response::SharedResponse;
 pub use sharing::SharesPages;
 pub use stats::LayerStats;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use tower::{TowerBody, TowerFuture, TowerLayer, TowerService};
 pub use verdict::{PassThrough, RequestVerdict, ResponseVerdict, Unkept, Unshared};
 
 /// The README's example, which is compiled and run as a test.

@@ -79,6 +79,12 @@ pub(crate) fn normal_path(path: &str) -> Cow<'_, str> {
     Cow::Owned(format!("/{}{end}", segments.join("/")))
 }
 
+/// Returns `true` if a path is below a prefix or equal to it, segment by segment. Both are in their normal form.
+pub(crate) fn is_below(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/'))
+}
+
 fn unescaped(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
@@ -128,6 +134,38 @@ mod tests {
             ("/a//b", "/a//b"),
         ] {
             assert_eq!(normal_path(path), expected, "{path}");
+        }
+    }
+
+    /// H46
+    #[test]
+    fn a_path_is_below_a_prefix_of_whole_segments() {
+        let below = |prefix, path| is_below(&normal_path(prefix), &normal_path(path));
+        for (prefix, path) in [
+            ("/shop", "/shop"),
+            ("/shop", "/shop/"),
+            ("/shop", "/shop/cart"),
+            ("/sh%6Fp", "/x/../shop/c%61rt"),
+            ("/shop/", "/shop/"),
+            ("/shop/", "/shop/cart/1"),
+            ("/shop/.", "/shop/cart"),
+            ("/", "/"),
+            ("/", "/shop"),
+            ("", "/shop"),
+        ] {
+            assert!(below(prefix, path), "{prefix}: {path}");
+        }
+        for (prefix, path) in [
+            ("/shop", "/shopping"),
+            ("/shop", "/shop%2Fcart"),
+            ("/shop", "/Shop/cart"),
+            ("/shop", "/"),
+            ("/shop", "/news/shop"),
+            ("/shop/", "/shop"),
+            ("/shop//", "/shop/cart"),
+            ("/shop/cart", "/shop"),
+        ] {
+            assert!(!below(prefix, path), "{prefix}: {path}");
         }
     }
 

@@ -2,22 +2,28 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use coalescer::{Role, ShareWith};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, response};
 
 use crate::body::Body;
 use crate::expiry::Expiry;
+use crate::forgotten_tags::{self, Checked, ForgottenTags, Moment};
 use crate::gates::Gates;
 use crate::gates::staleness::StaleTimes;
 use crate::key::Key;
+use crate::room::{Room, size};
 use crate::shared_response::SharedResponse;
-use crate::verdict::{ResponseVerdict, Unshared};
+use crate::tags::{self, Tag};
+use crate::verdict::{ResponseVerdict, Unkept, Unshared};
 
 /// The value of a flight.
 #[derive(Debug)]
 pub enum Page {
     /// The leader keeps what its handler returned. The flight shares this value with no other request.
     Own,
+    /// For a request that waited by a guard: the page of its leader is for that one alone.
+    ForLeader(Unshared),
     Shared(SharedPage, ShareWith),
     /// Another process made it.
     #[cfg(feature = "cluster")]
@@ -34,13 +40,17 @@ pub struct SharedPage {
     pub(crate) response: SharedResponse,
     /// `None` if it is not served after its lifetime. Few pages are.
     expiry: Option<Box<Expiry>>,
+    /// Its part in the bytes that the layer may retain.
+    _room: Room,
+    /// `None` if the response has no tags, or if another process made it.
+    tags_checked: Option<Checked>,
 }
 
 impl SharedPage {
     /// A page that is served after its lifetime if its fields say so. They say the same in each process.
     pub(crate) fn with_expiry(response: SharedResponse) -> Self {
         let expiry = Expiry::of(response.headers()).map(Box::new);
-        Self { response, expiry }
+        Self { response, expiry, _room: Room::default(), tags_checked: None }
     }
 
     /// The page of a response with these fields and this verdict, and for whom it is.
@@ -48,20 +58,35 @@ impl SharedPage {
         headers: &HeaderMap,
         response: SharedResponse,
         verdict: ResponseVerdict,
+        window: impl FnOnce() -> Duration,
     ) -> (Self, ShareWith) {
         if let ResponseVerdict::KeptFor(_) = verdict {
             let (times, page) = (StaleTimes::of(headers), Self::with_expiry(response));
             // The shared part may lack a field that the gate has seen: then the page has its lifetime alone.
             return match times.filter(|times| page.times() == Some(*times)) {
-                Some(times) => (page, ShareWith::For(times.served_for)),
+                Some(times) => (page, ShareWith::For(times.served_for.min(window()))),
                 None => (Self { expiry: None, ..page }, verdict.share_with()),
             };
         }
-        (Self { response, expiry: None }, verdict.share_with())
+        let page = Self { response, expiry: None, _room: Room::default(), tags_checked: None };
+        (page, verdict.share_with())
     }
 
     fn times(&self) -> Option<StaleTimes> {
         self.expiry.as_ref().map(|expiry| expiry.times())
+    }
+
+    fn has_tag(&self, tags: &[Tag]) -> bool {
+        let headers = self.response.headers();
+        match self.tags_checked {
+            Some(_) => forgotten_tags::has_any(headers, tags),
+            None => tags::has_any(headers, tags),
+        }
+    }
+
+    fn is_forgotten(&self, forgotten: &ForgottenTags, by: Moment) -> bool {
+        let checked = self.tags_checked.as_ref();
+        checked.is_some_and(|checked| checked.is_forgotten(self.response.headers(), forgotten, by))
     }
 }
 
@@ -69,11 +94,13 @@ impl Page {
     /// Asks the response gate, and makes the page for others from a handler's response.
     ///
     /// Returns the response with the same content. Reads a body of known length into memory if the
-    /// gate lets others have it, and blocks as long as that takes.
+    /// gate lets others have it, and blocks as long as that takes. A page that is to be retained asks `room` for its
+    /// bytes.
     pub(crate) fn split(
         gates: &Gates,
         key: &Key,
         response: Response<Body>,
+        room: impl FnOnce(u64) -> Option<Room>,
     ) -> (ResponseVerdict, Self, Response<Body>) {
         let (parts, body) = response.into_parts();
         let verdict = gates.response(key, &parts, body.len());
@@ -82,9 +109,8 @@ impl Page {
         }
         match body.collect() {
             Ok(bytes) => {
-                let shared = SharedResponse::new(&parts, bytes.clone());
-                let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict);
-                let page = Self::Shared(shared, share_with);
+                let (verdict, page) =
+                    Self::shared_by((gates, key), &parts, bytes.clone(), verdict, room);
                 (verdict, page, Response::from_parts(parts, Body::from(bytes)))
             }
             Err((body, _)) => {
@@ -94,9 +120,48 @@ impl Page {
         }
     }
 
+    /// The page of a response that others may have, and the verdict. If there is no room for its bytes, it is not retained.
+    pub(crate) fn shared_by(
+        (gates, key): (&Gates, &Key),
+        parts: &response::Parts,
+        bytes: Bytes,
+        verdict: ResponseVerdict,
+        room: impl FnOnce(u64) -> Option<Room>,
+    ) -> (ResponseVerdict, Self) {
+        let length = bytes.len();
+        let shared = SharedResponse::new(parts, bytes);
+        let (verdict, room) = with_room(verdict, &shared, length, room);
+        let window = || gates.window_of(key);
+        let (shared, share_with) = SharedPage::judged(&parts.headers, shared, verdict, window);
+        let tags_checked = tags::has_fields(&parts.headers).then(|| Checked::since(0));
+        (verdict, Self::Shared(SharedPage { _room: room, tags_checked, ..shared }, share_with))
+    }
+
+    /// The page of a run that began at this moment. If one of its tags was forgotten since, no window retains it.
+    pub(crate) fn made_since(mut self, began: Moment, forgotten: &ForgottenTags) -> Self {
+        if let Self::Shared(shared, share_with) = &mut self {
+            if let Some(checked) = &mut shared.tags_checked {
+                *checked = Checked::since(began);
+                if shared.is_forgotten(forgotten, forgotten.now()) {
+                    *share_with = ShareWith::Followers;
+                }
+            }
+        }
+        self
+    }
+
+    /// Returns `true` if one of its tags was forgotten after its run began and up to a moment.
+    pub(crate) fn is_forgotten(&self, forgotten: &ForgottenTags, by: Moment) -> bool {
+        self.shared().is_some_and(|shared| shared.is_forgotten(forgotten, by))
+    }
+
+    pub(crate) fn has_tag(&self, tags: &[Tag]) -> bool {
+        self.shared().is_some_and(|shared| shared.has_tag(tags))
+    }
+
     pub(crate) fn share_with(&self) -> ShareWith {
         match self {
-            Self::Own => ShareWith::Nobody,
+            Self::Own | Self::ForLeader(_) => ShareWith::Nobody,
             Self::Shared(_, share_with) => *share_with,
             // The process that made it has decided, and this one only has a copy.
             #[cfg(feature = "cluster")]
@@ -134,7 +199,8 @@ impl Page {
     /// True if later requests get it. Of a page of another process, its status tells.
     pub(crate) fn is_for_later(&self) -> bool {
         match self {
-            Self::Own | Self::Shared(_, ShareWith::Nobody | ShareWith::Followers) => false,
+            Self::Own | Self::ForLeader(_) => false,
+            Self::Shared(_, ShareWith::Nobody | ShareWith::Followers) => false,
             Self::Shared(_, ShareWith::Everyone | ShareWith::For(_)) => true,
             #[cfg(feature = "cluster")]
             Self::Elsewhere { .. } => !self.is_trouble(),
@@ -157,10 +223,26 @@ impl Page {
 
     fn shared(&self) -> Option<&SharedPage> {
         match self {
-            Self::Own => None,
+            Self::Own | Self::ForLeader(_) => None,
             Self::Shared(shared, _) => Some(shared),
             #[cfg(feature = "cluster")]
             Self::Elsewhere { shared, .. } => Some(shared),
         }
+    }
+}
+
+/// Takes room for a page that is to be retained. A page without room is for those who wait.
+fn with_room(
+    verdict: ResponseVerdict,
+    page: &SharedResponse,
+    body: usize,
+    room: impl FnOnce(u64) -> Option<Room>,
+) -> (ResponseVerdict, Room) {
+    if !matches!(verdict, ResponseVerdict::Kept | ResponseVerdict::KeptFor(_)) {
+        return (verdict, Room::default());
+    }
+    match room(size(page.headers(), body)) {
+        Some(room) => (verdict, room),
+        None => (ResponseVerdict::Unkept(Unkept::NoRoom), Room::default()),
     }
 }

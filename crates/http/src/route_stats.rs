@@ -39,8 +39,11 @@ pub struct RouteStats {
     pub unshared: u64,
     /// Requests that got an error of the handler.
     pub failed: u64,
-    /// Requests whose own run of the handler, or a function of the layer, panicked.
-    pub panicked: u64,
+    /// PURGE requests that the layer answered.
+    pub purges: u64,
+    /// Requests that have ended without an answer: the handler, or a function of the layer, panicked. With hooks and
+    /// with tower also those whose guard or future was dropped.
+    pub unanswered: u64,
 }
 
 /// The end of a request, as it is counted.
@@ -57,11 +60,12 @@ pub(crate) enum Visit {
     Alone,
     Refused,
     Failed,
-    Panicked,
+    Purged,
+    Unanswered,
 }
 
 impl Visit {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::PassedThrough,
         Self::Led,
         Self::LedUnshared,
@@ -73,7 +77,8 @@ impl Visit {
         Self::Alone,
         Self::Refused,
         Self::Failed,
-        Self::Panicked,
+        Self::Purged,
+        Self::Unanswered,
     ];
 
     pub(crate) fn of(served: &Served) -> Self {
@@ -89,6 +94,7 @@ impl Visit {
             ServedRole::Revalidation => Self::Renewed,
             ServedRole::Alone => Self::Alone,
             ServedRole::Refused => Self::Refused,
+            ServedRole::Purge => Self::Purged,
         }
     }
 }
@@ -108,7 +114,8 @@ impl RouteStats {
             alone,
             refused,
             failed,
-            panicked,
+            purges,
+            unanswered,
         ] = counts;
         Self {
             route: route.to_owned(),
@@ -123,13 +130,14 @@ impl RouteStats {
             refused,
             unshared: led_unshared + renewed_unshared,
             failed,
-            panicked,
+            purges,
+            unanswered,
         }
     }
 
     /// The names and values of the counters.
     #[cfg(any(feature = "serde", feature = "metrics"))]
-    pub(crate) fn counters(&self) -> [(&'static str, u64); 12] {
+    pub(crate) fn counters(&self) -> [(&'static str, u64); 13] {
         [
             ("requests", self.requests),
             ("passed_through", self.passed_through),
@@ -142,7 +150,8 @@ impl RouteStats {
             ("refused", self.refused),
             ("unshared", self.unshared),
             ("failed", self.failed),
-            ("panicked", self.panicked),
+            ("purges", self.purges),
+            ("unanswered", self.unanswered),
         ]
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::route_stats::{RouteStats, Visit};
 use crate::served::Served;
@@ -23,10 +23,10 @@ const OTHER: &str = "other";
 /// The counters by route. They are found and counted without a lock: a place is written once, by the first request of its
 /// route, and never given back.
 pub(crate) struct Routes {
-    places: Box<[OnceLock<Box<Route>>]>,
+    places: Box<[OnceLock<Arc<Route>>]>,
     /// The routes that have a place, and for a moment those that try to get one.
     taken: AtomicUsize,
-    other: Route,
+    other: Arc<Route>,
     /// A handler may take a part of the path for a route, which clients choose.
     hasher: RandomState,
 }
@@ -42,20 +42,20 @@ impl Routes {
         Self {
             places: (0..PLACES).map(|_| OnceLock::new()).collect(),
             taken: AtomicUsize::new(0),
-            other: Route::new(OTHER),
+            other: Arc::new(Route::new(OTHER)),
             hasher: RandomState::new(),
         }
     }
 
     /// Begins to count a request of this route.
-    pub(crate) fn begin(&self, name: Option<&str>) -> RouteVisit<'_> {
+    pub(crate) fn begin(&self, name: Option<&str>) -> RouteVisit {
         let route = name.and_then(|name| self.find(name)).unwrap_or(&self.other);
         route.requests.fetch_add(1, Ordering::Relaxed);
-        RouteVisit { route, how: Visit::Panicked }
+        RouteVisit { route: Arc::clone(route), how: Visit::Unanswered }
     }
 
     /// The route of this name. `None` if it has no counters of its own.
-    fn find(&self, name: &str) -> Option<&Route> {
+    fn find(&self, name: &str) -> Option<&Arc<Route>> {
         if name.len() > LONGEST || name == OTHER {
             return None;
         }
@@ -65,13 +65,13 @@ impl Routes {
             if place.get().is_none() {
                 has_reserved = has_reserved || self.reserve();
                 // Another request may have been quicker, for this route or for another one.
-                if has_reserved && place.set(Box::new(Route::new(name))).is_ok() {
-                    return place.get().map(|route| &**route);
+                if has_reserved && place.set(Arc::new(Route::new(name))).is_ok() {
+                    return place.get();
                 }
             }
             match place.get() {
                 Some(route) if *route.name == *name => {
-                    found = Some(&**route);
+                    found = Some(route);
                     break;
                 }
                 Some(_) => {}
@@ -85,7 +85,7 @@ impl Routes {
     }
 
     /// The places where a route may be, in the order of the search.
-    fn places_of(&self, name: &str) -> impl Iterator<Item = &OnceLock<Box<Route>>> {
+    fn places_of(&self, name: &str) -> impl Iterator<Item = &OnceLock<Arc<Route>>> {
         // The low bits are as good as any.
         #[expect(clippy::cast_possible_truncation, reason = "a mask takes the low bits")]
         let first = self.hasher.hash_one(name) as usize;
@@ -124,19 +124,19 @@ impl Route {
     }
 }
 
-/// A request of a route. If it is dropped without an answer, the handler has panicked.
-pub(crate) struct RouteVisit<'r> {
-    route: &'r Route,
+/// A request of a route. If it is dropped without an answer, the handler has panicked, or a guard was dropped.
+pub(crate) struct RouteVisit {
+    route: Arc<Route>,
     how: Visit,
 }
 
-impl RouteVisit<'_> {
+impl RouteVisit {
     pub(crate) fn end(mut self, served: Option<&Served>) {
         self.how = served.map_or(Visit::Failed, Visit::of);
     }
 }
 
-impl Drop for RouteVisit<'_> {
+impl Drop for RouteVisit {
     fn drop(&mut self) {
         for (count, how) in self.route.counts.iter().zip(Visit::ALL) {
             if how == self.how {

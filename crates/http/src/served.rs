@@ -23,6 +23,7 @@ use crate::verdict::{PassThrough, ResponseVerdict};
 /// | `Hit` | none | that of the page |
 /// | `Stale` | why its own attempt to make the page anew has failed; none if it made no attempt | that of the page |
 /// | `Alone`, `Refused` | why its wait brought no page | none |
+/// | `Purge` | none | none |
 ///
 /// # Examples
 ///
@@ -63,6 +64,11 @@ impl Served {
         Self::at_once(ServedRole::PassedThrough).because(reason.into())
     }
 
+    /// A PURGE request that the layer answered itself.
+    pub(crate) fn purged() -> Self {
+        Self::at_once(ServedRole::Purge)
+    }
+
     /// A request whose own run has made its response.
     pub(crate) fn led(verdict: ResponseVerdict, waited: Option<Duration>) -> Self {
         let reason = ServedReason::of_verdict(verdict);
@@ -87,6 +93,11 @@ impl Served {
     /// A request that got no page from the flights.
     pub(crate) fn in_vain<E>(role: ServedRole, error: &Error<E>, waited: Option<Duration>) -> Self {
         Self { waited, ..Self::at_once(role) }.because(ServedReason::of(error))
+    }
+
+    /// A request with `only-if-cached` that has found no page.
+    pub(crate) fn not_kept() -> Self {
+        Self::at_once(ServedRole::Refused).because(ServedReason::NotKept)
     }
 
     fn at_once(role: ServedRole) -> Self {

@@ -34,6 +34,8 @@ pub enum ServedRole {
     Alone,
     /// It got no page, and the response of [`error_response`](crate::CoalesceLayer::error_response).
     Refused,
+    /// It was a PURGE request, which the layer answered: see [`purge_if`](crate::CoalesceLayer::purge_if).
+    Purge,
 }
 
 impl ServedRole {
@@ -55,6 +57,7 @@ impl ServedRole {
             Self::Revalidation => "revalidation",
             Self::Alone => "alone",
             Self::Refused => "refused",
+            Self::Purge => "purge",
         }
     }
 }
@@ -105,6 +108,8 @@ pub enum ServedReason {
     Failed,
     /// The run ended without a page.
     Abandoned,
+    /// The request says `only-if-cached`, and the window had no page that it may get.
+    NotKept,
 }
 
 impl ServedReason {
@@ -150,6 +155,7 @@ impl ServedReason {
             Self::Panicked => "panic",
             Self::Failed => "error",
             Self::Abandoned => "abandoned",
+            Self::NotKept => "not kept",
         }
     }
 }

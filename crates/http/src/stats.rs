@@ -17,7 +17,10 @@ use coalescer::Stats;
 /// | `revalidations` | requests that began to make a page anew that was past its lifetime |
 /// | `revalidation_failures` | those of them that brought no page for later requests |
 /// | `alone` | requests that waited in vain, for a run that panicked or was too slow, and ran the handler themselves |
-/// | `refused` | requests that got no page, and the response of [`error_response`](crate::CoalesceLayer::error_response) |
+/// | `refused` | requests that got no page, and a response of the layer: that of [`error_response`](crate::CoalesceLayer::error_response), or 504 |
+/// | `only_if_cached` | requests with `only-if-cached`; they are no calls of the flights |
+/// | `not_cached` | those of them that got status 504; `refused` counts them too |
+/// | `purges` | PURGE requests that the layer answered: see [`purge_if`](crate::CoalesceLayer::purge_if) |
 /// | `flights` | see [`Stats`]; each request that was not passed through is one call, and a request that makes a stale page anew, or accepts none and finds one, is two. `shared` counts the requests that asked other processes and got a page from there |
 ///
 /// Each reason has a counter of its own: see [`passed_through_for`](Self::passed_through_for),
@@ -59,9 +62,15 @@ pub struct LayerStats {
     /// Requests that waited in vain and ran the handler themselves. `flights` counts them too, as followers
     /// or as timed out.
     pub alone: u64,
-    /// Requests that got no page, and the response for an error of coalescing. `flights` counts them too, as
-    /// timed out, refused, or followers.
+    /// Requests that got no page, and a response of the layer for an error of coalescing, or 504. `flights` counts them
+    /// too, as timed out, refused, or followers; not those with 504.
     pub refused: u64,
+    /// Requests with `only-if-cached` that the window answered, or that got status 504. `flights` does not count them.
+    pub only_if_cached: u64,
+    /// Those of them that got status 504. `refused` counts them too.
+    pub not_cached: u64,
+    /// PURGE requests that the layer answered itself.
+    pub purges: u64,
     /// The counters of the flights.
     pub flights: Stats,
     by_reason: ByReason<Vec<u64>>,
@@ -76,8 +85,8 @@ struct ByReason<C> {
 }
 
 impl LayerStats {
-    /// Returns the number of all requests: those passed through and the calls of the flights. A request that
-    /// makes a stale page anew is two.
+    /// Returns the number of all requests: those passed through, those with `only-if-cached`, PURGE requests, and the calls
+    /// of the flights. A request that makes a stale page anew is two.
     ///
     /// # Examples
     ///
@@ -86,7 +95,7 @@ impl LayerStats {
     /// ```
     #[must_use]
     pub fn total_requests(&self) -> u64 {
-        self.passed_through + self.flights.total_requests
+        self.passed_through + self.only_if_cached + self.purges + self.flights.total_requests
     }
 
     /// Returns the number of requests that were passed through for a reason.
@@ -185,6 +194,13 @@ impl fmt::Display for LayerStats {
                 "; {stale} stale, {revalidations} revalidations ({revalidation_failures} failed)"
             )?;
         }
+        if self.only_if_cached > 0 {
+            let Self { only_if_cached, not_cached, .. } = self;
+            write!(f, "; {only_if_cached} only if cached ({not_cached} not cached)")?;
+        }
+        if self.purges > 0 {
+            write!(f, "; {} purges", self.purges)?;
+        }
         for (kind, reason, count) in self.reasons() {
             write!(f, "; {kind} for {reason}: {count}")?;
         }
@@ -202,7 +218,7 @@ impl serde::Serialize for LayerStats {
         let reasons =
             self.reasons().map(|(kind, reason, count)| (format!("{kind}: {reason}"), count));
         let reasons: std::collections::BTreeMap<_, _> = reasons.collect();
-        let mut fields = to.serialize_struct("LayerStats", 11)?;
+        let mut fields = to.serialize_struct("LayerStats", 14)?;
         fields.serialize_field("total_requests", &self.total_requests())?;
         fields.serialize_field("passed_through", &self.passed_through)?;
         fields.serialize_field("unshared", &self.unshared)?;
@@ -212,6 +228,9 @@ impl serde::Serialize for LayerStats {
         fields.serialize_field("revalidation_failures", &self.revalidation_failures)?;
         fields.serialize_field("alone", &self.alone)?;
         fields.serialize_field("refused", &self.refused)?;
+        fields.serialize_field("only_if_cached", &self.only_if_cached)?;
+        fields.serialize_field("not_cached", &self.not_cached)?;
+        fields.serialize_field("purges", &self.purges)?;
         fields.serialize_field("flights", &self.flights)?;
         fields.serialize_field("reasons", &reasons)?;
         fields.end()
@@ -227,6 +246,9 @@ pub(crate) struct Counters {
     revalidation_failures: AtomicU64,
     alone: AtomicU64,
     refused: AtomicU64,
+    only_if_cached: AtomicU64,
+    not_cached: AtomicU64,
+    purges: AtomicU64,
 }
 
 impl Counters {
@@ -238,7 +260,18 @@ impl Counters {
         };
         let [stale, revalidations, revalidation_failures, alone, refused] =
             [0; 5].map(AtomicU64::new);
-        Self { by_reason, stale, revalidations, revalidation_failures, alone, refused }
+        let [only_if_cached, not_cached, purges] = [0; 3].map(AtomicU64::new);
+        Self {
+            by_reason,
+            stale,
+            revalidations,
+            revalidation_failures,
+            alone,
+            refused,
+            only_if_cached,
+            not_cached,
+            purges,
+        }
     }
 
     pub(crate) fn count_stale(&self) {
@@ -259,6 +292,15 @@ impl Counters {
 
     pub(crate) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_only_if_cached(&self, is_cached: bool) {
+        self.only_if_cached.fetch_add(1, Ordering::Relaxed);
+        self.not_cached.fetch_add(u64::from(!is_cached), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_purge(&self) {
+        self.purges.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_passed_through(&self, reason: PassThrough) {
@@ -291,6 +333,10 @@ impl Counters {
             revalidations: self.revalidations.load(Ordering::Relaxed),
             alone: self.alone.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            // Before those with the directive, as above.
+            not_cached: self.not_cached.load(Ordering::Relaxed),
+            only_if_cached: self.only_if_cached.load(Ordering::Relaxed),
+            purges: self.purges.load(Ordering::Relaxed),
             flights,
             by_reason,
         }

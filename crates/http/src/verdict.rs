@@ -31,9 +31,16 @@ use coalescer::ShareWith;
 pub enum RequestVerdict {
     /// The request does not share. Run the handler for it.
     PassThrough(PassThrough),
+    /// The request gets a page that is kept for its key, younger than this if a time is there, or else a response with
+    /// status 504: `Cache-Control: only-if-cached`. It runs nothing and waits for nothing:
+    /// [`peek_outcome`](coalescer::Group::peek_outcome).
+    OnlyIfCached(Key, Option<Duration>),
     /// The request shares only an execution that starts after it:
     /// [`execute_fresh`](coalescer::Group::execute_fresh).
     Fresh(Key),
+    /// The request shares only an execution that started less than this time before it:
+    /// [`execute_within`](coalescer::Group::execute_within). It has a `max-age` that is shorter than the window.
+    Within(Key, Duration),
     /// The request shares: [`execute`](coalescer::Group::execute).
     Shared(Key),
 }
@@ -142,15 +149,17 @@ reasons! {
     PassThrough {
         /// The method is not GET or HEAD, or a field such as `X-HTTP-Method-Override` replaces it.
         Method = "method",
-        /// The request has a body or may have one. It has `Transfer-Encoding`, or a `Content-Length`
-        /// other than 0. With HTTP/2 or later, a body needs neither field, so every request without
-        /// `Content-Length: 0` is passed through.
+        /// The request has a body or may have one. The transport says so, or it has `Transfer-Encoding`, or a
+        /// `Content-Length` other than 0. With HTTP/2 or later, a body needs neither field, so every request without
+        /// `Content-Length: 0` is passed through if the transport says nothing: see
+        /// [`CoalesceLayer::has_body`](crate::CoalesceLayer::has_body).
         Body = "body",
         /// The request asks for another protocol: `Upgrade`.
         Upgrade = "upgrade",
         /// The client waits for an interim response: `Expect`.
         Expect = "expect",
-        /// The gate cannot parse `Cache-Control`, `Pragma`, `Accept`, `Host` or `Forwarded`.
+        /// The gate cannot parse `Cache-Control`, `Pragma`, `Accept`, `Host` or `Forwarded`; or `Cookie`, if it reads
+        /// cookies.
         Malformed = "malformed field",
         /// The request asks for an event stream, which has no end: `Accept: text/event-stream`.
         EventStream = "event stream",
@@ -161,7 +170,7 @@ reasons! {
         /// A field is longer than 4 KiB, or all fields together are longer than 16 KiB.
         TooLong = "fields too long",
         /// The request has a field that says who asks, such as `Authorization`, `Cookie` or `X-Api-Key`,
-        /// and the key does not.
+        /// and the key does not; or a cookie that no setting names.
         Credentials = "credentials",
         /// A field replaces the path, such as `X-Original-URL`.
         Override = "path override",
@@ -171,6 +180,9 @@ reasons! {
         Authority = "authority",
         /// A function given to `should_coalesce` returned `false`.
         Declined = "declined",
+        /// A response of an equal key was for its own request alone, and the layer remembers it: see
+        /// [`remember_unshared`](crate::CoalesceLayer::remember_unshared). The gates alone never say so.
+        Remembered = "page that is not shared",
     }
 }
 
@@ -219,6 +231,8 @@ reasons! {
         Declined = "declined",
         /// The body failed or ended before its stated length.
         BrokenBody = "broken body",
+        /// Fields follow the body.
+        Trailers = "trailers",
         /// The handler returned an error that no rule shares.
         Failed = "error",
     }
@@ -244,5 +258,9 @@ reasons! {
         Expires = "expires",
         /// The status is 5xx.
         ServerError = "5xx",
+        /// The function given to [`window_for`](crate::Gates::window_for) returned zero.
+        Window = "window of zero",
+        /// There is no room for it in [`max_retained_bytes`](crate::CoalesceLayer::max_retained_bytes).
+        NoRoom = "no room",
     }
 }

@@ -5,11 +5,12 @@
 //! lab curves         how cost grows: tables and docs/curves/*.svg
 //! lab cluster        coalescing over several processes: a table and docs/cluster.svg
 //! lab many           many keys in one call, gathered calls, refreshes: tables
+//! lab http           500 clients of a page, through nginx and through the layer: tables
 //! lab peers          how coalescer and other crates behave where they differ: a table
 //! lab instructions   instructions of the hot paths, counted by valgrind
 //! ```
 //!
-//! `compare`, `curves`, `cluster` and `many` take the same way. `run` runs each lane of each scenario in a process of
+//! `compare`, `curves`, `cluster`, `many` and `http` take the same way. `run` runs each lane of each scenario in a process of
 //! its own and keeps the figures that it prints as [`raw`] lines; tables and pictures are made from
 //! raw lines alone, so they can be made again from a file.
 
@@ -28,6 +29,7 @@ pub mod contenders;
 mod curves;
 pub mod go;
 mod herd;
+mod http;
 mod instructions;
 mod machine;
 mod many;
@@ -68,6 +70,8 @@ enum Command {
     Cluster(options::Options),
     /// Measures many keys in one call, gathered calls and refreshes (six minutes)
     Many(options::Options),
+    /// Measures a web page of 500 clients, through nginx and through the layer (seven minutes)
+    Http(options::Options),
     /// Shows how coalescer and other crates behave where they differ
     Peers,
     /// Counts the instructions of the hot paths with valgrind
@@ -96,6 +100,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Curves(options) => curves::main(&options),
         Command::Cluster(options) => cluster::main(&options),
         Command::Many(options) => many::main(&options),
+        Command::Http(options) => http::main(&options),
         Command::Peers => peers::main(),
         Command::Instructions(options) => instructions::main(&options),
         Command::Lane(lane) => lane.print(),

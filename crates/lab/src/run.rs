@@ -19,7 +19,7 @@ use crate::options::{Options, Size};
 use crate::page::{self, Part};
 use crate::raw::{Line, Raw};
 use crate::threads::line_ns;
-use crate::{cluster, compare, curves, many};
+use crate::{cluster, compare, curves, http, many};
 
 /// The time after which a lane counts as hung.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -31,6 +31,7 @@ pub enum Kind {
     Curves,
     Cluster,
     Many,
+    Http,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Self::Curves => "curves",
             Self::Cluster => "cluster",
             Self::Many => "many",
+            Self::Http => "http",
         }
     }
 }
@@ -88,6 +90,10 @@ impl Lane {
             }
             Kind::Many => {
                 let lines = many::lane(&self.scenario, &self.lane, self.size)?;
+                lines.into_iter().try_for_each(print)
+            }
+            Kind::Http => {
+                let lines = http::lane(&self.scenario, &self.lane, self.size)?;
                 lines.into_iter().try_for_each(print)
             }
         }

@@ -86,6 +86,29 @@ fn a_pool_that_drops_a_job_runs_the_job_of_one_ticket() {
     });
 }
 
+/// S25: the last call of a flight is lost while a thread looks at its ticket. The flight ends without an outcome then.
+#[test]
+fn a_ticket_is_looked_at_while_its_job_is_dropped() {
+    let endings = ["it waited", "it was abandoned"];
+    Model::new("the last job of a flight is dropped", endings).exhaustive().explore(move |seen| {
+        let (stage, jobs) = unbounded();
+        let leader = submit(&stage, 1);
+        let mut ticket = submit(&stage, 1);
+        drop(jobs.next());
+        let job = jobs.next();
+        let drops = stage.spawn(|_| drop(job));
+        let is_over = ticket.is_finished();
+        seen.note(endings[usize::from(is_over)]);
+        if let Some(answer) = ticket.try_get() {
+            assert!(answer.expect_err("its job has not run").is_abandoned());
+        }
+        drops.join().expect("no panic");
+        assert!(ticket.wait().expect_err("its job has not run").is_abandoned());
+        assert!(leader.wait().expect_err("its job has not run").is_abandoned());
+        stage.is_at_rest();
+    });
+}
+
 /// S36, S39: the job of a ticket that tries to take over is dropped, while a call with a thread waits.
 /// The place is free for that call.
 #[test]

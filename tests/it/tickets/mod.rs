@@ -4,5 +4,6 @@
 
 mod executor_answers;
 mod own_jobs;
+mod requests;
 mod user_code;
 mod waits;

@@ -1,11 +1,9 @@
-//! How pages are forgotten: by key, by path, by a function, all.
+//! How pages are forgotten: by key, by path, by a prefix of it, by a function, all.
 
 use coalescer::shared::Unreached;
 
 use crate::coalesced::Coalesced;
-use crate::flights::Forgotten;
 use crate::key::Key;
-use crate::location::normal_path;
 
 impl<H, E> Coalesced<H, E> {
     /// Detaches the flight or removes the response of a key. Returns `true` if there was one.
@@ -71,7 +69,37 @@ impl<H, E> Coalesced<H, E> {
     /// assert_eq!(pages.forget_path("/a"), 0);
     /// ```
     pub fn forget_path(&self, path: &str) -> usize {
-        self.forget_at(path).here
+        self.inner.flights.forget_path(path).here
+    }
+
+    /// Forgets the pages of a path and of every path below it, as [`forget_path`](Self::forget_path) does. Returns the
+    /// number of flights and responses that there were.
+    ///
+    /// The prefix counts by whole segments. A slash at its end leaves out the path itself:
+    ///
+    /// | prefix | forgotten | not forgotten |
+    /// |---|---|---|
+    /// | `/shop` | `/shop`, `/shop/`, `/shop/cart?page=2` | `/shopping` |
+    /// | `/shop/` | `/shop/`, `/shop/cart?page=2` | `/shop`, `/shopping` |
+    /// | `/` | all | |
+    ///
+    /// [`forget_if`](Self::forget_if) is for other prefixes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// for path in ["/shop", "/shop/1", "/shopping"] {
+    ///     pages.call(Request::get(path).body(()).unwrap()).unwrap();
+    /// }
+    /// assert_eq!(pages.forget_prefix("/shop"), 2);
+    /// ```
+    pub fn forget_prefix(&self, prefix: &str) -> usize {
+        self.inner.flights.forget_below(prefix).here
     }
 
     /// Forgets the pages for whose keys a function returns `true`. Returns the number of flights and
@@ -171,7 +199,30 @@ impl<H, E> Coalesced<H, E> {
     /// assert_eq!(pages.forget_path_everywhere("/a"), Ok(1));
     /// ```
     pub fn forget_path_everywhere(&self, path: &str) -> Result<usize, Unreached> {
-        self.forget_at(path).everywhere()
+        self.inner.flights.forget_path(path).everywhere()
+    }
+
+    /// Forgets pages as [`forget_prefix`](Self::forget_prefix) does, and says if a process was not reached. Returns the
+    /// number of flights and responses below the prefix that this process had. Blocks as
+    /// [`forget_everywhere`](Self::forget_everywhere).
+    ///
+    /// # Errors
+    ///
+    /// [`Unreached`] if a process may serve an old page for a while. It says for how long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use coalescer_http::CoalesceLayer;
+    /// # use http::{Request, Response};
+    /// let pages = CoalesceLayer::new()
+    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
+    /// pages.call(Request::get("/shop/1").body(()).unwrap()).unwrap();
+    /// assert_eq!(pages.forget_prefix_everywhere("/shop"), Ok(1));
+    /// ```
+    pub fn forget_prefix_everywhere(&self, prefix: &str) -> Result<usize, Unreached> {
+        self.inner.flights.forget_below(prefix).everywhere()
     }
 
     /// Forgets pages as [`forget_if`](Self::forget_if) does, and says if a process was not reached. Returns the
@@ -195,10 +246,5 @@ impl<H, E> Coalesced<H, E> {
     /// ```
     pub fn forget_if_everywhere(&self, fits: impl Fn(&Key) -> bool) -> Result<usize, Unreached> {
         self.inner.flights.forget_if(fits).everywhere()
-    }
-
-    fn forget_at(&self, path: &str) -> Forgotten {
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        self.inner.flights.forget_at(&[normal_path(path).into_owned()], |_| true)
     }
 }

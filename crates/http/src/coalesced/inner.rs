@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coalescer::{Error, Outcome, ShareWith};
-use http::{Request, Response, request};
+use http::{HeaderMap, Request, Response, StatusCode, request};
 
 use crate::after_wait::{AfterWait, AfterWaits};
 use crate::body::Body;
-use crate::cache_status::Forward;
 use crate::coalesced::answer::{Answer, Answered, Own, Telling};
 use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
-use crate::gates::Gates;
+use crate::gates::{Gates, Judged};
 use crate::key::Key;
+use crate::layer::Upkeep;
 #[cfg(feature = "tracing")]
 use crate::observe::{OwnRun, tell_response};
 use crate::page::Page;
+use crate::room::Budget;
 use crate::routes::{RouteVisit, Routes};
 use crate::served::Served;
 use crate::served_role::{ServedReason, ServedRole};
@@ -30,8 +31,7 @@ pub(crate) type ErrorResponse =
     Arc<dyn Fn(&Error<Infallible>, &Key) -> Response<Body> + Send + Sync>;
 
 /// Begins to count a request by its route.
-pub(crate) type RouteBy =
-    Arc<dyn for<'r> Fn(&request::Parts, &'r Routes) -> RouteVisit<'r> + Send + Sync>;
+pub(crate) type RouteBy = Arc<dyn Fn(&request::Parts, &Routes) -> RouteVisit + Send + Sync>;
 
 /// The result of asking for a page once.
 ///
@@ -62,49 +62,75 @@ pub(crate) struct Inner<H, E> {
     pub(crate) routes: Option<(RouteBy, Routes)>,
     #[cfg(feature = "metrics")]
     pub(crate) published: crate::metrics::Published,
+    /// The bytes of retained pages, if they are bounded.
+    pub(crate) budget: Option<Arc<Budget>>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl<H, E> Inner<H, E> {
-    pub(crate) fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
+    /// Answers a request. `has_body` is the word of the transport, if there is one.
+    pub(crate) fn call<B, R>(
+        &self,
+        request: Request<B>,
+        has_body: Option<bool>,
+    ) -> Result<Response<Body>, Arc<E>>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
         let (parts, body) = request.into_parts();
-        let visit = self.routes.as_ref().map(|(by, routes)| by(&parts, routes));
-        let answer = self.answer(parts, body);
+        let visit = self.visit(&parts);
+        let answer = self.answer(parts, body, has_body);
         if let Some(visit) = visit {
             visit.end(answer.as_ref().ok().map(Answer::served));
         }
-        answer.map(|answer| answer.into_response(&self.telling))
+        answer.map(|answer| self.upkeep.outgoing(answer.into_response(&self.telling)))
     }
 
-    fn answer<B, R>(&self, parts: request::Parts, body: B) -> Answered<E>
+    /// Begins to count a request by its route.
+    pub(super) fn visit(&self, request: &request::Parts) -> Option<RouteVisit> {
+        self.routes.as_ref().map(|(by, routes)| by(request, routes))
+    }
+
+    fn answer<B, R>(
+        &self,
+        mut parts: request::Parts,
+        body: B,
+        has_body: Option<bool>,
+    ) -> Answered<E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        let verdict = self.gates.request(&parts);
-        match verdict {
+        if let Some(answer) = self.purge(&parts) {
+            return Ok(Answer::refused(answer, Served::purged()));
+        }
+        let judged = self.gates.judge(&parts, has_body);
+        let Judged { verdict, replaced } = judged.unwrap_or_else(Judged::passed_through);
+        let (key, freshness) = match verdict {
             RequestVerdict::PassThrough(reason) => {
                 self.counters.count_passed_through(reason);
                 let write = if self.keeps_after_writes { None } else { Write::of(&parts) };
                 let request = Request::from_parts(parts, body);
                 let response = self.pass(request, write, ServedReason::PassThrough(reason))?;
-                Ok(Answer::passed_through(response, reason))
+                return Ok(Answer::passed_through(response, reason));
             }
-            RequestVerdict::Shared(key) => {
-                self.share(&key, Freshness::Any, Request::from_parts(parts, body))
+            RequestVerdict::OnlyIfCached(key, age) => {
+                return Ok(self.answer_from_window(&key, age, &parts.headers));
             }
-            RequestVerdict::Fresh(key) => {
-                let request = Request::from_parts(parts, body);
-                let answer = self.share(&key, Freshness::Fresh, request)?;
-                Ok(answer.because_of(Forward::Request))
-            }
-        }
+            RequestVerdict::Shared(key) => (key, Freshness::Any),
+            RequestVerdict::Within(key, age) => (key, Freshness::Within(age)),
+            RequestVerdict::Fresh(key) => (key, Freshness::Fresh),
+        };
+        replaced.write(&mut parts.headers);
+        let answer = self.share(&key, freshness, Request::from_parts(parts, body))?;
+        Ok(match freshness {
+            Freshness::Fresh => answer.for_fresh(),
+            _ => answer,
+        })
     }
 
-    fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
+    pub(super) fn run<B, R>(&self, request: Request<B>) -> Result<Response<Body>, E>
     where
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
@@ -113,7 +139,7 @@ impl<H, E> Inner<H, E> {
     }
 
     /// Runs the handler for a request whose response no other request gets, for this reason.
-    fn run_own<B, R>(
+    pub(super) fn run_own<B, R>(
         &self,
         request: Request<B>,
         reason: ServedReason,
@@ -147,13 +173,18 @@ impl<H, E> Inner<H, E> {
     {
         let response = self.run_own(request, reason)?;
         if let Some(write) = write {
-            let changed = write.changed(response.status(), response.headers());
-            if !changed.is_empty() {
-                // The counters of the cluster tell if somebody was not reached.
-                let _ = self.flights.forget_at(&changed, |key| write.is_at(key));
-            }
+            self.forget_after(&write, response.status(), response.headers());
         }
         Ok(response)
+    }
+
+    /// Forgets the pages that a write has made old, if its response says that it has.
+    pub(super) fn forget_after(&self, write: &Write, status: StatusCode, headers: &HeaderMap) {
+        let changed = write.changed(status, headers);
+        if !changed.is_empty() {
+            // The counters of the cluster tell if somebody was not reached.
+            let _ = self.flights.forget_at(&changed, |key| write.is_at(key));
+        }
     }
 
     fn share<B, R>(&self, key: &Key, freshness: Freshness, request: Request<B>) -> Answered<E>
@@ -161,6 +192,9 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
+        if self.waits_in_vain(key) {
+            return self.pass_remembered(key, request);
+        }
         let mut request = Some(request);
         let asked = self.ask(key, freshness, &mut request);
         self.answer_with(key, asked, request)
@@ -239,6 +273,11 @@ impl<H, E> Inner<H, E> {
         self.telling.cache_status.is_some() && self.flights.has_kept(key, page)
     }
 
+    /// Returns `true` if the window has a page of this key, and the layer tells it.
+    pub(super) fn tells_any_stored(&self, key: &Key) -> bool {
+        self.telling.cache_status.is_some() && self.flights.peek(key).is_some()
+    }
+
     /// Runs the handler. Returns the page for other requests, and the result for this one.
     fn lead<B, R>(&self, key: &Key, request: Request<B>) -> Result<(Page, Result<Own, Arc<E>>), E>
     where
@@ -247,8 +286,10 @@ impl<H, E> Inner<H, E> {
     {
         match self.run(request) {
             Ok(response) => {
-                let (verdict, page, response) = Page::split(&self.gates, key, response);
+                let room = |bytes| self.room(bytes);
+                let (verdict, page, response) = Page::split(&self.gates, key, response, room);
                 self.count_response(key, verdict);
+                self.flights.note(key, response.status(), response.headers(), verdict);
                 Ok((page, Ok(Own { response, verdict })))
             }
             // The group asks the rule too, for how long the error is kept.
@@ -264,7 +305,7 @@ impl<H, E> Inner<H, E> {
         }
     }
 
-    fn count_response(&self, key: &Key, verdict: ResponseVerdict) {
+    pub(super) fn count_response(&self, key: &Key, verdict: ResponseVerdict) {
         self.counters.count_response(verdict);
         let _ = key;
         #[cfg(feature = "tracing")]
@@ -294,7 +335,7 @@ impl<H, E> Inner<H, E> {
     }
 
     /// Returns `true` if a request that waited in vain runs the handler itself.
-    fn runs_own_after(&self, error: &Error<E>) -> bool {
+    pub(super) fn runs_own_after(&self, error: &Error<E>) -> bool {
         let then = match error {
             Error::LeaderPanicked { .. } | Error::Abandoned => self.after_waits.on_panic,
             Error::TimedOut => self.after_waits.on_timeout,

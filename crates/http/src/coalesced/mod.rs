@@ -1,9 +1,17 @@
 //! [`Coalesced`]: a handler inside a layer.
 
 mod answer;
+mod capture;
 mod forget;
+mod forget_tags;
+mod guards;
+mod hooks;
 mod inner;
+mod joining;
+mod purge;
 mod stale;
+mod unshared;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +26,15 @@ use crate::route_stats::RouteStats;
 use crate::stats::LayerStats;
 
 pub(crate) use answer::Telling;
+pub(crate) use capture::Captured;
+
+#[cfg(feature = "tower")]
+pub(crate) use guards::Ended;
+pub use guards::{Lead, Pass};
+pub use hooks::{Begun, Hooks, Pages};
 pub(crate) use inner::{ErrorResponse, Inner, RouteBy};
+#[cfg(feature = "tower")]
+pub(crate) use joining::{Step, Waiting};
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
@@ -46,6 +62,10 @@ impl<H, E> Coalesced<H, E> {
         Self { inner: Arc::new(inner) }
     }
 
+    fn inner(&self) -> &Inner<H, E> {
+        &self.inner
+    }
+
     /// Answers a request, by running the handler or with the response of another request.
     ///
     /// - A request that is **passed through** runs the handler on this thread.
@@ -60,6 +80,11 @@ impl<H, E> Coalesced<H, E> {
     ///
     /// The extensions of the response have a [`Served`](crate::Served), which says which of these it was.
     ///
+    /// A request with a body is passed through. The body tells if its type is `()`, [`Bytes`](bytes::Bytes), [`Body`],
+    /// `Vec<u8>`, `String` or one of their like. For another type there is
+    /// [`has_body`](crate::CoalesceLayer::has_body), and for a body that borrows [`call_with`](Self::call_with). A request
+    /// with `only-if-cached` gets a page of the window, or status 504.
+    ///
     /// # Writes
     ///
     /// A request with an unsafe method, such as POST, is passed through. If its response has status 2xx or
@@ -73,6 +98,9 @@ impl<H, E> Coalesced<H, E> {
     /// variants that this process does not know. The request returns when they have said that they have forgotten, or
     /// after the cluster's `op_timeout`. `CoalesceLayer::forget_known_pages` is the lesser choice, with one such wait
     /// for each page that it forgets.
+    ///
+    /// With [`purge_if`](crate::CoalesceLayer::purge_if), a PURGE request of a client that may purge is answered without
+    /// the handler.
     ///
     /// # Blocking
     ///
@@ -93,7 +121,7 @@ impl<H, E> Coalesced<H, E> {
     /// If the handler panics in this call, the panic unwinds through this call. Its followers run the
     /// handler themselves, all at once.
     ///
-    /// A panic of a function given to `key_part`, `key_principal` or `should_coalesce` unwinds through this
+    /// A panic of a function given to `key_part`, `key_principal`, `should_coalesce` or `purge_if` unwinds through this
     /// call too. It affects no other request.
     ///
     /// # Deadlocks
@@ -120,10 +148,64 @@ impl<H, E> Coalesced<H, E> {
     /// ```
     pub fn call<B, R>(&self, request: Request<B>) -> Result<Response<Body>, Arc<E>>
     where
+        B: 'static,
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        self.inner.call(request)
+        let has_body = self.inner.gates.has_body.ask(request.body());
+        self.inner.call(request, has_body)
+    }
+
+    /// Does the same as [`call`](Self::call), for a request of which the server knows if it has a body.
+    ///
+    /// Use it for a body that borrows, or where the server knows more than the body's type. `has_body` is `true` if there is
+    /// a body or may be one: the request is then passed through. A request whose fields announce a body is passed through in
+    /// any case. A function given to [`has_body`](crate::CoalesceLayer::has_body) is not asked.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::io::Read;
+    /// use coalescer_http::CoalesceLayer;
+    /// use http::{Request, Response, Version};
+    ///
+    /// fn handler(_: Request<&mut dyn Read>) -> Result<Response<&'static str>, Infallible> {
+    ///     Ok(Response::new("hello"))
+    /// }
+    ///
+    /// let pages = CoalesceLayer::new().layer(handler);
+    /// let mut connection: &[u8] = b"";
+    /// for _ in 0..2 {
+    ///     let request = Request::get("https://example.com/").version(Version::HTTP_2);
+    ///     let body: &mut dyn Read = &mut connection;
+    ///     pages.call_with(request.body(body).unwrap(), false).unwrap();
+    /// }
+    /// assert_eq!(pages.stats().passed_through, 0);
+    /// ```
+    pub fn call_with<B, R>(
+        &self,
+        request: Request<B>,
+        has_body: bool,
+    ) -> Result<Response<Body>, Arc<E>>
+    where
+        H: Fn(Request<B>) -> Result<Response<R>, E>,
+        R: Into<Body>,
+    {
+        self.inner.call(request, Some(has_body))
+    }
+
+    /// The response as it leaves the layer.
+    pub(crate) fn outgoing<R>(&self, response: Response<R>) -> Response<R> {
+        self.inner.upkeep.outgoing(response)
     }
 
     /// Returns the handler. A call of it is not coalesced and not counted.

@@ -24,7 +24,7 @@ use crate::served_role::ServedReason;
 use crate::stats::Counters;
 use crate::verdict::Unkept;
 
-const SERVER_ERROR: ServedReason = ServedReason::Unkept(Unkept::ServerError);
+pub(super) const SERVER_ERROR: ServedReason = ServedReason::Unkept(Unkept::ServerError);
 
 /// A page that a request has found past its lifetime, and within its window.
 pub(super) struct StalePage<'o> {
@@ -41,8 +41,27 @@ impl<'o> StalePage<'o> {
         Some(Self { found, expiry, past })
     }
 
+    /// How long the page is fresh, from the start of its run.
+    pub(super) fn fresh_for(&self) -> Duration {
+        self.expiry.times().fresh_for
+    }
+
+    /// How long it has been past its lifetime.
+    pub(super) fn past(&self) -> Duration {
+        self.past
+    }
+
+    /// Returns `true` to one request of those that find the page. It then makes it anew, and calls [`end`](Self::end).
+    pub(super) fn begin(&self) -> bool {
+        self.expiry.begin(self.found.age)
+    }
+
+    pub(super) fn end(&self, has_succeeded: bool) {
+        self.expiry.end(self.found.age, has_succeeded);
+    }
+
     /// The page, some time after it was found.
-    fn answer(&self, since: Duration) -> Answer {
+    pub(super) fn answer(&self, since: Duration) -> Answer {
         let age = self.found.age.saturating_add(since);
         let response = self.found.value.response(self.found.role, age);
         Answer::stale(response, age, self.expiry.times().fresh_for)
@@ -77,7 +96,7 @@ impl<H, E> Inner<H, E> {
         let Some(trouble) = asked.trouble(request.is_none()) else {
             revalidation.end(&asked);
             let answer = self.answer_with(key, asked, request)?;
-            return Ok(answer.renewed().because_of(Forward::Stale));
+            return Ok(answer.renewed());
         };
         drop(revalidation);
         self.counters.count_stale();

@@ -24,7 +24,27 @@ impl Gates {
                 out.text(name);
             }
         }
-        let functions = [self.key_parts.len(), self.principals.len(), self.should_share.len()];
+        for names in self.cookies.lists() {
+            let mut names: Vec<_> = names.iter().collect();
+            names.sort_unstable();
+            out.number(names.len() as u64);
+            for name in names {
+                out.text(name);
+            }
+        }
+        // Of equal values the first holds, so their order counts.
+        for values in [&self.encodings, &self.languages] {
+            out.number(values.len() as u64);
+            for value in values {
+                out.blob(value.as_bytes());
+            }
+        }
+        let functions = [
+            self.key_parts.len(),
+            self.principals.len(),
+            self.should_share.len(),
+            usize::from(self.window_for.is_some()),
+        ];
         for count in functions {
             out.number(count as u64);
         }

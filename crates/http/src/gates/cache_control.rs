@@ -19,6 +19,8 @@ pub(crate) struct CacheControl {
     /// `stale-while-revalidate` (RFC 5861, 3). Zero if a field states a lifetime without it, or forbids it. Nothing
     /// of a request.
     pub(crate) stale: Option<u64>,
+    /// Of a request: it wants what a cache has, or an error.
+    pub(crate) only_if_cached: bool,
 }
 
 /// The times that one field states, in seconds.
@@ -88,6 +90,8 @@ impl CacheControl {
             self.no_cache = true;
         } else if is("private") {
             self.private = true;
+        } else if is("only-if-cached") {
+            self.only_if_cached = true;
         } else if is("max-age") {
             lower(&mut lifetimes.max_age, seconds());
         } else if is("s-maxage") {
@@ -137,7 +141,7 @@ pub(super) fn directive(element: &[u8]) -> Result<(&[u8], Option<Vec<u8>>), Malf
     Ok((token(name)?, Some(argument)))
 }
 
-fn token(text: &[u8]) -> Result<&[u8], Malformed> {
+pub(super) fn token(text: &[u8]) -> Result<&[u8], Malformed> {
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     if !text.is_empty() && text.iter().all(is_token) { Ok(text) } else { Err(Malformed) }
 }

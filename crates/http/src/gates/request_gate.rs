@@ -4,10 +4,13 @@
 //!  method, body or fields forbid sharing? ─────────── yes ─▶ passed through
 //!  a field that a handler may be unable to read? ──── yes ─▶ passed through
 //!  credentials that are not in the key? ───────────── yes ─▶ passed through
+//!  a cookie that no setting names? ────────────────── yes ─▶ passed through
 //!  a field that replaces the path? ────────────────── yes ─▶ passed through
 //!  authority ambiguous or not in its usual form? ──── yes ─▶ passed through
 //!  `should_coalesce` returns false? ───────────────── yes ─▶ passed through
-//!  `no-cache`, or `max-age` below the window? ─────── yes ─▶ fresh
+//!  `only-if-cached`? ──────────────────────────────── yes ─▶ the window alone
+//!  `no-cache`, or `max-age` of 0? ─────────────────── yes ─▶ fresh
+//!  `max-age` below the window? ────────────────────── yes ─▶ shared within that age
 //!                                                     no ──▶ shared
 //! ```
 //!
@@ -20,11 +23,11 @@ use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, FORWARDED, TRANSFER_ENCODING,
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-use crate::gates::Gates;
 use crate::gates::cache_control::CacheControl;
 use crate::gates::fields::{Malformed, elements, trim};
 use crate::gates::forwarded::without_addresses;
 use crate::gates::request_fields::Class;
+use crate::gates::{Gates, Replaced};
 use crate::key::{Key, KeyParts, Target};
 use crate::key_lines::KeyLines;
 use crate::verdict::{PassThrough, RequestVerdict};
@@ -39,6 +42,19 @@ const LONGEST_VALUE: usize = 4 << 10;
 /// The longest fields that share, in bytes: names and values of all lines.
 const LONGEST_FIELDS: usize = 16 << 10;
 
+/// The result of the gate for a request that shares.
+pub(crate) struct Judged {
+    pub(crate) verdict: RequestVerdict,
+    /// The fields that the handler sees in the form that the key has.
+    pub(crate) replaced: Replaced,
+}
+
+impl Judged {
+    pub(crate) fn passed_through(reason: PassThrough) -> Self {
+        Self { verdict: RequestVerdict::PassThrough(reason), replaced: Replaced::default() }
+    }
+}
+
 /// The lines of the fields that are in the key.
 type Lines<'r> = Vec<(&'r HeaderName, &'r HeaderValue)>;
 
@@ -46,8 +62,11 @@ impl Gates {
     /// Decides if a request may share a response, and makes its key.
     ///
     /// The result depends on the settings and on `request` only. Calls the functions given to
-    /// [`should_coalesce`](Self::should_coalesce) and [`key_part`](Self::key_part) on this thread.
+    /// [`should_coalesce`](Self::should_coalesce), [`key_part`](Self::key_part) and others on this thread.
     /// Does not block.
+    ///
+    /// The fields alone tell if the request has a body. With HTTP/2 they seldom do: see
+    /// [`request_with`](Self::request_with).
     ///
     /// # Panics
     ///
@@ -61,30 +80,63 @@ impl Gates {
     /// let (request, body) = http::Request::get("/a?b=c").body(()).unwrap().into_parts();
     /// match Gates::new().request(&request) {
     ///     RequestVerdict::Shared(key) => assert_eq!(key.path_and_query(), "/a?b=c"),
-    ///     RequestVerdict::Fresh(_) => unreachable!("it has no cache-control"),
     ///     RequestVerdict::PassThrough(reason) => unreachable!("passed through: {reason}"),
+    ///     verdict => unreachable!("it has no cache-control: {verdict:?}"),
     /// }
     /// ```
     pub fn request(&self, request: &Parts) -> RequestVerdict {
-        self.judge(request).unwrap_or_else(RequestVerdict::PassThrough)
+        self.judge(request, None).unwrap_or_else(Judged::passed_through).verdict
     }
 
-    fn judge(&self, request: &Parts) -> Result<RequestVerdict, PassThrough> {
+    /// Does the same as [`request`](Self::request) for a request of which the transport tells if it has a body.
+    ///
+    /// A request of HTTP/2 or later needs no field to announce a body. Without the transport's word each of them is passed
+    /// through, unless it has `Content-Length: 0`. `has_body` is `true` if there is a body or may be one. With hyper it is
+    /// `!body.is_end_stream()`. A request whose fields announce a body is passed through in any case.
+    ///
+    /// # Panics
+    ///
+    /// As [`request`](Self::request).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coalescer_http::{Gates, PassThrough, RequestVerdict};
+    ///
+    /// let request = http::Request::get("https://example.com/").version(http::Version::HTTP_2);
+    /// let (request, ()) = request.body(()).unwrap().into_parts();
+    /// let gates = Gates::new();
+    /// assert!(matches!(gates.request_with(&request, false), RequestVerdict::Shared(_)));
+    /// for verdict in [gates.request_with(&request, true), gates.request(&request)] {
+    ///     assert_eq!(verdict, RequestVerdict::PassThrough(PassThrough::Body));
+    /// }
+    /// ```
+    pub fn request_with(&self, request: &Parts, has_body: bool) -> RequestVerdict {
+        self.judge(request, Some(has_body)).unwrap_or_else(Judged::passed_through).verdict
+    }
+
+    /// Judges a request, with the transport's word on its body.
+    pub(crate) fn judge(
+        &self,
+        request: &Parts,
+        has_body: Option<bool>,
+    ) -> Result<Judged, PassThrough> {
         check_method(request)?;
-        check_body(request)?;
+        check_body(request, has_body)?;
         check_readable(&request.headers)?;
-        let wants_fresh = self.check_fields(&request.headers)?;
-        let lines = self.keyed_lines(&request.headers)?;
+        let control = self.check_fields(&request.headers)?;
+        let replaced = self.replaced(request)?;
+        let lines = self.keyed_lines(&request.headers, &replaced)?;
         let target = self.target(request)?;
         if self.should_coalesce.as_ref().is_some_and(|should| !should(request)) {
             return Err(PassThrough::Declined);
         }
         let key = self.key(request, target, &lines)?;
-        Ok(if wants_fresh { RequestVerdict::Fresh(key) } else { RequestVerdict::Shared(key) })
+        Ok(Judged { verdict: self.verdict(key, control), replaced })
     }
 
-    /// Checks the fields. Returns `true` if the request asks for a fresh response.
-    fn check_fields(&self, headers: &HeaderMap) -> Result<bool, PassThrough> {
+    /// Checks the fields. Returns what the request says about the age of its answer.
+    fn check_fields(&self, headers: &HeaderMap) -> Result<CacheControl, PassThrough> {
         if headers.contains_key(UPGRADE) {
             return Err(PassThrough::Upgrade);
         }
@@ -95,23 +147,35 @@ impl Gates {
             return Err(PassThrough::EventStream);
         }
         if self.ignores_directives {
-            return Ok(false);
+            return Ok(CacheControl::default());
         }
         let control = CacheControl::of(headers)?;
         if control.no_store {
             return Err(PassThrough::NoStore);
         }
-        Ok(control.no_cache || control.max_age.is_some_and(|age| self.is_too_short(age)))
+        Ok(control)
     }
 
-    /// Returns `true` if a `max-age` of this many seconds forbids the window to serve a response.
-    pub(crate) fn is_too_short(&self, seconds: u64) -> bool {
-        seconds == 0 || Duration::from_secs(seconds) < self.window
+    /// The answers that a request accepts, by its `Cache-Control`.
+    fn verdict(&self, key: Key, control: CacheControl) -> RequestVerdict {
+        let max_age = if control.no_cache { Some(0) } else { control.max_age };
+        let max_age = max_age.filter(|seconds| self.is_too_short(*seconds, &key));
+        match max_age.map(Duration::from_secs) {
+            age if control.only_if_cached => RequestVerdict::OnlyIfCached(key, age),
+            None => RequestVerdict::Shared(key),
+            Some(Duration::ZERO) => RequestVerdict::Fresh(key),
+            Some(age) => RequestVerdict::Within(key, age),
+        }
+    }
+
+    /// Returns `true` if a `max-age` of this many seconds forbids the window to serve some of its responses.
+    fn is_too_short(&self, seconds: u64, key: &Key) -> bool {
+        seconds == 0 || Duration::from_secs(seconds) < self.window_of(key)
     }
 
     /// Returns what becomes of a field, by the user's settings and by the table.
     pub(crate) fn class_of(&self, name: &HeaderName) -> Class {
-        if self.key_headers.contains(name) {
+        if self.key_headers.contains(name) || self.negotiates(name) {
             return Class::Keyed;
         }
         let is_ignored = self.ignored_headers.contains(name);
@@ -124,9 +188,17 @@ impl Gates {
     }
 
     /// Returns the lines for the key, by name and then in their own order.
-    fn keyed_lines<'r>(&self, headers: &'r HeaderMap) -> Result<Lines<'r>, PassThrough> {
+    fn keyed_lines<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        replaced: &'r Replaced,
+    ) -> Result<Lines<'r>, PassThrough> {
         let (mut lines, mut is_overridden) = (Lines::new(), false);
         for name in headers.keys() {
+            if let Some(value) = replaced.get(name) {
+                lines.extend(value.map(|value| (name, value)));
+                continue;
+            }
             match self.class_of(name) {
                 Class::Credential => return Err(PassThrough::Credentials),
                 Class::Override => is_overridden = true,
@@ -157,7 +229,8 @@ impl Gates {
     /// Returns `true` if a credential is among the lines. It is then one that the user has named.
     fn keys_credentials(&self, lines: &Lines<'_>) -> bool {
         let is_credential = |name| Class::of(name) == Class::Credential;
-        !self.key_headers.is_empty() && lines.iter().any(|(name, _)| is_credential(name))
+        let names_some = !self.key_headers.is_empty() || !self.cookies.is_empty();
+        names_some && lines.iter().any(|(name, _)| is_credential(name))
     }
 
     /// `Forwarded` without its addresses, if the whole field is not in the key.
@@ -189,14 +262,16 @@ fn check_method(request: &Parts) -> Result<(), PassThrough> {
 }
 
 /// Refuses a request that has a body or may have one. A follower's request is dropped, and its body
-/// would be lost. HTTP/2 and later need no field to announce a body, so they need `Content-Length: 0`.
-fn check_body(request: &Parts) -> Result<(), PassThrough> {
+/// would be lost. HTTP/2 and later need no field to announce a body, so they need `Content-Length: 0`, or the
+/// transport's word that there is none.
+fn check_body(request: &Parts, has_body: Option<bool>) -> Result<(), PassThrough> {
     let headers = &request.headers;
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter().peekable();
     let has_length = lengths.peek().is_some();
     let is_empty = lengths.all(|length| length == "0");
     let shows_bodies = request.version <= Version::HTTP_11;
-    if headers.contains_key(TRANSFER_ENCODING) || !is_empty || !(has_length || shows_bodies) {
+    let may_have_one = has_body.unwrap_or(!(has_length || shows_bodies));
+    if headers.contains_key(TRANSFER_ENCODING) || !is_empty || may_have_one {
         return Err(PassThrough::Body);
     }
     Ok(())

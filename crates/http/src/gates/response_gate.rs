@@ -27,7 +27,7 @@ impl Gates {
     ///
     /// `body` is the length of the body in bytes, or `None` if the length is unknown. The result
     /// depends on the settings and the arguments only. Does not block. Calls the functions given to
-    /// [`should_share`](Self::should_share) on this thread.
+    /// [`should_share`](Self::should_share) and [`window_for`](Self::window_for) on this thread.
     ///
     /// # Examples
     ///
@@ -51,11 +51,21 @@ impl Gates {
             Err(reason) => return ResponseVerdict::Unshared(reason),
         };
         let lifetime = lifetime(&response.headers, control);
-        match (why_unkept(response, control, lifetime), lifetime) {
-            (Some(reason), _) => ResponseVerdict::Unkept(reason),
-            (None, Some(lifetime)) if lifetime < self.window => ResponseVerdict::KeptFor(lifetime),
-            (None, _) => ResponseVerdict::Kept,
+        if let Some(reason) = why_unkept(response, control, lifetime) {
+            return ResponseVerdict::Unkept(reason);
         }
+        let window = self.window_of(key);
+        match lifetime.map_or(window, |lifetime| lifetime.min(window)) {
+            kept_for if kept_for >= self.window => ResponseVerdict::Kept,
+            Duration::ZERO => ResponseVerdict::Unkept(Unkept::Window),
+            kept_for => ResponseVerdict::KeptFor(kept_for),
+        }
+    }
+
+    /// How long the pages of a key are retained at most.
+    pub(crate) fn window_of(&self, key: &Key) -> Duration {
+        let own = self.window_for.as_ref().and_then(|window_for| window_for(key));
+        own.map_or(self.window, |own| own.min(self.window))
     }
 
     /// Checks that another request may get the response. Returns its parsed `Cache-Control`.
@@ -127,7 +137,7 @@ fn why_unkept(
 }
 
 /// Returns `true` if the status is not about the page that the key names.
-fn is_about_one_request(status: StatusCode, key: &Key) -> bool {
+pub(super) fn is_about_one_request(status: StatusCode, key: &Key) -> bool {
     match Sharing::of(status) {
         Sharing::OneRequest => true,
         Sharing::With(Condition::Conditional) => !key.has_field(|name| name.starts_with("if-")),

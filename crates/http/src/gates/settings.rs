@@ -120,8 +120,9 @@ impl Gates {
     /// States the window of the group behind the gates.
     ///
     /// The default is [`DEFAULT_WINDOW`](coalescer::DEFAULT_WINDOW), 100 ms. The gates compare
-    /// `max-age` with the window. A request with a shorter `max-age` asks for a fresh response. A
-    /// response with a shorter `max-age` is retained for that time.
+    /// `max-age` with the window. A request with a shorter `max-age` asks for a younger response. A
+    /// response with a shorter `max-age` is retained for that time. [`window_for`](Self::window_for) shortens the window
+    /// of some pages.
     ///
     /// # Examples
     ///
@@ -141,10 +142,49 @@ impl Gates {
         self
     }
 
+    /// Gives the pages of some keys a window of their own, for instance by their path.
+    ///
+    /// The function returns how long a page of this key is retained at most, from the start of its run; `None` is for the
+    /// window of the settings. That one bounds every time, so set it to the longest. With zero, the page is shared with the
+    /// requests that wait, and is not retained. A `max-age` of a request is compared with the window of its key, and
+    /// `stale-while-revalidate` ends with it. A second call of this method replaces the function.
+    ///
+    /// The gate calls the function for each response that may be retained, and for requests with `max-age`, up to
+    /// three times for one request. A panic of it unwinds through the call that asks the gate. In a layer, a panic about a
+    /// response counts as a panic of the handler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer_http::{Gates, RequestVerdict, ResponseVerdict, Unkept};
+    ///
+    /// let gates = Gates::new().window(Duration::from_secs(60)).window_for(|key| match key.path() {
+    ///     "/stock" => Some(Duration::from_secs(1)),
+    ///     "/live" => Some(Duration::ZERO),
+    ///     _ => None,
+    /// });
+    /// let verdict = |path: &str| {
+    ///     let (request, ()) = http::Request::get(path).body(()).unwrap().into_parts();
+    ///     let RequestVerdict::Shared(key) = gates.request(&request) else { panic!() };
+    ///     gates.response(&key, &http::Response::new(()).into_parts().0, Some(0))
+    /// };
+    /// assert_eq!(verdict("/stock"), ResponseVerdict::KeptFor(Duration::from_secs(1)));
+    /// assert_eq!(verdict("/live"), ResponseVerdict::Unkept(Unkept::Window));
+    /// assert_eq!(verdict("/news"), ResponseVerdict::Kept);
+    /// ```
+    pub fn window_for(
+        mut self,
+        window_for: impl Fn(&Key) -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        self.window_for = Some(Arc::new(window_for));
+        self
+    }
+
     /// Ignores the cache directives of requests: `Cache-Control` and `Pragma`.
     ///
     /// Without this setting, each client can ask for a run of its own by `no-cache`, `max-age=0` or
-    /// `no-store`. With it, every request may get what the window has, also one that asks for a fresh
+    /// `no-store`, and for none by `only-if-cached`. With it, every request may get what the window has, also one that asks for a fresh
     /// response. Use it for a hot page whose clients are strangers.
     ///
     /// # Examples

@@ -207,12 +207,14 @@ impl<P> CoalesceLayer<P> {
         shares: impl Fn(&E) -> S + Send + Sync + 'static,
     ) -> Coalesced<H, E>
     where
+        B: 'static,
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
         E: 'static,
         S: Into<ShareWith>,
         P: SharesPages<E>,
     {
+        self.gates.has_body.check::<B>();
         let rule: ErrorRule<E> = Arc::new(move |error| shares(error).into());
         let (layer, sharing) = self.exchange(Alone);
         let group = layer.of_group();

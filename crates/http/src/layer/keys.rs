@@ -122,7 +122,7 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Sets the scheme of requests that state none. See [`Gates::scheme`].
+    /// Sets the scheme of requests that state none. See [`Gates::scheme`](crate::Gates::scheme).
     ///
     /// # Examples
     ///

@@ -1,10 +1,13 @@
 //! [`CoalesceLayer`]: the settings of a layer, before a handler is inside it.
 
 mod errors;
+mod hooks;
 mod keys;
+mod requests;
 #[cfg(feature = "cluster")]
 mod shared;
 mod telling;
+mod upkeep;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,12 +20,17 @@ use crate::Settings;
 use crate::after_wait::AfterWaits;
 use crate::body::Body;
 use crate::coalesced::{Coalesced, ErrorResponse, Inner, RouteBy, Telling};
-use crate::flights::{ErrorRule, Flights, OfGroup, SlowHook};
+use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
 use crate::key::Key;
+use crate::of_group::{OfGroup, SlowHook};
+use crate::room::Budget;
 use crate::routes::Routes;
 use crate::sharing::SharesPages;
 use crate::stats::Counters;
+
+pub use upkeep::DEFAULT_REMEMBER_UNSHARED;
+pub(crate) use upkeep::Upkeep;
 
 /// The number of responses that a layer retains at most if its [`Settings`] do not set
 /// `max_retained`: 256.
@@ -50,7 +58,9 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// |---|---|---|
 /// | [`settings`](Self::settings) | the window, timeouts and limits of the flights | a window of 100 ms, waits of 10 s, 256 retained responses |
 /// | [`key_header`](Self::key_header), [`key_part`](Self::key_part), [`key_extension`](Self::key_extension) | more parts of the key | none |
-/// | [`key_principal`](Self::key_principal) | the person for whom a request is | nobody |
+/// | [`key_cookie`](Self::key_cookie), [`ignore_cookies`](Self::ignore_cookies) | the cookies with which a request shares | none |
+/// | [`accept_encodings`](Self::accept_encodings), [`accept_languages`](Self::accept_languages) | the codings and languages of the site | each field as it is |
+/// | [`has_body`](Self::has_body), [`key_principal`](Self::key_principal) | if a request has a body, the person for whom it is | its type and fields tell, nobody |
 /// | [`strict`](Self::strict), [`ignore_header`](Self::ignore_header) | which other fields are in the key | those of the table |
 /// | [`should_coalesce`](Self::should_coalesce) | a function that excludes requests | none |
 /// | [`should_share`](Self::should_share) | a function that excludes responses | none |
@@ -59,8 +69,12 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 /// | [`wait_without_limit`](Self::wait_without_limit) | that a request waits as long as the run takes | 10 s |
 /// | [`on_timeout`](Self::on_timeout), [`on_panic`](Self::on_panic), [`on_error`](Self::on_error) | what a request does after a wait in vain | 503 after a wait that was too long; otherwise it runs the handler |
 /// | [`keep_after_writes`](Self::keep_after_writes) | that a write forgets no page | it forgets those of its path |
+/// | [`purge_if`](Self::purge_if) | who may forget pages by PURGE requests | nobody |
+/// | [`hide_tags`](Self::hide_tags) | that clients do not see the tags of responses | they go out |
+/// | [`remember_unshared`](Self::remember_unshared) | for how long requests of a page that is never shared are passed through | 10 s |
 /// | [`scheme`](Self::scheme) | the scheme of a request that states none | `http` |
 /// | [`max_body`](Self::max_body) | the longest body that is shared | 1 MiB |
+/// | [`window_for`](Self::window_for), [`max_retained_bytes`](Self::max_retained_bytes) | the window of some pages, the bytes of all | the window of the settings, no bound |
 /// | [`error_response`](Self::error_response) | the response for a timeout or a deadlock | 503 or 500 |
 /// | [`layer_sharing_errors`](Self::layer_sharing_errors) | which errors of the handler are shared | none |
 /// | [`cache_status`](Self::cache_status), [`server_timing`](Self::server_timing) | that responses tell how they were served | they do not |
@@ -109,6 +123,7 @@ pub struct CoalesceLayer<P = Alone> {
     keeps_after_writes: bool,
     telling: Telling,
     route_by: Option<RouteBy>,
+    upkeep: Upkeep,
     /// The other processes.
     sharing: P,
 }
@@ -134,6 +149,7 @@ impl CoalesceLayer {
             keeps_after_writes: false,
             telling: Telling::default(),
             route_by: None,
+            upkeep: Upkeep::default(),
             sharing: Alone,
         }
     }
@@ -235,54 +251,6 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use coalescer_http::CoalesceLayer;
-    /// # use http::{Request, Response};
-    /// let pages = CoalesceLayer::new()
-    ///     .ignore_request_directives()
-    ///     .layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    /// for _ in 0..10 {
-    ///     let request = Request::get("/").header("cache-control", "no-cache");
-    ///     pages.call(request.body(()).unwrap()).unwrap();
-    /// }
-    /// # // The machine may have been slow.
-    /// assert!(pages.stats().flights.executed_requests < 10);
-    /// ```
-    pub fn ignore_request_directives(mut self) -> Self {
-        self.gates = self.gates.ignore_request_directives();
-        self
-    }
-
-    /// Lets writes forget nothing. See the section Writes of [`Coalesced::call`].
-    ///
-    /// Use it if writes go to other pages than those that read, and you forget these yourself, for instance
-    /// by [`Coalesced::forget_path`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use coalescer_http::CoalesceLayer;
-    /// # use http::{Request, Response};
-    /// let pages = |layer: CoalesceLayer| {
-    ///     let pages = layer.layer(|_: Request<()>| Ok::<_, Infallible>(Response::new("hello")));
-    ///     pages.call(Request::get("/cart").body(()).unwrap()).unwrap();
-    ///     pages.call(Request::post("/cart").body(()).unwrap()).unwrap();
-    ///     pages.forget_all()
-    /// };
-    /// assert_eq!(pages(CoalesceLayer::new()), 0);
-    /// assert_eq!(pages(CoalesceLayer::new().keep_after_writes()), 1);
-    /// ```
-    pub fn keep_after_writes(mut self) -> Self {
-        self.keeps_after_writes = true;
-        self
-    }
-
     /// Puts a handler inside the layer.
     ///
     /// The handler is a blocking function of a request. The body of its response can be any type
@@ -304,10 +272,12 @@ impl<P> CoalesceLayer<P> {
     /// ```
     pub fn layer<H, B, R, E>(self, handler: H) -> Coalesced<H, E>
     where
+        B: 'static,
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
         P: SharesPages<E>,
     {
+        self.gates.has_body.check::<B>();
         let (layer, sharing) = self.exchange(Alone);
         let flights = Flights::new(layer.of_group(), sharing, &layer.gates);
         layer.around(handler, flights, None)
@@ -326,6 +296,7 @@ impl<P> CoalesceLayer<P> {
             keeps_after_writes: self.keeps_after_writes,
             telling: self.telling,
             route_by: self.route_by,
+            upkeep: self.upkeep,
             sharing,
         };
         (layer, self.sharing)
@@ -352,8 +323,9 @@ impl<P> CoalesceLayer<P> {
         let OfGroup { settings, .. } = self.of_group();
         Coalesced::new(Inner {
             handler,
+            budget: self.gates.max_retained_bytes.map(Budget::new),
             gates: self.gates,
-            flights,
+            flights: flights.remembering(self.upkeep.remember_unshared),
             counters: Counters::new(),
             error_response: self.error_response,
             error_rule,
@@ -365,6 +337,7 @@ impl<P> CoalesceLayer<P> {
             routes: self.route_by.map(|by| (by, Routes::new())),
             #[cfg(feature = "metrics")]
             published: crate::metrics::Published::default(),
+            upkeep: self.upkeep,
         })
     }
 }

@@ -33,7 +33,9 @@ impl Codec<Page> for PageCodec {
 
     fn encode(&self, page: &Page, out: &mut Vec<u8>) -> Result<(), CodecError> {
         match page {
-            Page::Own => Err(CodecError::new("the page is for its own request")),
+            Page::Own | Page::ForLeader(_) => {
+                Err(CodecError::new("the page is for its own request"))
+            }
             Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => {
                 write(&shared.response, out)
             }
@@ -238,7 +240,7 @@ mod tests {
     fn shared(page: Page) -> SharedResponse {
         match page {
             Page::Shared(shared, _) | Page::Elsewhere { shared, .. } => shared.response,
-            Page::Own => panic!("it is for its own request"),
+            Page::Own | Page::ForLeader(_) => panic!("it is for its own request"),
         }
     }
 

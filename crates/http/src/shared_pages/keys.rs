@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn keys_that_stay_have_no_bytes() {
         let gates = Gates::new()
-            .key_header("cookie")
+            .key_cookie("id")
             .key_extension::<u32>()
             .key_principal(|request| request.uri.query().map(str::to_owned));
         let stays = |request: http::request::Builder, shares_credentials| {
@@ -245,6 +245,14 @@ mod tests {
             Gates::new().should_share(|_, _| true),
             Gates::new().strict(),
             Gates::new().own_server_errors(),
+            Gates::new().key_cookie("x-a"),
+            Gates::new().ignore_cookies(["x-a"]),
+            Gates::new().ignore_cookies(["x-a*"]),
+            Gates::new().accept_encodings(["br"]),
+            Gates::new().accept_encodings(["br", "gzip"]),
+            Gates::new().accept_encodings(["gzip", "br"]),
+            Gates::new().accept_languages(["br"]),
+            Gates::new().window_for(|_| None),
         ];
         let agreement = |gates: &Gates| PageKeys::new(gates, false).agreement;
         for (at, one) in settings.iter().enumerate() {
@@ -255,5 +263,8 @@ mod tests {
         let [one, other] = [["x-a", "x-b"], ["x-b", "x-a"]]
             .map(|names| names.iter().fold(Gates::new(), Gates::key_header));
         assert_eq!(agreement(&one), agreement(&other), "the order of names is of no account");
+        let [one, other] =
+            [["a", "b*"], ["b*", "a"]].map(|names| Gates::new().ignore_cookies(names));
+        assert_eq!(agreement(&one), agreement(&other), "nor that of cookies");
     }
 }

@@ -56,13 +56,13 @@ fn bodies_that_are_not_shared_are_not_read_by_the_layer() {
     watched(|| {
         let pages = pages(with_window(Duration::MAX).max_body(4));
         type Make = fn(Counting) -> Body;
-        let makers: [(Make, Unshared); 2] = [
-            (|reader| Body::sized(reader, 5), Unshared::TooLong),
-            (Body::stream, Unshared::UnknownEnd),
+        let makers: [(&str, Make, Unshared); 2] = [
+            ("/long", |reader| Body::sized(reader, 5), Unshared::TooLong),
+            ("/endless", Body::stream, Unshared::UnknownEnd),
         ];
-        for (make, reason) in makers {
+        for (path, make, reason) in makers {
             let (reader, read) = counting(b"hello");
-            let response = call(&pages, get("/"), of(make(reader)));
+            let response = call(&pages, get(path), of(make(reader)));
             assert_eq!(read.load(Ordering::SeqCst), 0);
             assert_eq!(text(response), "hello");
             assert_eq!(pages.stats().unshared_for(reason), 1);

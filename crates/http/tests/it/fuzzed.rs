@@ -14,12 +14,12 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 fn requests_with_equal_keys_look_equal() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config =
-        ProptestConfig { failure_persistence: None, cases: 10_000, ..ProptestConfig::default() };
+        ProptestConfig { failure_persistence: None, cases: 15_000, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let counts = [const { std::cell::Cell::new(0) }; 4];
+    let counts = [const { std::cell::Cell::new(0) }; 5];
     let bytes = prop::collection::vec(any::<u8>(), 0..80);
     let result = runner.run(&bytes, |bytes| {
-        let kinds = [Seen::PassedThrough, Seen::Apart, Seen::Together, Seen::Same];
+        let kinds = [Seen::PassedThrough, Seen::Apart, Seen::Together, Seen::Same, Seen::Rewritten];
         let seen = check(&bytes);
         let count = kinds.iter().position(|kind| *kind == seen).map(|place| &counts[place]);
         count.iter().for_each(|count| count.set(count.get() + 1));

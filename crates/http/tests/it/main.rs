@@ -7,13 +7,18 @@
 mod after_waits;
 mod authorities;
 mod bodies;
+mod by_settings;
 mod cache_status;
 mod fields;
 mod freshness;
 mod fuzzed;
+mod hooks;
+mod hooks_forgetting;
+mod hooks_telling;
 mod layer;
 #[cfg(feature = "metrics")]
 mod metered;
+mod purge;
 mod requests;
 mod responses;
 mod routes;
@@ -30,5 +35,11 @@ mod statuses;
 #[path = "../../../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the tests of the core use the rest of it")]
 mod support;
+mod tags;
+#[cfg(feature = "tower")]
+mod tower;
+#[cfg(feature = "tower")]
+mod tower_forgetting;
 mod trouble;
+mod unshared;
 mod writes;

@@ -192,18 +192,47 @@ fn a_request_for_a_fresh_answer_gets_one() {
         assert!(is_fresh(get().header("cache-control", value)), "{value}");
     }
     assert!(is_fresh(get().header("pragma", "No-Cache")));
-    for value in ["max-age=60", "max-stale", "only-if-cached", ""] {
+    for value in ["max-age=60", "max-stale", "x-only-if-cached", ""] {
         assert!(!is_fresh(get().header("cache-control", value)), "{value}");
     }
     assert!(!is_fresh(get().header("pragma", "x")));
 }
 
+/// H43
 #[test]
-fn a_max_age_shorter_than_the_window_asks_for_a_fresh_answer() {
+fn a_max_age_shorter_than_the_window_asks_for_a_younger_answer() {
     let gates = Gates::new().window(Duration::from_secs(5));
     let asks = |age| verdict(&gates, get().header("cache-control", format!("max-age={age}")));
-    assert!(matches!(asks(4), RequestVerdict::Fresh(_)));
-    assert!(matches!(asks(5), RequestVerdict::Shared(_)));
+    let plain = key(&gates, get());
+    assert_eq!(asks(0), RequestVerdict::Fresh(plain.clone()));
+    assert_eq!(asks(4), RequestVerdict::Within(plain.clone(), Duration::from_secs(4)));
+    assert_eq!(asks(5), RequestVerdict::Shared(plain.clone()));
+    let ignoring = Gates::new().window(Duration::from_secs(5)).ignore_request_directives();
+    let asks = verdict(&ignoring, get().header("cache-control", "max-age=4"));
+    assert_eq!(asks, RequestVerdict::Shared(plain));
+}
+
+/// H42
+#[test]
+fn a_request_can_want_the_window_alone() {
+    let gates = Gates::new().window(Duration::from_secs(5));
+    let asks = |line: &str| verdict(&gates, get().header("cache-control", line));
+    let plain = key(&gates, get());
+    for (line, age) in [
+        ("only-if-cached", None),
+        ("Only-If-Cached=\"x\"", None),
+        ("only-if-cached, max-age=5", None),
+        ("max-age=4, only-if-cached", Some(4)),
+        ("only-if-cached, max-age=0", Some(0)),
+        ("only-if-cached, no-cache", Some(0)),
+    ] {
+        let age = age.map(Duration::from_secs);
+        assert_eq!(asks(line), RequestVerdict::OnlyIfCached(plain.clone(), age), "{line}");
+    }
+    assert_eq!(asks("only-if-cached, no-store"), RequestVerdict::PassThrough(PassThrough::NoStore));
+    let ignoring = Gates::new().ignore_request_directives();
+    let asks = verdict(&ignoring, get().header("cache-control", "only-if-cached"));
+    assert_eq!(asks, RequestVerdict::Shared(plain));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn requests_are_counted_by_their_route_and_by_how_they_end() {
         assert_eq!((a.stale, a.revalidations, a.unshared), (1, 1, 1));
         let b = of(&pages, "b");
         assert_eq!((b.requests, b.leaders, b.followers, b.alone), (8, 1, 2, 2));
-        assert_eq!((b.refused, b.failed, b.panicked, b.unshared), (1, 1, 1, 0));
+        assert_eq!((b.refused, b.failed, b.unanswered, b.unshared), (1, 1, 1, 0));
         let other = of(&pages, "other");
         assert_eq!((other.requests, other.leaders), (1, 1));
         let names: Vec<_> = pages.stats_by_route().into_iter().map(|stats| stats.route).collect();

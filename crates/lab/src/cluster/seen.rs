@@ -1,12 +1,12 @@
 //! The observations of all workers in a run, and the figures that follow from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::clock::{MS, Nanos, ms};
 use super::fleet::Who;
-use super::judge::{Execution, is_over_age, overlapping};
-use super::talk::{Call, Report};
+use super::judge::{Execution, overlapping};
+use super::talk::{Answer, Call, Report};
 use super::way::value;
 use crate::raw::Line;
 use crate::stats::Times;
@@ -76,8 +76,16 @@ impl Seen {
     fn faults(&self, window: Nanos) -> Vec<Line> {
         let answers = || self.calls.iter().filter_map(|(_, call)| Some((call, call.answer?)));
         let wrong = answers().filter(|(call, answer)| answer.value != value(call.key)).count();
-        let is_old = |(call, answer): &(&Call, super::talk::Answer)| {
-            is_over_age((answer.began, answer.ended), call.entered, window)
+        // An answer that is out goes to nobody who comes after its window. Who comes before it is out may wait for it.
+        let execution = |call: &Call, answer: &Answer| (answer.process, call.key, answer.began);
+        let mut out: HashMap<_, Nanos> = HashMap::new();
+        for (call, answer) in answers() {
+            let first = out.entry(execution(call, &answer)).or_insert(call.returned);
+            *first = call.returned.min(*first);
+        }
+        let is_old = |(call, answer): &(&Call, Answer)| {
+            let end_of_window = answer.began.saturating_add(window);
+            call.entered >= end_of_window.max(out[&execution(call, answer)])
         };
         let over_age = answers().filter(is_old).count();
         let failed = self.calls.len() - answers().count();
@@ -157,7 +165,7 @@ pub(super) fn back_figures(waited: impl Iterator<Item = f64>) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::talk::{Answer, Ran};
+    use super::super::talk::Ran;
     use super::*;
 
     const WINDOW: Duration = Duration::from_millis(100);

@@ -1,12 +1,9 @@
-//! The meaning of the events of several processes: executions that overlap, take-overs, answers that are too old.
+//! The meaning of the events of several processes: executions that overlap, and take-overs.
 //!
 //! The crate `lab` includes this file, so it knows no database and no phase.
 
-use super::clock::{MS, Nanos};
+use super::clock::Nanos;
 use super::fleet::Who;
-
-/// The end of an execution that takes longer than the window is known elsewhere a step of the engine later.
-const STEP: Nanos = 100 * MS;
 
 /// One execution of the function for a key.
 #[derive(Clone, Debug)]
@@ -78,15 +75,6 @@ pub(super) fn takeovers(executions: &[Execution], kills: &[Kill]) -> Vec<Nanos> 
     of_leaders(executions, kills).into_iter().filter_map(next).collect()
 }
 
-/// The promise: a call that comes when the execution is over gets its answer until a window after its begin. A
-/// call that came before waited for it, at any age.
-pub(super) fn is_over_age((began, ended): (Nanos, Nanos), entered: Nanos, window: Nanos) -> bool {
-    let end_of_window = began.saturating_add(window);
-    let was_slow = ended > end_of_window;
-    let limit = if was_slow { ended.saturating_add(STEP) } else { end_of_window };
-    entered >= limit
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,19 +126,5 @@ mod tests {
         let all =
             [(HERE, 0, 1000, Some(1150)), (HERE, 1, 1000, None), (THERE, 1, 1300, Some(1400))];
         assert_eq!(overlapping(&executions(&all), &[KILL], UNTIL).len(), 0);
-    }
-
-    #[test]
-    fn an_answer_is_over_age_at_the_end_of_its_window() {
-        let over = |entered| is_over_age((1000, 1010), entered, 100);
-        assert!(!over(1005) && !over(1050) && !over(1099));
-        assert!(over(1100) && over(2000));
-    }
-
-    #[test]
-    fn who_waited_for_a_slow_execution_gets_its_answer() {
-        let over = |entered| is_over_age((1000, 5000), entered, 100);
-        assert!(!over(1200) && !over(4999));
-        assert!(over(5000 + STEP));
     }
 }

@@ -6,6 +6,7 @@ mod record;
 mod secrets;
 mod sharing;
 mod stale;
+mod tags;
 mod visits;
 mod writes;
 

@@ -1,9 +1,9 @@
-//! Random requests one after the other, and who gets which page by the promises H31 to H36.
+//! Random requests one after the other, and who gets which page by the promises H31 to H36, H51 and H52.
 
 use std::time::Duration;
 
 use coalescer::ManualClock;
-use coalescer_http::{Body, Settings};
+use coalescer_http::{Body, PassThrough, Settings};
 use http::{Request, Response};
 use proptest::prelude::*;
 
@@ -12,12 +12,18 @@ use crate::stage::{Page, get, pages, scripted, text, with};
 
 const WINDOW: u64 = 20;
 
+/// For how long a page is remembered that is not shared.
+const REMEMBERED: u64 = 10;
+
 #[derive(Clone, Copy, Debug)]
 enum Ask {
     Plain,
     /// Accepts nothing stale.
     Careful,
     MaxStale(u64),
+    /// Accepts nothing stale, and nothing of this age.
+    Within(u64),
+    OnlyIfCached,
     Fresh,
     Write,
 }
@@ -39,6 +45,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => Just(Ask::Plain),
         2 => Just(Ask::Careful),
         2 => (0..6_u64).prop_map(Ask::MaxStale),
+        2 => (1..20_u64).prop_map(Ask::Within),
+        2 => Just(Ask::OnlyIfCached),
         1 => Just(Ask::Fresh),
         1 => Just(Ask::Write),
     ];
@@ -63,10 +71,16 @@ struct Kept {
 /// The answer: the number of the step whose handler made it, and its `Age`; or an error.
 type Answer = Result<(usize, Option<u64>), ()>;
 
+/// Status 504.
+const REFUSED: (usize, Option<u64>) = (usize::MAX, None);
+
 #[derive(Default)]
 struct Model {
     now: u64,
     kept: Option<Kept>,
+    /// When the last response was for its own request alone.
+    unshared: Option<u64>,
+    passed: u64,
     runs: u64,
     stale: u64,
 }
@@ -79,23 +93,40 @@ impl Model {
         let found = self.kept.clone().map(|kept| (begun - kept.start, kept));
         let past = found.as_ref().and_then(|(age, kept)| age.checked_sub(kept.fresh));
         let accepts = match ask {
-            Ask::Plain => true,
+            Ask::Plain | Ask::OnlyIfCached => true,
+            Ask::Within(seconds) => {
+                past.is_none() && found.as_ref().is_some_and(|(age, _)| *age < seconds)
+            }
             Ask::MaxStale(seconds) => past.is_none_or(|past| past < seconds),
             Ask::Careful => past.is_none(),
             Ask::Fresh | Ask::Write => false,
         };
         let renews = accepts && past.is_some();
+        let is_only = matches!(ask, Ask::OnlyIfCached);
         if let Some((age, kept)) = &found {
-            if accepts && (past.is_none() || *age < kept.not_before) {
+            if accepts && (is_only || past.is_none() || *age < kept.not_before) {
                 self.stale += u64::from(past.is_some());
                 return Ok((kept.number, Some(*age)));
             }
         }
+        if is_only {
+            return Ok(REFUSED);
+        }
         self.now += takes;
         if matches!(ask, Ask::Write) {
             if !matches!(made, Made::Busy | Made::Error) {
-                self.kept = None;
+                (self.kept, self.unshared) = (None, None);
             }
+            return if matches!(made, Made::Error) { Err(()) } else { Ok((number, None)) };
+        }
+        let unshared = self.unshared.filter(|since| begun - since < REMEMBERED);
+        match made {
+            Made::Page(..) => self.unshared = None,
+            Made::Cookie => self.unshared = Some(self.now),
+            Made::Busy | Made::Error => {}
+        }
+        if unshared.is_some() && self.kept.is_none() {
+            self.passed += 1;
             return if matches!(made, Made::Error) { Err(()) } else { Ok((number, None)) };
         }
         self.runs += 1;
@@ -154,6 +185,8 @@ proptest! {
                 Ask::Plain => get("/"),
                 Ask::Careful => get("/").header("cache-control", "max-age=20"),
                 Ask::MaxStale(seconds) => get("/").header("cache-control", format!("max-stale={seconds}")),
+                Ask::Within(seconds) => get("/").header("cache-control", format!("max-age={seconds}")),
+                Ask::OnlyIfCached => get("/").header("cache-control", "only-if-cached"),
                 Ask::Fresh => get("/").header("cache-control", "no-cache"),
                 Ask::Write => Request::post("/"),
             };
@@ -163,12 +196,17 @@ proptest! {
                 response(number, made)
             }));
             let answer = answer.map_err(drop).map(|page| {
+                if page.status() == 504 {
+                    return REFUSED;
+                }
                 let age = page.headers().get("age").map(|age| age.to_str().unwrap().parse().unwrap());
                 (text(page).parse().unwrap(), age)
             });
             prop_assert_eq!(answer, model.answer(number, step), "{}: {:?}", number, step);
         }
         let stats = pages.stats();
-        prop_assert_eq!((stats.flights.executed_requests, stats.stale), (model.runs, model.stale));
+        let passed = stats.passed_through_for(PassThrough::Remembered);
+        let counts = (stats.flights.executed_requests, stats.stale, passed);
+        prop_assert_eq!(counts, (model.runs, model.stale, model.passed));
     }
 }
