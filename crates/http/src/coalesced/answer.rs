@@ -222,7 +222,7 @@ pub(super) struct Trouble {
     pub(super) own: Option<Option<StatusCode>>,
 }
 
-/// What a layer tells its clients.
+/// The settings about telling clients.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Telling {
     pub(crate) cache_status: Option<CacheName>,

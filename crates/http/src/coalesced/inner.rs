@@ -211,7 +211,7 @@ impl<H, E> Inner<H, E> {
         H: Fn(Request<B>) -> Result<Response<R>, E>,
         R: Into<Body>,
     {
-        // What the flights do not tell is measured. A hit needs no clock of its own.
+        // The flights do not tell how long a wait in vain took. Without this setting, a hit reads no clock here.
         let begun = self.telling.has_timing.then(Instant::now);
         let mut own = None;
         let outcome = self.flights.call(key, freshness, || {

@@ -302,7 +302,7 @@ impl<P> CoalesceLayer<P> {
         (layer, self.sharing)
     }
 
-    /// What the group gets, with the layer's own defaults.
+    /// The settings of the group, with the layer's own defaults.
     fn of_group(&self) -> OfGroup {
         let mut settings = self.settings.clone();
         if settings.get_max_retained().is_none() {
