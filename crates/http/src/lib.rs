@@ -187,7 +187,10 @@
 //! | a request with `no-cache`, with `max-age` or `min-fresh` | gets no stale page: it waits for the run that makes the page anew, or runs the handler. `max-stale=n` allows one that is stale for less than `n` seconds |
 //! | a write, `forget` | removes the stale page, and no later request gets the page that the revalidation makes |
 //!
-//! No thread is started: a revalidation is as slow for its own request as any run. `stale-if-error` is not read.
+//! With `stale-if-error=600` the page is good enough for 10 minutes in the place of trouble: requests that find it past the
+//! time of `stale-while-revalidate` wait for the run that makes it anew, and get the old page if that run fails or returns 5xx.
+//!
+//! No thread is started: a revalidation is as slow for its own request as any run.
 //!
 #![doc = include_str!("forgetting.md")]
 //!

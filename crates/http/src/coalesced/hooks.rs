@@ -315,7 +315,7 @@ impl Lead {
             return Ended::Stale(stale.into_response());
         }
         revalidating.end(is_for_later);
-        Ended::Own(served.renewed())
+        Ended::Own(revalidating.renews(served))
     }
 
     /// Returns the key of the page.

@@ -24,6 +24,7 @@ use crate::coalesced::capture::{capture, reason};
 use crate::coalesced::hooks::{Lead, Pages};
 use crate::coalesced::inner::Inner;
 use crate::coalesced::stale::{SERVER_ERROR, StalePage};
+use crate::expiry::Attempt;
 use crate::flights::{Arrival, Freshness, PageTicket};
 use crate::key::Key;
 use crate::page::Page;
@@ -141,16 +142,16 @@ impl Joining {
             Page::Own => return self.end_with(Error::WouldDeadlock),
             _ => {}
         }
-        let response = page.response(Role::Follower, Duration::ZERO);
-        let answer = Answer::new(response, Served::followed(self.waited));
-        let Some(mut revalidating) = self.revalidating.take() else {
-            return Step::answered(answer);
-        };
-        revalidating.end(page.is_for_later());
-        Step::answered(match page.is_trouble() {
-            true => revalidating.stale_page().because(SERVER_ERROR, Some(self.waited)),
-            false => answer.renewed(),
-        })
+        let mut served = Served::followed(self.waited);
+        if let Some(mut revalidating) = self.revalidating.take() {
+            revalidating.end(page.is_for_later());
+            served = revalidating.renews(served);
+            if page.is_trouble() {
+                let stale = revalidating.stale_page();
+                return Step::answered(stale.because(SERVER_ERROR, Some(self.waited)));
+            }
+        }
+        Step::answered(Answer::new(page.response(Role::Follower, Duration::ZERO), served))
     }
 
     /// The way of a request that has got a page. `None` if it asks for a younger one.
@@ -168,12 +169,19 @@ impl Joining {
         let Inner { gates, counters, .. } = self.pages.inner();
         let fresh = Freshness::Within(stale.fresh_for());
         if gates.accepts_stale(headers, stale.past()) {
-            if !stale.begin() {
-                counters.count_stale();
-                return Some(Step::answered(stale.answer(Duration::ZERO)));
+            let begins = match stale.attempt() {
+                Attempt::Begins => true,
+                // The page is good enough in trouble alone, so the request waits for the end of the run.
+                Attempt::IsUnderWay if !stale.is_served_at_once() => false,
+                Attempt::IsUnderWay | Attempt::Pauses => {
+                    counters.count_stale();
+                    return Some(Step::answered(stale.answer(Duration::ZERO)));
+                }
+            };
+            if begins {
+                counters.count_revalidation();
             }
-            counters.count_revalidation();
-            self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome));
+            self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome, begins));
         }
         self.freshness = fresh;
         None
@@ -234,18 +242,24 @@ fn take(cell: &PageCell) -> Option<Page> {
     cell.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The one request that makes a page anew that it has found past its lifetime. If it is dropped without an end, it has
-/// failed.
+/// A request that asks for a page anew that it has found past its lifetime, and gets the old one if there is trouble.
 pub(crate) struct Revalidating {
     pages: Pages,
     found: Outcome<Page>,
     since: Instant,
+    /// It is the one that makes the page anew. If it is dropped without an end, that has failed.
+    is_the_one: bool,
     has_succeeded: bool,
 }
 
 impl Revalidating {
-    fn new(pages: Pages, found: Outcome<Page>) -> Self {
-        Self { pages, found, since: Instant::now(), has_succeeded: false }
+    fn new(pages: Pages, found: Outcome<Page>, is_the_one: bool) -> Self {
+        Self { pages, found, since: Instant::now(), is_the_one, has_succeeded: false }
+    }
+
+    /// The answer that it gets in the place of the old page.
+    pub(super) fn renews(&self, served: Served) -> Served {
+        if self.is_the_one { served.renewed() } else { served }
     }
 
     /// Ends the attempt. The page can still be served.
@@ -263,6 +277,9 @@ impl Revalidating {
 
 impl Drop for Revalidating {
     fn drop(&mut self) {
+        if !self.is_the_one {
+            return;
+        }
         if let Some(stale) = StalePage::of(&self.found) {
             stale.end(self.has_succeeded);
         }
