@@ -9,5 +9,6 @@ mod program;
 mod secrets;
 mod sharing;
 mod site;
+mod status;
 mod support;
 mod trouble;
