@@ -16,7 +16,6 @@ mod own_job;
 pub(crate) mod receiver;
 mod refresh;
 mod relay;
-mod request;
 pub(crate) mod seat;
 mod state;
 pub(crate) mod ticket;

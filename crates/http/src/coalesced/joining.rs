@@ -56,7 +56,7 @@ pub(crate) enum Step {
 /// A request that waits for the page of another one.
 pub(crate) struct Waiting {
     pub(crate) ticket: PageTicket,
-    /// What is left of the time that the request waits.
+    /// The rest of the time that the request waits.
     pub(crate) at_most: Option<Duration>,
 }
 

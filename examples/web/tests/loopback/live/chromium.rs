@@ -206,7 +206,7 @@ impl Drop for Chromium {
         }
         self.child.kill().ok();
         self.child.wait().ok();
-        // What its helpers write last must not keep the folder.
+        // The last writes of its helpers must not keep the folder.
         while std::fs::remove_dir_all(self.profile.path()).is_err()
             && self.profile.path().exists()
             && start.elapsed() < PATIENCE
