@@ -13,6 +13,7 @@ use crate::coalesced::Coalesced;
 use crate::coalesced::answer::Answer;
 use crate::coalesced::capture::run;
 use crate::coalesced::joining::{Joining, PageCell, Revalidating, Step, Waiting};
+use crate::coalesced::pass::Pass;
 use crate::coalesced::stale::SERVER_ERROR;
 use crate::flights::Freshness;
 use crate::forgotten_tags::Moment;
@@ -66,16 +67,6 @@ pub struct Lead {
     /// How long the request waited for others before.
     waited: Duration,
     began: Moment,
-}
-
-/// A request whose handler runs for it alone.
-#[must_use = "a write forgets pages when it is finished"]
-pub struct Pass {
-    pages: Pages,
-    served: Served,
-    write: Option<Write>,
-    /// The key, if it is remembered as one whose pages are not shared.
-    remembered: Option<Key>,
 }
 
 impl Pages {
@@ -220,7 +211,7 @@ impl Pages {
     }
 
     fn pass(&self, served: Served, write: Option<Write>, remembered: Option<Key>) -> Begun {
-        Begun::Pass(Pass { pages: self.clone(), served, write, remembered })
+        Begun::Pass(Pass::new(self.clone(), served, write, remembered))
     }
 }
 
@@ -336,59 +327,6 @@ impl Lead {
     }
 }
 
-impl Pass {
-    /// Ends the request with the response of its handler, which is returned with the same content.
-    ///
-    /// If the request was a write that has succeeded, the pages of its path are forgotten before this method
-    /// returns: see [Writes](crate#writes). If a [`Pass`] is dropped instead, nothing is forgotten, so drop it only
-    /// if the handler has failed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use coalescer_http::{Begun, CoalesceLayer};
-    /// use http::{Request, Response};
-    ///
-    /// let pages = CoalesceLayer::new().hooks();
-    /// let (mut read, ()) = Request::get("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Lead(lead) = pages.begin(&mut read) else { panic!("nobody else asks") };
-    /// let _ = lead.finish(Response::new("an empty cart"));
-    ///
-    /// let (mut write, ()) = Request::post("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Pass(pass) = pages.begin(&mut write) else { panic!("a write") };
-    /// let _ = pass.finish(Response::new("done"));
-    /// assert_eq!(pages.forget_all(), 0); // the write has forgotten the page
-    /// ```
-    pub fn finish<R>(self, mut response: Response<R>) -> Response<R> {
-        if let Some(write) = &self.write {
-            self.pages.inner().forget_after(write, response.status(), response.headers());
-        }
-        let inner = self.pages.inner();
-        if let Some(key) = &self.remembered {
-            response = inner.judge_head(key, response);
-        }
-        response.extensions_mut().insert(self.served);
-        self.pages.outgoing(response)
-    }
-
-    /// Returns why the handler runs: the request was passed through; or it shared at first, and the page of its leader
-    /// was for that one alone, or it waited in vain.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use coalescer_http::{Begun, CoalesceLayer};
-    /// let pages = CoalesceLayer::new().hooks();
-    /// let (mut write, ()) = http::Request::post("/cart").body(()).unwrap().into_parts();
-    /// let Begun::Pass(pass) = pages.begin(&mut write) else { panic!("a write") };
-    /// assert_eq!(pass.served().to_string(), "passed through: method");
-    /// ```
-    #[must_use]
-    pub fn served(&self) -> &Served {
-        &self.served
-    }
-}
-
 /// How a guard has ended.
 pub(crate) enum Ended {
     /// Its request gets its own response.
@@ -400,11 +338,5 @@ pub(crate) enum Ended {
 impl fmt::Debug for Lead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lead").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Pass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pass").field("served", &self.served).finish_non_exhaustive()
     }
 }

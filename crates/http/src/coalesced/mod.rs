@@ -7,6 +7,7 @@ mod forget_tags;
 mod hooks;
 mod inner;
 mod joining;
+mod pass;
 mod purge;
 mod stale;
 mod unshared;
@@ -27,10 +28,11 @@ pub(crate) use capture::Captured;
 
 #[cfg(feature = "tower")]
 pub(crate) use hooks::Ended;
-pub use hooks::{Begun, Hooks, Lead, Pages, Pass};
+pub use hooks::{Begun, Hooks, Lead, Pages};
 pub(crate) use inner::{ErrorResponse, Inner};
 #[cfg(feature = "tower")]
 pub(crate) use joining::{Step, Waiting};
+pub use pass::Pass;
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///
