@@ -137,7 +137,7 @@ impl<P> CoalesceLayer<P> {
         self
     }
 
-    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`].
+    /// Ignores the cache directives of requests. See [`Gates::ignore_request_directives`](crate::Gates::ignore_request_directives).
     ///
     /// # Examples
     ///
