@@ -64,7 +64,7 @@ impl Client {
         let path = match self.random.below(60) {
             0..18 => &format!("/reports/{}", self.month()),
             18..28 => "/primes/1000000",
-            25..45 => "/primes/300000?from=the-front-page",
+            28..45 => "/primes/300000?from=the-front-page",
             45..52 => "/",
             _ => &format!("/primes/{}", 100_000 + self.random.below(50)),
         };
