@@ -235,7 +235,6 @@ mod outcome;
 mod peek;
 mod refresh;
 mod request;
-mod request_submit;
 mod settings;
 mod share;
 pub mod shared;

@@ -16,6 +16,7 @@ mod own_job;
 pub(crate) mod receiver;
 mod refresh;
 mod relay;
+mod request;
 pub(crate) mod seat;
 mod state;
 pub(crate) mod ticket;

@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &str); 4] = [
     // A refresh in the background is a job.
     ("submit/refresh.rs", "Builder"),
     ("submit/refresh.rs", "Coalescer"),
+    ("submit/request.rs", "Request"),
 ];
 
 #[test]
