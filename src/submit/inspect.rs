@@ -1,4 +1,4 @@
-//! What a [`Ticket`] tells without a wait.
+//! The state of a [`Ticket`], told without a wait.
 
 use std::time::Duration;
 

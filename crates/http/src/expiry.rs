@@ -1,9 +1,10 @@
 //! [`Expiry`]: the time after its lifetime in which a page is still served, and which request makes it anew.
 //!
 //! ```text
-//! start             fresh_for                     served_for
-//!   │ served at once  │ one request makes it anew,   │ requests join the run that makes it anew,
-//!   │                 │ the others are served        │ or one of them leads
+//! start             fresh_for                     served_for                    kept_for
+//!   │ served at once  │ one request makes it anew,   │ requests wait for the run     │ it is no more
+//!   │                 │ the others are served        │ that makes it anew, and are   │
+//!   │                 │                              │ served if that is in trouble  │
 //! ```
 //!
 //! The page itself knows who makes it anew and when that has failed. So this goes with the page, and a request that
@@ -25,6 +26,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Expiry {
     times: StaleTimes,
     attempts: Mutex<Attempts>,
+}
+
+/// The part of a request in making a page anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// The request makes the page anew, and calls [`Expiry::end`].
+    Begins,
+    /// Another request does.
+    IsUnderWay,
+    /// The last one has failed, and the next one is not due yet.
+    Pauses,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +64,22 @@ impl Expiry {
         age.checked_sub(self.times.fresh_for)
     }
 
-    /// Returns `true` to one request of those that find the page at this age. It then makes the page anew, and
-    /// calls [`end`](Self::end).
-    pub(crate) fn begin(&self, age: Duration) -> bool {
+    /// True if a page that has been past its lifetime for this long is served while it is made anew.
+    pub(crate) fn is_served_at_once(&self, past: Duration) -> bool {
+        past < self.times.served_for - self.times.fresh_for
+    }
+
+    /// The part of a request that finds the page at this age.
+    pub(crate) fn attempt(&self, age: Duration) -> Attempt {
         let mut attempts = self.attempts();
-        let begins = !attempts.is_under_way && age >= attempts.not_before;
-        attempts.is_under_way |= begins;
-        begins
+        if attempts.is_under_way {
+            return Attempt::IsUnderWay;
+        }
+        if age < attempts.not_before {
+            return Attempt::Pauses;
+        }
+        attempts.is_under_way = true;
+        Attempt::Begins
     }
 
     /// Notes the end of an attempt that began at this age of the page. A page that is still there after a success was
@@ -97,16 +118,18 @@ mod tests {
         let expiry = expiry();
         let mut age = 3 * SECOND;
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
-            assert!(expiry.begin(age));
-            assert!(!expiry.begin(age + 600 * SECOND), "one is under way");
+            assert_eq!(expiry.attempt(age), Attempt::Begins);
+            assert_eq!(expiry.attempt(age + 600 * SECOND), Attempt::IsUnderWay);
             expiry.end(age, false);
             age += seconds * SECOND;
-            assert!(!expiry.begin(age - Duration::from_nanos(1)), "{seconds}");
+            let early = expiry.attempt(age - Duration::from_nanos(1));
+            assert_eq!(early, Attempt::Pauses, "{seconds}");
         }
         for _ in 0..100 {
             expiry.end(age, false);
         }
-        assert!(!expiry.begin(age + 59 * SECOND) && expiry.begin(age + 60 * SECOND), "no overflow");
+        assert_eq!(expiry.attempt(age + 59 * SECOND), Attempt::Pauses);
+        assert_eq!(expiry.attempt(age + 60 * SECOND), Attempt::Begins, "no overflow");
     }
 
     #[test]
@@ -118,8 +141,9 @@ mod tests {
             }
             expiry.end(600 * SECOND, true);
             expiry.end(900 * SECOND, false);
-            assert!(!expiry.begin(901 * SECOND - Duration::from_nanos(1)));
-            assert!(expiry.begin(901 * SECOND));
+            let early = expiry.attempt(901 * SECOND - Duration::from_nanos(1));
+            assert_eq!(early, Attempt::Pauses);
+            assert_eq!(expiry.attempt(901 * SECOND), Attempt::Begins);
             expiry.end(901 * SECOND, true);
         }
     }

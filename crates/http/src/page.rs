@@ -64,7 +64,7 @@ impl SharedPage {
             let (times, page) = (StaleTimes::of(headers), Self::with_expiry(response));
             // The shared part may lack a field that the gate has seen: then the page has its lifetime alone.
             return match times.filter(|times| page.times() == Some(*times)) {
-                Some(times) => (page, ShareWith::For(times.served_for.min(window()))),
+                Some(times) => (page, ShareWith::For(times.kept_for.min(window()))),
                 None => (Self { expiry: None, ..page }, verdict.share_with()),
             };
         }

@@ -17,7 +17,7 @@ use coalescer::{Executor, Job, Rejected};
 
 use crate::verdict::Unshared;
 
-/// What this thread does with a job that the group passes on.
+/// The way of a job that the group passes on to this thread.
 #[derive(Default)]
 enum Now {
     #[default]

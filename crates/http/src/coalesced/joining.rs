@@ -21,10 +21,11 @@ use http::HeaderMap;
 use crate::cache_status::Forward;
 use crate::coalesced::answer::{Answer, Told, Trouble};
 use crate::coalesced::capture::{capture, reason};
-use crate::coalesced::guards::Lead;
 use crate::coalesced::hooks::Pages;
 use crate::coalesced::inner::Inner;
+use crate::coalesced::lead::Lead;
 use crate::coalesced::stale::{SERVER_ERROR, StalePage};
+use crate::expiry::Attempt;
 use crate::flights::{Arrival, Freshness, PageTicket};
 use crate::key::Key;
 use crate::page::Page;
@@ -60,7 +61,7 @@ pub(crate) enum Step {
 /// A request that waits for the page of another one.
 pub(crate) struct Waiting {
     pub(crate) ticket: PageTicket,
-    /// What is left of the time that the request waits.
+    /// The rest of the time that the request waits.
     pub(crate) at_most: Option<Duration>,
 }
 
@@ -163,7 +164,7 @@ impl Joining {
         revalidating.end(page.is_for_later());
         match page.is_trouble() {
             true => self.in_trouble(revalidating, SERVER_ERROR),
-            false => self.answered(answer.renewed()),
+            false => self.answered(revalidating.renews(answer)),
         }
     }
 
@@ -198,7 +199,7 @@ impl Joining {
                 // Another request has made the page anew.
                 Some(mut revalidating) => {
                     revalidating.end(true);
-                    answer.renewed()
+                    revalidating.renews(answer)
                 }
                 None => answer,
             };
@@ -207,13 +208,20 @@ impl Joining {
         let Inner { gates, counters, .. } = self.pages.inner();
         let fresh = Freshness::Within(stale.fresh_for());
         if gates.accepts_stale(headers, stale.past()) {
-            if !stale.begin() {
-                counters.count_stale();
-                let answer = stale.answer(Duration::ZERO);
-                return Some(self.answered(answer));
+            let begins = match stale.attempt() {
+                Attempt::Begins => true,
+                // The page is good enough in trouble alone, so the request waits for the end of the run.
+                Attempt::IsUnderWay if !stale.is_served_at_once() => false,
+                Attempt::IsUnderWay | Attempt::Pauses => {
+                    counters.count_stale();
+                    let answer = stale.answer(Duration::ZERO);
+                    return Some(self.answered(answer));
+                }
+            };
+            if begins {
+                counters.count_revalidation();
             }
-            counters.count_revalidation();
-            self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome));
+            self.revalidating = Some(Revalidating::new(self.pages.clone(), outcome, begins));
         }
         (self.freshness, self.forward) = (fresh, Forward::Stale);
         None
@@ -279,18 +287,28 @@ fn take(cell: &PageCell) -> Option<Page> {
     cell.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The one request that makes a page anew that it has found past its lifetime. If it is dropped without an end, it has
-/// failed.
+/// A request that asks for a page anew that it has found past its lifetime, and gets the old one if there is trouble.
 pub(crate) struct Revalidating {
     pages: Pages,
     found: Outcome<Page>,
     since: Instant,
+    /// It is the one that makes the page anew. If it is dropped without an end, that has failed.
+    is_the_one: bool,
     has_succeeded: bool,
 }
 
 impl Revalidating {
-    fn new(pages: Pages, found: Outcome<Page>) -> Self {
-        Self { pages, found, since: Instant::now(), has_succeeded: false }
+    fn new(pages: Pages, found: Outcome<Page>, is_the_one: bool) -> Self {
+        Self { pages, found, since: Instant::now(), is_the_one, has_succeeded: false }
+    }
+
+    /// The answer that it gets in the place of the old page.
+    fn renews(&self, answer: Answer) -> Answer {
+        if self.is_the_one { answer.renewed() } else { answer }
+    }
+
+    pub(super) fn is_the_one(&self) -> bool {
+        self.is_the_one
     }
 
     /// Ends the attempt. The page can still be served.
@@ -308,6 +326,9 @@ impl Revalidating {
 
 impl Drop for Revalidating {
     fn drop(&mut self) {
+        if !self.is_the_one {
+            return;
+        }
         if let Some(stale) = StalePage::of(&self.found) {
             stale.end(self.has_succeeded);
         }

@@ -4,10 +4,11 @@ mod answer;
 mod capture;
 mod forget;
 mod forget_tags;
-mod guards;
 mod hooks;
 mod inner;
 mod joining;
+mod lead;
+mod pass;
 mod purge;
 mod stale;
 mod unshared;
@@ -28,13 +29,14 @@ use crate::stats::LayerStats;
 pub(crate) use answer::Telling;
 pub(crate) use capture::Captured;
 
-#[cfg(feature = "tower")]
-pub(crate) use guards::Ended;
-pub use guards::{Lead, Pass};
 pub use hooks::{Begun, Hooks, Pages};
 pub(crate) use inner::{ErrorResponse, Inner, RouteBy};
 #[cfg(feature = "tower")]
 pub(crate) use joining::{Step, Waiting};
+#[cfg(feature = "tower")]
+pub(crate) use lead::Ended;
+pub use lead::Lead;
+pub use pass::Pass;
 
 /// A handler whose requests are coalesced; from [`CoalesceLayer::layer`](crate::CoalesceLayer::layer).
 ///

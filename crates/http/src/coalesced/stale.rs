@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! past its lifetime ─▶ the request wants none that is stale ─▶ a page that is younger: it joins a run, or leads one
-//!                   ─▶ another request makes it anew ────────▶ the stale page
+//!                   ─▶ another request makes it anew ────────▶ the stale page, or that run's if it is for trouble alone
 //!                   ─▶ else it makes it anew ─┬─ done ───────▶ the new page
 //!                                             └─ trouble ────▶ the stale page
 //! ```
@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::cache_status::Forward;
 use crate::coalesced::answer::{Answer, Answered, Own, Trouble};
 use crate::coalesced::inner::{Asked, Inner};
-use crate::expiry::Expiry;
+use crate::expiry::{Attempt, Expiry};
 use crate::flights::Freshness;
 use crate::key::Key;
 use crate::page::Page;
@@ -51,9 +51,14 @@ impl<'o> StalePage<'o> {
         self.past
     }
 
-    /// Returns `true` to one request of those that find the page. It then makes it anew, and calls [`end`](Self::end).
-    pub(super) fn begin(&self) -> bool {
-        self.expiry.begin(self.found.age)
+    /// True if it is served while it is made anew, and not only in the place of trouble.
+    pub(super) fn is_served_at_once(&self) -> bool {
+        self.expiry.is_served_at_once(self.past)
+    }
+
+    /// The part of a request that finds the page. One that begins calls [`end`](Self::end).
+    pub(super) fn attempt(&self) -> Attempt {
+        self.expiry.attempt(self.found.age)
     }
 
     pub(super) fn end(&self, has_succeeded: bool) {
@@ -87,16 +92,21 @@ impl<H, E> Inner<H, E> {
             let answer = self.answer_with(key, asked, request)?;
             return Ok(answer.because_of(Forward::Stale));
         }
-        let Some(revalidation) = Revalidation::begin(stale, &self.counters) else {
-            self.counters.count_stale();
-            return Ok(stale.answer(Duration::ZERO));
+        let revalidation = match stale.attempt() {
+            Attempt::Begins => Some(Revalidation::begun(stale, &self.counters)),
+            // The page is good enough in trouble alone, so the request waits for the end of the run.
+            Attempt::IsUnderWay if !stale.is_served_at_once() => None,
+            Attempt::IsUnderWay | Attempt::Pauses => {
+                self.counters.count_stale();
+                return Ok(stale.answer(Duration::ZERO));
+            }
         };
         let (mut request, begun) = (Some(request), Instant::now());
         let asked = self.ask(key, fresh, &mut request);
         let Some(trouble) = asked.trouble(request.is_none()) else {
-            revalidation.end(&asked);
-            let answer = self.answer_with(key, asked, request)?;
-            return Ok(answer.renewed());
+            let has_renewed = revalidation.map(|revalidation| revalidation.end(&asked)).is_some();
+            let answer = self.answer_with(key, asked, request)?.because_of(Forward::Stale);
+            return Ok(if has_renewed { answer.renewed() } else { answer });
         };
         drop(revalidation);
         self.counters.count_stale();
@@ -153,14 +163,9 @@ struct Revalidation<'o> {
 }
 
 impl<'o> Revalidation<'o> {
-    /// `None` if another request makes the page anew, or if the time after a failure is not over.
-    fn begin(stale: &StalePage<'o>, counters: &'o Counters) -> Option<Self> {
-        let (expiry, began) = (stale.expiry, stale.found.age);
-        if !expiry.begin(began) {
-            return None;
-        }
+    fn begun(stale: &StalePage<'o>, counters: &'o Counters) -> Self {
         counters.count_revalidation();
-        Some(Self { expiry, began, has_succeeded: false, counters })
+        Self { expiry: stale.expiry, began: stale.found.age, has_succeeded: false, counters }
     }
 
     fn end<E>(mut self, asked: &Asked<E>) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use coalescer::Outcome;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
@@ -12,7 +11,6 @@ use crate::coalesced::answer::Answer;
 use crate::coalesced::inner::Inner;
 use crate::coalesced::stale::StalePage;
 use crate::key::Key;
-use crate::page::Page;
 use crate::room::Room;
 use crate::served::Served;
 
@@ -52,11 +50,10 @@ impl<H, E> Inner<H, E> {
     ) -> Answer {
         let found = self.flights.peek(key);
         let found = found.filter(|found| younger_than.is_none_or(|bound| found.age < bound));
-        let past = |found: &Outcome<Page>| {
-            found.value.expiry(found.role).and_then(|expiry| expiry.past(found.age))
-        };
-        let found = found
-            .filter(|found| past(found).is_none_or(|past| self.gates.accepts_stale(request, past)));
+        let found = found.filter(|found| {
+            let Some(stale) = StalePage::of(found) else { return true };
+            stale.is_served_at_once() && self.gates.accepts_stale(request, stale.past())
+        });
         self.counters.count_only_if_cached(found.is_some());
         match found.as_ref().map(StalePage::of) {
             None => {

@@ -19,6 +19,8 @@ pub(crate) struct CacheControl {
     /// `stale-while-revalidate` (RFC 5861, 3). Zero if a field states a lifetime without it, or forbids it. Nothing
     /// of a request.
     pub(crate) stale: Option<u64>,
+    /// The same for a response that is served in the place of trouble: the smallest `stale-if-error` (RFC 5861, 4).
+    pub(crate) stale_if_error: Option<u64>,
     /// Of a request: it wants what a cache has, or an error.
     pub(crate) only_if_cached: bool,
 }
@@ -29,6 +31,7 @@ struct Lifetimes {
     max_age: Option<u64>,
     s_maxage: Option<u64>,
     stale: Option<u64>,
+    stale_if_error: Option<u64>,
 }
 
 impl CacheControl {
@@ -51,18 +54,24 @@ impl CacheControl {
         let mut control = Self::without_lifetime(headers)?;
         let targeted = headers.keys().filter(|name| is_targeted(name)).cloned();
         for name in targeted.chain([CACHE_CONTROL]) {
-            let Lifetimes { max_age, s_maxage, stale } = control.add(headers, name)?;
+            let Lifetimes { max_age, s_maxage, stale, stale_if_error } =
+                control.add(headers, name)?;
             let lifetime = s_maxage.or(max_age);
             lifetime.into_iter().for_each(|seconds| control.limit(seconds));
-            stale.or(lifetime.and(Some(0))).into_iter().for_each(|seconds| {
-                lower(&mut control.stale, seconds);
-            });
+            // A field that states a lifetime alone forbids both.
+            let unstated = lifetime.and(Some(0));
+            for (least, stated) in
+                [(&mut control.stale, stale), (&mut control.stale_if_error, stale_if_error)]
+            {
+                stated.or(unstated).into_iter().for_each(|seconds| lower(least, seconds));
+            }
         }
         for value in headers.get_all(ACCEL_EXPIRES) {
             let seconds = seconds(trim(value.as_bytes())).unwrap_or(0);
             control.no_store |= seconds == 0;
             control.limit(seconds);
             lower(&mut control.stale, 0);
+            lower(&mut control.stale_if_error, 0);
         }
         Ok(control)
     }
@@ -98,8 +107,11 @@ impl CacheControl {
             lower(&mut lifetimes.s_maxage, seconds());
         } else if is("stale-while-revalidate") {
             lower(&mut lifetimes.stale, seconds());
+        } else if is("stale-if-error") {
+            lower(&mut lifetimes.stale_if_error, seconds());
         } else if is("must-revalidate") || is("proxy-revalidate") {
             lower(&mut lifetimes.stale, 0);
+            lower(&mut lifetimes.stale_if_error, 0);
         }
     }
 }

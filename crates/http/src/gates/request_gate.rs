@@ -158,8 +158,8 @@ impl Gates {
 
     /// The answers that a request accepts, by its `Cache-Control`.
     fn verdict(&self, key: Key, control: CacheControl) -> RequestVerdict {
-        let max_age = if control.no_cache { Some(0) } else { control.max_age };
-        let max_age = max_age.filter(|seconds| self.is_too_short(*seconds, &key));
+        let max_age = control.max_age.filter(|seconds| self.is_too_short(*seconds, &key));
+        let max_age = if control.no_cache { Some(0) } else { max_age };
         match max_age.map(Duration::from_secs) {
             age if control.only_if_cached => RequestVerdict::OnlyIfCached(key, age),
             None => RequestVerdict::Shared(key),

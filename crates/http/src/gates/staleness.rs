@@ -10,12 +10,15 @@ use crate::gates::cache_control::{CacheControl, directive, lower, seconds};
 use crate::gates::fields::{Malformed, elements};
 use crate::gates::response_gate::lifetime;
 
-/// The times of a response that may be served after its lifetime while it is made anew, from now on.
+/// The times of a response that may be served after its lifetime, from now on: while it is made anew, or in the place of
+/// trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StaleTimes {
     pub(crate) fresh_for: Duration,
-    /// The lifetime and `stale-while-revalidate`.
+    /// The lifetime and `stale-while-revalidate`: until then it is served at once.
     pub(crate) served_for: Duration,
+    /// The lifetime and the longer one of `stale-while-revalidate` and `stale-if-error`.
+    pub(crate) kept_for: Duration,
 }
 
 impl StaleTimes {
@@ -23,10 +26,12 @@ impl StaleTimes {
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let control = CacheControl::of_response(headers).ok()?;
         let fresh_for = lifetime(headers, control)?;
-        let stale_for = Duration::from_secs(control.stale?);
-        let may_be_served = !(control.no_cache || fresh_for.is_zero() || stale_for.is_zero());
-        let served_for = fresh_for.saturating_add(stale_for);
-        may_be_served.then_some(Self { fresh_for, served_for })
+        let stale_for = Duration::from_secs(control.stale.unwrap_or(0));
+        let if_error = Duration::from_secs(control.stale_if_error.unwrap_or(0)).max(stale_for);
+        let may_be_served = !(control.no_cache || fresh_for.is_zero() || if_error.is_zero());
+        let (served_for, kept_for) =
+            (fresh_for.saturating_add(stale_for), fresh_for.saturating_add(if_error));
+        may_be_served.then_some(Self { fresh_for, served_for, kept_for })
     }
 }
 
@@ -73,8 +78,14 @@ mod tests {
 
     /// The lifetime and the time after it, in seconds.
     fn times(lines: &[(&'static str, &str)]) -> Option<(u64, u64)> {
-        let StaleTimes { fresh_for, served_for } = StaleTimes::of(&headers(lines))?;
+        let StaleTimes { fresh_for, served_for, .. } = StaleTimes::of(&headers(lines))?;
         Some((fresh_for.as_secs(), (served_for - fresh_for).as_secs()))
+    }
+
+    /// The time after the lifetime in which the page is kept for trouble, in seconds.
+    fn if_error(line: &str) -> Option<u64> {
+        let times = StaleTimes::of(&headers(&[("cache-control", line)]))?;
+        Some((times.kept_for - times.fresh_for).as_secs())
     }
 
     fn plain(line: &str) -> Option<(u64, u64)> {
@@ -99,6 +110,31 @@ mod tests {
         );
     }
 
+    /// H68: the longer one of the two times, and each by the same rules.
+    #[test]
+    fn a_response_states_how_long_it_is_good_enough_in_trouble() {
+        assert_eq!(if_error("max-age=3, stale-if-error=7"), Some(7));
+        assert_eq!(plain("max-age=3, stale-if-error=7"), Some((3, 0)));
+        assert_eq!(if_error("max-age=3, stale-while-revalidate=2, stale-if-error=7"), Some(7));
+        assert_eq!(if_error("max-age=3, stale-while-revalidate=9, stale-if-error=7"), Some(9));
+        assert_eq!(if_error("max-age=3, stale-if-error=7, Stale-If-Error=\"5\""), Some(5));
+        for line in [
+            "stale-if-error=7",
+            "max-age=0, stale-if-error=7",
+            "max-age=3, stale-if-error",
+            "max-age=3, stale-if-error=soon",
+            "max-age=3, stale-if-error=7, must-revalidate",
+            "max-age=3, stale-if-error=7, proxy-revalidate",
+            "max-age=3, stale-if-error=7, no-cache",
+            "max-age=3, stale-if-errors=7",
+        ] {
+            assert_eq!(if_error(line), None, "{line}");
+        }
+        let two =
+            [("cache-control", "max-age=3, stale-if-error=7"), ("cdn-cache-control", "max-age=9")];
+        assert_eq!(times(&two), None, "a gateway's field states a lifetime alone");
+    }
+
     /// H34: of several readings the most careful one.
     #[test]
     fn a_response_that_forbids_it_or_is_unclear_is_not_served_stale() {
@@ -120,7 +156,6 @@ mod tests {
             "max-age=3, stale-while-revalidate=7, no-cache",
             "max-age=3, stale-while-revalidate=7, no-cache=\"etag\"",
             "max-age=3, stale-while-revalidates=7",
-            "max-age=3, stale-if-error=7",
             "max-age=3, stale-while-revalidate=7, a b",
         ] {
             assert_eq!(plain(line), None, "{line}");

@@ -40,6 +40,8 @@ mod tags;
 mod tower;
 #[cfg(feature = "tower")]
 mod tower_forgetting;
+#[cfg(feature = "tower")]
+mod tower_telling;
 mod trouble;
 mod unshared;
 mod writes;

@@ -18,12 +18,12 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::support::{wait_until, watched};
 
-type Inner = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
-type Answer = Result<Response<TowerBody<Inner>>, BoxError>;
-type Answers = Result<Response<Inner>, BoxError>;
+pub(crate) type Inner = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type Answer = Result<Response<TowerBody<Inner>>, BoxError>;
+pub(crate) type Answers = Result<Response<Inner>, BoxError>;
 
 /// A service inside the layer.
-trait Serves:
+pub(crate) trait Serves:
     Service<
         Request<Empty<Bytes>>,
         Response = Response<TowerBody<Inner>>,
@@ -48,10 +48,10 @@ impl<S> Serves for S where
 }
 
 /// Runs that the test ends, one after the other.
-struct Runs(mpsc::UnboundedReceiver<oneshot::Sender<Answers>>);
+pub(crate) struct Runs(mpsc::UnboundedReceiver<oneshot::Sender<Answers>>);
 
 impl Runs {
-    async fn next(&mut self) -> oneshot::Sender<Answers> {
+    pub(crate) async fn next(&mut self) -> oneshot::Sender<Answers> {
         self.0.recv().await.expect("a run begins")
     }
 }
@@ -60,20 +60,20 @@ fn full(text: &'static str) -> Inner {
     Full::new(Bytes::from(text)).map_err(Into::into).boxed_unsync()
 }
 
-fn page(text: &'static str) -> Answers {
+pub(crate) fn page(text: &'static str) -> Answers {
     Ok(Response::new(full(text)))
 }
 
-fn get() -> Request<Empty<Bytes>> {
+pub(crate) fn get() -> Request<Empty<Bytes>> {
     Request::get("http://shop.example/").version(Version::HTTP_2).body(Empty::new()).unwrap()
 }
 
-fn overlapping() -> CoalesceLayer {
+pub(crate) fn overlapping() -> CoalesceLayer {
     CoalesceLayer::new().settings(Settings::new().window(Duration::ZERO))
 }
 
 /// A service whose runs the test ends.
-fn scripted(layer: &TowerLayer) -> (impl Serves, Runs) {
+pub(crate) fn scripted(layer: &TowerLayer) -> (impl Serves, Runs) {
     let (begin, runs) = mpsc::unbounded_channel();
     let service = service_fn(move |_: Request<Empty<Bytes>>| {
         let (end, ended) = oneshot::channel();
@@ -87,12 +87,16 @@ fn waiting(layer: &TowerLayer) -> usize {
     layer.pages().in_flight().iter().map(|flight| flight.followers).sum()
 }
 
-fn call(service: &impl Serves, request: Request<Empty<Bytes>>) -> JoinHandle<Answer> {
+pub(crate) fn call(service: &impl Serves, request: Request<Empty<Bytes>>) -> JoinHandle<Answer> {
     tokio::spawn(service.clone().oneshot(request))
 }
 
 /// Calls that follow, when all of them wait.
-fn follow(layer: &TowerLayer, service: &impl Serves, count: usize) -> Vec<JoinHandle<Answer>> {
+pub(crate) fn follow(
+    layer: &TowerLayer,
+    service: &impl Serves,
+    count: usize,
+) -> Vec<JoinHandle<Answer>> {
     let before = waiting(layer);
     let calls = (0..count).map(|_| call(service, get())).collect();
     wait_until(|| waiting(layer) == before + count);
@@ -108,7 +112,9 @@ fn role(answer: &Answer) -> ServedRole {
     answer.as_ref().unwrap().extensions().get::<Served>().expect("each response has one").role()
 }
 
-fn run<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce() -> F + Send + 'static) {
+pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce() -> F + Send + 'static,
+) {
     watched(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(2).enable_time().build().unwrap();
@@ -372,34 +378,5 @@ fn only_requests_that_run_need_the_service_to_be_ready() {
         }
         runs.next().await.send(page("written")).unwrap();
         assert_eq!(role(&write.await.unwrap()), ServedRole::PassedThrough);
-    });
-}
-
-/// H54, H58: the layer tells clients and operators how it has answered, as a blocking one does.
-#[test]
-fn a_tower_layer_tells_how_it_has_answered() {
-    run(|| async {
-        let layer = overlapping().cache_status("pages").route_by(|_| Some("all"));
-        let layer = layer.tower(tokio::time::sleep);
-        let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let run = runs.next().await;
-        let follower = follow(&layer, &service, 1).remove(0);
-        run.send(page("news")).unwrap();
-        let status = |answer: Answer| answer.unwrap().headers()["cache-status"].clone();
-        assert_eq!(status(leader.await.unwrap()), "pages; fwd=miss");
-        assert_eq!(status(follower.await.unwrap()), "pages; fwd=miss; collapsed");
-        let post = Request::post("http://shop.example/").body(Empty::new()).unwrap();
-        let passed = call(&service, post);
-        runs.next().await.send(page("own")).unwrap();
-        assert_eq!(status(passed.await.unwrap()), "pages; fwd=method; detail=method");
-        let cancelled = call(&service, get());
-        let run = runs.next().await;
-        cancelled.abort();
-        assert!(cancelled.await.unwrap_err().is_cancelled());
-        drop(run);
-        let all = layer.pages().stats_by_route().remove(0);
-        assert_eq!((all.requests, all.leaders, all.followers), (4, 1, 1));
-        assert_eq!((all.passed_through, all.unanswered), (1, 1));
     });
 }

@@ -286,6 +286,19 @@ fn a_page_that_is_forgotten_is_not_remembered() {
     assert!(is_remembered(&pages, get("/")));
 }
 
+/// H52: the handler sees no more of the request than that of one which shares, so its response is about the page.
+#[test]
+fn the_handler_of_a_remembered_page_sees_what_the_key_has() {
+    let pages = CoalesceLayer::new().ignore_cookies(["_ga*"]).layer(|request: Request<()>| {
+        assert!(!request.headers().contains_key("cookie"));
+        Ok::<_, ()>(with_cookie())
+    });
+    for _ in 0..3 {
+        pages.call(get("/").header("cookie", "_ga=1").body(()).unwrap()).unwrap();
+    }
+    assert_eq!(pages.stats().passed_through_for(PassThrough::Remembered), 2);
+}
+
 /// H52: a page that calls itself ends, as one that is shared does.
 #[test]
 fn a_page_that_calls_itself_ends() {

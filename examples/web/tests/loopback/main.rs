@@ -5,9 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+#[cfg(unix)]
+mod live;
 mod program;
 mod secrets;
 mod sharing;
 mod site;
+mod status;
 mod support;
 mod trouble;

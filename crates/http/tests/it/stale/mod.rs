@@ -1,6 +1,7 @@
 //! Pages past their lifetime: `stale-while-revalidate` (H31 to H36).
 
 mod failures;
+mod if_error;
 mod random;
 mod requests;
 
