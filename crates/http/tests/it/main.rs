@@ -9,6 +9,7 @@ mod authorities;
 mod bodies;
 mod by_settings;
 mod cache_status;
+mod documents;
 mod fields;
 mod freshness;
 mod fuzzed;
