@@ -1,7 +1,8 @@
 //! The feature `tracing`: runs of the handler that no flight has, and responses that are not shared (H57).
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use std::time::Duration;
 
 use coalescer_http::CoalesceLayer;
@@ -15,22 +16,48 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::stage::{Page, Pages, call, get, page, page_with, pages, scripted, with_window};
 use crate::support::watched;
 
-/// Writes down the spans and events of the layer, in their order.
-#[derive(Clone, Default)]
-struct Scribe(Arc<Mutex<Vec<String>>>);
+/// How this thread is heard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    Deaf,
+    Writes,
+    /// It panics when a span or an event is made.
+    IsBad,
+    /// It panics in all that comes later.
+    IsBadLater,
+}
+
+thread_local! {
+    static EAR: Cell<Ear> = const { Cell::new(Ear::Deaf) };
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The subscriber of the process: one for all tests, since tracing asks the subscriber of the first thread that comes
+/// by. Each thread has its own record.
+struct Scribe;
 
 impl Scribe {
-    fn note(&self, line: String) {
-        self.0.lock().unwrap().push(line);
+    fn note(line: String) {
+        if EAR.get() == Ear::Writes {
+            LINES.with_borrow_mut(|lines| lines.push(line));
+        }
     }
 
-    /// Returns the lines that a piece of code causes.
-    fn hear(code: impl FnOnce()) -> Vec<String> {
-        let scribe = Self::default();
-        let subscriber = tracing_subscriber::registry().with(scribe.clone());
-        tracing::subscriber::with_default(subscriber, code);
-        let mut lines = scribe.0.lock().unwrap();
-        std::mem::take(&mut *lines)
+    fn panic_if(ear: Ear) {
+        assert!(EAR.get() != ear, "on purpose");
+    }
+
+    /// Runs a piece of code, and returns the lines that it causes.
+    fn hear(ear: Ear, code: impl FnOnce()) -> Vec<String> {
+        static INSTALL: Once = Once::new();
+        INSTALL.call_once(|| {
+            let subscriber = tracing_subscriber::registry().with(Self);
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+        });
+        EAR.set(ear);
+        code();
+        EAR.set(Ear::Deaf);
+        LINES.take()
     }
 }
 
@@ -48,36 +75,48 @@ impl Visit for Fields {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Scribe {
     fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        Self::panic_if(Ear::IsBad);
         if attributes.metadata().target() == "coalescer_http" {
             let mut fields = Fields(attributes.metadata().name().to_owned());
             attributes.record(&mut fields);
-            self.note(fields.0);
+            Self::note(fields.0);
         }
     }
 
+    fn on_enter(&self, _: &Id, _: Context<'_, S>) {
+        Self::panic_if(Ear::IsBadLater);
+    }
+
+    fn on_exit(&self, _: &Id, _: Context<'_, S>) {
+        Self::panic_if(Ear::IsBadLater);
+    }
+
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        Self::panic_if(Ear::IsBadLater);
         if context.span(id).is_some_and(|span| span.metadata().target() == "coalescer_http") {
             let mut fields = Fields("record".to_owned());
             values.record(&mut fields);
-            self.note(fields.0);
+            Self::note(fields.0);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        Self::panic_if(Ear::IsBad);
         if event.metadata().target() == "coalescer_http" {
             let within = context.lookup_current().map_or("nothing", |span| span.name());
             let mut fields = Fields(format!("event in {within}"));
             event.record(&mut fields);
-            self.note(fields.0);
+            Self::note(fields.0);
         } else if event.metadata().target() == "handler" {
             let within = context.lookup_current().map_or("nothing", |span| span.name());
-            self.note(format!("handler in {within}"));
+            Self::note(format!("handler in {within}"));
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
+        Self::panic_if(Ear::IsBadLater);
         if context.span(&id).is_some_and(|span| span.metadata().target() == "coalescer_http") {
-            self.note("closed".to_owned());
+            Self::note("closed".to_owned());
         }
     }
 }
@@ -98,7 +137,7 @@ fn handled(page: Page) -> impl FnOnce() -> Result<Page, String> + Send + 'static
 fn a_run_of_a_request_that_is_passed_through_has_a_span() {
     watched(|| {
         let pages = named();
-        let lines = Scribe::hear(|| {
+        let lines = Scribe::hear(Ear::Writes, || {
             pages.call(scripted(Request::post("/a?token=1"), handled(page("own")))).unwrap();
         });
         assert_eq!(
@@ -111,12 +150,12 @@ fn a_run_of_a_request_that_is_passed_through_has_a_span() {
                 "closed",
             ]
         );
-        let lines = Scribe::hear(|| {
+        let lines = Scribe::hear(Ear::Writes, || {
             let failed = pages.call(scripted(Request::post("/a"), || Err("down".into())));
             assert!(failed.is_err());
         });
         assert_eq!(lines[1..], ["record result=error", "closed"]);
-        let lines = Scribe::hear(|| {
+        let lines = Scribe::hear(Ear::Writes, || {
             let call = || pages.call(scripted(Request::post("/a"), || panic!("on purpose")));
             assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err());
         });
@@ -129,7 +168,7 @@ fn a_run_of_a_request_that_is_passed_through_has_a_span() {
 fn a_response_that_is_not_shared_is_told_in_the_span_of_its_run() {
     watched(|| {
         let pages = named();
-        let lines = Scribe::hear(|| {
+        let lines = Scribe::hear(Ear::Writes, || {
             let own = page_with("own", "set-cookie", "a=b");
             pages.call(scripted(get("/a?token=1"), handled(own))).unwrap();
             call(&pages, get("/b"), page_with("page", "cache-control", "no-cache"));
@@ -150,47 +189,13 @@ fn a_response_that_is_not_shared_is_told_in_the_span_of_its_run() {
     });
 }
 
-/// A subscriber that panics in each of its methods that a run calls.
-struct Bad;
-
-impl<S: Subscriber> Layer<S> for Bad {
-    fn on_new_span(&self, _: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-
-    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-}
-
-struct BadLater;
-
-impl<S: Subscriber> Layer<S> for BadLater {
-    fn on_enter(&self, _: &Id, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-
-    fn on_record(&self, _: &Id, _: &Record<'_>, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-
-    fn on_exit(&self, _: &Id, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-
-    fn on_close(&self, _: Id, _: Context<'_, S>) {
-        panic!("on purpose");
-    }
-}
-
 /// H57
 #[test]
 fn a_subscriber_that_panics_harms_nobody() {
     watched(|| {
-        fn demand(layer: impl Layer<tracing_subscriber::Registry> + Send + Sync + 'static) {
-            let subscriber = tracing_subscriber::registry().with(layer);
+        for ear in [Ear::IsBad, Ear::IsBadLater] {
             let pages = pages(CoalesceLayer::new());
-            tracing::subscriber::with_default(subscriber, || {
+            Scribe::hear(ear, || {
                 assert_eq!(call(&pages, Request::post("/"), page("own")).status(), 200);
                 let own = page_with("own", "set-cookie", "a=b");
                 assert_eq!(call(&pages, get("/"), own).status(), 200);
@@ -202,7 +207,5 @@ fn a_subscriber_that_panics_harms_nobody() {
             });
             assert!(pages.in_flight().is_empty());
         }
-        demand(Bad);
-        demand(BadLater);
     });
 }
