@@ -210,6 +210,10 @@
 //! | a hook before its handler and one after | [`CoalesceLayer::hooks`] |
 //! | axum, hyper, and others with the traits of tower | `CoalesceLayer::tower`, with the feature `tower` |
 //!
+//! The repository has a [guide](https://github.com/coalescer-rs/coalescer/blob/main/docs/http-servers.md) with an adapter in
+//! under 20 lines for each of axum, hyper, oxhttp, astra, tiny_http and rouille, and for hooks. Each is tested with clients
+//! over sockets.
+//!
 //! # Limitations
 //!
 //! **The layer does no access control.** Check each request before the layer:
