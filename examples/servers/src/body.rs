@@ -1,4 +1,4 @@
-//! What adapters share: the body of a request in memory, and a response without a body.
+//! The parts that adapters share: the body of a request in memory, and a response without a body.
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
