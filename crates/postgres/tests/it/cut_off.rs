@@ -58,6 +58,19 @@ impl Site {
     }
 }
 
+/// Ends the functions of both processes when an assertion fails, or its scope would wait for them without an end.
+struct LetGo<'s>([&'s Site; 2]);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for site in self.0 {
+                let _ = site.values.send(0);
+            }
+        }
+    }
+}
+
 /// C12, C15, C17. The server knows of no lease: while the leader's session stands, the others wait for `leader_timeout`.
 fn a_cut(schema: &'static str, cut: fn(&Proxy)) {
     with_server(move |server| {
@@ -68,6 +81,7 @@ fn a_cut(schema: &'static str, cut: fn(&Proxy)) {
         let there = Site::new(&place, &place.url, 200);
         wait_until(|| here.cluster.ping().is_ok() && there.cluster.ping().is_ok());
         thread::scope(|scope| {
+            let _let_go = LetGo([&here, &there]);
             let cut_off = scope.spawn(|| here.call(SLOW));
             here.begins();
             assert_eq!(place.leaders(), 1);
