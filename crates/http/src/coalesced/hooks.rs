@@ -1,7 +1,6 @@
 //! [`Hooks`]: pages whose handler runs between two hooks, and not inside the layer.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use http::{Response, request};
 
@@ -28,10 +27,7 @@ pub type Pages = Coalesced<Hooks, Infallible>;
 
 /// Stands in the place of a handler in [`Pages`].
 #[derive(Clone, Debug)]
-pub struct Hooks {
-    /// How long a request waits for the leaders of its page.
-    pub(crate) max_wait: Option<Duration>,
-}
+pub struct Hooks(pub(crate) ());
 
 /// The way of a request that a server's first hook has begun; from [`Pages::begin`](Coalesced::begin).
 #[derive(Debug)]

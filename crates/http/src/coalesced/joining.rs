@@ -263,7 +263,7 @@ impl Joining {
     }
 
     fn time_left(&self) -> Option<Duration> {
-        let at_most = self.pages.handler().max_wait?;
+        let at_most = self.pages.inner().max_wait?;
         Some(at_most.saturating_sub(self.begun.elapsed()))
     }
 }

@@ -50,22 +50,21 @@ impl<H, E> Inner<H, E> {
     ) -> Answer {
         let found = self.flights.peek(key);
         let found = found.filter(|found| younger_than.is_none_or(|bound| found.age < bound));
-        let found = found.filter(|found| {
-            let Some(stale) = StalePage::of(found) else { return true };
-            stale.is_served_at_once() && self.gates.accepts_stale(request, stale.past())
+        let answer = found.as_ref().and_then(|found| {
+            let Some(stale) = StalePage::of(found) else {
+                return Some(Answer::of_page(found, self.window));
+            };
+            if !stale.is_served_at_once() || !self.gates.accepts_stale(request, stale.past()) {
+                return None;
+            }
+            self.counters.count_stale();
+            Some(stale.answer(Duration::ZERO))
         });
-        self.counters.count_only_if_cached(found.is_some());
-        match found.as_ref().map(StalePage::of) {
-            None => {
-                self.counters.count_refused();
-                Answer::refused(not_cached(), Served::not_kept())
-            }
-            Some(Some(stale)) => {
-                self.counters.count_stale();
-                stale.answer(Duration::ZERO)
-            }
-            Some(None) => Answer::of_page(found.as_ref().expect("it is there"), self.window),
-        }
+        self.counters.count_only_if_cached(answer.is_some());
+        answer.unwrap_or_else(|| {
+            self.counters.count_refused();
+            Answer::refused(not_cached(), Served::not_kept())
+        })
     }
 
     /// Takes room for a page of this many bytes, if there is some. Drops pages whose time is over if there is none.

@@ -23,9 +23,8 @@ impl CoalesceLayer {
         let of_group = self.of_group();
         // A run that takes over begins when its request does, and only a job that runs can say so.
         let settings = of_group.settings.leader_timeout(Duration::MAX);
-        let hooks = Hooks { max_wait: settings.get_max_wait() };
         let flights = Flights::for_hooks(OfGroup { settings, ..of_group });
-        self.around(hooks, flights, None)
+        self.around(Hooks(()), flights, None)
     }
 }
 

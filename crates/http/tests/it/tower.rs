@@ -103,6 +103,17 @@ pub(crate) fn follow(
     calls
 }
 
+/// A request that leads, the end of its run, and requests that wait for it.
+async fn meet(
+    (layer, service): (&TowerLayer, &impl Serves),
+    runs: &mut Runs,
+    followers: usize,
+) -> (JoinHandle<Answer>, oneshot::Sender<Answers>, Vec<JoinHandle<Answer>>) {
+    let leader = call(service, get());
+    let end = runs.next().await;
+    (leader, end, follow(layer, service, followers))
+}
+
 async fn text(answer: Answer) -> String {
     let bytes = answer.unwrap().into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -128,9 +139,7 @@ fn one_request_calls_the_service_and_a_thousand_share_its_page() {
     run(|| async {
         let layer = overlapping().tower(tokio::time::sleep);
         let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let followers = follow(&layer, &service, 1000);
+        let (leader, end, followers) = meet((&layer, &service), &mut runs, 1000).await;
         end.send(page("news")).unwrap();
         let own = leader.await.unwrap();
         assert_eq!(role(&own), ServedRole::Leader);
@@ -167,9 +176,7 @@ fn a_leader_that_is_dropped_or_fails_lets_the_next_one_lead() {
     run(|| async {
         let layer = overlapping().tower(tokio::time::sleep);
         let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let followers = follow(&layer, &service, 3);
+        let (leader, end, followers) = meet((&layer, &service), &mut runs, 3).await;
         leader.abort();
         assert!(leader.await.unwrap_err().is_cancelled());
         drop(end);
@@ -200,9 +207,8 @@ fn a_follower_that_is_dropped_gives_its_place_up() {
     run(|| async {
         let layer = overlapping().tower(tokio::time::sleep);
         let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let follower = follow(&layer, &service, 1).remove(0);
+        let (leader, end, mut followers) = meet((&layer, &service), &mut runs, 1).await;
+        let follower = followers.remove(0);
         follower.abort();
         assert!(follower.await.unwrap_err().is_cancelled());
         assert_eq!(waiting(&layer), 0);
@@ -273,9 +279,8 @@ fn a_response_for_its_own_request_is_passed_on_as_a_stream() {
     run(|| async {
         let layer = overlapping().tower(|_| pending());
         let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let follower = follow(&layer, &service, 1).remove(0);
+        let (leader, end, mut followers) = meet((&layer, &service), &mut runs, 1).await;
+        let follower = followers.remove(0);
         let (chunks, body) = frames(None);
         end.send(Ok(Response::new(body))).unwrap();
         let own = leader.await.unwrap().unwrap();
@@ -296,9 +301,8 @@ fn chunks_of_a_stated_length_are_shared() {
     run(|| async {
         let layer = overlapping().tower(|_| pending());
         let (service, mut runs) = scripted(&layer);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let follower = follow(&layer, &service, 1).remove(0);
+        let (leader, end, mut followers) = meet((&layer, &service), &mut runs, 1).await;
+        let follower = followers.remove(0);
         let (chunks, body) = frames(Some(8));
         for chunk in ["two ", "", "news"] {
             chunks.send(data(chunk)).unwrap();
@@ -326,9 +330,8 @@ fn bodies_that_break_off_or_have_trailers_are_for_their_own_request() {
         for (reason, rest) in ends {
             let layer = overlapping().tower(|_| pending());
             let (service, mut runs) = scripted(&layer);
-            let leader = call(&service, get());
-            let end = runs.next().await;
-            let follower = follow(&layer, &service, 1).remove(0);
+            let (leader, end, mut followers) = meet((&layer, &service), &mut runs, 1).await;
+            let follower = followers.remove(0);
             let (chunks, body) = frames(Some(13));
             chunks.send(data("news")).unwrap();
             let (fails, has_trailers) = (rest.iter().any(Result::is_err), reason == "trailers");
@@ -366,9 +369,7 @@ fn only_requests_that_run_need_the_service_to_be_ready() {
         });
         let limit = ConcurrencyLimitLayer::new(1);
         let service = ServiceBuilder::new().layer(layer.clone()).layer(limit).service(inner);
-        let leader = call(&service, get());
-        let end = runs.next().await;
-        let followers = follow(&layer, &service, 8);
+        let (leader, end, followers) = meet((&layer, &service), &mut runs, 8).await;
         let write = Request::post("http://shop.example/").body(Empty::new()).unwrap();
         let write = call(&service, write);
         end.send(page("news")).unwrap();
