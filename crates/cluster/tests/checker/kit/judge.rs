@@ -2,7 +2,8 @@
 //!
 //! Three times of an execution can be seen from outside: the call that ran it came, its function began, and that call
 //! returned. The claim is between the first two. The publication is between the function's end and the third one. So a
-//! rule takes the end of each interval that speaks for the engine.
+//! rule takes the end of each interval that speaks for the engine. A call can also go on with the flight of an older claim,
+//! whose own call timed out. So the begin of a flight is the one that the calls tell that got its value.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -39,6 +40,11 @@ struct Led {
     execution: Execution,
     entered: Nanos,
     returned: Nanos,
+    /// Its flight did not begin before: a call that got the value says how old that was. A claim whose call has timed out
+    /// can have begun the flight long before the call that ran it came, and that does not move the begin.
+    begun: Nanos,
+    /// Its flight did not begin after, or the age that the call got is too large.
+    begun_by: Nanos,
 }
 
 struct Court<'a> {
@@ -52,10 +58,21 @@ struct Court<'a> {
 pub(crate) fn judge(record: &Record, killed: &[(u64, Nanos)], is_calm: bool) -> Judged {
     let ran = record.calls.iter().filter_map(|call| Some((call.ran?, call)));
     let ran: HashMap<u64, &Call> = ran.collect();
+    let mut begun = HashMap::new();
+    for call in &record.calls {
+        let End::Value(made) = call.end else { continue };
+        // It returned after these two.
+        let at_least = call.entered.max(made.ended).saturating_sub(call.age);
+        let begun = begun.entry(made.number).or_insert(at_least);
+        *begun = at_least.max(*begun);
+    }
     let led = record.executions.iter().filter_map(|execution| {
         let call = ran.get(&execution.number)?;
         let (entered, returned) = (call.entered, call.returned);
-        Some((execution.number, Led { execution: *execution, entered, returned }))
+        let begun = begun.get(&execution.number).copied().unwrap_or(entered);
+        let begun_by = returned.saturating_sub(call.age);
+        let led = Led { execution: *execution, entered, returned, begun, begun_by };
+        Some((execution.number, led))
     });
     let mut court = Court { record, killed, led: led.collect(), judged: Judged::default() };
     for call in &record.calls {
@@ -171,6 +188,8 @@ impl Court<'_> {
                     self.broken("C1, executions overlap", pair);
                 } else if back == 0 && too_soon(led, next) && !self.has_fresh_call(next) {
                     self.broken("C1, two executions in a window", pair);
+                } else if back == 0 && counts_from_before(led, next) {
+                    self.broken("C5, a begin before the end of the execution before", pair);
                 }
             }
         }
@@ -211,6 +230,13 @@ impl Court<'_> {
 
 /// The result was kept in any case, and the next execution began within its window in any case.
 fn too_soon(led: &Led, next: &Led) -> bool {
-    let end_of_window = led.entered + WINDOWS[led.execution.key.0];
+    let end_of_window = led.begun + WINDOWS[led.execution.key.0];
     led.returned < end_of_window && next.execution.began < end_of_window
+}
+
+/// The flight of the next execution began after this execution. Its process may reckon with an earlier begin, but not with
+/// one that is earlier by more than its claim took.
+fn counts_from_before(led: &Led, next: &Led) -> bool {
+    let claim = next.execution.began - next.entered;
+    WINDOWS[led.execution.key.0] > 0 && next.begun_by + claim < led.execution.ended
 }

@@ -12,7 +12,9 @@ fn execution(number: u64, began: Nanos, ended: Nanos) -> Execution {
 
 fn call(made: Execution, kind: Kind, entered: Nanos, returned: Nanos) -> Call {
     let (entered, returned) = (entered * MS, returned * MS);
-    Call { key: made.key, kind, entered, returned, ran: None, end: End::Value(made) }
+    // Its flight began a millisecond before the function.
+    let age = (returned + MS).saturating_sub(made.began);
+    Call { key: made.key, kind, entered, returned, ran: None, age, end: End::Value(made) }
 }
 
 /// Executions, each with the call that ran it, which takes a millisecond more on both sides.
@@ -56,14 +58,35 @@ fn overlaps_are_noticed_unless_one_was_forgotten() {
 
 #[test]
 fn a_second_execution_in_a_window_is_noticed_unless_it_is_fresh() {
-    let mut two = led(&[execution(1, 100, 105), execution(2, 148, 149)]);
+    let mut two = led(&[execution(1, 100, 105), execution(2, 147, 149)]);
     assert!(broken(&two).contains("two executions in a window"));
-    let led_by_another = with_call(two.clone(), call(two.executions[1], Kind::Fresh, 148, 149));
+    let led_by_another = with_call(two.clone(), call(two.executions[1], Kind::Fresh, 147, 149));
     assert_eq!(broken(&led_by_another), "");
     two.calls[1].kind = Kind::Fresh;
     assert_eq!(broken(&two), "");
     let over = with_call(two.clone(), call(two.executions[0], Kind::Fresh, 98, 106));
     assert_eq!(broken(&over), "");
+}
+
+/// A call that ran the function goes on with the flight of a claim whose call timed out.
+#[test]
+fn a_window_counts_from_the_begin_of_the_flight_as_those_who_got_the_value_know_it() {
+    let mut two = led(&[execution(1, 100, 105), execution(2, 147, 149)]);
+    assert!(broken(&two).contains("two executions in a window"));
+    // Of all that say it, the one that knows best.
+    two.calls[0].age += MS;
+    assert_eq!(broken(&two), "");
+    let late = call(two.executions[0], Kind::Execute, 120, 121);
+    assert!(broken(&with_call(two, late)).contains("two executions in a window"));
+}
+
+#[test]
+fn a_flight_that_counts_from_before_the_execution_before_it_is_noticed() {
+    let mut two = led(&[execution(1, 100, 105), execution(2, 160, 165)]);
+    two.calls[1].age += 55 * MS;
+    assert_eq!(broken(&two), "");
+    two.calls[1].age += MS;
+    assert!(broken(&two).contains("a begin before the end"));
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) returned: Nanos,
     /// The execution that it ran itself.
     pub(crate) ran: Option<u64>,
+    /// The age of its value when it returned, by its process. Zero without one.
+    pub(crate) age: Nanos,
     pub(crate) end: End,
 }
 
@@ -85,6 +87,7 @@ impl Record {
             let ran = call.ran.map_or(0, |number| number + 1);
             let mut numbers = vec![call.key.0 as u64, call.key.1, call.entered, call.returned, ran];
             numbers.extend(kind);
+            numbers.push(call.age);
             match &call.end {
                 End::Value(execution) => numbers.extend(of_execution(execution)),
                 End::TimedOut => numbers.push(0),
@@ -121,14 +124,14 @@ impl Record {
                         2 => Kind::Try,
                         _ => Kind::Timeout(n[6]),
                     };
-                    let end = match n[7..] {
+                    let end = match n[8..] {
                         [0] => End::TimedOut,
                         [1] => End::WouldBlock,
-                        _ => End::Value(execution(&n[7..])),
+                        _ => End::Value(execution(&n[8..])),
                     };
                     let ran = n[4].checked_sub(1);
-                    let (entered, returned) = (n[2], n[3]);
-                    record.calls.push(Call { key, kind, entered, returned, ran, end });
+                    let (entered, returned, age) = (n[2], n[3], n[7]);
+                    record.calls.push(Call { key, kind, entered, returned, ran, age, end });
                 }
                 "forget" => record.forgets.push(Forget { key, entered: n[2], returned: n[3] }),
                 _ => panic!("no such line: {line}"),

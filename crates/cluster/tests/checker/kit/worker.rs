@@ -178,16 +178,18 @@ fn calls(tables: &[Table], mut dice: Dice, until: Nanos, book: &Book) {
 fn call(table: &Table, place: usize, key: u64, kind: Kind) -> Call {
     RAN.set(None);
     let entered = now();
+    let request = table.call(&key);
     let result = match kind {
-        Kind::Execute => table.execute(&key),
-        Kind::Fresh => table.execute_fresh(&key),
-        Kind::Try => table.try_execute(&key),
-        Kind::Timeout(limit) => table.execute_timeout(&key, Duration::from_nanos(limit)),
+        Kind::Execute => request.outcome(),
+        Kind::Fresh => request.fresh().outcome(),
+        Kind::Try => request.no_wait().outcome(),
+        Kind::Timeout(limit) => request.timeout(Duration::from_nanos(limit)).outcome(),
     };
     let returned = now();
+    let age = result.as_ref().map_or(0, |outcome| outcome.age.as_nanos() as Nanos);
     let end = match result {
-        Ok(made) => {
-            let (key, number, began, ended, bytes) = &*made;
+        Ok(outcome) => {
+            let (key, number, began, ended, bytes) = &*outcome.value;
             assert!(bytes.iter().all(|byte| *byte == *number as u8), "bytes of two values");
             let key = (place, *key);
             End::Value(Execution { key, number: *number, began: *began, ended: *ended })
@@ -196,5 +198,5 @@ fn call(table: &Table, place: usize, key: u64, kind: Kind) -> Call {
         Err(Error::WouldBlock) => End::WouldBlock,
         Err(error) => panic!("{kind:?} failed: {error}"),
     };
-    Call { key: (place, key), kind, entered, returned, ran: RAN.get(), end }
+    Call { key: (place, key), kind, entered, returned, ran: RAN.get(), age, end }
 }
