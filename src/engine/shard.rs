@@ -9,6 +9,8 @@
 //! A shard is data: it decides nothing and locks nothing. It returns whatever it removes, so that
 //! the caller drops that after it has released the lock (S47).
 
+use std::mem;
+
 use hashbrown::HashTable;
 
 use crate::engine::pauses::Pauses;
@@ -303,7 +305,9 @@ impl<K, V, E> Shard<K, V, E> {
         if self.slots.get(id).place().is_linked() {
             self.remove_from_map(id);
         }
-        self.remove_slot(id).key
+        let key = self.slots.remove_with(id, |slot| mem::replace(&mut slot.key, Key::Moving));
+        self.shrink_if_vacant();
+        key
     }
 
     /// The oldest kept slot of a kind, and its start.

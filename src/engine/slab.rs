@@ -104,6 +104,21 @@ impl<T> Slab<T> {
         self.vacate(id)
     }
 
+    /// Removes a value that stands in no queue, and keeps only what `take` takes out of it. The rest is dropped where it is: to
+    /// move it would cost as much as a lock.
+    #[inline(always)]
+    pub(crate) fn remove_with<R>(&mut self, id: SlotId, take: impl FnOnce(&mut T) -> R) -> R {
+        let cell = &self.cells[id as usize];
+        self.connect_loose(cell.previous, cell.next);
+        let cell = &mut self.cells[id as usize];
+        let taken =
+            take(cell.value.as_mut().expect("a number is valid until its value is removed"));
+        cell.value = None;
+        cell.next = self.free;
+        self.free = id;
+        taken
+    }
+
     /// Removes a value that stands in this queue.
     #[inline]
     pub(crate) fn remove_from(&mut self, queue: &mut Queue, id: SlotId) -> T {
