@@ -44,6 +44,22 @@ impl<K, V, E> Table<K, V, E> {
         Err(Entry { shard, id: Some(id) })
     }
 
+    /// A result that answers the call at once, under the lock of its shard.
+    #[inline(always)]
+    pub(crate) fn look_up_in<Q>(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        call: &Call<'_, Q>,
+    ) -> Option<Hit<V, E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let id = shard.find(call.hash, call.key)?;
+        let hit = self.hit(shard.slot_mut(id), call)?;
+        shard.count_hit();
+        Some(hit)
+    }
+
     /// The result of this slot, if it may serve a call that did not wait for it (S8, S13).
     #[inline(always)]
     fn hit<Q: ?Sized>(&self, slot: &mut Slot<K, V, E>, call: &Call<'_, Q>) -> Option<Hit<V, E>> {

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use crate::engine::call::Mode;
 use crate::engine::completion::Panic;
 use crate::error::Error;
-use crate::execute::answer_of;
 use crate::many::batch::{OfKey, Part};
-use crate::many::call::{LoadMany, Many, Progress, value_of};
+use crate::many::call::{LoadMany, Many, Progress, value_of, value_of_hit};
 use crate::many::collector::{Collector, Entered, Member, Place};
 use crate::many::gathered::Gathered;
 use crate::observe::WaitEnd;
@@ -26,7 +25,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         load: &mut LoadMany<'_, K, V, E>,
     ) -> Option<OfKey<V, E>> {
         let collector = self.collector?;
-        if !progress.begins || progress.keys.len() != 1 || self.mode == Mode::Try {
+        if !progress.begins || progress.answers.len() != 1 || self.mode == Mode::Try {
             return None;
         }
         let Some((place, Part::Led(led))) = progress.parts.pop() else { return None };
@@ -43,7 +42,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         self.run_gathered(members, load);
         Some(match (self.await_run(collector, at, load), progress.old.pop()) {
             // S122: a refresh leaves the old value, whatever comes of it.
-            (Err(_), Some((_, old))) => value_of(answer_of(old)),
+            (Err(_), Some((_, old))) => value_of_hit(old),
             (answer, _) => answer,
         })
     }
@@ -93,7 +92,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
                 match gathered.begin(leading.token()) {
                     true => {
                         keys.push(key);
-                        parts.push(Part::Gathered(gathered));
+                        parts.push(Part::Gathered(Box::new(gathered)));
                     }
                     false => idle.push(key),
                 }

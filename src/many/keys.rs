@@ -1,7 +1,5 @@
 //! The keys of a call, as it takes them in: each distinct one once.
 
-use hashbrown::HashTable;
-
 use crate::engine::slot::{ShortHash, spread};
 use crate::key::ToKey;
 
@@ -41,19 +39,22 @@ impl<'q, Q: ?Sized + ToKey<K>, K> Taken<'q, Q, K> {
         let expected = keys.size_hint().0.min(MOST_EXPECTED);
         let mut asked: Vec<Asked<'q, Q, K>> = Vec::with_capacity(expected);
         let mut places = Vec::new();
-        let mut index: HashTable<usize> = HashTable::with_capacity(expected);
+        let mut index = Index::with_capacity(expected);
         for (given, key) in keys.enumerate() {
             let hash = hash(key);
-            let is_equal = |place: &usize| {
-                let one = &mut asked[*place];
+            let is_equal = |place: usize| {
+                let one = &mut asked[place];
                 one.hash == hash && key.is_key(one.owned.get_or_insert_with(|| one.key.to_key()))
             };
-            let place = match index.find(spread(hash), is_equal) {
-                Some(place) => *place,
-                None => {
+            let place = match index.find(hash, is_equal) {
+                Ok(place) => place,
+                Err(empty) => {
                     let place = asked.len();
                     asked.push(Asked { key, hash, owned: None });
-                    index.insert_unique(spread(hash), place, |place| spread(asked[*place].hash));
+                    index.places[empty] = place + 1;
+                    if index.is_full(asked.len()) {
+                        index = Index::of(&asked);
+                    }
                     place
                 }
             };
@@ -66,6 +67,48 @@ impl<'q, Q: ?Sized + ToKey<K>, K> Taken<'q, Q, K> {
             }
         }
         Self { asked, places }
+    }
+}
+
+/// The places of keys by their hashes: a table of open addresses, of which at most half have a place.
+struct Index {
+    /// Each place plus one, or zero.
+    places: Vec<usize>,
+    shift: u32,
+}
+
+impl Index {
+    fn with_capacity(keys: usize) -> Self {
+        let addresses = (2 * keys + 2).next_power_of_two();
+        Self { places: vec![0; addresses], shift: u64::BITS - addresses.trailing_zeros() }
+    }
+
+    /// An index of these keys, which has space for as many more.
+    fn of<Q: ?Sized, K>(asked: &[Asked<'_, Q, K>]) -> Self {
+        let mut index = Self::with_capacity(2 * asked.len());
+        for (place, one) in asked.iter().enumerate() {
+            if let Err(empty) = index.find(one.hash, |_| false) {
+                index.places[empty] = place + 1;
+            }
+        }
+        index
+    }
+
+    /// The place of a key of this hash, or the address for one.
+    fn find(&self, hash: ShortHash, mut is_it: impl FnMut(usize) -> bool) -> Result<usize, usize> {
+        let last = self.places.len() - 1;
+        let mut address = (spread(hash) >> self.shift) as usize;
+        while let Some(place) = self.places[address].checked_sub(1) {
+            if is_it(place) {
+                return Ok(place);
+            }
+            address = (address + 1) & last;
+        }
+        Err(address)
+    }
+
+    fn is_full(&self, keys: usize) -> bool {
+        2 * keys >= self.places.len()
     }
 }
 
@@ -85,6 +128,11 @@ mod tests {
             assert_eq!(taken(&[3, 1, 2], hash), (vec![3, 1, 2], vec![]));
             assert_eq!(taken(&[3, 1, 3], hash), (vec![3, 1], vec![0, 1, 0]));
             assert_eq!(taken(&[5, 5, 5, 4], hash), (vec![5, 4], vec![0, 0, 0, 1]));
+            // The iterator of a slice says how many there are, and a filter does not.
+            let keys: Vec<u32> = (0..300).chain(0..300).collect();
+            let all = Taken::<u32, u32>::of(keys.iter().filter(|_| true), hash);
+            assert_eq!(all.asked.iter().map(|one| *one.key).collect::<Vec<_>>(), keys[..300]);
+            assert_eq!(all.places, (0..300).chain(0..300).collect::<Vec<_>>());
         }
     }
 }

@@ -15,6 +15,7 @@
 //! **Invariant:** while the call waits, it leads none of its keys (S142). So calls with the same keys in any
 //! order end, and no order of locks is needed.
 
+mod admit;
 pub(crate) mod batch;
 pub(crate) mod batching;
 pub(crate) mod call;

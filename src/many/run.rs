@@ -72,6 +72,11 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         let busy = progress.busy.take().or_else(begin);
         let ended = self.run_batch((keys, parts), load, reports);
         drop(busy);
+        if places.len() == progress.answers.len() {
+            // All keys of the call, in their order.
+            progress.answers = ended.answers;
+            return ended.panic;
+        }
         for (place, answer) in places.into_iter().zip(ended.answers) {
             progress.answers[place] = answer;
         }

@@ -4,6 +4,7 @@ mod answers;
 mod bad_input;
 mod batches;
 mod overlaps;
+mod pages;
 mod take_over;
 mod waits;
 
