@@ -187,6 +187,32 @@ fn a_forgotten_key_of_a_run_is_not_kept() {
     });
 }
 
+/// S28 S141: a page that the window has when the call comes, of which another call forgets a key meanwhile.
+#[test]
+fn a_key_of_a_late_page_is_forgotten() {
+    let endings = ["all late", "one was asked for"];
+    Model::new("late {1, 2} against forget", endings).exhaustive().explore(move |seen| {
+        let stage = Stage::new(|builder| builder.window(Duration::MAX));
+        let first = many(&stage, &[1, 2]);
+        let forgotten = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&forgotten);
+        let forgetter = stage.spawn(move |stage| {
+            stage.group.forget(&2);
+            done.store(true, Relaxed);
+        });
+        let must_ask = forgotten.load(Relaxed);
+        let told = many(&stage, &[1, 2]);
+        forgetter.join().expect("no panic");
+        assert_eq!(told[0], first[0], "nobody has forgotten it");
+        let is_late = told[1] == first[1];
+        assert!(!(must_ask && is_late), "before the forget");
+        assert_eq!(stage.group.stats().late, 1 + u64::from(is_late));
+        assert_eq!(stage.group.stats().batches, 2 - u64::from(is_late));
+        seen.note(endings[usize::from(!is_late)]);
+        stage.is_at_rest();
+    });
+}
+
 /// S149: the deadline of a call against the end of a flight that it waits for.
 #[test]
 fn a_deadline_races_with_one_of_many_outcomes() {
