@@ -11,8 +11,9 @@ use crate::core::{Patience, Want};
 use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
-use crate::many::batch::{Batch, OfKey};
+use crate::many::batch::Batch;
 use crate::many::collector::Collector;
+use crate::many::part::OfKey;
 use crate::max_batch::ForBatcher;
 use crate::settings::Settings;
 

@@ -9,7 +9,7 @@ use crate::engine::call::Call;
 use crate::error::Error;
 use crate::execute::answer_of;
 use crate::key::ToKey;
-use crate::many::batch::OfKey;
+use crate::many::part::OfKey;
 use crate::sync::Handle;
 
 impl<K: Clone, V, E, S: BuildHasher> Batcher<K, V, E, S> {

@@ -5,9 +5,10 @@ use std::hash::{BuildHasher, Hash};
 use crate::core::Want;
 use crate::group::Group;
 use crate::key::ToKey;
-use crate::many::batch::{Batch, OfKey};
+use crate::many::batch::Batch;
 use crate::many::call::{LoadMany, Many};
 use crate::many::collector::Collector;
+use crate::many::part::OfKey;
 
 impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
     /// Returns the values for these keys: from the window, from running executions, or by one run of `f` for

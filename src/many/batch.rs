@@ -3,15 +3,12 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::engine::alone::Alone;
 use crate::engine::completion::{Completion, Made, Panic, RunResult};
-use crate::engine::led::Led;
 use crate::engine::reach::Reach;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::Table;
@@ -19,11 +16,10 @@ use crate::error::Error;
 use crate::execute::attempt;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
-use crate::many::gathered::Gathered;
+use crate::many::part::{OfKey, Open, Part, Run, set};
 use crate::observe::SlowReport;
 use crate::share::ShareRules;
 use crate::sync::Handle;
-use crate::wait::clock::Nanos;
 use crate::wait::contain::drop_contained;
 use crate::wait::gate::Gate;
 
@@ -72,8 +68,8 @@ pub struct Batch<'b, K, V, E> {
     table: &'b Table<K, V, E>,
     rules: &'b ShareRules<V, E>,
     keys: Vec<K>,
-    /// The keys that have no answer, by their places.
-    open: Vec<Option<Part<'b, K, V, E>>>,
+    /// The parts of the keys.
+    open: Vec<Open<'b, K, V, E>>,
     /// The place where the next answer is looked for first.
     next: usize,
     /// Made when an answer is not where it is looked for first.
@@ -81,21 +77,9 @@ pub struct Batch<'b, K, V, E> {
     ended: EndedBatch<K, V, E>,
 }
 
-/// The answer to one key.
-pub(crate) type OfKey<V, E> = Result<Handle<V>, Error<E>>;
-
-/// The right to run the function for one key, and the duty to end it.
-pub(crate) enum Part<'t, K, V, E> {
-    Led(Led<'t, K, V, E>),
-    /// For this call alone.
-    Alone(Alone<'t, K, V, E>),
-    /// Of a call that waits for this run.
-    Gathered(Box<Gathered<'t, K, V, E>>),
-}
-
 /// The outcome of a run.
 pub(super) struct EndedBatch<K, V, E> {
-    /// The answers for the call itself, by their places.
+    /// The answers for the call itself, by their places there.
     pub(super) answers: Vec<Option<OfKey<V, E>>>,
     /// How many calls the run answered.
     pub(super) callers: usize,
@@ -186,13 +170,14 @@ impl<K, V, E> Batch<'_, K, V, E> {
     /// assert_eq!(squares.into_iter().map(|n| *n.unwrap()).collect::<Vec<_>>(), [9, 16]);
     /// ```
     pub fn answer_at(&mut self, place: usize, result: Result<V, E>) -> bool {
-        let Some(part) = self.open.get_mut(place).and_then(Option::take) else { return false };
-        let completion = attempt(self.rules, self.start_of(&part), || result.map(Handle::new));
+        let Some(Open { at, part }) = self.open.get_mut(place) else { return false };
+        let (at, Some(part)) = (*at, part.take()) else { return false };
+        let completion = attempt(self.rules, part.start(self.table), || result.map(Handle::new));
         let panic = match &completion.result {
             RunResult::Panicked(panic) => Some(Arc::clone(panic)),
             _ => None,
         };
-        self.end(place, part, completion);
+        self.end(at, part, completion);
         if let Some(payload) = panic.and_then(|panic| panic.take_payload()) {
             resume_unwind(payload);
         }
@@ -221,20 +206,12 @@ impl<K, V, E> Batch<'_, K, V, E> {
     pub fn answer_rest(&mut self, mut f: impl FnMut(&K) -> Result<V, E>) -> usize {
         let mut answered = 0;
         for place in 0..self.keys.len() {
-            if self.open[place].is_some() {
+            if self.open[place].part.is_some() {
                 let result = f(&self.keys[place]);
                 answered += usize::from(self.answer_at(place, result));
             }
         }
         answered
-    }
-
-    fn start_of(&self, part: &Part<'_, K, V, E>) -> Nanos {
-        match part {
-            Part::Led(led) => led.start(),
-            Part::Alone(_) => self.table.clock.coarse_now(),
-            Part::Gathered(gathered) => gathered.start(),
-        }
     }
 
     /// The place of a key that was asked for.
@@ -269,18 +246,22 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
     pub(super) fn new(
         table: &'b Table<K, V, E>,
         rules: &'b ShareRules<V, E>,
-        keys: Vec<K>,
-        parts: Vec<Part<'b, K, V, E>>,
+        run: Run<'b, K, V, E>,
     ) -> Self {
-        let answers = keys.iter().map(|_| None).collect();
+        let Run { keys, parts, answers } = run;
         let ended = EndedBatch { answers, callers: 0, reports: Vec::new(), panic: None };
-        let open = parts.into_iter().map(Some).collect();
+        let open = parts.into_iter().map(|(at, part)| Open { at, part: Some(part) }).collect();
         Self { table, rules, keys, open, next: 0, index: None, ended }
+    }
+
+    /// The parts that have no end.
+    fn parts(&self) -> impl Iterator<Item = &Part<'b, K, V, E>> {
+        self.open.iter().filter_map(|one| one.part.as_ref())
     }
 
     /// The slots of the flights that it leads.
     pub(super) fn slots(&self) -> impl Iterator<Item = SlotRef> {
-        self.open.iter().flatten().filter_map(|part| match part {
+        self.parts().filter_map(|part| match part {
             Part::Led(led) => Some(led.slot()),
             Part::Alone(_) => None,
             Part::Gathered(gathered) => gathered.slot(),
@@ -289,14 +270,14 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
 
     /// The gates at which the calls of gathered keys wait.
     pub(super) fn jobs(&self) -> impl Iterator<Item = &Arc<Gate>> {
-        self.open.iter().flatten().filter_map(|part| match part {
+        self.parts().filter_map(|part| match part {
             Part::Gathered(gathered) => Some(gathered.gate()),
             Part::Led(_) | Part::Alone(_) => None,
         })
     }
 
-    /// Publishes the end of one key.
-    fn end(&mut self, place: usize, part: Part<'b, K, V, E>, completion: Completion<V, E>) {
+    /// Publishes the end of one key, whose answer goes to that place of the call.
+    fn end(&mut self, at: usize, part: Part<'b, K, V, E>, completion: Completion<V, E>) {
         self.ended.callers += match part {
             Part::Alone(alone) => alone.end(&completion),
             Part::Gathered(gathered) => {
@@ -311,7 +292,7 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
                 led.end(&completion)
             }
         };
-        let answer = &mut self.ended.answers[place];
+        let answer = &mut self.ended.answers[at];
         set(
             answer,
             match completion.result {
@@ -334,7 +315,7 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
     ) -> EndedBatch<K, V, E> {
         let (result, reach) = match result {
             Ok(Ok(())) => (RunResult::Missing, Reach::EVERYONE),
-            Ok(Err(error)) if self.open.iter().all(Option::is_none) => {
+            Ok(Err(error)) if self.parts().next().is_none() => {
                 drop_contained(error);
                 (RunResult::Missing, Reach::EVERYONE)
             }
@@ -355,25 +336,16 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
         }
         let result = Completion { result, reach, start: 0, made: Made::Here };
         for place in 0..self.open.len() {
-            if let Some(part) = self.open[place].take() {
-                let completion = Completion { start: self.start_of(&part), ..result.clone() };
-                self.end(place, part, completion);
+            let Open { at, part } = &mut self.open[place];
+            if let (at, Some(part)) = (*at, part.take()) {
+                let completion = Completion { start: part.start(self.table), ..result.clone() };
+                self.end(at, part, completion);
             }
         }
         // Destructors of a stranger's.
         drop_contained((result, self.keys));
         self.ended
     }
-}
-
-/// Sets an answer that is not there.
-// Always inline, and nothing to drop: the parts of the answer go to their places at once. By way of a copy they would take
-// as long as a lock.
-#[inline(always)]
-pub(super) fn set<V, E>(answer: &mut Option<OfKey<V, E>>, it: OfKey<V, E>) {
-    let none = answer.replace(it);
-    debug_assert!(none.is_none(), "an answer is set once");
-    mem::forget(none);
 }
 
 impl Index {
@@ -390,7 +362,7 @@ impl Index {
 
 impl<K: fmt::Debug, V, E> fmt::Debug for Batch<'_, K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = self.open.iter().flatten().count();
+        let open = self.open.iter().filter(|one| one.part.is_some()).count();
         f.debug_struct("Batch")
             .field("keys", &self.keys)
             .field("open", &open)

@@ -10,9 +10,10 @@ use crate::engine::slot::ShortHash;
 use crate::engine::table::Table;
 use crate::error::Error;
 use crate::key::ToKey;
-use crate::many::batch::{Batch, OfKey, Part, set};
+use crate::many::batch::Batch;
 use crate::many::collector::{Busy, Collector};
 use crate::many::keys::{Asked, Taken};
+use crate::many::part::{OfKey, Part, set};
 use crate::share::ShareRules;
 use crate::wait::clock::Nanos;
 
@@ -123,6 +124,16 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
             self.parts.reserve(count - place);
         }
         self.keys[place] = Some(key);
+    }
+
+    /// The owned keys of these parts, in their order.
+    pub(super) fn take_keys(&mut self, parts: &[(usize, Part<'t, K, V, E>)]) -> Vec<K> {
+        let once = "a key runs once";
+        if parts.len() == self.keys.len() {
+            // All keys of the call: their list goes on as the list of the run.
+            return mem::take(&mut self.keys).into_iter().map(|key| key.expect(once)).collect();
+        }
+        parts.iter().map(|(place, _)| self.keys[*place].take().expect(once)).collect()
     }
 
     /// Notes the table's decision about a key.

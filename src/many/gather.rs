@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::engine::call::Mode;
 use crate::engine::completion::Panic;
 use crate::error::Error;
-use crate::many::batch::{OfKey, Part};
 use crate::many::call::{LoadMany, Many, Progress, value_of, value_of_hit};
 use crate::many::collector::{Collector, Entered, Member, Place};
 use crate::many::gathered::Gathered;
+use crate::many::part::{OfKey, Part, Run};
 use crate::observe::WaitEnd;
 use crate::wait::contain::drop_contained;
 use crate::wait::deadlock;
@@ -92,14 +92,15 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
                 match gathered.begin(leading.token()) {
                     true => {
                         keys.push(key);
-                        parts.push(Part::Gathered(Box::new(gathered)));
+                        parts.push((parts.len(), Part::Gathered(Box::new(gathered))));
                     }
                     false => idle.push(key),
                 }
             }
             if !parts.is_empty() {
                 let busy = self.collector.map(|collector| collector.begin_run(leading.token()));
-                let ended = self.run_batch((keys, parts), load, &mut reports);
+                let answers = parts.iter().map(|_| None).collect();
+                let ended = self.run_batch(Run { keys, parts, answers }, load, &mut reports);
                 panic = panic.or(ended.panic);
                 drop(busy);
             }

@@ -3,6 +3,9 @@
 use crate::engine::slot::{ShortHash, spread};
 use crate::key::ToKey;
 
+/// So many keys are compared one by one. More of them are found by their hashes.
+const FEW: usize = 8;
+
 /// How many keys space is made for before there are so many, whatever an iterator says of itself.
 const MOST_EXPECTED: usize = 1024;
 
@@ -39,25 +42,27 @@ impl<'q, Q: ?Sized + ToKey<K>, K> Taken<'q, Q, K> {
         let expected = keys.size_hint().0.min(MOST_EXPECTED);
         let mut asked: Vec<Asked<'q, Q, K>> = Vec::with_capacity(expected);
         let mut places = Vec::new();
-        let mut index = Index::with_capacity(expected);
+        let mut index = None::<Index>;
         for (given, key) in keys.enumerate() {
             let hash = hash(key);
-            let is_equal = |place: usize| {
-                let one = &mut asked[place];
+            let count = asked.len();
+            let is_equal = |place: &usize| {
+                let one = &mut asked[*place];
                 one.hash == hash && key.is_key(one.owned.get_or_insert_with(|| one.key.to_key()))
             };
-            let place = match index.find(hash, is_equal) {
-                Ok(place) => place,
-                Err(empty) => {
-                    let place = asked.len();
-                    asked.push(Asked { key, hash, owned: None });
-                    index.places[empty] = place + 1;
-                    if index.is_full(asked.len()) {
-                        index = Index::of(&asked);
-                    }
-                    place
-                }
+            let found = match &index {
+                None => (0..count).find(is_equal).ok_or(0),
+                Some(index) => index.find(hash, is_equal),
             };
+            let place = found.unwrap_or_else(|empty| {
+                asked.push(Asked { key, hash, owned: None });
+                match &mut index {
+                    Some(index) if !index.is_full(count + 1) => index.places[empty] = count + 1,
+                    None if count < FEW => {}
+                    _ => index = Some(Index::of(&asked, expected)),
+                }
+                count
+            });
             if place != given && places.is_empty() {
                 // The first key that was there before. All others so far are in the order given.
                 places.extend(0..given);
@@ -78,14 +83,12 @@ struct Index {
 }
 
 impl Index {
-    fn with_capacity(keys: usize) -> Self {
+    /// An index of these keys, with space for so many, and for as many more as there are.
+    fn of<Q: ?Sized, K>(asked: &[Asked<'_, Q, K>], expected: usize) -> Self {
+        let keys = expected.max(2 * asked.len());
         let addresses = (2 * keys + 2).next_power_of_two();
-        Self { places: vec![0; addresses], shift: u64::BITS - addresses.trailing_zeros() }
-    }
-
-    /// An index of these keys, which has space for as many more.
-    fn of<Q: ?Sized, K>(asked: &[Asked<'_, Q, K>]) -> Self {
-        let mut index = Self::with_capacity(2 * asked.len());
+        let places = vec![0; addresses];
+        let mut index = Self { places, shift: u64::BITS - addresses.trailing_zeros() };
         for (place, one) in asked.iter().enumerate() {
             if let Err(empty) = index.find(one.hash, |_| false) {
                 index.places[empty] = place + 1;
@@ -95,11 +98,11 @@ impl Index {
     }
 
     /// The place of a key of this hash, or the address for one.
-    fn find(&self, hash: ShortHash, mut is_it: impl FnMut(usize) -> bool) -> Result<usize, usize> {
+    fn find(&self, hash: ShortHash, mut is_it: impl FnMut(&usize) -> bool) -> Result<usize, usize> {
         let last = self.places.len() - 1;
         let mut address = (spread(hash) >> self.shift) as usize;
         while let Some(place) = self.places[address].checked_sub(1) {
-            if is_it(place) {
+            if is_it(&place) {
                 return Ok(place);
             }
             address = (address + 1) & last;

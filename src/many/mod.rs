@@ -23,5 +23,6 @@ pub(crate) mod collector;
 mod gather;
 mod gathered;
 mod keys;
+pub(crate) mod part;
 mod run;
 mod wait;

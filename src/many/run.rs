@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::engine::completion::Panic;
-use crate::engine::slot::ShortHash;
-use crate::many::batch::{Batch, EndedBatch, Part};
+use crate::many::batch::{Batch, EndedBatch};
 use crate::many::call::{LoadMany, Many, Progress};
+use crate::many::part::{Part, Run, leader_of};
 use crate::observe::SlowReport;
 use crate::wait::contain::drop_contained;
-use crate::wait::deadlock::{self, ThreadToken};
+use crate::wait::deadlock;
 
 impl<'t, K, V, E> Many<'t, K, V, E> {
     /// Runs the function for all keys that are to run: in one run, or in runs of `max_batch` keys. Publishes
@@ -65,34 +65,28 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         load: &mut LoadMany<'_, K, V, E>,
         reports: &mut Vec<SlowReport<K>>,
     ) -> Option<Arc<Panic>> {
-        let (places, parts): (Vec<usize>, Vec<_>) = progress.parts.drain(..count).unzip();
-        let key = |place: &usize| progress.keys[*place].take().expect("a key runs once");
-        let keys = places.iter().map(key).collect();
+        let rest = progress.parts.split_off(count);
+        let parts = mem::replace(&mut progress.parts, rest);
+        let keys = progress.take_keys(&parts);
         let begin = || Some(self.collector?.begin_run(leader_of(&parts)));
         let busy = progress.busy.take().or_else(begin);
-        let ended = self.run_batch((keys, parts), load, reports);
+        let run = Run { keys, parts, answers: mem::take(&mut progress.answers) };
+        let ended = self.run_batch(run, load, reports);
         drop(busy);
-        if places.len() == progress.answers.len() {
-            // All keys of the call, in their order.
-            progress.answers = ended.answers;
-            return ended.panic;
-        }
-        for (place, answer) in places.into_iter().zip(ended.answers) {
-            progress.answers[place] = answer;
-        }
+        progress.answers = ended.answers;
         ended.panic
     }
 
     /// Runs the function for these keys once, and publishes its outcome.
     pub(super) fn run_batch(
         &self,
-        (keys, parts): (Vec<K>, Vec<Part<'_, K, V, E>>),
+        run: Run<'_, K, V, E>,
         load: &mut LoadMany<'_, K, V, E>,
         reports: &mut Vec<SlowReport<K>>,
     ) -> EndedBatch<K, V, E> {
         let table = self.table;
-        table.count_batch(hash_of(&parts[0]));
-        let mut batch = Batch::new(table, self.rules, keys, parts);
+        table.count_batch(run.parts[0].1.hash());
+        let mut batch = Batch::new(table, self.rules, run);
         let observed = table.begin_batch(batch.slots(), batch.jobs());
         let result = catch_unwind(AssertUnwindSafe(|| load(&mut batch)));
         let observed = table.end_run(observed, || match &result {
@@ -105,21 +99,4 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         reports.append(&mut ended.reports);
         ended
     }
-}
-
-fn hash_of<K, V, E>(part: &Part<'_, K, V, E>) -> ShortHash {
-    match part {
-        Part::Led(led) => led.slot().hash,
-        Part::Alone(alone) => alone.hash(),
-        Part::Gathered(gathered) => gathered.hash(),
-    }
-}
-
-/// The thread that leads these, or none if they are for its call alone.
-fn leader_of<K, V, E>(parts: &[Part<'_, K, V, E>]) -> ThreadToken {
-    let led = parts.iter().find_map(|part| match part {
-        Part::Led(led) => Some(led.leader()),
-        Part::Alone(_) | Part::Gathered(_) => None,
-    });
-    led.unwrap_or(ThreadToken::NONE)
 }

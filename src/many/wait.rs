@@ -7,8 +7,8 @@
 use std::mem;
 
 use crate::engine::berth::Rested;
-use crate::many::batch::Part;
 use crate::many::call::{LoadMany, Many, Progress};
+use crate::many::part::Part;
 use crate::wait::clock::{FOREVER, Nanos};
 
 impl<'t, K, V, E> Many<'t, K, V, E> {
