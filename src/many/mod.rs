@@ -1,8 +1,8 @@
 //! A call of many keys: `execute_many`.
 //!
 //! ```text
-//! take_in ── hash, drop equal keys, make owned keys        user code; nothing is led
-//! admit ──┬─ late ─────▶ answered                          without a wait, one key after the other
+//! keys ───── hash, drop equal keys, make owned keys        user code; nothing is led
+//! admit ──┬─ late ─────▶ answered                          without a wait; late keys of a long list by shards
 //!         ├─ lead ─────▶ a part of a run
 //!         └─ follow ───▶ a berth
 //! gather ─── a call of one key: perhaps its run is for other calls too (`collector`)
