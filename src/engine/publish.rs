@@ -297,11 +297,14 @@ impl<K, V, E> Table<K, V, E> {
         ended: &Ended<'_, V, E>,
         removed: &mut Removed<K, V, E>,
     ) -> bool {
-        if shard.slot(ended.id).is_stale_or_refresh() && !self.end_marked(shard, ended) {
-            return false;
-        }
         let slot = shard.slot(ended.id);
-        let place = slot.place();
+        let mut place = slot.place();
+        if slot.is_stale_or_refresh() {
+            if !self.end_marked(shard, ended) {
+                return false;
+            }
+            place = shard.slot(ended.id).place();
+        }
         let Some(old) = place.result() else { return place.is_linked() };
         if !self.replaces(ended.completion, shard.slot(old)) {
             return false;

@@ -174,19 +174,19 @@ impl<K, V, E> Shard<K, V, E> {
 
     /// Hides a flight from further calls. It goes on for those that it has.
     pub(crate) fn unlink(&mut self, id: SlotId) {
-        let place = self.slots.get(id).place();
+        let slot = self.slots.get(id);
+        let (hash, place) = (slot.hash, slot.place());
         match place.result() {
             Some(result) => self.slots.get_mut(result).set_kept_flight(None),
-            None if place.is_linked() => self.remove_from_map(id),
+            None if place.is_linked() => self.remove_from_map(hash, id),
             None => {}
         }
         self.slots.get_mut(id).set_place(Place::DETACHED);
     }
 
     #[inline]
-    fn remove_from_map(&mut self, id: SlotId) {
-        let hash = spread(self.slots.get(id).hash);
-        if let Ok(entry) = self.map.find_entry(hash, |other| *other == id) {
+    fn remove_from_map(&mut self, hash: ShortHash, id: SlotId) {
+        if let Ok(entry) = self.map.find_entry(spread(hash), |other| *other == id) {
             entry.remove();
         }
     }
@@ -217,16 +217,18 @@ impl<K, V, E> Shard<K, V, E> {
     /// Removes a slot in whatever state it is. A flight beside a result takes the result's place.
     #[inline]
     pub(crate) fn remove(&mut self, id: SlotId) -> Slot<K, V, E> {
-        let Some(kept) = self.slots.get(id).kept() else {
+        let slot = self.slots.get(id);
+        let Some(kept) = slot.kept() else {
             self.unlink(id);
             return self.remove_slot(id);
         };
-        self.slots.get(id).prefetch_value();
+        slot.prefetch_value();
+        let (hash, kind) = (slot.hash, slot.kind());
         match kept.flight() {
-            None => self.remove_from_map(id),
+            None => self.remove_from_map(hash, id),
             Some(flight) => self.replace_in_map(id, flight),
         }
-        let slot = self.remove_result(id);
+        let slot = self.remove_kept(id, kind);
         self.shrink_if_vacant();
         slot
     }
@@ -234,7 +236,12 @@ impl<K, V, E> Shard<K, V, E> {
     /// Removes a kept result that no call finds any more.
     #[inline]
     pub(super) fn remove_result(&mut self, id: SlotId) -> Slot<K, V, E> {
-        let queue = match self.slots.get(id).kind() {
+        self.remove_kept(id, self.slots.get(id).kind())
+    }
+
+    #[inline(always)]
+    fn remove_kept(&mut self, id: SlotId, kind: Option<Kind>) -> Slot<K, V, E> {
+        let queue = match kind {
             Some(Kind::Value) => &mut self.values,
             Some(Kind::Error) | None => &mut self.errors,
         };
@@ -302,8 +309,9 @@ impl<K, V, E> Shard<K, V, E> {
     /// owns.
     #[inline]
     pub(crate) fn remove_running(&mut self, id: SlotId) -> Key<K> {
-        if self.slots.get(id).place().is_linked() {
-            self.remove_from_map(id);
+        let slot = self.slots.get(id);
+        if slot.place().is_linked() {
+            self.remove_from_map(slot.hash, id);
         }
         let key = self.slots.remove_with(id, |slot| mem::replace(&mut slot.key, Key::Moving));
         self.shrink_if_vacant();
