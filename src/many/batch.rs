@@ -293,19 +293,17 @@ impl<'b, K, V, E> Batch<'b, K, V, E> {
             }
         };
         let answer = &mut self.ended.answers[at];
-        set(
-            answer,
-            match completion.result {
-                RunResult::Value(value) => return set(answer, Ok(value)),
-                RunResult::Failed(error) => Err(Error::Failed(error)),
-                RunResult::Missing => Err(Error::Missing),
-                // The call unwinds, unless the function has caught the panic of a rule.
-                RunResult::Panicked(panic) => {
-                    Err(Error::LeaderPanicked { message: panic.message().map(Arc::from) })
-                }
-                RunResult::Abandoned => unreachable!("the function has run"),
-            },
-        );
+        let error = match completion.result {
+            RunResult::Value(value) => return set(answer, Ok(value)),
+            RunResult::Failed(error) => Error::Failed(error),
+            RunResult::Missing => Error::Missing,
+            // The call unwinds, unless the function has caught the panic of a rule.
+            RunResult::Panicked(panic) => {
+                Error::LeaderPanicked { message: panic.message().map(Arc::from) }
+            }
+            RunResult::Abandoned => unreachable!("the function has run"),
+        };
+        set(answer, Err(error));
     }
 
     /// Ends every key that is open, as the end of the function says.
