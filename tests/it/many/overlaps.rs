@@ -4,10 +4,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use coalescer::{Error, Group, OnDeadlock};
+use coalescer::{Error, Group, ManualClock, OnDeadlock};
 
 use super::{Ids, Runs, followers, leading, many, squares, unasked, values};
 use crate::support::{wait_until, watched};
+
+const BRIEF: Duration = Duration::from_secs(1);
 
 #[test]
 fn calls_of_the_same_keys_in_any_order_end_and_none_is_refused() {
@@ -194,6 +196,36 @@ fn a_leader_waits_for_several_keys_one_after_the_other() {
         one.returns(squares(&[1]));
         two.returns(squares(&[2]));
         assert_eq!(*outer.join().unwrap().unwrap(), 5);
+        assert_eq!(group.stats().refused, 0);
+    });
+}
+
+#[test]
+fn a_cycle_that_ends_before_the_call_waits_refuses_nothing() {
+    // S143 S42: the call follows 2, whose leader waits for 1, which this thread leads. It waits only after its own run.
+    watched(|| {
+        let clock = ManualClock::new();
+        let group: Ids = Group::builder().clock(clock.clone()).build();
+        let sum = group.execute(&1, || {
+            let own = group.clone();
+            let two = thread::spawn(move || {
+                own.execute(&2, || {
+                    let waited = own.execute_timeout(&1, BRIEF, || unreachable!("1 is led"));
+                    assert!(matches!(waited, Err(Error::TimedOut)));
+                    Ok(4)
+                })
+            });
+            wait_until(|| followers(&group, 1) == 1);
+            let told = group.execute_many(&[2, 3], |keys| {
+                assert_eq!(keys, [3]);
+                clock.advance(BRIEF);
+                wait_until(|| group.in_flight().iter().all(|flight| flight.key != 2));
+                squares(keys)
+            });
+            assert_eq!(*two.join().unwrap().unwrap(), 4);
+            Ok(values(told).iter().sum())
+        });
+        assert_eq!(*sum.unwrap(), 13);
         assert_eq!(group.stats().refused, 0);
     });
 }
