@@ -110,12 +110,9 @@ impl<T> Slab<T> {
     pub(crate) fn remove_with<R>(&mut self, id: SlotId, take: impl FnOnce(&mut T) -> R) -> R {
         let cell = &self.cells[id as usize];
         self.connect_loose(cell.previous, cell.next);
-        let cell = &mut self.cells[id as usize];
-        let taken =
-            take(cell.value.as_mut().expect("a number is valid until its value is removed"));
-        cell.value = None;
-        cell.next = self.free;
-        self.free = id;
+        let value = self.give_back(id);
+        let taken = take(value.as_mut().expect("a number is valid until its value is removed"));
+        *value = None;
         taken
     }
 
@@ -130,10 +127,16 @@ impl<T> Slab<T> {
 
     #[inline(always)]
     fn vacate(&mut self, id: SlotId) -> T {
+        self.give_back(id).take().expect("a number is valid until its value is removed")
+    }
+
+    /// Lets the next insertion use this cell, whose value the caller removes.
+    #[inline(always)]
+    fn give_back(&mut self, id: SlotId) -> &mut Option<T> {
         let cell = &mut self.cells[id as usize];
         cell.next = self.free;
         self.free = id;
-        cell.value.take().expect("a number is valid until its value is removed")
+        &mut cell.value
     }
 
     /// Makes two cells neighbours in the list of values that stand in no queue. Most often there is no

@@ -1,6 +1,6 @@
 //! How a call of many keys is admitted: which keys the window serves, and what becomes of the others.
 
-use crate::engine::call::{Entry, NewKey};
+use crate::engine::call::NewKey;
 use crate::engine::slot::Key;
 use crate::key::{ToKey, is_plain_number};
 use crate::many::call::{Many, Progress};
@@ -57,12 +57,9 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        let hit = self.table.look_up(&self.call(&asked[place])).ok();
-        let is_served = hit.is_some();
-        if let Some(hit) = hit {
-            progress.serve(place, hit);
-        }
-        is_served
+        let Ok(hit) = self.table.look_up(&self.call(&asked[place])) else { return false };
+        progress.serve(place, hit);
+        true
     }
 
     /// True if so many keys take fewer locks shard by shard.
@@ -108,7 +105,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
     where
         Q: ?Sized + ToKey<K>,
     {
-        let (count, mut start) = (asked.len(), None);
+        let mut start = None;
         for (place, one) in asked.iter_mut().enumerate() {
             if progress.answers[place].is_some() {
                 continue;
@@ -116,30 +113,15 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
             match self.table.look_up(&self.call(one)) {
                 Ok(hit) => progress.serve(place, hit),
                 Err(entry) => {
-                    self.admit_number(entry, (place, count), one, &mut start, progress);
+                    let start = *start.get_or_insert_with(|| self.start());
+                    let key = one.take_owned();
+                    let mut new = NewKey::new(Key::Own(key.clone()), Some(start));
+                    progress.keep_key(place, key);
+                    let admission = self.table.admit(entry, &self.call(one), &mut new);
+                    progress.note(place, admission, self.table);
                 }
             }
         }
-    }
-
-    // Never inlined: keys that the window serves pay nothing for it.
-    #[inline(never)]
-    fn admit_number<Q>(
-        &self,
-        entry: Entry<'t, K, V, E>,
-        (place, count): (usize, usize),
-        one: &mut Asked<'_, Q, K>,
-        start: &mut Option<Nanos>,
-        progress: &mut Progress<'t, K, V, E>,
-    ) where
-        Q: ?Sized + ToKey<K>,
-    {
-        let start = *start.get_or_insert_with(|| self.start());
-        let key = one.take_owned();
-        let mut new = NewKey::new(Key::Own(key.clone()), Some(start));
-        let admission = self.table.admit(entry, &self.call(one), &mut new);
-        progress.keep_key((place, count), key);
-        progress.note(place, admission, self.table);
     }
 
     /// Admits the keys that have no answer. User code runs before.
@@ -148,27 +130,24 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         Q: ?Sized + ToKey<K>,
     {
         let is_missed = |place: &usize| progress.answers[*place].is_none();
-        let (count, missed): (_, Vec<usize>) =
-            (asked.len(), (0..asked.len()).filter(is_missed).collect());
+        let missed: Vec<usize> = (0..asked.len()).filter(is_missed).collect();
         // The last user code before flights begin: each key for the table, and for the function.
         let mut new = Vec::with_capacity(missed.len());
         for place in &missed {
             let key = asked[*place].take_owned();
             new.push(NewKey::new(Key::Own(key.clone()), None));
-            progress.keep_key((*place, count), key);
+            progress.keep_key(*place, key);
         }
         let start = self.start();
         for (place, new) in missed.into_iter().zip(&mut new) {
             new.start = Some(start);
             let call = self.call(&asked[place]);
-            let entry = match self.table.look_up(&call) {
-                Ok(hit) => {
-                    progress.serve(place, hit);
-                    continue;
+            match self.table.look_up(&call) {
+                Ok(hit) => progress.serve(place, hit),
+                Err(entry) => {
+                    progress.note(place, self.table.admit(entry, &call, new), self.table);
                 }
-                Err(entry) => entry,
-            };
-            progress.note(place, self.table.admit(entry, &call, new), self.table);
+            }
         }
         progress.unused = new;
     }

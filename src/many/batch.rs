@@ -16,15 +16,13 @@ use crate::error::Error;
 use crate::execute::attempt;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::ToKey;
+use crate::many::keys::FEW;
 use crate::many::part::{OfKey, Open, Part, Run, set};
 use crate::observe::SlowReport;
 use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::wait::contain::drop_contained;
 use crate::wait::gate::Gate;
-
-/// So many keys are compared one by one. More of them are hashed, when an answer comes out of order.
-const FEW: usize = 8;
 
 /// The keys of one run, and the place for their answers.
 ///

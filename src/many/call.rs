@@ -71,9 +71,6 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         let Taken { mut asked, places } = Taken::of(keys, hash);
         let mut progress = Progress::new(asked.len());
         self.admit_all(&mut asked, &mut progress);
-        if progress.is_answered() {
-            return progress.into_answers(places);
-        }
         if let Some(answer) = self.gather(&mut progress, load) {
             progress.answers[0] = Some(answer);
             return progress.into_answers(places);
@@ -108,6 +105,7 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
     }
 
     /// Answers a key that has no answer.
+    // In two arms, so that `set` gets the parts of the answer.
     #[inline(always)]
     pub(super) fn serve(&mut self, place: usize, hit: Hit<V, E>) {
         let answer = &mut self.answers[place];
@@ -117,9 +115,10 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
         }
     }
 
-    /// Keeps the owned key of one, of so many, that may run.
-    pub(super) fn keep_key(&mut self, (place, count): (usize, usize), key: K) {
+    /// Keeps the owned key of one that may run.
+    pub(super) fn keep_key(&mut self, place: usize, key: K) {
         if self.keys.is_empty() {
+            let count = self.answers.len();
             self.keys.resize_with(count, || None);
             self.parts.reserve(count - place);
         }
@@ -169,11 +168,6 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
             }
             Admission::Vacant => unreachable!("a call with a key can start a flight"),
         }
-    }
-
-    /// True if no key is to run, waits, or was refused.
-    fn is_answered(&self) -> bool {
-        self.parts.is_empty() && self.berths.is_empty() && self.refused.is_empty()
     }
 
     /// Notes how a key has left the flight that it waited for.

@@ -4,7 +4,7 @@ use crate::engine::slot::{ShortHash, spread};
 use crate::key::ToKey;
 
 /// So many keys are compared one by one. More of them are found by their hashes.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
 /// How many keys space is made for before there are so many, whatever an iterator says of itself.
 const MOST_EXPECTED: usize = 1024;

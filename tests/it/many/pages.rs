@@ -1,5 +1,6 @@
 //! Calls of so many keys that they are looked up shard by shard.
 
+use std::hash::Hash;
 use std::time::Duration;
 
 use coalescer::{Group, ManualClock};
@@ -17,62 +18,38 @@ const ALL_KINDS: [Known; 5] =
 
 #[test]
 fn a_page_of_numbers_is_answered_and_asked_for_alike_with_any_number_of_shards() {
-    // S140 S141
-    watched(|| {
-        for shards in [1, 2, 64, 1024] {
-            for known in ALL_KINDS {
-                let group: Group<u32, u32, String> =
-                    Group::builder().window(Duration::MAX).shards(shards).build();
-                let (had, page) = (kept(known), page());
-                group.execute_many(&had, |keys| {
-                    Ok(keys.iter().map(|key| (*key, key + 1)).collect::<Vec<_>>())
-                });
-                let runs = Runs::default();
-                let told = group.execute_many(&page, |keys| {
-                    runs.note(keys);
-                    Ok(keys.iter().map(|key| (*key, key + 1)).collect::<Vec<_>>())
-                });
-                let told: Vec<u32> = told.into_iter().map(|answer| *answer.unwrap()).collect();
-                assert_eq!(told, page.iter().map(|key| key + 1).collect::<Vec<_>>());
-                assert_eq!(runs.of(), asked_for(known));
-                let stats = group.stats();
-                assert_eq!((stats.late, stats.executed_requests), (had.len() as u64, KEYS.into()));
-            }
-        }
-    });
+    watched(|| check_pages(|number| number, |key: &u32| *key));
 }
 
 #[test]
 fn a_page_of_texts_is_answered_and_asked_for_alike_with_any_number_of_shards() {
-    // S140 S141
-    watched(|| {
-        for shards in [1, 2, 64, 1024] {
-            for known in ALL_KINDS {
-                let group: Group<String, u32, String> =
-                    Group::builder().window(Duration::MAX).shards(shards).build();
-                let texts =
-                    |keys: Vec<u32>| -> Vec<String> { keys.iter().map(u32::to_string).collect() };
-                let numbers = |keys: &[String]| -> Vec<u32> {
-                    keys.iter().map(|key| key.parse().unwrap()).collect()
-                };
-                let pairs = |keys: &[String]| {
-                    Ok(keys.iter().cloned().zip(numbers(keys)).collect::<Vec<_>>())
-                };
-                let (had, page) = (texts(kept(known)), texts(page()));
-                group.execute_many(&had, pairs);
-                let runs = Runs::default();
-                let told = group.execute_many(&page, |keys| {
-                    runs.note(&numbers(keys));
-                    pairs(keys)
-                });
-                let told: Vec<u32> = told.into_iter().map(|answer| *answer.unwrap()).collect();
-                assert_eq!(told, self::page());
-                assert_eq!(runs.of(), asked_for(known));
-                let stats = group.stats();
-                assert_eq!((stats.late, stats.executed_requests), (had.len() as u64, KEYS.into()));
-            }
+    watched(|| check_pages(|number| number.to_string(), |key: &String| key.parse().unwrap()));
+}
+
+/// S140 S141: asks for a page of keys, of which the window has all, none, or some. The value of a key is its number and one.
+fn check_pages<K: Clone + Hash + Eq>(key_of: fn(u32) -> K, number_of: fn(&K) -> u32) {
+    let keys_of = |numbers: Vec<u32>| numbers.into_iter().map(key_of).collect::<Vec<K>>();
+    let pairs = |keys: &[K]| {
+        Ok(keys.iter().map(|key| (key.clone(), number_of(key) + 1)).collect::<Vec<_>>())
+    };
+    for shards in [1, 2, 64, 1024] {
+        for known in ALL_KINDS {
+            let group: Group<K, u32, String> =
+                Group::builder().window(Duration::MAX).shards(shards).build();
+            let had = keys_of(kept(known));
+            group.execute_many(&had, pairs);
+            let runs = Runs::default();
+            let told = group.execute_many(&keys_of(page()), |keys| {
+                runs.note(&keys.iter().map(number_of).collect::<Vec<_>>());
+                pairs(keys)
+            });
+            let told: Vec<u32> = told.into_iter().map(|answer| *answer.unwrap()).collect();
+            assert_eq!(told, page().iter().map(|number| number + 1).collect::<Vec<_>>());
+            assert_eq!(runs.of(), asked_for(known));
+            let stats = group.stats();
+            assert_eq!((stats.late, stats.executed_requests), (had.len() as u64, KEYS.into()));
         }
-    });
+    }
 }
 
 #[test]
