@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -243,10 +244,7 @@ impl Inner {
     fn now(&self) -> Result<Nanos, EngineError> {
         match &self.clock {
             None => boot_time().map_err(told),
-            Some((clock, first)) => {
-                let since = clock.now().saturating_duration_since(*first);
-                Ok(nanos(since))
-            }
+            Some((clock, first)) => Ok(nanos(clock.now().saturating_duration_since(*first))),
         }
     }
 }
@@ -371,22 +369,24 @@ impl Engine for Files {
         let gone = Waited::Ended { end: End::AskAgain, forgotten: false };
         let Some(flight) = number(wait.flight) else { return Ok(gone) };
         let key = Name::of(wait.key);
+        // All under the lock of the key: an end is noted there before the lead's lock is free. So one that is free without
+        // a noted end is that of a leader that has died, and never that of one that ends meanwhile.
+        let runs = |execution| self.inner.locks.runs(key, execution);
+        let look = |state: &mut State, key, _| match state.look(flight, &runs) {
+            Look::Ended(ended) => self.learned(key, ended).map(ControlFlow::Break),
+            Look::Runs(execution) => Ok(ControlFlow::Continue(execution)),
+            Look::Gone => Ok(ControlFlow::Break(gone.clone())),
+        };
         loop {
-            let look = |state: &mut State, _, _| Ok(state.look(flight));
-            let look = match self.step(wait.key, deadline.left(), look) {
+            let execution = match self.step(wait.key, deadline.left(), look) {
                 // The time of the wait is over, and that says nothing about the engine.
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Waited::StillRuns),
                 Err(error) => return Err(error),
-                Ok(look) => look,
+                Ok(ControlFlow::Break(ended)) => return Ok(ended),
+                Ok(ControlFlow::Continue(execution)) => execution,
             };
-            let execution = match look {
-                Look::Ended(ended) => return self.learned(key, ended),
-                Look::Runs { execution } if self.inner.locks.runs(key, execution) => execution,
-                // It has died: one of those who ask again leads.
-                Look::Runs { .. } | Look::Gone => return Ok(gone),
-            };
-            let place = execution_place(key, execution);
-            if !self.inner.waits.wait(&self.inner.folder, place, deadline)? {
+            let (folder, place) = (&self.inner.folder, execution_place(key, execution));
+            if !self.inner.waits.wait(folder, place, deadline)? {
                 return Ok(Waited::StillRuns);
             }
         }

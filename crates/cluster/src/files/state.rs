@@ -100,7 +100,9 @@ pub(super) enum Found {
 /// The state that a wait finds.
 pub(super) enum Look {
     Ended(Ended),
-    Runs { execution: u64 },
+    /// With the number of the execution.
+    Runs(u64),
+    /// Its leader has died, or nobody knows of it any more. One of those who ask again leads.
     Gone,
 }
 
@@ -197,12 +199,14 @@ impl State {
         Some(Done { flight: flight.number, kept, forgotten })
     }
 
-    pub(super) fn look(&self, flight: u64) -> Look {
+    pub(super) fn look(&self, flight: u64, runs: &dyn Fn(u64) -> bool) -> Look {
         if let Some(ended) = self.ended.iter().find(|ended| ended.flight == flight) {
             return Look::Ended(ended.clone());
         }
         let running = self.flights.iter().find(|running| running.number == flight);
-        running.map_or(Look::Gone, |running| Look::Runs { execution: running.execution })
+        let execution =
+            running.map(|running| running.execution).filter(|execution| runs(*execution));
+        execution.map_or(Look::Gone, Look::Runs)
     }
 
     /// Returns whether there was a result or a running flight.
