@@ -313,6 +313,7 @@
 mod after_wait;
 mod body;
 mod cache_status;
+mod clock;
 mod coalesced;
 mod expiry;
 mod extension_value;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coalescer::{Builder, ForGroup, Group, Settings, SlowFlight};
 
+use crate::clock::Clock;
 use crate::key::Key;
 use crate::page::Page;
 use crate::remembered::Remembered;
@@ -22,7 +23,7 @@ pub(crate) struct OfGroup {
 
 impl OfGroup {
     pub(crate) fn remembered(&self) -> Remembered {
-        Remembered::new(self.settings.get_clock().cloned())
+        Remembered::new(Clock::of(&self.settings))
     }
 
     pub(crate) fn builder(self) -> Builder<ForGroup, Key, Page, RandomState> {

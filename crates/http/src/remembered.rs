@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use coalescer::ManualClock;
 use http::HeaderMap;
 
+use crate::clock::Clock;
 use crate::key::Key;
 use crate::location::normal_path;
 use crate::tags;
@@ -25,8 +25,7 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Remembered {
     lasts: Duration,
-    /// `None` for the system's.
-    clock: Option<ManualClock>,
+    clock: Clock,
     hasher: RandomState,
     /// The number of all entries: most layers have none, and look no further.
     count: AtomicUsize,
@@ -58,7 +57,7 @@ impl Why {
 }
 
 impl Remembered {
-    pub(crate) fn new(clock: Option<ManualClock>) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
             lasts: Duration::ZERO,
             clock,
@@ -91,7 +90,7 @@ impl Remembered {
         if self.lasts.is_zero() {
             return;
         }
-        let (hash, since) = (self.hasher.hash_one(key), self.now());
+        let (hash, since) = (self.hasher.hash_one(key), self.clock.now());
         let mut shard = self.shard(hash);
         if let Some(entry) = shard.iter_mut().find(|entry| entry.key == hash) {
             (entry.since, entry.why) = (since, why);
@@ -148,7 +147,7 @@ impl Remembered {
     }
 
     fn remove_old(&self, shard: &mut Vec<Entry>) {
-        let now = self.now();
+        let now = self.clock.now();
         self.retain(shard, |entry| now.saturating_duration_since(entry.since) < self.lasts);
     }
 
@@ -173,10 +172,6 @@ impl Remembered {
     fn shard(&self, hash: u64) -> MutexGuard<'_, Vec<Entry>> {
         lock(&self.shards[hash as usize % SHARDS])
     }
-
-    fn now(&self) -> Instant {
-        self.clock.as_ref().map_or_else(Instant::now, ManualClock::now)
-    }
 }
 
 fn lock(shard: &Mutex<Vec<Entry>>) -> MutexGuard<'_, Vec<Entry>> {
@@ -185,6 +180,8 @@ fn lock(shard: &Mutex<Vec<Entry>>) -> MutexGuard<'_, Vec<Entry>> {
 
 #[cfg(test)]
 mod tests {
+    use coalescer::{ManualClock, Settings};
+
     use super::*;
     use crate::gates::Gates;
     use crate::verdict::RequestVerdict;
@@ -193,7 +190,10 @@ mod tests {
 
     fn remembered() -> (Remembered, ManualClock) {
         let clock = ManualClock::new();
-        (Remembered::new(Some(clock.clone())).lasting(10 * SECOND), clock)
+        (
+            Remembered::new(Clock::of(&Settings::new().clock(clock.clone()))).lasting(10 * SECOND),
+            clock,
+        )
     }
 
     fn key(path: &str) -> Key {
@@ -266,10 +266,10 @@ mod tests {
     /// H51: zero switches it off.
     #[test]
     fn nothing_is_remembered_for_no_time() {
-        let remembered = Remembered::new(None);
+        let remembered = Remembered::new(Clock::of(&Settings::new()));
         remembered.note(&key("/a"), Why::default());
         assert!(!remembered.has(&key("/a")) && remembered.is_empty());
-        let endless = Remembered::new(None).lasting(Duration::MAX);
+        let endless = Remembered::new(Clock::of(&Settings::new())).lasting(Duration::MAX);
         endless.note(&key("/a"), Why::default());
         assert!(endless.has(&key("/a")));
     }

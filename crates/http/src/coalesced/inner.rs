@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 
 use crate::after_wait::{AfterWait, AfterWaits};
 use crate::body::Body;
+use crate::clock::Clock;
 use crate::coalesced::answer::{Answer, Answered, Own, Telling};
 use crate::coalesced::stale::StalePage;
 use crate::flights::{ErrorRule, Flights, Freshness};
@@ -58,6 +59,7 @@ pub(crate) struct Inner<H, E> {
     pub(crate) keeps_after_writes: bool,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) window: Duration,
+    pub(crate) clock: Clock,
     pub(crate) telling: Telling,
     pub(crate) routes: Option<(RouteBy, Routes)>,
     #[cfg(feature = "metrics")]
@@ -212,7 +214,7 @@ impl<H, E> Inner<H, E> {
         R: Into<Body>,
     {
         // The flights do not tell how long a wait in vain took. Without this setting, a hit reads no clock here.
-        let begun = self.telling.has_timing.then(Instant::now);
+        let begun = self.telling.has_timing.then(|| self.clock.now());
         let mut own = None;
         let outcome = self.flights.call(key, freshness, || {
             let request = request.take().expect("a call leads one run");
@@ -327,7 +329,7 @@ impl<H, E> Inner<H, E> {
         match error {
             Error::TimedOut => self.max_wait,
             Error::LeaderPanicked { .. } | Error::Abandoned | Error::Failed(_) => {
-                begun.map(|begun| begun.elapsed())
+                begun.map(|begun| self.clock.since(begun))
             }
             // It was refused at once.
             _ => Some(Duration::ZERO),

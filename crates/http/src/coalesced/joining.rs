@@ -75,8 +75,8 @@ impl Joining {
         freshness: Freshness,
         visit: Option<RouteVisit>,
     ) -> Self {
-        let (begun, waited) = (Instant::now(), Duration::ZERO);
-        let arrival = pages.inner().flights.arrival();
+        let Inner { clock, flights, .. } = pages.inner();
+        let (begun, arrival, waited) = (clock.now(), flights.arrival(), Duration::ZERO);
         let forward = match freshness {
             Freshness::Fresh => Forward::Request,
             Freshness::Any | Freshness::Within(_) => Forward::Miss,
@@ -129,10 +129,10 @@ impl Joining {
         waited: Result<Arc<Page>, Error<Infallible>>,
         headers: &HeaderMap,
     ) -> Step {
-        self.waited = self.begun.elapsed();
+        self.waited = self.elapsed();
         match waited {
             Ok(page) if self.is_too_late_for(&page) => {
-                self.freshness = self.arrival.ask_again(self.begun.elapsed());
+                self.freshness = self.arrival.ask_again(self.elapsed());
                 self.ask(headers)
             }
             Ok(page) => self.follow(&page),
@@ -241,8 +241,10 @@ impl Joining {
 
     /// A request for a run of its own time accepts one that began after it did.
     fn ask_again(&mut self) {
-        if let Freshness::Fresh = self.freshness {
-            self.freshness = Freshness::Within(self.begun.elapsed().max(Duration::from_nanos(1)));
+        let age = self.elapsed();
+        // At the same instant of a clock that stands still, nothing tells which of the two began first.
+        if matches!(self.freshness, Freshness::Fresh) && !age.is_zero() {
+            self.freshness = Freshness::Within(age);
         }
     }
 
@@ -262,9 +264,14 @@ impl Joining {
         self.answered(Answer::refused(response, served))
     }
 
+    /// The time since the request began.
+    fn elapsed(&self) -> Duration {
+        self.pages.inner().clock.since(self.begun)
+    }
+
     fn time_left(&self) -> Option<Duration> {
         let at_most = self.pages.inner().max_wait?;
-        Some(at_most.saturating_sub(self.begun.elapsed()))
+        Some(at_most.saturating_sub(self.elapsed()))
     }
 }
 
@@ -299,7 +306,8 @@ pub(crate) struct Revalidating {
 
 impl Revalidating {
     fn new(pages: Pages, found: Outcome<Page>, is_the_one: bool) -> Self {
-        Self { pages, found, since: Instant::now(), is_the_one, has_succeeded: false }
+        let since = pages.inner().clock.now();
+        Self { pages, found, since, is_the_one, has_succeeded: false }
     }
 
     /// The answer that it gets in the place of the old page.
@@ -320,7 +328,7 @@ impl Revalidating {
     pub(super) fn stale_page(self) -> Answer {
         self.pages.inner().counters.count_stale();
         let stale = StalePage::of(&self.found).expect("it was stale when it was found");
-        stale.answer(self.since.elapsed())
+        stale.answer(self.pages.inner().clock.since(self.since))
     }
 }
 

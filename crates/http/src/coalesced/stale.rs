@@ -7,7 +7,7 @@
 //!                                             └─ trouble ────▶ the stale page
 //! ```
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coalescer::Outcome;
 use http::{Request, Response, StatusCode};
@@ -101,7 +101,7 @@ impl<H, E> Inner<H, E> {
                 return Ok(stale.answer(Duration::ZERO));
             }
         };
-        let (mut request, begun) = (Some(request), Instant::now());
+        let (mut request, begun) = (Some(request), self.clock.now());
         let asked = self.ask(key, fresh, &mut request);
         let Some(trouble) = asked.trouble(request.is_none()) else {
             let has_renewed = revalidation.map(|revalidation| revalidation.end(&asked)).is_some();
@@ -114,7 +114,7 @@ impl<H, E> Inner<H, E> {
             Ok(outcome) => Some(outcome.waited),
             Err(error) => self.waited_for(error, Some(begun)),
         };
-        let answer = stale.answer(asked.time_taken().unwrap_or_else(|| begun.elapsed()));
+        let answer = stale.answer(asked.time_taken().unwrap_or_else(|| self.clock.since(begun)));
         Ok(answer.after_trouble(trouble, waited))
     }
 }

@@ -19,6 +19,7 @@ use http::{Request, Response, request, response};
 use crate::Settings;
 use crate::after_wait::AfterWaits;
 use crate::body::Body;
+use crate::clock::Clock;
 use crate::coalesced::{Coalesced, ErrorResponse, Inner, RouteBy, Telling};
 use crate::flights::{ErrorRule, Flights};
 use crate::gates::Gates;
@@ -333,6 +334,7 @@ impl<P> CoalesceLayer<P> {
             keeps_after_writes: self.keeps_after_writes,
             max_wait: settings.get_max_wait(),
             window: settings.get_window(),
+            clock: Clock::of(&settings),
             telling: self.telling,
             routes: self.route_by.map(|by| (by, Routes::new())),
             #[cfg(feature = "metrics")]

@@ -194,9 +194,12 @@ fn a_request_waits_for_its_leaders_no_longer_than_max_wait() {
 fn fresh_requests_share_a_run_that_begins_after_them() {
     watched(|| {
         let fresh = || get("/").header("cache-control", "no-cache");
-        let pages = hooks(Settings::new().window(100 * SECOND));
+        // It stands still: a thread that loses its processor is no slower than the others.
+        let clock = ManualClock::new();
+        let pages = hooks(Settings::new().window(100 * SECOND).clock(clock.clone()));
         let old = lead(&pages, get("/"));
         let (threads, begun) = follow(&pages, fresh, 4);
+        clock.advance(Duration::from_nanos(1));
         let _ = old.finish(page("old"));
         let next = begun.recv().unwrap();
         let Begun::Lead(next) = next else { panic!("one of them leads: {next:?}") };
@@ -212,6 +215,22 @@ fn fresh_requests_share_a_run_that_begins_after_them() {
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(pages.stats().flights.executed_requests, 2);
+    });
+}
+
+/// H59: nor is what began at its own instant.
+#[test]
+fn a_fresh_request_gets_no_run_of_a_clock_that_stands_still() {
+    watched(|| {
+        let fresh = || get("/").header("cache-control", "no-cache");
+        let pages = hooks(Settings::new().window(100 * SECOND).clock(ManualClock::new()));
+        let old = lead(&pages, get("/"));
+        let (threads, begun) = follow(&pages, fresh, 1);
+        let _ = old.finish(page("old"));
+        let next = begun.recv().unwrap();
+        assert!(matches!(next, Begun::Lead(_)), "{next:?}");
+        drop(next);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -232,7 +251,9 @@ fn one_guard_makes_a_stale_page_anew_and_the_others_are_served() {
         let renews = lead(&pages, get("/"));
         assert_eq!(text(answered(pages.begin(&mut parts(get("/"))))), "old");
         let trouble = Response::builder().status(500).body(Body::empty()).unwrap();
+        clock.advance(SECOND);
         let old = renews.finish(trouble);
+        assert_eq!(old.headers()["age"], "11");
         assert_eq!(old.extensions().get::<Served>().unwrap().to_string(), "stale: 5xx");
         assert_eq!(text(old), "old", "instead of the trouble");
         assert_eq!(counts(), [2, 1, 1]);

@@ -63,7 +63,10 @@ fn all_get_the_page_in_the_place_of_trouble() {
                 true => waits.begun().returns(Err("no".into())).unwrap(),
                 false => waits.join_unrun().unwrap(),
             };
-            assert_eq!(text(other), "old");
+            assert_eq!(
+                (other.headers()["age"].clone(), text(other)),
+                ("12".parse().unwrap(), "old".into())
+            );
             let next = call(&pages, get("/"), page("new"));
             assert_eq!(text(next), "new", "the pause of 1 s is over");
         });
