@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -16,23 +15,22 @@ use coalescer_cluster::engine::*;
 use crate::support::watched;
 
 /// No step of these tests is expected to take so long.
-const WITHIN: Duration = Duration::from_secs(20);
-/// So many, since a look and an end seldom meet: in one of 125 rounds a look once lost the outcome.
-const ROUNDS: u32 = 1000;
-const KEY: Key<'static> = Key { namespace: "shop", name: "users", digest: Digest::new([7; 16]) };
+pub(crate) const WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const KEY: Key<'static> =
+    Key { namespace: "shop", name: "users", digest: Digest::new([7; 16]) };
 
 /// A folder of the test's own, which goes with it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("coalescer-files-{}-{number}", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
-    fn open(&self) -> Files {
+    pub(crate) fn open(&self) -> Files {
         Files::open(&self.0).unwrap()
     }
 
@@ -49,7 +47,7 @@ impl Drop for Folder {
     }
 }
 
-fn token() -> Token {
+pub(crate) fn token() -> Token {
     Token::new(Inbox::draw("shop"), 1)
 }
 
@@ -65,64 +63,6 @@ fn publish(engine: &Files, token: &Token, keep: Option<Duration>) -> Published {
 
 fn wait(engine: &Files, token: &Token, flight: &FlightId, within: Duration) -> Waited {
     engine.wait(&Wait { key: KEY, token, flight, leads: None }, within).unwrap()
-}
-
-/// C1: of all that claim at a time one leads, and the others follow it to its outcome. Some look just as it comes.
-#[test]
-fn of_many_threads_one_leads() {
-    watched(|| {
-        let folder = Folder::new();
-        let ready = Barrier::new(8);
-        // Half of them share an engine, so both kinds of locks are between them.
-        let shared = folder.open();
-        let [led, followed] = [(); 2].map(|()| AtomicU32::new(0));
-        thread::scope(|scope| {
-            for number in 0..8 {
-                let engine = if number % 2 == 0 { shared.clone() } else { folder.open() };
-                let (ready, led, followed) = (&ready, &led, &followed);
-                scope.spawn(move || {
-                    for round in 0..ROUNDS {
-                        match lead_or_follow(&engine, round, ready) {
-                            Some(Part::Led) => led.fetch_add(1, Ordering::Relaxed),
-                            Some(Part::Followed) => followed.fetch_add(1, Ordering::Relaxed),
-                            None => 0,
-                        };
-                    }
-                });
-            }
-        });
-        assert_eq!(led.into_inner(), ROUNDS);
-        assert_eq!(followed.into_inner(), ROUNDS * 7, "each follower gets the outcome");
-    });
-}
-
-enum Part {
-    Led,
-    Followed,
-}
-
-/// One claim of a round, which has a key of its own. `None`: it did not get the outcome. A panic here would leave the
-/// other threads at the barrier.
-fn lead_or_follow(engine: &Files, round: u32, ready: &Barrier) -> Option<Part> {
-    let token = token();
-    let key = Key { digest: Digest::new(u128::from(round).to_le_bytes()), ..KEY };
-    ready.wait();
-    let claimed = engine.claim(&Claim::new(key, &token, WITHIN), WITHIN);
-    // Nobody ends before all have claimed.
-    ready.wait();
-    match claimed.ok()? {
-        Claimed::Lead { .. } => {
-            let published = engine.publish(&Publication::new(key, &token, b"ada"), WITHIN);
-            published.is_ok().then_some(Part::Led)
-        }
-        Claimed::Follow { flight, .. } => {
-            let waited =
-                engine.wait(&Wait { key, token: &token, flight: &flight, leads: None }, WITHIN);
-            let end = End::Outcome { bytes: (*b"ada").into(), kept: false };
-            (waited.ok()? == Waited::Ended { end, forgotten: false }).then_some(Part::Followed)
-        }
-        _ => None,
-    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod envelopes;
 mod files;
 #[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
 mod files_disk;
+#[cfg(all(feature = "files", target_os = "linux", target_pointer_width = "64"))]
+mod files_threads;
 mod house_rules;
 mod keys;
 #[cfg(feature = "conformance")]
