@@ -222,8 +222,7 @@ impl Files {
             let (before, now) = (folder.state(key)?, self.inner.now()?);
             let mut state = before.clone();
             state.note_dead(now, &|execution| locks.runs(key, execution));
-            let is_known =
-                || rest.parse::<u64>().is_ok_and(|flight| state.outcomes().contains(&flight));
+            let is_known = || rest.parse().is_ok_and(|flight| state.has_outcome(flight));
             if state.is_over(now) || !rest.is_empty() && !is_known() {
                 folder.remove(&file)?;
             } else if state != before {
@@ -295,7 +294,8 @@ impl Engine for Files {
             self.end(publication.key, publication.token, within, |state, key, execution, now| {
                 let how = Some(How::Outcome { kept: false });
                 let done = state.end(execution, how, publication.keep, now);
-                if let Some(done) = &done {
+                // One that is not kept and that nobody waits for needs no file.
+                if let Some(done) = done.as_ref().filter(|done| state.has_outcome(done.flight)) {
                     self.inner.folder.write_outcome(key, done.flight, publication.bytes)?;
                 }
                 Ok(done)

@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Claim, DAY, End, FlightId, Manner};
 use crate::sync::{Nanos, nanos};
 
-/// The end of a flight is remembered so long, for those who wait and have not looked yet.
+/// The end of a flight that somebody was told of is remembered so long, for those who have not looked yet.
 const REMEMBERED: u64 = 10_000_000_000;
+
+/// A key remembers so many ends at most, the last ones, since each step reads all of them. A call that has not looked
+/// before so many later flights have ended asks again.
+const ENDS: usize = 64;
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
@@ -35,6 +39,8 @@ struct Flight {
     youngest: Nanos,
     place: Place,
     inbox: String,
+    /// A claim was told of it, and may wait for its end.
+    is_awaited: bool,
     /// A sweep has found that its leader has died, at that time.
     found_dead: Option<Nanos>,
 }
@@ -147,6 +153,7 @@ impl State {
         let (number_of, since) = (flight.number, age(flight.begin, now));
         let holder = flight.inbox.clone();
         if claim.manner == Manner::Fresh || excluded == Some(number_of) {
+            self.flights[at].is_awaited = true;
             return Found::Wait(number_of, since, holder);
         }
         let limits = claim.limits;
@@ -164,7 +171,10 @@ impl State {
         match claim.manner {
             _ if is_apart => Found::Full,
             Manner::Try => Found::Busy,
-            _ => Found::Follow(number_of, since, holder),
+            _ => {
+                self.flights[at].is_awaited = true;
+                Found::Follow(number_of, since, holder)
+            }
         }
     }
 
@@ -191,9 +201,12 @@ impl State {
             self.result = Some(Kept { flight: flight.number, begin: flight.begin, until });
         }
         let kept = until.is_some();
-        if let Some(how) = how {
+        if let Some(how) = how.filter(|_| flight.is_awaited) {
             let how = if let How::Outcome { .. } = how { How::Outcome { kept } } else { how };
             let until = now.saturating_add(REMEMBERED);
+            if self.ended.len() == ENDS {
+                self.ended.remove(0);
+            }
             self.ended.push(Ended { flight: flight.number, how, forgotten, until });
         }
         Some(Done { flight: flight.number, kept, forgotten })
@@ -230,6 +243,11 @@ impl State {
     pub(super) fn outcomes(&self) -> BTreeSet<u64> {
         let ended = self.ended.iter().filter(|ended| matches!(ended.how, How::Outcome { .. }));
         ended.map(|ended| ended.flight).chain(self.result()).collect()
+    }
+
+    /// True if the outcome of that flight is in a file.
+    pub(super) fn has_outcome(&self, flight: u64) -> bool {
+        self.outcomes().contains(&flight)
     }
 
     /// True if a new state would say the same: nothing is known, and the next number is larger in any case.
@@ -273,6 +291,7 @@ impl State {
             youngest: now,
             place: Place::Current,
             inbox: claim.token.inbox().as_str().to_owned(),
+            is_awaited: false,
             found_dead: None,
         });
         Found::Lead { flight: number, age: Duration::ZERO, execution: number }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use coalescer::ManualClock;
 
 use crate::engine::{
-    Claim, Claimed, Digest, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait,
+    Claim, Claimed, Digest, End, Engine, ErrorKind, FlightId, Inbox, Key, Publication, Token, Wait,
     Waited,
 };
 
@@ -61,12 +61,12 @@ fn the_engine_of_one_host_conforms() {
     kit.check(&engine, &|time| clock.advance(time));
 }
 
-/// A result for that key, with a short window.
+/// A result for that key, with a window of ten seconds.
 fn publish(engine: &Files, inbox: &Inbox, number: u16) {
     let (key, token) = (key(number), Token::new(inbox.clone(), number.into()));
     engine.claim(&Claim::new(key, &token, WITHIN), WITHIN).unwrap();
     let mut publication = Publication::new(key, &token, b"ada");
-    publication.keep = Some(Duration::from_millis(100));
+    publication.keep = Some(Duration::from_secs(10));
     engine.publish(&publication, WITHIN).unwrap();
 }
 
@@ -98,9 +98,39 @@ fn sweeps_keep_up_with_keys_that_come_once() {
         publish(&engine, &inbox, number);
         clock.advance(Duration::from_millis(100));
     }
-    // An end is remembered for ten seconds: so 100 keys have something to know, with two files each.
+    // So 100 keys have something to know, with two files each.
     let left = dir.files();
     assert!((200..800).contains(&left), "{left} files are left");
+}
+
+/// C25: the ends of a hot key without a window do not pile up.
+#[test]
+fn only_ends_that_somebody_may_look_at_are_kept() {
+    let dir = Dir::new("hot");
+    let clock = ManualClock::new();
+    let engine = Files::open_with(&dir.0, Some(clock.clone())).unwrap();
+    let [leader, follower] = [1, 2].map(|number| Token::new(Inbox::draw("shop"), number));
+    let claim = |token| engine.claim(&Claim::new(key(1), token, WITHIN), WITHIN).unwrap();
+    let publish = || engine.publish(&Publication::new(key(1), &leader, b"ada"), WITHIN).unwrap();
+    for _ in 0..1000 {
+        claim(&leader);
+        publish();
+    }
+    assert_eq!(dir.files(), 2, "the lock and the state");
+
+    let mut last = None;
+    for _ in 0..1000 {
+        claim(&leader);
+        let Claimed::Follow { flight, .. } = claim(&follower) else { panic!("it runs") };
+        publish();
+        last = Some(flight);
+    }
+    let left = dir.files();
+    assert!(left < 100, "{left} files are left");
+    let wait = Wait { key: key(1), token: &follower, flight: &last.unwrap(), leads: None };
+    let waited = engine.wait(&wait, WITHIN).unwrap();
+    let end = End::Outcome { bytes: (*b"ada").into(), kept: false };
+    assert_eq!(waited, Waited::Ended { end, forgotten: false });
 }
 
 /// C11: who waits for a leader that has died goes on with its flight, also if somebody sweeps before they ask again. If nobody
