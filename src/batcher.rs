@@ -53,12 +53,12 @@ use crate::settings::Settings;
 #[doc(alias = "loader")]
 pub struct Batcher<K, V, E, S = DefaultHashBuilder> {
     pub(crate) group: Group<K, V, E, S>,
-    plan: Arc<Plan<K, V, E>>,
+    pub(crate) plan: Arc<Plan<K, V, E>>,
 }
 
 /// How a batcher runs.
 pub(crate) struct Plan<K, V, E> {
-    pub(crate) load: Box<SharedLoad<K, V, E>>,
+    pub(crate) load: Arc<SharedLoad<K, V, E>>,
     pub(crate) max_batch: usize,
     /// Where the calls of one key meet, if they are to.
     pub(crate) collector: Option<Collector<K, V, E>>,

@@ -3,12 +3,13 @@
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use crate::batcher::Batcher;
+use crate::batcher::{Batcher, Plan};
 use crate::core::{Patience, Want};
 use crate::engine::call::Call;
 use crate::error::Error;
 use crate::execute::answer_of;
 use crate::key::ToKey;
+use crate::many::batch::Batch;
 use crate::many::part::OfKey;
 use crate::sync::Handle;
 
@@ -174,5 +175,46 @@ impl<K: Clone, V, E, S: BuildHasher> Batcher<K, V, E, S> {
     {
         let Want { max_age, .. } = Want::within(max_age);
         self.answer_one(key, Want { max_age, ..Want::MANY })
+    }
+
+    /// Runs the function for this key now, and lets the window serve the old value meanwhile. Returns false if an
+    /// execution of the key runs already: it does nothing then.
+    ///
+    /// As [`Coalescer::refresh`](crate::Coalescer::refresh). A batcher of
+    /// [`build_refreshing`](crate::Builder::build_refreshing) has the executor run it, together with the other keys that are
+    /// due. In any other batcher this thread runs the function, for this key alone.
+    ///
+    /// # Errors
+    ///
+    /// If this thread runs the function: [`Failed`](crate::Error::Failed) with its error, or
+    /// [`Missing`](crate::Error::Missing). The old value stays then.
+    ///
+    /// # Panics
+    ///
+    /// As [`Coalescer::refresh`](crate::Coalescer::refresh).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use coalescer::Batcher;
+    ///
+    /// let squares = Batcher::builder()
+    ///     .window(Duration::from_secs(60))
+    ///     .build(|ns: &[u64]| Ok::<_, ()>(ns.iter().map(|n| (*n, n * n)).collect::<Vec<_>>()));
+    /// squares.execute(&3)?;
+    /// assert!(squares.refresh(&3)?);
+    /// assert_eq!((squares.stats().refreshes, squares.stats().batches), (1, 2));
+    /// # Ok::<(), coalescer::Error<()>>(())
+    /// ```
+    #[doc(alias = "reload")]
+    pub fn refresh<Q>(&self, key: &Q) -> Result<bool, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let Plan { load, max_batch, collector } = &*self.plan;
+        let mut load = |batch: &mut Batch<'_, K, V, E>| load(batch);
+        let call = self.group.many(Want::MANY, (*max_batch, collector.as_ref()));
+        call.refresh((key, self.group.core.hash(key)), &mut load)
     }
 }

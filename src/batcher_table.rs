@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use crate::batcher::Batcher;
 use crate::in_flight::InFlight;
 use crate::key::ToKey;
+use crate::outcome::Outcome;
 use crate::stats::Stats;
 use crate::sync::Handle;
 
@@ -59,6 +60,25 @@ impl<K, V, E, S: BuildHasher> Batcher<K, V, E, S> {
         Q: ?Sized + ToKey<K>,
     {
         self.group.peek(key)
+    }
+
+    /// As [`Coalescer::peek_outcome`](crate::Coalescer::peek_outcome).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use coalescer::Batcher;
+    /// # let squares = Batcher::builder().window(std::time::Duration::MAX)
+    /// #     .build(|ns: &[u64]| Ok::<_, ()>(ns.iter().map(|n| (*n, n * n)).collect::<Vec<_>>()));
+    /// squares.execute(&3).unwrap();
+    /// let found = squares.peek_outcome(&3).unwrap();
+    /// assert!(found.age < std::time::Duration::from_secs(60));
+    /// ```
+    pub fn peek_outcome<Q>(&self, key: &Q) -> Option<Outcome<V>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        self.group.peek_outcome(key)
     }
 
     /// As [`Coalescer::insert`](crate::Coalescer::insert).

@@ -69,7 +69,7 @@ pub trait MakesCoalescer<E>: sealed::Sealed {}
 impl<E> MakesCoalescer<E> for ForCoalescer {}
 impl<E> MakesCoalescer<E> for WithErrorRule<ForCoalescer, E> {}
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::ForCoalescer {}
     impl<E> Sealed for super::WithErrorRule<super::ForCoalescer, E> {}
@@ -183,7 +183,7 @@ impl<T, K, V, S: BuildHasher, R> Builder<T, K, V, S, R> {
         background: impl FnOnce(
             &Weak<Core<K, V, E, S>>,
             Arc<dyn Load<K, V, E>>,
-        ) -> Option<Box<dyn Background<K, V, E>>>,
+        ) -> Option<Background<K, V, E>>,
     ) -> Coalescer<K, V, E, S>
     where
         T: MakesCoalescer<E>,
@@ -211,7 +211,7 @@ impl<T, K, V, S, R> Builder<T, K, V, S, R> {
         self,
         error_rule: Option<Arc<ShareRule<E>>>,
         sees_old: bool,
-        background: impl FnOnce(&Weak<Core<K, V, E, S>>) -> Option<Box<dyn Background<K, V, E>>>,
+        background: impl FnOnce(&Weak<Core<K, V, E, S>>) -> Option<Background<K, V, E>>,
     ) -> Arc<Core<K, V, E, S>>
     where
         R: SharedBy<K, V, E, S>,

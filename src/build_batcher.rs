@@ -1,17 +1,19 @@
 //! How a builder makes a [`Batcher`].
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::batcher::{Batcher, Plan, SharedLoad};
 use crate::build::WithErrorRule;
 use crate::builder::Builder;
+use crate::core::Core;
 use crate::execute_many::answer_pairs;
 use crate::group::Group;
 use crate::many::batch::Batch;
 use crate::many::batching::Batching;
 use crate::many::collector::Collector;
 use crate::max_batch::ForBatcher;
+use crate::refresh::Background;
 use crate::share::{ErrorSharing, ShareRule};
 
 // Without `shared`: a call of many keys would wait for other processes while it leads (D200).
@@ -46,7 +48,7 @@ impl<K, V, S: BuildHasher> Builder<ForBatcher, K, V, S> {
         F: Fn(&[K]) -> Result<I, E> + Send + Sync + 'static,
         I: IntoIterator<Item = (K, V)>,
     {
-        self.batcher(None, of_pairs(load))
+        self.batcher(None, of_pairs(load), |_| None)
     }
 
     /// Makes the batcher of `load`, which answers each key by itself; see [`Batch`].
@@ -76,7 +78,7 @@ impl<K, V, S: BuildHasher> Builder<ForBatcher, K, V, S> {
     where
         F: Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync + 'static,
     {
-        self.batcher(None, Box::new(load))
+        self.batcher(None, Arc::new(load), |_| None)
     }
 }
 
@@ -102,7 +104,7 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForBatcher, E>, K, 
         I: IntoIterator<Item = (K, V)>,
     {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
-        self.batcher(rule, of_pairs(load))
+        self.batcher(rule, of_pairs(load), |_| None)
     }
 
     /// Makes the batcher of `load`, which answers each key by itself, and whose errors have the type of the rule.
@@ -127,32 +129,33 @@ impl<K, V, E: 'static, S: BuildHasher> Builder<WithErrorRule<ForBatcher, E>, K, 
         F: Fn(&mut Batch<'_, K, V, E>) -> Result<(), E> + Send + Sync + 'static,
     {
         let rule = self.error_sharing.as_ref().and_then(ErrorSharing::rule);
-        self.batcher(rule, Box::new(load))
+        self.batcher(rule, Arc::new(load), |_| None)
     }
 }
 
 impl<T, K, V, S: BuildHasher> Builder<T, K, V, S> {
     #[track_caller]
-    fn batcher<E>(
+    pub(crate) fn batcher<E>(
         self,
         error_rule: Option<Arc<ShareRule<E>>>,
-        load: Box<SharedLoad<K, V, E>>,
+        load: Arc<SharedLoad<K, V, E>>,
+        background: impl FnOnce(&Weak<Core<K, V, E, S>>) -> Option<Background<K, V, E>>,
     ) -> Batcher<K, V, E, S> {
         let batching = self.batching;
         batching.assert_that_it_fits(self.settings.leader_timeout);
         let Batching { max_batch, gathers } = batching;
         let collector = gathers.map(|gathers| Collector::new(gathers, max_batch));
-        let group = Group::from_core(self.into_core(error_rule));
+        let group = Group::from_core(self.into_core_with(error_rule, false, background));
         Batcher::from_parts(group, Plan { load, max_batch, collector })
     }
 }
 
 /// A function that returns pairs, as one that answers a batch.
-fn of_pairs<K, V, E, F, I>(load: F) -> Box<SharedLoad<K, V, E>>
+pub(crate) fn of_pairs<K, V, E, F, I>(load: F) -> Arc<SharedLoad<K, V, E>>
 where
     K: Clone + Hash + Eq,
     F: Fn(&[K]) -> Result<I, E> + Send + Sync + 'static,
     I: IntoIterator<Item = (K, V)>,
 {
-    Box::new(move |batch: &mut Batch<'_, K, V, E>| answer_pairs(batch, &load))
+    Arc::new(move |batch: &mut Batch<'_, K, V, E>| answer_pairs(batch, &load))
 }

@@ -34,7 +34,7 @@ use crate::error::Error;
 use crate::key::{ToKey, is_plain_number};
 use crate::observe::{EndedRun, WaitEnd};
 use crate::outcome::Role;
-use crate::refresh::Shares;
+use crate::refresh::{Background, Shares};
 use crate::share::ShareRules;
 use crate::sync::Handle;
 use crate::tier::Tier;
@@ -206,7 +206,7 @@ where
         work: W,
         key: Option<Arc<K>>,
     ) -> Answer<V, E> {
-        if let Some(background) = &self.sharing.background {
+        if let Some(Background::OneByOne(background)) = &self.sharing.background {
             let key = key.unwrap_or_else(|| Arc::new(self.call.key.to_key()));
             background.run(execution.queue(), key);
             return answer_of(old);

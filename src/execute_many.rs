@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use crate::core::Want;
+use crate::core::{Core, Want};
 use crate::group::Group;
 use crate::key::ToKey;
 use crate::many::batch::Batch;
@@ -132,19 +132,26 @@ impl<K, V, E, S: BuildHasher> Group<K, V, E, S> {
         Q: ?Sized + ToKey<K> + 'q,
         I: IntoIterator<Item = &'q Q>,
     {
-        let core = &*self.core;
         assert!(
-            core.sharing.tier.is_none(),
+            self.core.sharing.tier.is_none(),
             "execute_many: the group shares with other processes, for which this call would wait while it leads; \
              call execute for each key, or use a group without `shared`"
         );
-        let clock = &core.table.clock;
-        let entry = clock.coarse_now();
-        let deadline = want.patience.deadline(clock, entry, core.table.rules.max_wait);
+        self.many(want, (max_batch, collector)).answer(keys, |key| self.core.hash(key), load)
+    }
+
+    /// A call of many keys that begins now.
+    pub(crate) fn many<'t>(
+        &'t self,
+        want: Want,
+        (max_batch, collector): (usize, Option<&'t Collector<K, V, E>>),
+    ) -> Many<'t, K, V, E> {
+        let Core { table, sharing, .. } = &*self.core;
+        let (rules, entry) = (&sharing.rules, table.clock.coarse_now());
+        let deadline = want.patience.deadline(&table.clock, entry, table.rules.max_wait);
         let Want { max_age, mode, .. } = want;
-        let (table, rules) = (&core.table, &core.sharing.rules);
-        let many = Many { table, rules, entry, max_age, mode, deadline, max_batch, collector };
-        many.answer(keys, |key| core.hash(key), load)
+        let background = sharing.together();
+        Many { table, rules, entry, max_age, mode, deadline, max_batch, collector, background }
     }
 }
 

@@ -86,10 +86,30 @@ where
 }
 
 /// The part that gives refreshes to the executor.
-pub(crate) trait Background<K, V, E>: Send + Sync {
+pub(crate) enum Background<K, V, E> {
+    OneByOne(Box<dyn RefreshOne<K, V, E>>),
+    Together(Box<dyn RefreshTogether<K, V, E>>),
+}
+
+/// Each refresh is a job.
+pub(crate) trait RefreshOne<K, V, E>: Send + Sync {
     /// Has the function run for a flight that has been queued. It waits for no execution, unless its thread
     /// must run the job itself. It does not panic.
     fn run(&self, queued: Queued<V, E>, key: Arc<K>);
+}
+
+/// A job refreshes all keys that have fallen due before it begins.
+pub(crate) trait RefreshTogether<K, V, E>: Send + Sync {
+    /// Has the function run for flights that have been queued. As [`RefreshOne::run`]. `hurries` is the number from
+    /// before these flights began.
+    fn run(&self, due: Vec<(K, Queued<V, E>)>, hurries: u64);
+
+    /// Has the function run for what is gathered without more delay, since the call is about to wait for a flight that
+    /// nobody leads.
+    fn hurry(&self);
+
+    /// The number of hurries so far.
+    fn hurries(&self) -> u64;
 }
 
 /// With whom a table shares, and who refreshes: the parts of a table that the engine does not know.
@@ -98,5 +118,15 @@ pub(crate) struct Shares<K, V, E> {
     /// The other processes.
     pub(crate) tier: Option<Arc<dyn Tier<K, V, E>>>,
     /// `None` if the calls run refreshes themselves.
-    pub(crate) background: Option<Box<dyn Background<K, V, E>>>,
+    pub(crate) background: Option<Background<K, V, E>>,
+}
+
+impl<K, V, E> Shares<K, V, E> {
+    /// The part that refreshes keys together.
+    pub(crate) fn together(&self) -> Option<&dyn RefreshTogether<K, V, E>> {
+        match &self.background {
+            Some(Background::Together(background)) => Some(&**background),
+            Some(Background::OneByOne(_)) | None => None,
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::settings::OnDeadlock;
 use crate::wait::clock::Nanos;
 use crate::wait::gate::Woken;
 use crate::wait::gate_berths::Glance;
+use crate::wait::gate_state::Phase;
 
 /// A call's place in a flight. Its drop leaves the flight, and counts the key as refused.
 #[must_use = "dropping it leaves the flight"]
@@ -54,6 +55,12 @@ impl<'t, K, V, E> Berth<'t, K, V, E> {
 
     pub(crate) fn glance(&self, now: Nanos) -> Glance {
         self.follower.flight.gate().glance(now)
+    }
+
+    /// True if its flight has no outcome, and no thread runs the function for it.
+    pub(crate) fn needs_a_leader(&self) -> bool {
+        let state = self.follower.flight.gate().lock();
+        state.phase != Phase::Closed && state.running == 0
     }
 
     pub(crate) fn report_slow(&self) {

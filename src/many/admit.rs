@@ -153,7 +153,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
     }
 
     /// The start of flights that begin now.
-    fn start(&self) -> Nanos {
+    pub(super) fn start(&self) -> Nanos {
         self.table.start_at(self.table.clock.coarse_now())
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::answer::Answer;
 use crate::engine::berth::{Berth, Left};
 use crate::engine::call::{Admission, Call, Hit, Mode, NewKey, Refusal};
 use crate::engine::led::Led;
-use crate::engine::slot::ShortHash;
+use crate::engine::slot::{Key, ShortHash};
 use crate::engine::table::Table;
 use crate::error::Error;
 use crate::key::ToKey;
@@ -14,6 +14,7 @@ use crate::many::batch::Batch;
 use crate::many::collector::{Busy, Collector};
 use crate::many::keys::{Asked, Taken};
 use crate::many::part::{OfKey, Part, set};
+use crate::refresh::RefreshTogether;
 use crate::share::ShareRules;
 use crate::wait::clock::Nanos;
 
@@ -33,6 +34,8 @@ pub(crate) struct Many<'t, K, V, E> {
     pub(crate) max_batch: usize,
     /// Where the calls of one key meet.
     pub(crate) collector: Option<&'t Collector<K, V, E>>,
+    /// The part that refreshes keys that are due, if the call does not.
+    pub(crate) background: Option<&'t dyn RefreshTogether<K, V, E>>,
 }
 
 /// The distinct keys of a call, by their places, and how far each has come.
@@ -44,6 +47,8 @@ pub(super) struct Progress<'t, K, V, E> {
     pub(super) parts: Vec<(usize, Part<'t, K, V, E>)>,
     /// Keys that wait for other calls.
     pub(super) berths: Vec<(usize, Berth<'t, K, V, E>)>,
+    /// Keys that are served, and whose refreshes the executor is to run.
+    pub(super) due: Vec<(usize, Led<'t, K, V, E>)>,
     /// The values of keys whose runs are refreshes, for those that fail (S122).
     pub(super) old: Vec<(usize, Hit<V, E>)>,
     /// A run that has begun, as the collector sees it.
@@ -68,6 +73,7 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
         Q: ?Sized + ToKey<K> + 'q,
         I: IntoIterator<Item = &'q Q>,
     {
+        let hurries = self.background.map_or(0, RefreshTogether::hurries);
         let Taken { mut asked, places } = Taken::of(keys, hash);
         let mut progress = Progress::new(asked.len());
         self.admit_all(&mut asked, &mut progress);
@@ -76,11 +82,51 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
             return progress.into_answers(places);
         }
         self.run_all(&mut progress, load);
+        self.refresh_due(&mut progress, hurries);
         for place in mem::take(&mut progress.refused) {
             self.table.report_slow_on_arrival(&self.call(&asked[place]));
         }
         self.wait_all(&mut progress, load);
         progress.into_answers(places)
+    }
+
+    /// Has the executor refresh the keys that are due. The call leads no other key: the executor may block.
+    fn refresh_due(&self, progress: &mut Progress<'t, K, V, E>, hurries: u64) {
+        let Some(background) = self.background.filter(|_| !progress.due.is_empty()) else { return };
+        let mut due = Vec::with_capacity(progress.due.len());
+        for (place, led) in mem::take(&mut progress.due) {
+            let key = progress.keys[place].take().expect("a key runs once");
+            due.push((key, led.queue()));
+        }
+        background.run(due, hurries);
+    }
+
+    /// Begins a refresh of this key now (S125), and runs the function unless the executor does. Returns false if it does
+    /// nothing, since the key has an execution that calls can join.
+    pub(crate) fn refresh<Q>(
+        &self,
+        (key, hash): (&Q, ShortHash),
+        load: &mut LoadMany<'_, K, V, E>,
+    ) -> Result<bool, Error<E>>
+    where
+        Q: ?Sized + ToKey<K>,
+    {
+        let hurries = self.background.map_or(0, RefreshTogether::hurries);
+        let owned = key.to_key();
+        let mut new = NewKey::new(Key::Own(owned.clone()), Some(self.start()));
+        let call = Call { key, hash, entry: self.entry, max_age: 0, mode: self.mode };
+        let Some(execution) = self.table.refresh(&call, &mut new) else { return Ok(false) };
+        let led = Led::of(execution);
+        let mut progress = Progress::new(1);
+        progress.keep_key(0, owned);
+        if self.background.is_some() {
+            progress.due.push((0, led));
+            self.refresh_due(&mut progress, hurries);
+            return Ok(true);
+        }
+        progress.parts.push((0, Part::Led(led)));
+        self.run_all(&mut progress, load);
+        progress.into_answers(Vec::new()).remove(0).map(|_| true)
     }
 
     pub(super) fn call<'q, Q: ?Sized>(&self, one: &Asked<'q, Q, K>) -> Call<'q, Q> {
@@ -96,6 +142,7 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
             keys: Vec::new(),
             parts: Vec::new(),
             berths: Vec::new(),
+            due: Vec::new(),
             old: Vec::new(),
             busy: None,
             begins: false,
@@ -152,6 +199,10 @@ impl<'t, K, V, E> Progress<'t, K, V, E> {
             }
             Admission::Follow(waiter) => self.berths.push((place, Berth::of(table, waiter))),
             Admission::Hit(hit) => self.serve(place, hit),
+            Admission::Refresh(execution, old) if table.rules.refreshes_in_background => {
+                self.due.push((place, Led::of(execution)));
+                self.serve(place, old);
+            }
             Admission::Refresh(execution, old) => {
                 self.begins = true;
                 self.parts.push((place, Part::Led(Led::of(execution))));

@@ -73,9 +73,15 @@ impl<'t, K: Clone, V, E> Many<'t, K, V, E> {
             }
         }
     }
+}
 
+impl<K, V, E> Many<'_, K, V, E> {
     /// Runs the function for the keys of a batch: in one run, or in several if some are equal. Resumes its panic.
-    fn run_gathered(&self, members: Vec<Member<K, V, E>>, load: &mut LoadMany<'_, K, V, E>) {
+    pub(super) fn run_gathered(
+        &self,
+        members: Vec<Member<K, V, E>>,
+        load: &mut LoadMany<'_, K, V, E>,
+    ) {
         let gathered = |member: Member<K, V, E>| {
             let Member { key, queued, promise, run } = member;
             (run, key, Gathered::new(self.table, queued, promise))

@@ -7,6 +7,7 @@
 //!         └─ follow ───▶ a berth
 //! gather ─── a call of one key: perhaps its run is for other calls too (`collector`)
 //! run ────── one run, or several ── publish each key       the call waits for nothing
+//! refresh ── keys that are due go to the executor          (`refreshes`), if the batcher refreshes in the background
 //! wait ───┬─ ended ────▶ answered, or run alone            the call leads nothing
 //!         ├─ due ──────▶ a part of one more run
 //!         └─ deadline ─▶ timed out
@@ -24,5 +25,6 @@ mod gather;
 mod gathered;
 mod keys;
 pub(crate) mod part;
+pub(crate) mod refreshes;
 mod run;
 mod wait;

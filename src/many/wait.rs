@@ -18,6 +18,12 @@ impl<'t, K, V, E> Many<'t, K, V, E> {
         progress: &mut Progress<'t, K, V, E>,
         load: &mut LoadMany<'_, K, V, E>,
     ) {
+        if let Some(background) = self.background {
+            // Their flights may be in the list of the refreshes.
+            if progress.berths.iter().any(|(_, berth)| berth.needs_a_leader()) {
+                background.hurry();
+            }
+        }
         while !progress.berths.is_empty() {
             let next = self.look_at_all(progress);
             if progress.parts.is_empty() {

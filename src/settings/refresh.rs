@@ -15,7 +15,7 @@ impl Settings {
     ///
     /// The call that refreshes blocks for as long as the function runs, and gets the new value. With
     /// [`build_refreshing`](crate::Builder::build_refreshing) the executor runs the function, and no call
-    /// waits. If the function fails, the call gets the old value. The next refresh of the key is then due
+    /// waits; a [`Batcher`](crate::Batcher) gathers the keys for it. If the function fails, the call gets the old value. The next refresh of the key is then due
     /// this time after the start of the one that failed; after each further failure, twice as long as
     /// before, up to the window. A panic passes through as ever, and counts as a failure.
     ///
@@ -61,6 +61,21 @@ impl Settings {
         );
         self.refresh_after = Some(age);
         self
+    }
+
+    /// Panics if nobody would run the refreshes, or if none would fall due.
+    #[track_caller]
+    pub(crate) fn assert_that_it_can_refresh(&self) {
+        assert!(
+            self.executor.is_some(),
+            "build_refreshing: there is no executor to run the refreshes; give the builder one, as in \
+             `.executor(|job: Job| rayon::spawn(|| job.run()))`, or call build"
+        );
+        assert!(
+            self.refresh_after.is_some(),
+            "build_refreshing: no value would be refreshed; set refresh_after to a time that is shorter than \
+             the window, or call build"
+        );
     }
 
     /// Panics if the values are over before they are refreshed.

@@ -15,6 +15,7 @@ mod own_job;
 #[cfg(feature = "channel")]
 pub(crate) mod receiver;
 mod refresh;
+mod refresh_batches;
 mod relay;
 mod request;
 pub(crate) mod seat;

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
-use crate::build::MakesCoalescer;
+use crate::build::{MakesCoalescer, sealed};
 use crate::builder::Builder;
 use crate::coalescer::Coalescer;
 use crate::core::{AnyCore, Patience};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::execute::Caller;
 use crate::key::ToKey;
 use crate::observe::Origin;
-use crate::refresh::{Background, Load, Plain, Refreshed, Seeing};
+use crate::refresh::{Background, Load, Plain, RefreshOne, Refreshed, Seeing};
 use crate::shared::SharedBy;
 use crate::submit::function::Function;
 use crate::submit::job::{Duty, Task};
@@ -26,6 +26,7 @@ use crate::work::WithKey;
 
 impl<T, K, V, S, R> Builder<T, K, V, S, R>
 where
+    T: sealed::Sealed,
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
@@ -130,19 +131,10 @@ where
         E: Send + Sync + 'static,
         R: SharedBy<K, V, E, S>,
     {
-        assert!(
-            self.settings.executor.is_some(),
-            "build_refreshing: there is no executor to run the refreshes; give the builder one, as in \
-             `.executor(|job: Job| rayon::spawn(|| job.run()))`, or call build"
-        );
-        assert!(
-            self.settings.refresh_after.is_some(),
-            "build_refreshing: no value would be refreshed; set refresh_after to a time that is shorter than \
-             the window, or call build"
-        );
+        self.settings.assert_that_it_can_refresh();
         self.make_coalescer(load, |core, load| {
             let core = Weak::clone(core) as Weak<AnyCore<K, V, E>>;
-            Some(Box::new(InBackground { core, load }))
+            Some(Background::OneByOne(Box::new(InBackground { core, load })))
         })
     }
 }
@@ -154,7 +146,7 @@ struct InBackground<K, V, E> {
     load: Arc<dyn Load<K, V, E>>,
 }
 
-impl<K, V, E> Background<K, V, E> for InBackground<K, V, E>
+impl<K, V, E> RefreshOne<K, V, E> for InBackground<K, V, E>
 where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
-use coalescer::{Coalescer, Executor, Group, Job, ManualClock, Rejected, Role};
+use coalescer::{Batcher, Coalescer, Executor, Group, Job, ManualClock, Rejected, Role};
 
 use super::{Times, told};
 use crate::jobs::Jobs;
@@ -178,4 +178,9 @@ fn what_could_refresh_nothing_is_refused() {
         let _ = builder.build_refreshing(|n: &u32| Ok::<u32, ()>(*n));
     });
     assert!(never.contains("set refresh_after"), "{never}");
+    let batches = refused(|| {
+        let builder = Batcher::builder().refresh_after(MS);
+        drop(builder.build_refreshing(|_: &[u32]| Ok::<Vec<(u32, u32)>, ()>(Vec::new())));
+    });
+    assert!(batches.contains("no executor"), "{batches}");
 }

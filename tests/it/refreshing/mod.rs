@@ -4,6 +4,7 @@ mod background;
 mod due;
 mod failures;
 mod old_values;
+mod together;
 mod verb;
 
 use std::time::Duration;
