@@ -33,6 +33,7 @@ mod slow;
 mod successors;
 mod takeover;
 mod tickets;
+mod together;
 mod waiting;
 mod waking;
 mod window;
