@@ -6,7 +6,7 @@ use std::thread;
 use coalescer::{Coalescer, Error};
 
 use super::{busy, held, square, value};
-use crate::support::{MS, wait_until, watched};
+use crate::support::{MS, NS, wait_until, watched};
 
 #[test]
 fn a_member_times_out_and_its_key_is_kept() {
@@ -44,6 +44,33 @@ fn a_member_times_out_while_its_run_is_under_way() {
         assert!(three.join().unwrap().unwrap_err().is_timeout());
         second.returns();
         assert_eq!([one, two].map(value), [1, 4]);
+    });
+}
+
+#[test]
+fn a_call_that_has_opened_a_batch_times_out_if_another_one_runs_it() {
+    // S157 S156 B16
+    watched(|| {
+        let held = held(|builder| builder.gather_while_busy(20 * MS).max_batch(2));
+        let (one, first) = (held.call(1), held.run());
+        let two = held.gather_by(2, |squares| squares.execute_timeout(&2, 5 * MS));
+        let three = held.call(3);
+        let second = held.run();
+        assert_eq!((&second.keys[..], second.thread), (&[2, 3][..], three.thread().id()));
+        held.clock.advance(5 * MS - NS);
+        assert!(!two.is_finished());
+        held.clock.advance(NS);
+        assert!(two.join().unwrap().unwrap_err().is_timeout(), "while its run is under way");
+        assert_eq!(held.squares.stats().executed_requests, 0);
+        second.returns();
+        assert_eq!(value(three), 9);
+        assert_eq!(*held.squares.execute(&2).unwrap(), 4, "the window has it");
+        first.returns();
+        assert_eq!(value(one), 1);
+        let stats = held.squares.stats();
+        assert_eq!((stats.executed_requests, stats.late, stats.batches), (3, 1, 2));
+        assert_eq!((stats.timed_out, stats.in_flight), (0, 0), "it counts as executed");
+        assert!(held.runs_nothing());
     });
 }
 
