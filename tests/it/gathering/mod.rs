@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod closes;
+mod due_keys;
 mod members;
 mod others;
 mod runs;
