@@ -3,6 +3,7 @@
 mod answers;
 mod bad_input;
 mod batches;
+mod due_keys;
 mod overlaps;
 mod pages;
 mod take_over;
