@@ -1,5 +1,6 @@
 //! Many keys in one call.
 
+mod answerers;
 mod answers;
 mod bad_input;
 mod batches;
