@@ -5,6 +5,7 @@ mod answers;
 mod bad_input;
 mod batches;
 mod due_keys;
+mod large;
 mod overlaps;
 mod pages;
 mod take_over;
