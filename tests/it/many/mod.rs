@@ -10,6 +10,7 @@ mod overlaps;
 mod pages;
 mod take_over;
 mod waits;
+mod wake_ups;
 
 use std::sync::{Arc, Mutex};
 

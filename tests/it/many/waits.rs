@@ -161,27 +161,3 @@ fn a_call_that_unwinds_leaves_the_flights_that_it_follows() {
         assert!(group.in_flight().is_empty());
     });
 }
-
-/// The numbers from 0 to 99.
-static PAGE: [u32; 100] = {
-    let (mut page, mut key) = ([0; 100], 0);
-    while key < 100 {
-        page[key as usize] = key;
-        key += 1;
-    }
-    page
-};
-
-#[test]
-fn many_keys_of_one_other_run_are_waited_for_with_few_wake_ups() {
-    // S142 S46: the call sleeps at the flight that is published last.
-    watched(|| {
-        let group = Ids::new();
-        let leader = leading(&group, &PAGE);
-        let call = many(&group, &PAGE);
-        wait_until(|| followers(&group, 0) == 1 && followers(&group, 99) == 1);
-        leader.returns(squares(&PAGE));
-        assert_eq!(values(call.join_unrun()).len(), 100);
-        assert_eq!((group.stats().followers, group.stats().batches), (100, 1));
-    });
-}
