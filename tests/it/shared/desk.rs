@@ -119,7 +119,7 @@ struct Switchboard {
 }
 
 /// Makes the tier, and sends the handle to the table.
-struct Line(Switchboard, Sender<Local<String>>);
+pub(super) struct Line(Switchboard, Sender<Local<String>>);
 
 impl Tier<String, u32, String> for Switchboard {
     fn keeps_copies(&self) -> bool {
@@ -231,6 +231,11 @@ pub(super) fn desk(
     copies: bool,
     settings: impl FnOnce(Builder<ForGroup, String, u32>) -> Builder<ForGroup, String, u32>,
 ) -> (Numbers, Desk) {
+    desk_of(copies, |line| settings(Group::builder()).shared(line).build())
+}
+
+/// The table that `build` makes with the tier, and the test's end of it.
+pub(super) fn desk_of<T>(copies: bool, build: impl FnOnce(Line) -> T) -> (T, Desk) {
     let (ask, questions) = channel();
     let (tell, told) = channel();
     let (forget, forgets) = channel();
@@ -245,9 +250,9 @@ pub(super) fn desk(
         reached: Arc::clone(&reached),
         line: Arc::clone(&line),
     };
-    let group = settings(Group::builder()).shared(Line(board, send_local)).build();
+    let table = build(Line(board, send_local));
     let local = local.recv().unwrap();
-    (group, Desk { questions, told, local, forgets, reached, line, copies })
+    (table, Desk { questions, told, local, forgets, reached, line, copies })
 }
 
 /// A group with a window of 100 ms by a manual clock, whose tier keeps copies.
