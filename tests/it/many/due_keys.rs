@@ -8,14 +8,16 @@ use super::{Ids, Runs, Told, followers, leading, many, unasked, values};
 use crate::support::{MS, NS, text, wait_until, watched};
 
 type Page<'b> = Batch<'b, u32, u32, String>;
+type Ask = Box<dyn Fn(&[u32]) -> Told>;
+type Count = Box<dyn Fn() -> Stats>;
 
 /// A batcher or a group with a window of 200 ms, whose values are due after 60. Its value of a key is the key, plus 100 for
 /// each run that has begun before.
 struct Due {
     clock: ManualClock,
     runs: Runs,
-    ask: Box<dyn Fn(&[u32]) -> Told>,
-    stats: Box<dyn Fn() -> Stats>,
+    ask: Ask,
+    stats: Count,
 }
 
 /// Ends a run in which each key has this value.
@@ -39,7 +41,7 @@ fn due(end: End) -> [Due; 2] {
             end(batch, 100 * before)
         };
         let (window, age) = (200 * MS, 60 * MS);
-        let (ask, stats): (Box<dyn Fn(&[u32]) -> Told>, Box<dyn Fn() -> Stats>) = if batches {
+        let (ask, stats): (Ask, Count) = if batches {
             let builder = Batcher::builder().window(window).refresh_after(age).clock(clock.clone());
             let batcher = builder.build_with(load);
             let counted = batcher.clone();
