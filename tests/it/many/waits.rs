@@ -60,14 +60,16 @@ fn fresh(batcher: &Squares, keys: &'static [u32]) -> thread::JoinHandle<Told> {
     thread::spawn(move || batcher.execute_many_fresh(keys))
 }
 
-/// A batcher whose runs end when the test says so: each waits for one word.
+/// A batcher whose runs end when the test says so: each waits for one word, in the order in which they are noted.
 fn held(clock: &ManualClock) -> (Squares, Runs, std::sync::mpsc::Sender<()>) {
     let (runs, (go, told_to_go)) = (Runs::default(), channel::<()>());
     let (noted, told_to_go) = (runs.clone(), std::sync::Mutex::new(told_to_go));
     let batcher = Batcher::builder().clock(clock.clone()).window(Duration::MAX).build(
         move |keys: &[u32]| {
+            let told_to_go = told_to_go.lock().unwrap();
             noted.note(keys);
-            told_to_go.lock().unwrap().recv().expect("the test says how long it runs");
+            told_to_go.recv().expect("the test says how long it runs");
+            drop(told_to_go);
             squares(keys)
         },
     );
@@ -86,10 +88,10 @@ fn a_fresh_call_leads_idle_keys_in_one_run_and_begins_successors_together() {
         let call = fresh(&batcher, &[1, 2, 3]);
         // The idle key is a run of its own: it does not wait for the others.
         wait_until(|| batcher.in_flight().len() == 5);
-        // Runs end one at a time: whichever takes the word.
-        go.send(()).unwrap();
         go.send(()).unwrap();
         assert_eq!(values(other.join().unwrap()), [1, 4]);
+        // Both keys have ended before the call comes to wait.
+        go.send(()).unwrap();
         wait_until(|| runs.of().len() == 3);
         go.send(()).unwrap();
         assert_eq!(values(call.join().unwrap()), [1, 4, 9]);
