@@ -26,6 +26,10 @@ type Figures = Vec<(&'static str, f64)>;
 const COALESCER: &str = "coalescer";
 /// A call for each key.
 const SINGLE: &str = "single calls";
+/// The function for each key, without any library.
+const LOOP: &str = "plain loop";
+/// `get_with` of moka for each key.
+const GET_WITH: &str = "moka get_with";
 /// The least that any of them must do.
 const FLOOR: &str = "floor";
 const ASYNC_GRAPHQL: &str = "async-graphql";
@@ -34,6 +38,10 @@ const ULTRA_BATCH: &str = "ultra-batch";
 const FIXED: &str = "fixed delay";
 /// A window, and nothing else.
 const WINDOW: &str = "window alone";
+/// A window that does not end while anything is measured.
+const HITS: &str = "late hits";
+/// The same, and a call leads another key and wakes a thread, as often as a value is refreshed.
+const HAND_OVERS: &str = "late hits, hand-overs";
 /// The call that finds a value due replaces it.
 const BY_CALLS: &str = "refresh_after";
 /// An executor replaces it.
@@ -57,19 +65,22 @@ enum Question {
 }
 
 const ALL: [Scenario; 7] = [
-    page("absent", &[FLOOR, COALESCER, SINGLE, ASYNC_GRAPHQL, ULTRA_BATCH], Page::Absent),
-    page("late", &[FLOOR, COALESCER, SINGLE, ASYNC_GRAPHQL, ULTRA_BATCH], Page::Late),
+    page("absent", &PAGES, Page::Absent),
+    page("late", &PAGES, Page::Late),
     page("idle", &[COALESCER, SINGLE, WINDOW], Page::Idle),
     arrivals("arrivals-10", 10),
     arrivals("arrivals-100", 100),
     arrivals("arrivals-1000", 1000),
     Scenario {
         name: "refresh",
-        lanes: &[BY_EXECUTOR, BY_CALLS, WINDOW, MOKA],
+        lanes: &[HITS, HAND_OVERS, BY_EXECUTOR, BY_CALLS, WINDOW, MOKA],
         rounds: 1,
         question: Question::Refresh,
     },
 ];
+
+/// The ways to get a page.
+const PAGES: [&str; 7] = [LOOP, FLOOR, COALESCER, SINGLE, GET_WITH, ASYNC_GRAPHQL, ULTRA_BATCH];
 
 const fn page(name: &'static str, lanes: &'static [&'static str], page: Page) -> Scenario {
     Scenario { name, lanes, rounds: 9, question: Question::Page(page) }

@@ -1,6 +1,7 @@
 //! A page of a hundred keys with a function that does nothing, and a call of one key.
 //!
-//! The floor of a page is a map that is made by the function and read a hundred times, without any lock.
+//! The floor of a page is a map that is made by the function and read a hundred times, without any lock. The plain loop
+//! calls the function for each key, and keeps nothing, so late keys are absent ones to it.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use coalescer::{Batcher, Coalescer};
 
-use super::{COALESCER, FLOOR, Figures, SINGLE, WINDOW};
+use super::{COALESCER, FLOOR, Figures, GET_WITH, LOOP, SINGLE, WINDOW};
 use crate::options::Size;
 
 /// A question about one call.
@@ -36,7 +37,7 @@ impl Page {
     pub(super) fn measure(self, lane: &str, size: Size) -> Option<Figures> {
         let window = if matches!(self, Self::Late) { LONG } else { Duration::ZERO };
         let many = || Batcher::builder().window(window).build(pairs);
-        let single = || Coalescer::builder().window(window).build(|key: &u64| Ok::<u64, ()>(*key));
+        let single = || Coalescer::builder().window(window).build(own);
         let keys = |first: u64| (first..first + KEYS).collect::<Vec<_>>();
         match (self, lane) {
             (Self::Idle, COALESCER) => {
@@ -66,6 +67,24 @@ impl Page {
                 Some(self.time(size, KEYS, |first| {
                     sum(keys(first).iter().map(|key| single.execute(key).map(|it| *it)))
                 }))
+            }
+            (Self::Absent | Self::Late, LOOP) => {
+                Some(self.time(size, KEYS, |first| {
+                    sum(keys(first).iter().map(|key| own(black_box(key))))
+                }))
+            }
+            (Self::Absent | Self::Late, GET_WITH) => {
+                let keeps = matches!(self, Self::Late);
+                let new = moka::sync::Cache::builder();
+                let cache = if keeps { new.time_to_live(window) } else { new }.build();
+                let value = |key: &u64| {
+                    let value = cache.get_with(*key, || *key);
+                    if !keeps {
+                        cache.invalidate(key);
+                    }
+                    value
+                };
+                Some(self.time(size, KEYS, |first| keys(first).iter().map(value).sum()))
             }
             (Self::Absent | Self::Late, FLOOR) => {
                 let kept: HashMap<u64, Arc<u64>> =
@@ -115,6 +134,12 @@ impl Page {
 #[allow(clippy::unnecessary_wraps, reason = "it is a function that may fail")]
 fn pairs(keys: &[u64]) -> Result<Vec<(u64, u64)>, ()> {
     Ok(keys.iter().map(|key| (*key, *key)).collect())
+}
+
+/// The function of one key, which is its own value.
+#[allow(clippy::unnecessary_wraps, reason = "it is a function that may fail")]
+fn own(key: &u64) -> Result<u64, ()> {
+    Ok(*key)
 }
 
 fn sum<E: std::fmt::Debug>(told: impl Iterator<Item = Result<u64, E>>) -> u64 {
