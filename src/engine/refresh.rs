@@ -47,10 +47,11 @@ impl<K, V, E> Table<K, V, E> {
             self.count_late(shard, id);
             return Some(Admission::Hit(hit));
         }
-        let execution = match self.start_refresh(shard, id, kept, call, new) {
+        let execution = match self.start_beside(shard, id, kept, call, new) {
             Admission::Lead(execution) => execution,
             vacant => return Some(vacant),
         };
+        Self::note_refresh(shard, &execution);
         if self.rules.refreshes_in_background || call.mode == Mode::Submit {
             self.count_late(shard, id);
         }
@@ -81,8 +82,8 @@ impl<K, V, E> Table<K, V, E> {
         }
     }
 
-    /// Starts a flight beside a value. There is room for it.
-    fn start_refresh<'t, Q: ?Sized>(
+    /// Starts a flight beside a result. There is room for it.
+    fn start_beside<'t, Q: ?Sized>(
         &'t self,
         shard: &mut Locked<'_, K, V, E>,
         id: SlotId,
@@ -90,15 +91,16 @@ impl<K, V, E> Table<K, V, E> {
         call: &Call<'_, Q>,
         new: &mut NewKey<K>,
     ) -> Admission<'t, K, V, E> {
-        let admission = match kept.flight() {
+        match kept.flight() {
             None => self.start_flight(shard, Some(id), call, new),
             Some(stale) => self.start_in_chain(shard, stale, call, new),
-        };
-        if let Admission::Lead(execution) = &admission {
-            shard.slot_mut(execution.slot.id).set_refresh();
-            shard.tally.refreshes += 1;
         }
-        admission
+    }
+
+    /// Counts and marks the flight of a refresh.
+    fn note_refresh(shard: &mut Locked<'_, K, V, E>, execution: &Execution<'_, K, V, E>) {
+        shard.slot_mut(execution.slot.id).set_refresh();
+        shard.tally.refreshes += 1;
     }
 
     /// Starts a refresh of a key for a call that waits for nothing, or an execution if the key has no value.
@@ -112,11 +114,17 @@ impl<K, V, E> Table<K, V, E> {
         Q: ?Sized + ToKey<K>,
     {
         let mut shard = self.shard(call.hash).lock();
-        let admission = match shard.find(call.hash, call.key) {
+        let found = shard.find(call.hash, call.key);
+        // A result that has expired may still be there, or not.
+        let has_value = found.is_some_and(|id| {
+            let slot = shard.slot(id);
+            slot.kind() == Some(Kind::Value) && self.is_live(slot, call.entry)
+        });
+        let admission = match found {
             None => self.start_flight(&mut shard, None, call, new),
             Some(id) => match shard.slot(id).kept() {
                 Some(kept) if self.has_room_for_refresh(&mut shard, kept, call.mode) => {
-                    self.start_refresh(&mut shard, id, kept, call, new)
+                    self.start_beside(&mut shard, id, kept, call, new)
                 }
                 None if shard.slot(id).is_stale() => {
                     let flight = self.flight_of(&mut shard, id);
@@ -128,10 +136,13 @@ impl<K, V, E> Table<K, V, E> {
                 _ => return None,
             },
         };
-        match admission {
-            Admission::Lead(execution) => Some(execution),
-            _ => unreachable!("it has a key of its own, and room"),
+        let Admission::Lead(execution) = admission else {
+            unreachable!("it has a key of its own, and room")
+        };
+        if has_value {
+            Self::note_refresh(&mut shard, &execution);
         }
+        Some(execution)
     }
 
     /// Counts the end of a refresh, and notes when the next one may begin if it leaves the old value.

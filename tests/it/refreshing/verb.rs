@@ -95,6 +95,21 @@ fn a_key_without_a_value_is_made_ready() {
     });
 }
 
+/// Its slot may still be there, or not: the counters do not tell.
+#[test]
+fn a_key_whose_result_has_expired_is_without_a_value() {
+    // S125 S123
+    watched(|| {
+        let clock = ManualClock::new();
+        let numbers = numbers(|builder| builder.error_window(Duration::MAX).clock(clock.clone()));
+        numbers.execute(&13).unwrap();
+        clock.advance(100 * MS);
+        assert!(numbers.refresh(&13).is_err());
+        assert!(numbers.refresh(&13).is_err(), "an error is kept, and is no value");
+        assert_eq!((numbers.stats().refreshes, numbers.stats().refresh_failures), (0, 0));
+    });
+}
+
 #[test]
 fn a_refresh_waits_for_no_execution() {
     // S125
