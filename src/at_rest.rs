@@ -4,6 +4,8 @@
 //! A promise about the rest is seldom seen from outside: a place of `max_retained` that is lost, an
 //! entry of the wait-for graph, a thread in the register. Each of these is one number here.
 
+use crate::batcher::Batcher;
+use crate::coalescer::Coalescer;
 use crate::group::Group;
 use crate::sync::registered_threads;
 use crate::wait::deadlock;
@@ -40,6 +42,18 @@ pub fn of_group<K, V, E, S>(group: &Group<K, V, E, S>) -> OfGroup {
         places: table.capacity.count(),
         handles: std::sync::Arc::strong_count(&group.core),
     }
+}
+
+/// Returns what a coalescer holds now, as [`of_group`] does.
+#[must_use]
+pub fn of_coalescer<K, V, E, S>(coalescer: &Coalescer<K, V, E, S>) -> OfGroup {
+    of_group(&coalescer.group)
+}
+
+/// Returns what a batcher holds now, as [`of_group`] does.
+#[must_use]
+pub fn of_batcher<K, V, E, S>(batcher: &Batcher<K, V, E, S>) -> OfGroup {
+    of_group(&batcher.group)
 }
 
 /// Returns what the process holds now.

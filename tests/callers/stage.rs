@@ -314,7 +314,7 @@ fn group(settings: &Settings, clock: &ManualClock, undecided: &Arc<AtomicUsize>)
             drop(JOB.take());
         });
     });
-    let builder = settings.builder(clock).executor(executor);
+    let builder = settings.on(Group::builder(), clock).executor(executor);
     match settings.has_rule {
         true => builder.share_with(share_with).share_error_with(share_with).build(),
         false => builder.build(),

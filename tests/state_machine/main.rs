@@ -8,16 +8,20 @@
 //! ```text
 //! script   the steps          one strategy, one tree that shrinks well
 //! model    expected answers   a plain map and two queues, no locks, no slots
-//! system   actual answers     a Group with the same settings
+//! stage    actual answers     a Group or a Coalescer with the same settings
+//! system   both, in step
 //! ```
 //!
 //! Everything runs on one thread, so every step has one right answer: which execution made the
 //! value, what the call was to it, every counter, and what is under way.
 
+mod door;
 mod model;
+mod product;
 mod script;
 #[path = "../support/settings.rs"]
 mod settings;
+mod stage;
 mod system;
 
 use std::io::{Write, stderr};
@@ -29,7 +33,7 @@ use proptest::test_runner::{Config, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
 use model::Model;
-use script::{Settings, Step};
+use script::{Settings, Step, Subject};
 use system::System;
 
 /// Cases of an ordinary run; `PROPTEST_CASES` can only ask for more.
@@ -38,8 +42,10 @@ const CASES: u32 = 2_000;
 /// A call that waits on the only thread there is would wait forever.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+type Program = (Settings, Subject, Vec<Step>);
+
 /// The program that runs now, and since when.
-static RUNNING: Mutex<Option<(Instant, Settings, Vec<Step>)>> = Mutex::new(None);
+static RUNNING: Mutex<Option<(Instant, Program)>> = Mutex::new(None);
 
 #[test]
 fn every_sequential_program_gets_the_answers_of_the_model() {
@@ -52,7 +58,7 @@ fn every_sequential_program_gets_the_answers_of_the_model() {
 fn run(config: Config) {
     let programs = Model::sequential_strategy(1..24);
     let outcome = TestRunner::new(config.clone()).run(&programs, |(model, steps, seen)| {
-        note(Some((Instant::now(), model.settings.clone(), steps.clone())));
+        note(Some((model.settings.clone(), model.subject, steps.clone())));
         System::test_sequential(config.clone(), model, steps, seen);
         Ok(())
     });
@@ -62,7 +68,8 @@ fn run(config: Config) {
     }
 }
 
-fn note(program: Option<(Instant, Settings, Vec<Step>)>) {
+fn note(program: Option<Program>) {
+    let program = program.map(|program| (Instant::now(), program));
     *RUNNING.lock().expect("nobody panics while it is locked") = program;
 }
 
@@ -82,10 +89,10 @@ fn under_a_watchdog(test: impl FnOnce() + Send + 'static) {
 fn watch(is_done: &Receiver<()>) {
     while is_done.recv_timeout(PATIENCE / 10) == Err(RecvTimeoutError::Timeout) {
         let running = RUNNING.lock().expect("nobody panics while it is locked");
-        let Some((since, settings, steps)) = &*running else { continue };
+        let Some((since, program)) = &*running else { continue };
         if since.elapsed() > PATIENCE {
             // Not by a macro that prints: a test's output is lost when the process aborts.
-            let _ = writeln!(stderr(), "a call hangs in this program: {settings:#?} {steps:#?}");
+            let _ = writeln!(stderr(), "a call hangs in this program: {program:#?}");
             std::process::abort();
         }
     }

@@ -16,20 +16,26 @@ use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
 use crate::model::admits::{Late, Meets};
-use crate::script::{Call, End, KeyId, Millis, Settings, Step, Verb, settings, step};
+use crate::script::{
+    Call, End, KeyId, Millis, Settings, Step, Subject, Verb, settings, step, subject,
+};
 use crate::settings::ENDLESS;
 
-/// Which execution: the first is 0.
+/// Which execution made a result: the first is 0.
 pub(crate) type Serial = u64;
+
+type FlightId = u64;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) settings: Settings,
+    pub(crate) subject: Subject,
     pub(crate) stats: Stats,
     /// The answers of the last step and of each step within it.
     pub(crate) answers: Vec<Answer>,
     now: Millis,
     executions: Serial,
+    flights_begun: FlightId,
     /// Every flight under way, whether calls still find it or not.
     flights: Vec<Flight>,
     held: BTreeMap<KeyId, Held>,
@@ -51,6 +57,7 @@ pub(crate) enum Answer {
     ForgotAll(usize),
     Peeked(Option<Serial>),
     Inserted(Serial),
+    Refreshed(bool),
     /// The keys and ages of the flights under way, sorted, and the counters.
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
@@ -59,17 +66,17 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, Default)]
 struct Held {
     retained: Option<Retained>,
-    running: Option<Serial>,
+    running: Option<FlightId>,
 }
 
 #[derive(Clone, Debug)]
 struct Flight {
-    serial: Serial,
+    id: FlightId,
     key: KeyId,
     start: Millis,
     served: usize,
     /// The older flight of the key that it started beside.
-    before: Option<Serial>,
+    before: Option<FlightId>,
     /// A younger flight has ended: no call joins this one.
     is_stale: bool,
     is_refresh: bool,
@@ -80,6 +87,7 @@ pub(crate) const MAX_LEADERS: usize = 2;
 
 #[derive(Clone, Debug)]
 struct Retained {
+    serial: Serial,
     flight: Flight,
     kind: Kind,
     /// How long it serves calls at most, within its window.
@@ -101,11 +109,11 @@ impl ReferenceStateMachine for Model {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Self> {
-        settings().prop_map(Self::new).boxed()
+        (settings(), subject()).prop_map(Self::new).boxed()
     }
 
-    fn transitions(_: &Self) -> BoxedStrategy<Step> {
-        step(3)
+    fn transitions(state: &Self) -> BoxedStrategy<Step> {
+        step(state.subject, 3)
     }
 
     fn apply(mut state: Self, transition: &Step) -> Self {
@@ -115,22 +123,16 @@ impl ReferenceStateMachine for Model {
     }
 }
 
-/// The execution that made a result.
-fn made_by(answer: &Answer, otherwise: Serial) -> Serial {
-    match answer {
-        Answer::Value(serial, _) | Answer::Failed(serial, _) => *serial,
-        _ => otherwise,
-    }
-}
-
 impl Model {
-    fn new(settings: Settings) -> Self {
+    fn new((settings, subject): (Settings, Subject)) -> Self {
         Self {
             settings,
+            subject,
             stats: Stats::default(),
             answers: Vec::new(),
             now: 0,
             executions: 0,
+            flights_begun: 0,
             flights: Vec::new(),
             held: BTreeMap::new(),
             retentions: 0,
@@ -161,6 +163,9 @@ impl Model {
     }
 
     fn call(&mut self, call: &Call) -> Answer {
+        if call.verb == Verb::Refresh {
+            return self.refresh_now(call);
+        }
         self.stats.total_requests += 1;
         match self.late(call.key, call.verb) {
             Some(Late::Served(answer)) => return answer,
@@ -179,34 +184,38 @@ impl Model {
 
     fn would_deadlock(&mut self, call: &Call) -> Answer {
         if self.settings.bypasses_deadlocks {
-            let serial = self.begin();
-            return self.run(call, serial);
+            self.stats.in_flight += 1;
+            return self.run(call);
         }
         self.stats.refused += 1;
         Answer::WouldDeadlock
     }
 
-    fn lead(&mut self, call: &Call, before: Option<Serial>, is_refresh: bool) -> Answer {
-        let serial = self.start_flight(call.key, before, is_refresh);
-        let answer = self.run(call, serial);
-        self.publish(serial, &answer, self.life(call.end));
+    fn lead(&mut self, call: &Call, before: Option<FlightId>, is_refresh: bool) -> Answer {
+        let flight = self.start_flight(call.key, before, is_refresh);
+        let answer = self.run(call);
+        self.publish(flight, &answer, self.life(call.end));
         answer
     }
 
-    fn start_flight(&mut self, key: KeyId, before: Option<Serial>, is_refresh: bool) -> Serial {
-        let (serial, start, is_stale) = (self.begin(), self.now, false);
-        self.flights.push(Flight { serial, key, start, served: 1, before, is_stale, is_refresh });
-        self.held.entry(key).or_default().running = Some(serial);
-        serial
+    fn start_flight(&mut self, key: KeyId, before: Option<FlightId>, is_refresh: bool) -> FlightId {
+        let (id, start, is_stale) = (self.flights_begun, self.now, false);
+        self.flights_begun += 1;
+        self.stats.in_flight += 1;
+        self.stats.refreshes += u64::from(is_refresh);
+        self.flights.push(Flight { id, key, start, served: 1, before, is_stale, is_refresh });
+        self.held.entry(key).or_default().running = Some(id);
+        id
     }
 
-    fn begin(&mut self) -> Serial {
-        self.stats.in_flight += 1;
+    /// The number of an execution that begins.
+    fn number(&mut self) -> Serial {
         self.executions += 1;
         self.executions - 1
     }
 
-    fn run(&mut self, call: &Call, serial: Serial) -> Answer {
+    fn run(&mut self, call: &Call) -> Answer {
+        let serial = self.number();
         for step in &call.body {
             self.step(step);
         }
@@ -244,10 +253,10 @@ impl Model {
     }
 
     /// S8, S18, S23, S28, S40: what stays behind when a flight has ended.
-    fn publish(&mut self, serial: Serial, answer: &Answer, life: Millis) {
-        let place = self.flights.iter().position(|flight| flight.serial == serial);
+    fn publish(&mut self, id: FlightId, answer: &Answer, life: Millis) {
+        let place = self.flights.iter().position(|flight| flight.id == id);
         let flight = self.flights.remove(place.expect("a flight ends once"));
-        for younger in self.flights.iter_mut().filter(|younger| younger.before == Some(serial)) {
+        for younger in self.flights.iter_mut().filter(|younger| younger.before == Some(id)) {
             younger.before = flight.before;
         }
         let is_live = self.is_retained(flight.key);
@@ -255,19 +264,19 @@ impl Model {
         let has_failed = flight.is_refresh && !self.has_refreshed(answer, is_too_late);
         let settings = &self.settings;
         let Some(held) = self.held.get_mut(&flight.key) else { return };
-        if held.running != Some(serial) {
+        if held.running != Some(id) {
             return;
         }
         held.running = flight.before;
         let kind = match answer {
             _ if flight.is_stale => None,
-            Answer::Value(..) => Some(Kind::Value),
-            Answer::Failed(..) => Some(Kind::Error),
+            Answer::Value(serial, _) => Some((Kind::Value, *serial)),
+            Answer::Failed(serial, _) => Some((Kind::Error, *serial)),
             _ => None,
         };
         // S70: a value replaces what is retained, and an error replaces an error.
         let old = held.retained.as_ref().filter(|_| is_live).map(|old| old.kind);
-        let replaces = match (kind, old) {
+        let replaces = match (kind.map(|(kind, _)| kind), old) {
             _ if is_too_late => false,
             (Some(Kind::Value), _) => true,
             (Some(Kind::Error), old) => old != Some(Kind::Value),
@@ -278,17 +287,14 @@ impl Model {
         } else if let (Some(old), true) = (&mut held.retained, has_failed && !flight.is_stale) {
             old.pause(flight.start, settings);
         }
-        if let Some(before) = self.flights.iter_mut().find(|old| Some(old.serial) == flight.before)
-        {
+        if let Some(before) = self.flights.iter_mut().find(|old| Some(old.id) == flight.before) {
             before.is_stale = true;
         }
-        let Some(kind) = kind.filter(|_| replaces) else {
+        let Some((kind, serial)) = kind.filter(|_| replaces) else {
             return;
         };
         let key = flight.key;
-        // An error of a run for many keys is one for all of them.
-        let flight = Flight { serial: made_by(answer, serial), ..flight };
-        let result = Retained::new(flight, kind, life, self.retentions);
+        let result = Retained::new(serial, flight, kind, (life, self.retentions));
         if self.is_live(&result) && self.make_room() {
             self.retentions += 1;
             self.held.entry(key).or_default().retained = Some(result);
@@ -342,7 +348,7 @@ impl Model {
     fn forget(&mut self, key: KeyId) -> bool {
         let is_retained = self.is_retained(key);
         let running = self.held.remove(&key).and_then(|held| held.running);
-        is_retained || running.is_some_and(|serial| !self.flight(serial).is_stale)
+        is_retained || running.is_some_and(|flight| !self.flight(flight).is_stale)
     }
 
     /// S75.

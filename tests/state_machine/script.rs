@@ -9,6 +9,14 @@ use proptest::prelude::*;
 use crate::settings::ENDLESS;
 pub(crate) use crate::settings::{KeyId, Millis, Settings, duration};
 
+/// The type whose calls a program makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Group,
+    /// Its function does what the call under way brings.
+    Coalescer,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Call(Call),
@@ -60,6 +68,7 @@ pub(crate) enum Verb {
     Timeout(Millis),
     Deadline(Millis),
     Within(Millis),
+    Refresh,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +115,15 @@ fn windows() -> impl Strategy<Value = Millis> {
     prop_oneof![1 => Just(0), 5 => 1..8_u64, 1 => Just(ENDLESS)]
 }
 
+pub(crate) fn subject() -> impl Strategy<Value = Subject> {
+    // The verbs of the steps are those of the subject, so it stays when they shrink.
+    prop_oneof![2 => Just(Subject::Group), 1 => Just(Subject::Coalescer)].no_shrink()
+}
+
 /// A step whose functions call others at most `depth` levels deep.
-pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
+pub(crate) fn step(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
     prop_oneof![
-        12 => call(depth).prop_map(Step::Call),
-        4 => many(depth).prop_map(Step::Many),
+        16 => asking(subject, depth),
         4 => (0..5_u64).prop_map(Step::Advance),
         2 => key().prop_map(Step::Forget),
         1 => Just(Step::ForgetAll),
@@ -122,13 +135,30 @@ pub(crate) fn step(depth: u32) -> BoxedStrategy<Step> {
     .boxed()
 }
 
-fn call(depth: u32) -> BoxedStrategy<Call> {
-    (verb(), key(), body(depth), end())
-        .prop_map(|(verb, key, body, end)| Call { verb, key, body, end })
-        .boxed()
+fn asking(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
+    match subject {
+        Subject::Group => prop_oneof![
+            3 => call(verb(), subject, depth),
+            1 => many(subject, depth).prop_map(Step::Many),
+        ]
+        .boxed(),
+        Subject::Coalescer => {
+            let verb = prop_oneof![4 => verb(), 1 => Just(Verb::Refresh)];
+            call(verb, subject, depth).boxed()
+        }
+    }
 }
 
-fn many(depth: u32) -> impl Strategy<Value = Many> {
+fn call(
+    verb: impl Strategy<Value = Verb>,
+    subject: Subject,
+    depth: u32,
+) -> impl Strategy<Value = Step> {
+    (verb, key(), body(subject, depth), end())
+        .prop_map(|(verb, key, body, end)| Step::Call(Call { verb, key, body, end }))
+}
+
+fn many(subject: Subject, depth: u32) -> impl Strategy<Value = Many> {
     let keys = prop::collection::vec(key(), 0..5);
     let ends = prop::collection::vec(option::weighted(0.7, end()), 1..4);
     let own = prop_oneof![
@@ -136,7 +166,7 @@ fn many(depth: u32) -> impl Strategy<Value = Many> {
         1 => Just(RunEnd::Fails),
         1 => Just(RunEnd::Panics),
     ];
-    (keys, body(depth), ends, own).prop_map(|(keys, body, ends, end)| Many {
+    (keys, body(subject, depth), ends, own).prop_map(|(keys, body, ends, end)| Many {
         keys,
         body,
         ends,
@@ -144,14 +174,14 @@ fn many(depth: u32) -> impl Strategy<Value = Many> {
     })
 }
 
-fn body(depth: u32) -> BoxedStrategy<Vec<Step>> {
+fn body(subject: Subject, depth: u32) -> BoxedStrategy<Vec<Step>> {
     if depth == 0 {
         let pause = (0..5_u64).prop_map(Step::Advance);
         return prop::collection::vec(pause, 0..2).boxed();
     }
     prop_oneof![
         2 => Just(Vec::new()),
-        3 => prop::collection::vec(step(depth - 1), 1..4),
+        3 => prop::collection::vec(step(subject, depth - 1), 1..4),
     ]
     .boxed()
 }

@@ -1,10 +1,10 @@
-//! The settings of a program for a reference machine, and the group that has them.
+//! The settings of a program for a reference machine, and a builder that has them.
 //!
 //! Times are whole milliseconds and small, so that windows end on the very millisecond of a call.
 
 use std::time::Duration;
 
-use coalescer::{Builder, ForGroup, Group, ManualClock, OnDeadlock};
+use coalescer::{Builder, ManualClock, OnDeadlock};
 
 pub(crate) type KeyId = u8;
 
@@ -38,9 +38,13 @@ pub(crate) fn duration(millis: Millis) -> Duration {
 }
 
 impl Settings {
-    /// A builder with all of them but the rule.
-    pub(crate) fn builder<K, V>(&self, clock: &ManualClock) -> Builder<ForGroup, K, V> {
-        let mut builder = Group::builder()
+    /// The builder with all of them but the rule.
+    pub(crate) fn on<T, K, V>(
+        &self,
+        builder: Builder<T, K, V>,
+        clock: &ManualClock,
+    ) -> Builder<T, K, V> {
+        let mut builder = builder
             .window(duration(self.window))
             .error_window(duration(self.error_window))
             .max_leaders(self.max_leaders)

@@ -2,14 +2,14 @@
 
 use coalescer::Role;
 
-use super::{Answer, Flight, Kind, MAX_LEADERS, Model, Serial};
+use super::{Answer, Flight, FlightId, Kind, MAX_LEADERS, Model, Serial};
 use crate::script::{KeyId, Verb};
 
 /// The way of a call that no result answers.
 pub(super) enum Meets {
     OwnFlight,
     /// It starts a flight, beside this older one.
-    Start(Option<Serial>),
+    Start(Option<FlightId>),
     /// So many executions of the key run that it waits for one of them.
     Full,
 }
@@ -20,7 +20,7 @@ pub(super) enum Late {
     /// The call refreshes it, beside this older flight.
     Due {
         old: Serial,
-        before: Option<Serial>,
+        before: Option<FlightId>,
     },
 }
 
@@ -38,7 +38,7 @@ impl Model {
         if !is_live || result.flight.served >= room || is_too_old {
             return None;
         }
-        let (serial, kind, start) = (result.flight.serial, result.kind, result.flight.start);
+        let (serial, kind, start) = (result.serial, result.kind, result.flight.start);
         let is_due = self.settings.refresh_after.is_some_and(|age| self.now - start >= age)
             && self.now >= result.paused_until;
         if kind == Kind::Value && is_due && verb != Verb::Try {
@@ -59,7 +59,7 @@ impl Model {
     /// S9, S14, S39, S41: a running flight that could be joined is always one of this thread.
     pub(super) fn meets(&self, key: KeyId) -> Meets {
         let running = self.held.get(&key).and_then(|held| held.running);
-        let Some(flight) = running.map(|serial| self.flight(serial)) else {
+        let Some(flight) = running.map(|flight| self.flight(flight)) else {
             return Meets::Start(None);
         };
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
@@ -71,15 +71,15 @@ impl Model {
         if !flight.is_stale && is_young {
             return Meets::OwnFlight;
         }
-        let before = |flight: &&Flight| flight.before.map(|serial| self.flight(serial));
+        let before = |flight: &&Flight| flight.before.map(|before| self.flight(before));
         match std::iter::successors(Some(flight), before).count() < MAX_LEADERS {
-            true => Meets::Start(Some(flight.serial)),
+            true => Meets::Start(Some(flight.id)),
             false => Meets::Full,
         }
     }
 
-    pub(super) fn flight(&self, serial: Serial) -> &Flight {
-        let flight = self.flights.iter().find(|flight| flight.serial == serial);
+    pub(super) fn flight(&self, id: FlightId) -> &Flight {
+        let flight = self.flights.iter().find(|flight| flight.id == id);
         flight.expect("what runs is in the list of flights")
     }
 }

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use coalescer::Role;
 
 use super::admits::{Late, Meets};
-use super::{Answer, Model, Serial};
+use super::{Answer, FlightId, Model, Serial};
 use crate::script::{End, KeyId, Many, RunEnd, Verb};
 
 /// One key of a run.
 struct Part {
     key: KeyId,
-    serial: Serial,
-    /// False if it shares nothing.
-    leads: bool,
+    /// None if it shares nothing.
+    flight: Option<FlightId>,
     /// The value that it refreshes.
     old: Option<Serial>,
 }
@@ -22,7 +21,7 @@ impl Model {
     /// How many values and errors a call could be served now. Keys of one run can share an error.
     pub(crate) fn live_products(&self) -> usize {
         let live = self.retained().filter(|result| self.is_live(result));
-        live.map(|result| result.flight.serial).collect::<BTreeSet<_>>().len()
+        live.map(|result| result.serial).collect::<BTreeSet<_>>().len()
     }
 
     pub(super) fn many(&mut self, many: &Many) -> Answer {
@@ -36,17 +35,16 @@ impl Model {
                     continue;
                 }
                 Some(Late::Due { old, before }) => {
-                    self.stats.refreshes += 1;
-                    let (serial, old) = (self.start_flight(key, before, true), Some(old));
-                    parts.push(Part { key, serial, leads: true, old });
+                    let flight = Some(self.start_flight(key, before, true));
+                    parts.push(Part { key, flight, old: Some(old) });
                     continue;
                 }
                 None => {}
             }
             match self.meets(key) {
                 Meets::Start(before) => {
-                    let serial = self.start_flight(key, before, false);
-                    parts.push(Part { key, serial, leads: true, old: None });
+                    let flight = Some(self.start_flight(key, before, false));
+                    parts.push(Part { key, flight, old: None });
                 }
                 Meets::OwnFlight if self.settings.bypasses_deadlocks => {
                     parts.push(self.alone(key));
@@ -59,13 +57,13 @@ impl Model {
                 Meets::Full => full.push(key),
             }
         }
-        if let Some(panic) = self.run_many(many, parts, &mut told) {
+        if let Some(panic) = self.run_in_turn(many, parts, &mut told) {
             self.stats.refused += full.len() as u64;
             return Answer::Panicked(panic);
         }
         if self.settings.bypasses_deadlocks {
             let parts = full.into_iter().map(|key| self.alone(key)).collect();
-            if let Some(panic) = self.run_many(many, parts, &mut told) {
+            if let Some(panic) = self.run_in_turn(many, parts, &mut told) {
                 return Answer::Panicked(panic);
             }
         } else {
@@ -76,7 +74,37 @@ impl Model {
     }
 
     fn alone(&mut self, key: KeyId) -> Part {
-        Part { key, serial: self.begin(), leads: false, old: None }
+        self.stats.in_flight += 1;
+        Part { key, flight: None, old: None }
+    }
+
+    /// S141: runs of at most `max_batch` keys. Returns the panic of one.
+    fn run_in_turn(
+        &mut self,
+        many: &Many,
+        parts: Vec<Part>,
+        told: &mut BTreeMap<KeyId, Answer>,
+    ) -> Option<Serial> {
+        let mut rest = parts.into_iter();
+        loop {
+            let parts: Vec<Part> = rest.by_ref().take(usize::MAX).collect();
+            if parts.is_empty() {
+                return None;
+            }
+            if let Some(panic) = self.run_many(many, parts, told) {
+                rest.for_each(|part| self.lose(&part));
+                return Some(panic);
+            }
+        }
+    }
+
+    /// S148: the key of a run that does not take place.
+    fn lose(&mut self, part: &Part) {
+        self.stats.in_flight -= 1;
+        self.stats.refused += 1;
+        if let Some(flight) = part.flight {
+            self.publish(flight, &Answer::WouldBlock, 0);
+        }
     }
 
     /// Runs the function for these keys. Returns its panic.
@@ -86,20 +114,21 @@ impl Model {
         parts: Vec<Part>,
         told: &mut BTreeMap<KeyId, Answer>,
     ) -> Option<Serial> {
-        let last = parts.last()?.serial;
         self.stats.batches += 1;
+        let parts: Vec<_> = parts.into_iter().map(|part| (self.number(), part)).collect();
+        let last = parts.last().expect("a run has a key").0;
         many.body.iter().for_each(|step| self.step(step));
         let (mut open, mut parts, mut panic) = (Vec::new(), parts.into_iter(), None);
-        for (end, part) in many.ends.iter().cycle().zip(&mut parts) {
+        for (end, (serial, part)) in many.ends.iter().cycle().zip(&mut parts) {
             match end {
                 None => open.push(part),
                 // The function itself panics, before it answers.
                 Some(End::Panic) => {
-                    panic = Some(part.serial);
+                    panic = Some(serial);
                     open.push(part);
                 }
                 Some(end) => {
-                    let answer = self.end(part.serial, *end);
+                    let answer = self.end(serial, *end);
                     if let Answer::Panicked(serial) = answer {
                         panic = Some(serial);
                     }
@@ -110,24 +139,16 @@ impl Model {
                 break;
             }
         }
-        open.extend(parts);
+        open.extend(parts.map(|(_, part)| part));
         let panic = panic.or((many.end == RunEnd::Panics).then_some(last));
+        let (end, answer) = match (panic, many.end) {
+            (Some(panic), _) => (End::Panic, Answer::Panicked(panic)),
+            (None, RunEnd::Fails) => (End::Error, Answer::Failed(last, Role::Leader)),
+            (None, _) => (End::Error, Answer::Missing),
+        };
         for part in open {
-            let answer = match (panic, many.end) {
-                (Some(panic), _) => {
-                    self.end(part.serial, End::Panic);
-                    Answer::Panicked(panic)
-                }
-                (None, RunEnd::Fails) => {
-                    self.end(part.serial, End::Error);
-                    Answer::Failed(last, Role::Leader)
-                }
-                (None, _) => {
-                    self.end(part.serial, End::Error);
-                    Answer::Missing
-                }
-            };
-            self.answer(&part, answer, self.life(End::Error), told);
+            self.end(last, end);
+            self.answer(&part, answer.clone(), self.life(End::Error), told);
         }
         panic
     }
@@ -139,8 +160,8 @@ impl Model {
         life: crate::script::Millis,
         told: &mut BTreeMap<KeyId, Answer>,
     ) {
-        if part.leads {
-            self.publish(part.serial, &answer, life);
+        if let Some(flight) = part.flight {
+            self.publish(flight, &answer, life);
         }
         // S122: a refresh that fails leaves the call the old value.
         told.insert(

@@ -3,17 +3,22 @@
 use coalescer::Role;
 
 use super::admits::Meets;
-use super::{Answer, Flight, Kind, Model, Retained, Serial};
+use super::{Answer, Flight, FlightId, Kind, Model, Retained, Serial};
 use crate::script::{Call, KeyId, Millis, Settings};
 
 impl Retained {
-    pub(super) fn new(flight: Flight, kind: Kind, life: Millis, place: u64) -> Self {
-        Self { flight, kind, life, place, failures: 0, paused_until: 0 }
+    pub(super) fn new(
+        serial: Serial,
+        flight: Flight,
+        kind: Kind,
+        (life, place): (Millis, u64),
+    ) -> Self {
+        Self { serial, flight, kind, life, place, failures: 0, paused_until: 0 }
     }
 
     /// S123: after each failure the next refresh is due later, at most after the window.
     pub(super) fn pause(&mut self, start: Millis, settings: &Settings) {
-        let age = settings.refresh_after.expect("or nothing would refresh");
+        let Some(age) = settings.refresh_after else { return };
         self.paused_until = start.saturating_add((age << self.failures).min(settings.window));
         self.failures += 1;
     }
@@ -21,7 +26,7 @@ impl Retained {
 
 impl Model {
     /// The older flight beside which a refresh starts. `None` if none starts: one runs, or too many do (S120).
-    pub(super) fn place_of_refresh(&self, key: KeyId) -> Option<Option<Serial>> {
+    pub(super) fn place_of_refresh(&self, key: KeyId) -> Option<Option<FlightId>> {
         match self.held.get(&key).and_then(|held| held.running) {
             None => Some(None),
             Some(running) if !self.flight(running).is_stale => None,
@@ -33,12 +38,26 @@ impl Model {
     }
 
     /// S121, S122.
-    pub(super) fn refresh(&mut self, call: &Call, old: Serial, before: Option<Serial>) -> Answer {
-        self.stats.refreshes += 1;
+    pub(super) fn refresh(&mut self, call: &Call, old: Serial, before: Option<FlightId>) -> Answer {
         match self.lead(call, before, true) {
             Answer::Failed(..) => Answer::Value(old, Role::Late),
             answer => answer,
         }
+    }
+
+    /// S125: whatever `refresh_after` says, unless an execution of the key runs.
+    pub(super) fn refresh_now(&mut self, call: &Call) -> Answer {
+        let Some(before) = self.place_of_refresh(call.key) else { return Answer::Refreshed(false) };
+        self.stats.total_requests += 1;
+        match self.lead(call, before, self.has_value(call.key)) {
+            Answer::Value(..) => Answer::Refreshed(true),
+            answer => answer,
+        }
+    }
+
+    fn has_value(&self, key: KeyId) -> bool {
+        let held = self.held.get(&key).and_then(|held| held.retained.as_ref());
+        held.is_some_and(|result| result.kind == Kind::Value && self.is_live(result))
     }
 
     /// S123: true if the refresh has left a value for late calls. Counts it if not.
