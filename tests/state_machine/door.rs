@@ -1,43 +1,57 @@
 //! The type under test, whichever it is: the verbs that all of them have.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use coalescer::at_rest::{self, OfGroup};
-use coalescer::{Coalescer, Group, InFlight, ManualClock, Stats};
+use coalescer::{Batch, Batcher, Coalescer, Group, InFlight, ManualClock, Stats};
 
 use crate::product::{Key, KeyRef, Product, share_with};
 use crate::script::{Settings, Subject};
-use crate::stage::Stage;
 
-pub(crate) type Handle = std::sync::Arc<Product>;
+pub(crate) type Handle = Arc<Product>;
+
+/// The function of a coalescer or of a batcher.
+pub(crate) trait Functions: Send + Sync {
+    fn run(&self) -> Result<Product, Product>;
+
+    fn run_many(&self, batch: &mut Batch<'_, Key, Product, Product>) -> Result<(), Product>;
+}
+
+fn of(functions: &Weak<dyn Functions>) -> Arc<dyn Functions> {
+    functions.upgrade().expect("a call is under way")
+}
 
 #[derive(Debug)]
 pub(crate) enum Door {
     Group(Group<Key, Product, Product>),
     Coalescer(Coalescer<Key, Product, Product>),
+    Batcher(Batcher<Key, Product, Product>),
 }
 
-/// The same call of either.
+/// The same call of each.
 macro_rules! each {
     ($door:expr, $one:ident => $call:expr) => {
         match $door {
             Door::Group($one) => $call,
             Door::Coalescer($one) => $call,
+            Door::Batcher($one) => $call,
         }
     };
 }
 
 impl Door {
-    /// Its function does the step of `stage` that is under way.
+    /// Its function is that of `functions`, except for a group.
     pub(crate) fn new(
         settings: &Settings,
         subject: Subject,
         clock: &ManualClock,
-        stage: Weak<Stage>,
+        functions: Weak<dyn Functions>,
     ) -> Self {
         match subject {
             Subject::Group => Self::Group(group(settings, clock)),
-            Subject::Coalescer => Self::Coalescer(coalescer(settings, clock, stage)),
+            Subject::Coalescer => Self::Coalescer(coalescer(settings, clock, functions)),
+            Subject::Batcher { .. } => Self::Batcher(batcher(settings, subject, clock, functions)),
         }
     }
 
@@ -73,6 +87,7 @@ impl Door {
         match self {
             Self::Group(group) => at_rest::of_group(group),
             Self::Coalescer(coalescer) => at_rest::of_coalescer(coalescer),
+            Self::Batcher(batcher) => at_rest::of_batcher(batcher),
         }
     }
 }
@@ -88,12 +103,29 @@ fn group(settings: &Settings, clock: &ManualClock) -> Group<Key, Product, Produc
 fn coalescer(
     settings: &Settings,
     clock: &ManualClock,
-    stage: Weak<Stage>,
+    functions: Weak<dyn Functions>,
 ) -> Coalescer<Key, Product, Product> {
     let builder = settings.on(Coalescer::builder(), clock);
-    let load = move |_: &Key| Stage::of(&stage).run_planned();
+    let load = move |_: &Key| of(&functions).run();
     match settings.has_rule {
         true => builder.share_with(share_with).share_error_with(share_with).build(load),
         false => builder.build(load),
+    }
+}
+
+fn batcher(
+    settings: &Settings,
+    subject: Subject,
+    clock: &ManualClock,
+    functions: Weak<dyn Functions>,
+) -> Batcher<Key, Product, Product> {
+    let mut builder = settings.on(Batcher::builder(), clock).max_batch(subject.max_batch());
+    if let Subject::Batcher { gathers_while_busy: true, .. } = subject {
+        builder = builder.gather_while_busy(Duration::from_micros(1));
+    }
+    let load = move |batch: &mut Batch<'_, _, _, _>| of(&functions).run_many(batch);
+    match settings.has_rule {
+        true => builder.share_with(share_with).share_error_with(share_with).build_with(load),
+        false => builder.build_with(load),
     }
 }

@@ -8,13 +8,14 @@
 //! ```text
 //! script   the steps          one strategy, one tree that shrinks well
 //! model    expected answers   a plain map and two queues, no locks, no slots
-//! stage    actual answers     a Group or a Coalescer with the same settings
+//! stage    actual answers     a Group, a Coalescer or a Batcher with the same settings
 //! system   both, in step
 //! ```
 //!
 //! Everything runs on one thread, so every step has one right answer: which execution made the
 //! value, what the call was to it, every counter, and what is under way.
 
+mod dispatch;
 mod door;
 mod model;
 mod product;

@@ -15,6 +15,21 @@ pub(crate) enum Subject {
     Group,
     /// Its function does what the call under way brings.
     Coalescer,
+    /// Its function, too.
+    Batcher {
+        max_batch: Option<usize>,
+        /// A thread that runs the function gathers nothing, so it changes no answer.
+        gathers_while_busy: bool,
+    },
+}
+
+impl Subject {
+    pub(crate) fn max_batch(self) -> usize {
+        match self {
+            Self::Batcher { max_batch, .. } => max_batch.unwrap_or(usize::MAX),
+            Self::Group | Self::Coalescer => usize::MAX,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +60,9 @@ pub(crate) struct Call {
 /// A call of many keys, and its function: the steps of `body`, an end for each key, and then its own end.
 #[derive(Clone, Debug)]
 pub(crate) struct Many {
+    pub(crate) verb: Verb,
+    /// The verb of a batcher for one key.
+    pub(crate) is_single: bool,
     pub(crate) keys: Vec<KeyId>,
     pub(crate) body: Vec<Step>,
     /// For the keys of a run in turn. `None` leaves a key open.
@@ -116,8 +134,12 @@ fn windows() -> impl Strategy<Value = Millis> {
 }
 
 pub(crate) fn subject() -> impl Strategy<Value = Subject> {
+    let batcher =
+        (option::of(1..4_usize), any::<bool>()).prop_map(|(max_batch, gathers_while_busy)| {
+            Subject::Batcher { max_batch, gathers_while_busy }
+        });
     // The verbs of the steps are those of the subject, so it stays when they shrink.
-    prop_oneof![2 => Just(Subject::Group), 1 => Just(Subject::Coalescer)].no_shrink()
+    prop_oneof![2 => Just(Subject::Group), 1 => Just(Subject::Coalescer), 1 => batcher].no_shrink()
 }
 
 /// A step whose functions call others at most `depth` levels deep.
@@ -139,9 +161,14 @@ fn asking(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
     match subject {
         Subject::Group => prop_oneof![
             3 => call(verb(), subject, depth),
-            1 => many(subject, depth).prop_map(Step::Many),
+            1 => many(Just((Verb::Execute, false)), subject, depth),
         ]
         .boxed(),
+        Subject::Batcher { .. } => {
+            let single = verb().prop_map(|verb| (verb, true));
+            let verb = prop_oneof![3 => verb_of_many().prop_map(|verb| (verb, false)), 2 => single];
+            many(verb, subject, depth).boxed()
+        }
         Subject::Coalescer => {
             let verb = prop_oneof![4 => verb(), 1 => Just(Verb::Refresh)];
             call(verb, subject, depth).boxed()
@@ -158,20 +185,24 @@ fn call(
         .prop_map(|(verb, key, body, end)| Step::Call(Call { verb, key, body, end }))
 }
 
-fn many(subject: Subject, depth: u32) -> impl Strategy<Value = Many> {
-    let keys = prop::collection::vec(key(), 0..5);
+fn many(
+    verb: impl Strategy<Value = (Verb, bool)>,
+    subject: Subject,
+    depth: u32,
+) -> impl Strategy<Value = Step> {
+    let keys = (key(), prop::collection::vec(key(), 0..5));
     let ends = prop::collection::vec(option::weighted(0.7, end()), 1..4);
     let own = prop_oneof![
         3 => Just(RunEnd::Returns),
         1 => Just(RunEnd::Fails),
         1 => Just(RunEnd::Panics),
     ];
-    (keys, body(subject, depth), ends, own).prop_map(|(keys, body, ends, end)| Many {
-        keys,
-        body,
-        ends,
-        end,
-    })
+    (verb, keys, body(subject, depth), ends, own).prop_map(
+        |((verb, is_single), (key, keys), body, ends, end)| {
+            let keys = if is_single { vec![key] } else { keys };
+            Step::Many(Many { verb, is_single, keys, body, ends, end })
+        },
+    )
 }
 
 fn body(subject: Subject, depth: u32) -> BoxedStrategy<Vec<Step>> {
@@ -199,6 +230,15 @@ fn verb() -> impl Strategy<Value = Verb> {
         1 => (0..3_u64).prop_map(Verb::Timeout),
         1 => (0..3_u64).prop_map(Verb::Deadline),
         2 => (0..6_u64).prop_map(Verb::Within),
+    ]
+}
+
+fn verb_of_many() -> impl Strategy<Value = Verb> {
+    prop_oneof![
+        3 => Just(Verb::Execute),
+        2 => Just(Verb::Fresh),
+        1 => (0..3_u64).prop_map(Verb::Timeout),
+        1 => (0..3_u64).prop_map(Verb::Deadline),
     ]
 }
 

@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
-use coalescer::{Batch, Coalescer, Error, Group, ManualClock, Outcome, Role};
+use coalescer::{Batch, Error, ManualClock};
 
-use crate::door::{Door, Handle};
+use crate::dispatch::{self, refusal_of, value_of};
+use crate::door::{Door, Functions, Handle};
 use crate::model::{Answer, Serial};
 use crate::product::{Key, KeyRef, Live, Product};
-use crate::script::{Call, End, KeyId, Many, RunEnd, Settings, Step, Subject, Verb, duration};
+use crate::script::{Call, End, KeyId, Many, RunEnd, Settings, Step, Subject, duration};
 
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -19,16 +19,23 @@ pub(crate) struct Stage {
     executions: AtomicU64,
     answers: Mutex<Vec<Answer>>,
     /// The calls under way, the innermost last.
-    plans: Mutex<Vec<Call>>,
+    plans: Mutex<Vec<Plan>>,
     live_keys: Live,
     live_products: Live,
+}
+
+/// The function of a call.
+#[derive(Clone, Debug)]
+enum Plan {
+    One(Call),
+    Many(Many),
 }
 
 impl Stage {
     pub(crate) fn new(settings: &Settings, subject: Subject) -> Arc<Self> {
         let clock = ManualClock::new();
         Arc::new_cyclic(|stage| Self {
-            door: Door::new(settings, subject, &clock, Weak::clone(stage)),
+            door: Door::new(settings, subject, &clock, Weak::clone(stage) as Weak<dyn Functions>),
             clock,
             executions: AtomicU64::new(0),
             answers: Mutex::default(),
@@ -36,11 +43,6 @@ impl Stage {
             live_keys: Live::default(),
             live_products: Live::default(),
         })
-    }
-
-    /// The stage that a function runs on.
-    pub(crate) fn of(stage: &Weak<Self>) -> Arc<Self> {
-        stage.upgrade().expect("a step is under way")
     }
 
     pub(crate) fn keys(&self) -> usize {
@@ -75,14 +77,18 @@ impl Stage {
 
     fn call(&self, call: &Call) -> Answer {
         let before = self.executions.load(Relaxed);
+        let (key, at) = (self.key(call.key), (&self.clock, before));
         let attempt = || match &self.door {
             Door::Group(group) => {
-                let value = self.dispatch_to_group(group, call)?;
+                let f = || self.run(call);
+                let value = dispatch::to_group(group, call.verb, &key, at, f)?;
                 Ok(value_of(value, before))
             }
             Door::Coalescer(coalescer) => {
-                self.planned(call, || self.dispatch(coalescer, call, before))
+                let plan = Plan::One(call.clone());
+                self.planned(plan, || dispatch::to_coalescer(coalescer, call.verb, &key, at))
             }
+            Door::Batcher(_) => unreachable!("a batcher makes calls of many keys"),
         };
         self.told(attempt, before)
     }
@@ -103,62 +109,18 @@ impl Stage {
         }
     }
 
-    /// Makes a call whose function does what `call` brings.
-    fn planned<R>(&self, call: &Call, attempt: impl FnOnce() -> R) -> R {
+    /// Makes a call whose function does this.
+    fn planned<R>(&self, plan: Plan, attempt: impl FnOnce() -> R) -> R {
         let plans = || self.plans.lock().expect("nobody panics while it is locked");
-        plans().push(call.clone());
+        plans().push(plan);
         let result = catch_unwind(AssertUnwindSafe(attempt));
         plans().pop();
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// The function of a coalescer: that of the innermost call.
-    pub(crate) fn run_planned(&self) -> Result<Product, Product> {
+    fn innermost(&self) -> Plan {
         let plans = self.plans.lock().expect("nobody panics while it is locked");
-        let call = plans.last().expect("a call is under way").clone();
-        drop(plans);
-        self.run(&call)
-    }
-
-    fn dispatch_to_group(
-        &self,
-        group: &Group<Key, Product, Product>,
-        call: &Call,
-    ) -> Result<Handle, Error<Product>> {
-        let (key, f) = (&self.key(call.key), || self.run(call));
-        match call.verb {
-            Verb::Execute => group.execute(key, f),
-            Verb::Try => group.try_execute(key, f),
-            Verb::Fresh => group.execute_fresh(key, f),
-            Verb::Timeout(timeout) => group.execute_timeout(key, duration(timeout), f),
-            Verb::Deadline(by) => group.execute_deadline(key, self.clock.now() + duration(by), f),
-            Verb::Within(age) => group.execute_within(key, duration(age), f),
-            Verb::Outcome => {
-                let before = self.executions.load(Relaxed);
-                group.call(key).outcome(f).map(|outcome| checked(outcome, before))
-            }
-            Verb::Refresh => unreachable!("a group has no function of its own"),
-        }
-    }
-
-    fn dispatch(
-        &self,
-        coalescer: &Coalescer<Key, Product, Product>,
-        call: &Call,
-        before: Serial,
-    ) -> Result<Answer, Error<Product>> {
-        let key = &self.key(call.key);
-        let value = match call.verb {
-            Verb::Execute => coalescer.execute(key),
-            Verb::Try => coalescer.try_execute(key),
-            Verb::Fresh => coalescer.execute_fresh(key),
-            Verb::Timeout(timeout) => coalescer.execute_timeout(key, duration(timeout)),
-            Verb::Deadline(by) => coalescer.execute_deadline(key, self.clock.now() + duration(by)),
-            Verb::Within(age) => coalescer.execute_within(key, duration(age)),
-            Verb::Outcome => coalescer.call(key).outcome().map(|outcome| checked(outcome, before)),
-            Verb::Refresh => return coalescer.refresh(key).map(Answer::Refreshed),
-        }?;
-        Ok(value_of(value, before))
+        plans.last().expect("a call is under way").clone()
     }
 
     fn many(&self, many: &Many) -> Answer {
@@ -169,6 +131,13 @@ impl Stage {
                 Door::Group(group) => {
                     group.execute_many_with(&keys, |batch| self.run_many(many, batch))
                 }
+                Door::Batcher(batcher) => self.planned(Plan::Many(many.clone()), || {
+                    if many.is_single {
+                        vec![dispatch::to_batcher(batcher, many.verb, &keys[0], &self.clock)]
+                    } else {
+                        dispatch::many_to_batcher(batcher, many.verb, &keys, &self.clock)
+                    }
+                }),
                 Door::Coalescer(_) => unreachable!("a coalescer asks for one key"),
             };
             let answer = |one: Result<Handle, _>| match one {
@@ -254,30 +223,17 @@ impl Stage {
     }
 }
 
-fn value_of(value: Handle, before: Serial) -> Answer {
-    Answer::Value(value.serial, role_of(&value, before))
-}
-
-fn refusal_of(error: Error<Product>, before: Serial) -> Answer {
-    match error {
-        Error::Failed(error) => Answer::Failed(error.serial, role_of(&error, before)),
-        Error::WouldBlock => Answer::WouldBlock,
-        Error::WouldDeadlock => Answer::WouldDeadlock,
-        Error::Missing => Answer::Missing,
-        other => panic!("nobody waits here, and yet: {other:?}"),
+/// Those of the innermost call.
+impl Functions for Stage {
+    fn run(&self) -> Result<Product, Product> {
+        let Plan::One(call) = self.innermost() else { unreachable!("the call is of one key") };
+        self.run(&call)
     }
-}
 
-/// A result that was made before the call is that of another one.
-fn role_of(product: &Product, before: Serial) -> Role {
-    if product.serial < before { Role::Late } else { Role::Leader }
-}
-
-/// Checks the fields of an outcome, where no call waits (S4).
-fn checked(outcome: Outcome<Product>, before: Serial) -> Handle {
-    let role = role_of(&outcome.value, before);
-    assert_eq!((outcome.role, outcome.callers, outcome.waited), (role, 1, Duration::ZERO));
-    outcome.value
+    fn run_many(&self, batch: &mut Batch<'_, Key, Product, Product>) -> Result<(), Product> {
+        let Plan::Many(many) = self.innermost() else { unreachable!("the call is of many keys") };
+        self.run_many(&many, batch)
+    }
 }
 
 fn this_thread() -> std::thread::ThreadId {

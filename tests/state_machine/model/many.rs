@@ -29,7 +29,7 @@ impl Model {
         let (mut parts, mut full) = (Vec::new(), Vec::new());
         for key in many.distinct() {
             self.stats.total_requests += 1;
-            match self.late(key, Verb::Execute) {
+            match self.late(key, many.verb) {
                 Some(Late::Served(answer)) => {
                     told.insert(key, answer);
                     continue;
@@ -52,6 +52,10 @@ impl Model {
                 Meets::OwnFlight => {
                     self.stats.refused += 1;
                     told.insert(key, Answer::WouldDeadlock);
+                }
+                Meets::Full if many.verb == Verb::Try => {
+                    self.stats.refused += 1;
+                    told.insert(key, Answer::WouldBlock);
                 }
                 // It takes a place, and is refused when the call comes to wait.
                 Meets::Full => full.push(key),
@@ -87,7 +91,7 @@ impl Model {
     ) -> Option<Serial> {
         let mut rest = parts.into_iter();
         loop {
-            let parts: Vec<Part> = rest.by_ref().take(usize::MAX).collect();
+            let parts: Vec<Part> = rest.by_ref().take(self.subject.max_batch()).collect();
             if parts.is_empty() {
                 return None;
             }
