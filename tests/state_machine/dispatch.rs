@@ -50,6 +50,27 @@ pub(crate) fn to_coalescer(
     Ok(value_of(value, before))
 }
 
+/// By requests, which tell the role: a function that sees the old value can return it as its own.
+pub(crate) fn to_seeing_coalescer(
+    coalescer: &Coalescer<Key, Product, Product>,
+    verb: Verb,
+    key: &KeyRef<'_>,
+    clock: &ManualClock,
+) -> Result<Answer, Error<Product>> {
+    let request = coalescer.call(key);
+    let request = match verb {
+        Verb::Execute | Verb::Outcome => request,
+        Verb::Try => request.no_wait(),
+        Verb::Fresh => request.fresh(),
+        Verb::Timeout(timeout) => request.timeout(duration(timeout)),
+        Verb::Deadline(by) => request.deadline(clock.now() + duration(by)),
+        Verb::Within(age) => request.max_age(duration(age)),
+        Verb::Refresh => return coalescer.refresh(key).map(Answer::Refreshed),
+    };
+    let Outcome { value, role, .. } = request.outcome()?;
+    Ok(Answer::Value(value.serial, role))
+}
+
 pub(crate) fn many_to_batcher(
     batcher: &Batcher<Key, Product, Product>,
     verb: Verb,

@@ -4,7 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use coalescer::at_rest::{self, OfGroup};
-use coalescer::{Batch, Batcher, Coalescer, Group, InFlight, ManualClock, Stats};
+use coalescer::{
+    Batch, Batcher, Builder, Coalescer, Group, InFlight, Job, MakesCoalescer, ManualClock,
+    Refreshed, Stats,
+};
 
 use crate::product::{Key, KeyRef, Product, share_with};
 use crate::script::{Settings, Subject};
@@ -13,7 +16,8 @@ pub(crate) type Handle = Arc<Product>;
 
 /// The function of a coalescer or of a batcher.
 pub(crate) trait Functions: Send + Sync {
-    fn run(&self) -> Result<Product, Product>;
+    /// The function of a coalescer, which sees the old value.
+    fn run(&self, old: Option<&Handle>) -> Result<Refreshed<Product>, Product>;
 
     fn run_many(&self, batch: &mut Batch<'_, Key, Product, Product>) -> Result<(), Product>;
 }
@@ -51,6 +55,9 @@ impl Door {
         match subject {
             Subject::Group => Self::Group(group(settings, clock)),
             Subject::Coalescer => Self::Coalescer(coalescer(settings, clock, functions)),
+            Subject::Background { sees_old } => {
+                Self::Coalescer(background(settings, sees_old, clock, functions))
+            }
             Subject::Batcher { .. } => Self::Batcher(batcher(settings, subject, clock, functions)),
         }
     }
@@ -106,10 +113,52 @@ fn coalescer(
     functions: Weak<dyn Functions>,
 ) -> Coalescer<Key, Product, Product> {
     let builder = settings.on(Coalescer::builder(), clock);
-    let load = move |_: &Key| of(&functions).run();
+    let load = move |_: &Key| new_value(&functions);
     match settings.has_rule {
         true => builder.share_with(share_with).share_error_with(share_with).build(load),
         false => builder.build(load),
+    }
+}
+
+fn background(
+    settings: &Settings,
+    sees_old: bool,
+    clock: &ManualClock,
+    functions: Weak<dyn Functions>,
+) -> Coalescer<Key, Product, Product> {
+    let builder = settings.on(Coalescer::builder(), clock).executor(|job: Job| job.run());
+    let is_refreshing = settings.refresh_after.is_some();
+    match (settings.has_rule, is_refreshing) {
+        (true, true) => {
+            let builder = builder.share_with(share_with).share_error_with(share_with);
+            refreshing(builder, sees_old, functions)
+        }
+        (false, true) => refreshing(builder, sees_old, functions),
+        (true, false) => builder
+            .share_with(share_with)
+            .share_error_with(share_with)
+            .build(move |_: &Key| new_value(&functions)),
+        (false, false) => builder.build(move |_: &Key| new_value(&functions)),
+    }
+}
+
+fn refreshing<T: MakesCoalescer<Product>>(
+    builder: Builder<T, Key, Product>,
+    sees_old: bool,
+    functions: Weak<dyn Functions>,
+) -> Coalescer<Key, Product, Product> {
+    match sees_old {
+        true => builder
+            .build_refreshing_with(move |_: &Key, old: Option<&Handle>| of(&functions).run(old)),
+        false => builder.build_refreshing(move |_: &Key| new_value(&functions)),
+    }
+}
+
+/// The result of a function that sees no old value.
+fn new_value(functions: &Weak<dyn Functions>) -> Result<Product, Product> {
+    match of(functions).run(None)? {
+        Refreshed::New(value) => Ok(value),
+        Refreshed::Unchanged => unreachable!("there is no old value"),
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) enum Answer {
     Peeked(Option<Serial>),
     Inserted(Serial),
     Refreshed(bool),
+    /// The old value, as the function that begins sees it.
+    Sees(Option<Serial>),
     /// The keys and ages of the flights under way, sorted, and the counters.
     Saw(Vec<(KeyId, Millis)>, Stats),
 }
@@ -185,7 +187,7 @@ impl Model {
     fn would_deadlock(&mut self, call: &Call) -> Answer {
         if self.settings.bypasses_deadlocks {
             self.stats.in_flight += 1;
-            return self.run(call);
+            return self.run(call, None).0;
         }
         self.stats.refused += 1;
         Answer::WouldDeadlock
@@ -193,8 +195,8 @@ impl Model {
 
     fn lead(&mut self, call: &Call, before: Option<FlightId>, is_refresh: bool) -> Answer {
         let flight = self.start_flight(call.key, before, is_refresh);
-        let answer = self.run(call);
-        self.publish(flight, &answer, self.life(call.end));
+        let (answer, life) = self.run(call, Some(flight));
+        self.publish(flight, &answer, life);
         answer
     }
 
@@ -214,12 +216,20 @@ impl Model {
         self.executions - 1
     }
 
-    fn run(&mut self, call: &Call) -> Answer {
+    /// Runs the function of a call. Returns how long late calls get the result, too.
+    fn run(&mut self, call: &Call, flight: Option<FlightId>) -> (Answer, Millis) {
         let serial = self.number();
+        let old = self.see_old(call.key, flight);
         for step in &call.body {
             self.step(step);
         }
-        self.end(serial, call.end)
+        let answer = self.end(serial, call.end);
+        match old {
+            Some((old, life)) if call.end == End::Unchanged => {
+                (Answer::Value(old, Role::Leader), life)
+            }
+            _ => (answer, self.life(call.end)),
+        }
     }
 
     /// Counts an execution that ends like this.
@@ -236,7 +246,7 @@ impl Model {
                 self.stats.panicked += 1;
                 Answer::Panicked(serial)
             }
-            End::Value | End::Private | End::Passing | End::Brief(_) => {
+            End::Value | End::Unchanged | End::Private | End::Passing | End::Brief(_) => {
                 Answer::Value(serial, Role::Leader)
             }
         }

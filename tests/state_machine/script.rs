@@ -15,6 +15,10 @@ pub(crate) enum Subject {
     Group,
     /// Its function does what the call under way brings.
     Coalescer,
+    /// A coalescer that refreshes in the background, by an executor that runs each job at once.
+    Background {
+        sees_old: bool,
+    },
     /// Its function, too.
     Batcher {
         max_batch: Option<usize>,
@@ -27,7 +31,7 @@ impl Subject {
     pub(crate) fn max_batch(self) -> usize {
         match self {
             Self::Batcher { max_batch, .. } => max_batch.unwrap_or(usize::MAX),
-            Self::Group | Self::Coalescer => usize::MAX,
+            Self::Group | Self::Coalescer | Self::Background { .. } => usize::MAX,
         }
     }
 }
@@ -98,6 +102,8 @@ pub(crate) enum End {
     Passing,
     /// A value that is for late calls for so long.
     Brief(Millis),
+    /// The old value again, if the function sees one.
+    Unchanged,
     Error,
     /// An error that is for late calls for so long.
     BriefError(Millis),
@@ -139,7 +145,13 @@ pub(crate) fn subject() -> impl Strategy<Value = Subject> {
             Subject::Batcher { max_batch, gathers_while_busy }
         });
     // The verbs of the steps are those of the subject, so it stays when they shrink.
-    prop_oneof![2 => Just(Subject::Group), 1 => Just(Subject::Coalescer), 1 => batcher].no_shrink()
+    prop_oneof![
+        3 => Just(Subject::Group),
+        1 => Just(Subject::Coalescer),
+        2 => any::<bool>().prop_map(|sees_old| Subject::Background { sees_old }),
+        2 => batcher,
+    ]
+    .no_shrink()
 }
 
 /// A step whose functions call others at most `depth` levels deep.
@@ -169,7 +181,7 @@ fn asking(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
             let verb = prop_oneof![3 => verb_of_many().prop_map(|verb| (verb, false)), 2 => single];
             many(verb, subject, depth).boxed()
         }
-        Subject::Coalescer => {
+        Subject::Coalescer | Subject::Background { .. } => {
             let verb = prop_oneof![4 => verb(), 1 => Just(Verb::Refresh)];
             call(verb, subject, depth).boxed()
         }
@@ -257,6 +269,7 @@ fn end() -> impl Strategy<Value = End> {
         2 => Just(End::Private),
         2 => Just(End::Passing),
         2 => (0..4_u64).prop_map(End::Brief),
+        2 => Just(End::Unchanged),
         3 => Just(End::Error),
         1 => (0..4_u64).prop_map(End::BriefError),
         1 => Just(End::Panic),

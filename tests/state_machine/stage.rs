@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
-use coalescer::{Batch, Error, ManualClock};
+use coalescer::{Batch, Error, ManualClock, Refreshed};
 
 use crate::dispatch::{self, refusal_of, value_of};
 use crate::door::{Door, Functions, Handle};
@@ -20,6 +20,7 @@ pub(crate) struct Stage {
     answers: Mutex<Vec<Answer>>,
     /// The calls under way, the innermost last.
     plans: Mutex<Vec<Plan>>,
+    sees_old: bool,
     live_keys: Live,
     live_products: Live,
 }
@@ -40,6 +41,8 @@ impl Stage {
             executions: AtomicU64::new(0),
             answers: Mutex::default(),
             plans: Mutex::default(),
+            sees_old: subject == Subject::Background { sees_old: true }
+                && settings.refresh_after.is_some(),
             live_keys: Live::default(),
             live_products: Live::default(),
         })
@@ -72,6 +75,10 @@ impl Stage {
             Step::Look => self.look(),
             Step::Advance(by) => return self.clock.advance(duration(*by)),
         };
+        self.answer(answer);
+    }
+
+    fn answer(&self, answer: Answer) {
         self.answers.lock().expect("nobody panics while it is locked").push(answer);
     }
 
@@ -83,6 +90,10 @@ impl Stage {
                 let f = || self.run(call);
                 let value = dispatch::to_group(group, call.verb, &key, at, f)?;
                 Ok(value_of(value, before))
+            }
+            Door::Coalescer(coalescer) if self.sees_old => {
+                let ask = || dispatch::to_seeing_coalescer(coalescer, call.verb, &key, at.0);
+                self.planned(Plan::One(call.clone()), ask)
             }
             Door::Coalescer(coalescer) => {
                 let plan = Plan::One(call.clone());
@@ -182,9 +193,12 @@ impl Stage {
             End::Error | End::BriefError(_) => Err(product),
             // Without the hook, which would print a thousand panics that are meant to be.
             End::Panic => resume_unwind(Box::new(serial)),
-            End::Value | End::Private | End::Passing | End::Brief(_) | End::HookPanic => {
-                Ok(product)
-            }
+            End::Value
+            | End::Unchanged
+            | End::Private
+            | End::Passing
+            | End::Brief(_)
+            | End::HookPanic => Ok(product),
         }
     }
 
@@ -225,9 +239,14 @@ impl Stage {
 
 /// Those of the innermost call.
 impl Functions for Stage {
-    fn run(&self) -> Result<Product, Product> {
+    fn run(&self, old: Option<&Handle>) -> Result<Refreshed<Product>, Product> {
         let Plan::One(call) = self.innermost() else { unreachable!("the call is of one key") };
-        self.run(&call)
+        if self.sees_old {
+            self.answer(Answer::Sees(old.map(|value| value.serial)));
+        }
+        let value = self.run(&call)?;
+        let is_unchanged = old.is_some() && call.end == End::Unchanged;
+        Ok(if is_unchanged { Refreshed::Unchanged } else { Refreshed::New(value) })
     }
 
     fn run_many(&self, batch: &mut Batch<'_, Key, Product, Product>) -> Result<(), Product> {

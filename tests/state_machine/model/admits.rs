@@ -46,14 +46,20 @@ impl Model {
                 return Some(Late::Due { old: serial, before });
             }
         }
+        Some(Late::Served(self.serve(key)))
+    }
+
+    /// The retained result answers a call.
+    pub(super) fn serve(&mut self, key: KeyId) -> Answer {
         let held = self.held.get_mut(&key).and_then(|held| held.retained.as_mut());
-        held.expect("it is retained").flight.served += 1;
+        let result = held.expect("it is retained");
+        result.flight.served += 1;
         self.stats.late += 1;
         self.stats.coalesced_requests += 1;
-        Some(Late::Served(match kind {
-            Kind::Value => Answer::Value(serial, Role::Late),
-            Kind::Error => Answer::Failed(serial, Role::Late),
-        }))
+        match result.kind {
+            Kind::Value => Answer::Value(result.serial, Role::Late),
+            Kind::Error => Answer::Failed(result.serial, Role::Late),
+        }
     }
 
     /// S9, S14, S39, S41: a running flight that could be joined is always one of this thread.

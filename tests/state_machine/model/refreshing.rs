@@ -4,7 +4,7 @@ use coalescer::Role;
 
 use super::admits::Meets;
 use super::{Answer, Flight, FlightId, Kind, Model, Retained, Serial};
-use crate::script::{Call, KeyId, Millis, Settings};
+use crate::script::{Call, KeyId, Millis, Settings, Subject};
 
 impl Retained {
     pub(super) fn new(
@@ -39,6 +39,13 @@ impl Model {
 
     /// S121, S122.
     pub(super) fn refresh(&mut self, call: &Call, old: Serial, before: Option<FlightId>) -> Answer {
+        if self.has_executor() {
+            // S124: the value serves its caller, and the job is a call of its own.
+            let answer = self.serve(call.key);
+            self.stats.total_requests += 1;
+            self.lead(call, before, true);
+            return answer;
+        }
         match self.lead(call, before, true) {
             Answer::Failed(..) => Answer::Value(old, Role::Late),
             answer => answer,
@@ -50,9 +57,34 @@ impl Model {
         let Some(before) = self.place_of_refresh(call.key) else { return Answer::Refreshed(false) };
         self.stats.total_requests += 1;
         match self.lead(call, before, self.has_value(call.key)) {
+            // S124: the end of a job reaches no caller.
             Answer::Value(..) => Answer::Refreshed(true),
+            _ if self.has_executor() => Answer::Refreshed(true),
             answer => answer,
         }
+    }
+
+    fn has_executor(&self) -> bool {
+        matches!(self.subject, Subject::Background { .. })
+    }
+
+    /// S127: the value that a flight would replace, and how long late calls get it. Tells it as an answer.
+    pub(super) fn see_old(
+        &mut self,
+        key: KeyId,
+        flight: Option<FlightId>,
+    ) -> Option<(Serial, Millis)> {
+        let sees_old = self.subject == Subject::Background { sees_old: true };
+        if !sees_old || self.settings.refresh_after.is_none() {
+            return None;
+        }
+        let stands =
+            flight.is_some() && self.held.get(&key).and_then(|held| held.running) == flight;
+        let old = self.held.get(&key).and_then(|held| held.retained.as_ref());
+        let old = old.filter(|_| stands && self.has_value(key));
+        let old = old.map(|result| (result.serial, result.life));
+        self.answers.push(Answer::Sees(old.map(|(serial, _)| serial)));
+        old
     }
 
     fn has_value(&self, key: KeyId) -> bool {
