@@ -12,6 +12,7 @@
 //! watch     ends the process with a report when a call hangs
 //! tickets   submitted calls together with all others, in rounds of their own
 //! many      calls of many keys, in rounds of their own
+//! batches   batchers that gather and refresh, in rounds of their own, whose settings are in batch_plan
 //! ```
 //!
 //! `COALESCER_STRESS_SECONDS` says how long it runs (10), and `COALESCER_STRESS_SEED` where it
@@ -27,6 +28,10 @@ mod unlocked;
 
 #[cfg(all(feature = "channel", feature = "future"))]
 mod awaited;
+#[cfg(feature = "channel")]
+mod batch_plan;
+#[cfg(feature = "channel")]
+mod batches;
 mod counts;
 #[cfg(feature = "channel")]
 mod many;
