@@ -113,6 +113,7 @@ pub(crate) fn refusal_of(error: Error<Product>, before: Serial) -> Answer {
         Error::WouldBlock => Answer::WouldBlock,
         Error::WouldDeadlock => Answer::WouldDeadlock,
         Error::Missing => Answer::Missing,
+        Error::TimedOut => Answer::TimedOut,
         other => panic!("nobody waits here, and yet: {other:?}"),
     }
 }

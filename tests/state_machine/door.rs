@@ -1,6 +1,7 @@
 //! The type under test, whichever it is: the verbs that all of them have.
 
-use std::sync::{Arc, Weak};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use coalescer::at_rest::{self, OfGroup};
@@ -13,6 +14,9 @@ use crate::product::{Key, KeyRef, Product, share_with};
 use crate::script::{Settings, Subject};
 
 pub(crate) type Handle = Arc<Product>;
+
+/// The jobs that the executor keeps.
+pub(crate) type Jobs = Arc<Mutex<VecDeque<Job>>>;
 
 /// The function of a coalescer or of a batcher.
 pub(crate) trait Functions: Send + Sync {
@@ -49,14 +53,14 @@ impl Door {
     pub(crate) fn new(
         settings: &Settings,
         subject: Subject,
-        clock: &ManualClock,
+        (clock, jobs): (&ManualClock, &Jobs),
         functions: Weak<dyn Functions>,
     ) -> Self {
         match subject {
             Subject::Group => Self::Group(group(settings, clock)),
             Subject::Coalescer => Self::Coalescer(coalescer(settings, clock, functions)),
-            Subject::Background { sees_old } => {
-                Self::Coalescer(background(settings, sees_old, clock, functions))
+            Subject::Background { .. } => {
+                Self::Coalescer(background(settings, subject, (clock, jobs), functions))
             }
             Subject::Batcher { .. } => Self::Batcher(batcher(settings, subject, clock, functions)),
         }
@@ -122,11 +126,17 @@ fn coalescer(
 
 fn background(
     settings: &Settings,
-    sees_old: bool,
-    clock: &ManualClock,
+    subject: Subject,
+    (clock, jobs): (&ManualClock, &Jobs),
     functions: Weak<dyn Functions>,
 ) -> Coalescer<Key, Product, Product> {
-    let builder = settings.on(Coalescer::builder(), clock).executor(|job: Job| job.run());
+    let (sees_old, jobs) = (subject.sees_old(), Arc::clone(jobs));
+    let builder = settings.on(Coalescer::builder(), clock).executor(move |job: Job| match subject
+        .keeps_jobs()
+    {
+        true => jobs.lock().expect("nobody panics while it is locked").push_back(job),
+        false => job.run(),
+    });
     let is_refreshing = settings.refresh_after.is_some();
     match (settings.has_rule, is_refreshing) {
         (true, true) => {

@@ -5,11 +5,12 @@
 //! followers: a call is late, or it leads, or it would wait for its own thread.
 
 pub(crate) mod admits;
+mod jobs;
 mod many;
 mod refreshing;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use coalescer::{Role, Stats};
 use proptest::prelude::*;
@@ -39,6 +40,10 @@ pub(crate) struct Model {
     /// Every flight under way, whether calls still find it or not.
     flights: Vec<Flight>,
     held: BTreeMap<KeyId, Held>,
+    /// The flights whose jobs the executor keeps.
+    jobs: VecDeque<FlightId>,
+    /// How many jobs this thread is in.
+    jobs_under_way: usize,
     /// How many results have been retained: it numbers them in the order of their retention.
     retentions: u64,
 }
@@ -50,6 +55,7 @@ pub(crate) enum Answer {
     Panicked(Serial),
     WouldBlock,
     WouldDeadlock,
+    TimedOut,
     Missing,
     /// The answer to each key that was given.
     Many(Vec<Answer>),
@@ -58,6 +64,8 @@ pub(crate) enum Answer {
     Peeked(Option<Serial>),
     Inserted(Serial),
     Refreshed(bool),
+    /// Whether there was a job.
+    Job(bool),
     /// The old value, as the function that begins sees it.
     Sees(Option<Serial>),
     /// The keys and ages of the flights under way, sorted, and the counters.
@@ -127,6 +135,7 @@ impl ReferenceStateMachine for Model {
 
 impl Model {
     fn new((settings, subject): (Settings, Subject)) -> Self {
+        let settings = if subject.keeps_jobs() { jobs::beside_jobs(settings) } else { settings };
         Self {
             settings,
             subject,
@@ -137,6 +146,8 @@ impl Model {
             flights_begun: 0,
             flights: Vec::new(),
             held: BTreeMap::new(),
+            jobs: VecDeque::new(),
+            jobs_under_way: 0,
             retentions: 0,
         }
     }
@@ -155,6 +166,8 @@ impl Model {
             Step::ForgetIf(keys) => Answer::ForgotAll(self.forget_if(*keys)),
             Step::Peek(key) => Answer::Peeked(self.peek(*key)),
             Step::Insert(key, end) => self.insert(*key, *end),
+            Step::RunJob(call) => self.run_kept(call),
+            Step::DropJob => self.drop_kept(),
             Step::Look => self.look(),
             Step::Advance(by) => {
                 self.now += by;
@@ -176,10 +189,11 @@ impl Model {
         }
         match self.meets(call.key) {
             Meets::Start(before) => self.lead(call, before, false),
-            Meets::Full if call.verb == Verb::Try => {
+            Meets::Full | Meets::Kept(_) if call.verb == Verb::Try => {
                 self.stats.refused += 1;
                 Answer::WouldBlock
             }
+            Meets::Kept(flight) => self.time_out(flight),
             Meets::OwnFlight | Meets::Full => self.would_deadlock(call),
         }
     }
@@ -219,7 +233,7 @@ impl Model {
     /// Runs the function of a call. Returns how long late calls get the result, too.
     fn run(&mut self, call: &Call, flight: Option<FlightId>) -> (Answer, Millis) {
         let serial = self.number();
-        let old = self.see_old(call.key, flight);
+        let old = self.see_old(flight);
         for step in &call.body {
             self.step(step);
         }

@@ -15,9 +15,10 @@ pub(crate) enum Subject {
     Group,
     /// Its function does what the call under way brings.
     Coalescer,
-    /// A coalescer that refreshes in the background, by an executor that runs each job at once.
+    /// A coalescer that refreshes in the background. Its executor runs each job at once, or keeps it for a step.
     Background {
         sees_old: bool,
+        keeps_jobs: bool,
     },
     /// Its function, too.
     Batcher {
@@ -28,6 +29,14 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
+    pub(crate) fn sees_old(self) -> bool {
+        matches!(self, Self::Background { sees_old: true, .. })
+    }
+
+    pub(crate) fn keeps_jobs(self) -> bool {
+        matches!(self, Self::Background { keeps_jobs: true, .. })
+    }
+
     pub(crate) fn max_batch(self) -> usize {
         match self {
             Self::Batcher { max_batch, .. } => max_batch.unwrap_or(usize::MAX),
@@ -48,6 +57,9 @@ pub(crate) enum Step {
     /// A value that the rule sees as this end, and which no function made.
     Insert(KeyId, End),
     Advance(Millis),
+    /// Runs the job that the executor has kept for the longest time. Its function does what this call brings.
+    RunJob(Call),
+    DropJob,
     /// Reads `in_flight` and `stats`, also in the middle of a function.
     Look,
 }
@@ -148,7 +160,9 @@ pub(crate) fn subject() -> impl Strategy<Value = Subject> {
     prop_oneof![
         3 => Just(Subject::Group),
         1 => Just(Subject::Coalescer),
-        2 => any::<bool>().prop_map(|sees_old| Subject::Background { sees_old }),
+        3 => any::<[bool; 2]>().prop_map(
+            |[sees_old, keeps_jobs]| Subject::Background { sees_old, keeps_jobs }
+        ),
         2 => batcher,
     ]
     .no_shrink()
@@ -172,7 +186,7 @@ pub(crate) fn step(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
 fn asking(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
     match subject {
         Subject::Group => prop_oneof![
-            3 => call(verb(), subject, depth),
+            3 => call(verb(), subject, depth).prop_map(Step::Call),
             1 => many(Just((Verb::Execute, false)), subject, depth),
         ]
         .boxed(),
@@ -183,7 +197,16 @@ fn asking(subject: Subject, depth: u32) -> BoxedStrategy<Step> {
         }
         Subject::Coalescer | Subject::Background { .. } => {
             let verb = prop_oneof![4 => verb(), 1 => Just(Verb::Refresh)];
-            call(verb, subject, depth).boxed()
+            let call = |depth| call(verb.clone(), subject, depth);
+            match subject.keeps_jobs() {
+                true => prop_oneof![
+                    4 => call(depth).prop_map(Step::Call),
+                    2 => call(depth).prop_map(Step::RunJob),
+                    1 => Just(Step::DropJob),
+                ]
+                .boxed(),
+                false => call(depth).prop_map(Step::Call).boxed(),
+            }
         }
     }
 }
@@ -192,9 +215,13 @@ fn call(
     verb: impl Strategy<Value = Verb>,
     subject: Subject,
     depth: u32,
-) -> impl Strategy<Value = Step> {
-    (verb, key(), body(subject, depth), end())
-        .prop_map(|(verb, key, body, end)| Step::Call(Call { verb, key, body, end }))
+) -> impl Strategy<Value = Call> {
+    (verb, key(), body(subject, depth), end()).prop_map(|(verb, key, body, end)| Call {
+        verb,
+        key,
+        body,
+        end,
+    })
 }
 
 fn many(
@@ -233,7 +260,7 @@ fn key() -> impl Strategy<Value = KeyId> {
     0..4_u8
 }
 
-fn verb() -> impl Strategy<Value = Verb> {
+fn verb() -> impl Strategy<Value = Verb> + Clone {
     prop_oneof![
         2 => Just(Verb::Execute),
         4 => Just(Verb::Outcome),

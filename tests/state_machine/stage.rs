@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
-use coalescer::{Batch, Error, ManualClock, Refreshed};
+use coalescer::{Batch, Error, Job, ManualClock, Refreshed};
 
 use crate::dispatch::{self, refusal_of, value_of};
-use crate::door::{Door, Functions, Handle};
+use crate::door::{Door, Functions, Handle, Jobs};
 use crate::model::{Answer, Serial};
 use crate::product::{Key, KeyRef, Live, Product};
 use crate::script::{Call, End, KeyId, Many, RunEnd, Settings, Step, Subject, duration};
@@ -16,6 +16,7 @@ use crate::script::{Call, End, KeyId, Many, RunEnd, Settings, Step, Subject, dur
 pub(crate) struct Stage {
     pub(crate) door: Door,
     pub(crate) clock: ManualClock,
+    jobs: Jobs,
     executions: AtomicU64,
     answers: Mutex<Vec<Answer>>,
     /// The calls under way, the innermost last.
@@ -34,15 +35,20 @@ enum Plan {
 
 impl Stage {
     pub(crate) fn new(settings: &Settings, subject: Subject) -> Arc<Self> {
-        let clock = ManualClock::new();
+        let (clock, jobs) = (ManualClock::new(), Jobs::default());
         Arc::new_cyclic(|stage| Self {
-            door: Door::new(settings, subject, &clock, Weak::clone(stage) as Weak<dyn Functions>),
+            door: Door::new(
+                settings,
+                subject,
+                (&clock, &jobs),
+                Weak::clone(stage) as Weak<dyn Functions>,
+            ),
             clock,
+            jobs,
             executions: AtomicU64::new(0),
             answers: Mutex::default(),
             plans: Mutex::default(),
-            sees_old: subject == Subject::Background { sees_old: true }
-                && settings.refresh_after.is_some(),
+            sees_old: subject.sees_old() && settings.refresh_after.is_some(),
             live_keys: Live::default(),
             live_products: Live::default(),
         })
@@ -72,6 +78,13 @@ impl Stage {
             }
             Step::Peek(key) => Answer::Peeked(door.peek(&self.key(*key)).map(|value| value.serial)),
             Step::Insert(key, end) => self.insert(*key, *end),
+            Step::RunJob(call) => {
+                let job = self.next_job();
+                let is_there = job.is_some();
+                self.planned(Plan::One(call.clone()), || job.map(Job::run));
+                Answer::Job(is_there)
+            }
+            Step::DropJob => Answer::Job(self.next_job().is_some()),
             Step::Look => self.look(),
             Step::Advance(by) => return self.clock.advance(duration(*by)),
         };
@@ -80,6 +93,14 @@ impl Stage {
 
     fn answer(&self, answer: Answer) {
         self.answers.lock().expect("nobody panics while it is locked").push(answer);
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        self.jobs.lock().expect("nobody panics while it is locked").pop_front()
+    }
+
+    pub(crate) fn drop_jobs(&self) {
+        while self.next_job().is_some() {}
     }
 
     fn call(&self, call: &Call) -> Answer {
@@ -224,7 +245,9 @@ impl Stage {
             .filter(|flight| flight.executions > 0)
             .map(|flight| {
                 assert_eq!((flight.followers, flight.executions), (0, 1));
-                assert_eq!(flight.leader.as_ref().map(|l| l.id()), Some(this_thread()));
+                // A job that has not begun has no leader.
+                let leader = flight.leader.as_ref().map(|leader| leader.id());
+                assert!(leader.is_none_or(|leader| leader == this_thread()));
                 (flight.key.id, u64::try_from(flight.age.as_millis()).expect("ages are small"))
             })
             .collect();

@@ -12,6 +12,8 @@ pub(super) enum Meets {
     Start(Option<FlightId>),
     /// So many executions of the key run that it waits for one of them.
     Full,
+    /// The job of the flight is in the executor's queue.
+    Kept(FlightId),
 }
 
 /// The use of a retained result for a call.
@@ -68,6 +70,9 @@ impl Model {
         let Some(flight) = running.map(|flight| self.flight(flight)) else {
             return Meets::Start(None);
         };
+        if self.jobs.contains(&flight.id) {
+            return Meets::Kept(flight.id);
+        }
         let room = self.settings.max_requests.unwrap_or(usize::MAX);
         let is_young =
             self.settings.max_join_age.is_none_or(|limit| self.now - flight.start < limit);

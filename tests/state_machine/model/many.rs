@@ -57,6 +57,7 @@ impl Model {
                     self.stats.refused += 1;
                     told.insert(key, Answer::WouldBlock);
                 }
+                Meets::Kept(_) => unreachable!("a batcher has no jobs"),
                 // It takes a place, and is refused when the call comes to wait.
                 Meets::Full => full.push(key),
             }
@@ -96,17 +97,17 @@ impl Model {
                 return None;
             }
             if let Some(panic) = self.run_many(many, parts, told) {
-                rest.for_each(|part| self.lose(&part));
+                rest.for_each(|part| self.lose(part.flight));
                 return Some(panic);
             }
         }
     }
 
-    /// S148: the key of a run that does not take place.
-    fn lose(&mut self, part: &Part) {
+    /// S148: an execution that does not take place.
+    pub(super) fn lose(&mut self, flight: Option<FlightId>) {
         self.stats.in_flight -= 1;
         self.stats.refused += 1;
-        if let Some(flight) = part.flight {
+        if let Some(flight) = flight {
             self.publish(flight, &Answer::WouldBlock, 0);
         }
     }

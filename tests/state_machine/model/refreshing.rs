@@ -32,7 +32,7 @@ impl Model {
             Some(running) if !self.flight(running).is_stale => None,
             Some(_) => match self.meets(key) {
                 Meets::Start(before) => Some(before),
-                Meets::OwnFlight | Meets::Full => None,
+                Meets::OwnFlight | Meets::Full | Meets::Kept(_) => None,
             },
         }
     }
@@ -43,7 +43,8 @@ impl Model {
             // S124: the value serves its caller, and the job is a call of its own.
             let answer = self.serve(call.key);
             self.stats.total_requests += 1;
-            self.lead(call, before, true);
+            let flight = self.start_flight(call.key, before, true);
+            self.begin_job(call, flight, true);
             return answer;
         }
         match self.lead(call, before, true) {
@@ -56,10 +57,14 @@ impl Model {
     pub(super) fn refresh_now(&mut self, call: &Call) -> Answer {
         let Some(before) = self.place_of_refresh(call.key) else { return Answer::Refreshed(false) };
         self.stats.total_requests += 1;
-        match self.lead(call, before, self.has_value(call.key)) {
-            // S124: the end of a job reaches no caller.
+        let is_refresh = self.has_value(call.key);
+        if self.has_executor() {
+            let flight = self.start_flight(call.key, before, is_refresh);
+            self.begin_job(call, flight, false);
+            return Answer::Refreshed(true);
+        }
+        match self.lead(call, before, is_refresh) {
             Answer::Value(..) => Answer::Refreshed(true),
-            _ if self.has_executor() => Answer::Refreshed(true),
             answer => answer,
         }
     }
@@ -69,19 +74,14 @@ impl Model {
     }
 
     /// S127: the value that a flight would replace, and how long late calls get it. Tells it as an answer.
-    pub(super) fn see_old(
-        &mut self,
-        key: KeyId,
-        flight: Option<FlightId>,
-    ) -> Option<(Serial, Millis)> {
-        let sees_old = self.subject == Subject::Background { sees_old: true };
-        if !sees_old || self.settings.refresh_after.is_none() {
+    pub(super) fn see_old(&mut self, flight: Option<FlightId>) -> Option<(Serial, Millis)> {
+        if !self.subject.sees_old() || self.settings.refresh_after.is_none() {
             return None;
         }
-        let stands =
-            flight.is_some() && self.held.get(&key).and_then(|held| held.running) == flight;
-        let old = self.held.get(&key).and_then(|held| held.retained.as_ref());
-        let old = old.filter(|_| stands && self.has_value(key));
+        let key = flight.map(|flight| self.flight(flight).key);
+        let held = key.and_then(|key| self.held.get(&key)).filter(|held| held.running == flight);
+        let old = held.and_then(|held| held.retained.as_ref());
+        let old = old.filter(|result| result.kind == Kind::Value && self.is_live(result));
         let old = old.map(|result| (result.serial, result.life));
         self.answers.push(Answer::Sees(old.map(|(serial, _)| serial)));
         old
