@@ -38,7 +38,7 @@ impl Model {
         let windows = (self.settings.window, self.settings.error_window);
         let kept = self.held.get(&key)?.result.as_ref()?;
         let is_live = now < end_of(kept, windows);
-        if !is_live || verb == Verb::Fresh || kept.served >= limit {
+        if !is_live || verb.refuses(now - kept.start) || kept.served >= limit {
             return None;
         }
         if let Some(refresh) = self.refresh(verb, key) {
@@ -75,9 +75,10 @@ impl Model {
             self.flights[flight].served += 1;
             return Admitted::Runs(Some(flight));
         }
+        let Flight { start, phase, .. } = self.flights[flight];
         match verb {
             Verb::Try => self.would_block(),
-            Verb::Fresh if self.flights[flight].phase != Phase::Pending => {
+            _ if phase != Phase::Pending && verb.refuses(self.now - start) => {
                 self.follow_successor(flight, flight, thread)
             }
             _ => self.follow(flight, thread),

@@ -42,6 +42,19 @@ pub(crate) enum Verb {
     Try,
     Fresh,
     Timeout(Millis),
+    /// With a value that is not older.
+    Within(Millis),
+}
+
+impl Verb {
+    /// True if it takes no value that is so old.
+    pub(crate) fn refuses(self, age: Millis) -> bool {
+        match self {
+            Self::Fresh => true,
+            Self::Within(oldest) => age > oldest,
+            Self::Execute | Self::Try | Self::Timeout(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +142,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         1 => Just(Verb::Try),
         3 => Just(Verb::Fresh),
         2 => (0..4_u64).prop_map(Verb::Timeout),
+        2 => (0..5_u64).prop_map(Verb::Within),
     ]
 }
 

@@ -226,6 +226,7 @@ impl Stage {
             Verb::Try => request.no_wait(),
             Verb::Fresh => request.fresh(),
             Verb::Timeout(timeout) => request.timeout(duration(timeout)),
+            Verb::Within(age) => request.max_age(duration(age)),
         };
         let got = catch_unwind(AssertUnwindSafe(|| request.outcome(|| self.run(id))));
         let answer = match got {
