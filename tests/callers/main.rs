@@ -40,7 +40,7 @@ use coalescer::at_rest;
 use proptest::test_runner::{Config, TestRunner};
 
 use model::{Model, Place};
-use script::{End, Pick, Program, Step, Verb};
+use script::{End, Pick, Program, Step};
 use stage::{CallId, Command, Doing, Stage};
 
 /// Programs of an ordinary run; `PROPTEST_CASES` can only ask for more.
@@ -177,15 +177,11 @@ impl Play {
 
     fn step_of_ticket(&mut self, step: &Step) {
         match *step {
-            // The function of such a call would run after its answer is there; tests/it has it.
-            Step::Submit(key) if self.model.settings.refresh_after.is_some() => {
-                self.step(&Step::Call(Verb::Execute, key));
-            }
             Step::Submit(key) => {
-                let id = self.new_id();
-                self.model.submit(id, key);
+                let (id, job) = (self.new_id(), self.new_id());
+                let runs = self.model.submit((id, job), key);
                 self.model.new_ticket(id);
-                self.stage.submit(id, key);
+                self.stage.submit(id, key, runs);
             }
             // `max_wait` counts from a beginning that nobody sees; tests/it has it.
             Step::Wait(..) if self.model.settings.max_wait.is_some() => {}

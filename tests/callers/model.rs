@@ -88,9 +88,16 @@ impl Model {
         self.enter(id, Some(thread), Some(deadline), admitted);
     }
 
-    pub(crate) fn submit(&mut self, id: CallId, key: KeyId) {
+    /// `job` is the call of a refresh that it begins. Returns the call whose function is passed on.
+    pub(crate) fn submit(&mut self, (id, job): (CallId, CallId), key: KeyId) -> CallId {
         let admitted = self.admit(Verb::Execute, key, None);
-        self.enter(id, None, None, admitted);
+        let Some(old) = self.serve_beside(&admitted) else {
+            self.enter(id, None, None, admitted);
+            return id;
+        };
+        self.enter(id, None, None, Admitted::Done(old));
+        self.enter(job, None, None, admitted);
+        job
     }
 
     pub(crate) fn enter(

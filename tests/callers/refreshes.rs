@@ -3,7 +3,7 @@
 use coalescer::Role;
 
 use crate::endings::Outcome;
-use crate::flights::{FlightId, Kept};
+use crate::flights::{Flight, FlightId, Kept};
 use crate::model::{Admitted, Model};
 use crate::script::{KeyId, Millis, Verb};
 use crate::stage::{Answer, CallId};
@@ -39,6 +39,19 @@ impl Model {
         self.flights[*flight].refreshes = Some(old);
         self.stats.refreshes += 1;
         Some(admitted)
+    }
+
+    /// S124: the answer of a submitted call whose refresh is a job. The old value has served it.
+    pub(crate) fn serve_beside(&mut self, admitted: &Admitted) -> Option<Answer> {
+        let Admitted::Runs(Some(flight)) = *admitted else { return None };
+        let Flight { key, first, ref refreshes, .. } = self.flights[flight];
+        // A call that takes a refresh over is served no old value.
+        let old = refreshes.clone().filter(|_| first.is_none())?;
+        let kept = self.held.get_mut(&key).and_then(|held| held.result.as_mut());
+        kept.expect("it is what the flight refreshes").served += 1;
+        self.stats.late += 1;
+        self.stats.coalesced_requests += 1;
+        Some(old)
     }
 
     /// The answer of a call whose function has failed, if it refreshes.

@@ -177,10 +177,12 @@ impl Stage {
         Product { maker, end, _live: Live::clone(&self.live) }
     }
 
-    pub(crate) fn submit(&self, id: CallId, key: KeyId) {
+    /// The function is that of the call `runs`.
+    pub(crate) fn submit(&self, id: CallId, key: KeyId, runs: CallId) {
         let stage = self.clone();
         self.set(id, Doing::Called);
-        let ticket = self.group.submit(&key, move || stage.run(id)).expect("every job is taken");
+        self.set(runs, Doing::Called);
+        let ticket = self.group.submit(&key, move || stage.run(runs)).expect("every job is taken");
         self.shared().tickets.insert(id, ticket);
     }
 
