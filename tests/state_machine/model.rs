@@ -64,7 +64,7 @@ pub(crate) enum Answer {
     Peeked(Option<Serial>),
     Inserted(Serial),
     Refreshed(bool),
-    /// Whether there was a job.
+    /// True if there was a job.
     Job(bool),
     /// The old value, as the function that begins sees it.
     Sees(Option<Serial>),

@@ -233,13 +233,12 @@ impl Round {
             return Ok(());
         }
         open.iter().for_each(|key| self.leave(*key));
-        let ends = if rng.percent(30) { &self.counted.panicked } else { &self.counted.failed };
-        ends.fetch_add(open.len() as u64, SeqCst);
-        match std::ptr::eq(ends, &self.counted.panicked) {
-            true => resume_unwind(Box::new(Planned)),
-            false if rng.percent(50) => Ok(()),
-            false => Err("down".to_owned()),
+        if rng.percent(30) {
+            self.counted.panicked.fetch_add(open.len() as u64, SeqCst);
+            resume_unwind(Box::new(Planned));
         }
+        self.counted.failed.fetch_add(open.len() as u64, SeqCst);
+        if rng.percent(50) { Ok(()) } else { Err("down".to_owned()) }
     }
 
     /// Counts a run, and checks what it is asked for. Returns its tick.
