@@ -82,39 +82,44 @@ impl<K, V, E> Many<'_, K, V, E> {
         members: Vec<Member<K, V, E>>,
         load: &mut LoadMany<'_, K, V, E>,
     ) {
+        // First the duty of each: a panic would lose the others.
         let gathered = |member: Member<K, V, E>| {
             let Member { key, queued, promise, run } = member;
             (run, key, Gathered::new(self.table, queued, promise))
         };
-        let mut members: Vec<_> = members.into_iter().map(gathered).collect();
-        let (mut reports, mut panic, mut run) = (Vec::new(), None::<Arc<Panic>>, 0);
-        while !members.is_empty() {
-            let leading = deadlock::lead();
-            let (mut keys, mut parts, mut idle) = (Vec::new(), Vec::new(), Vec::new());
-            let (now, later): (Vec<_>, Vec<_>) =
-                members.into_iter().partition(|(own, ..)| *own == run);
-            members = later;
-            for (_, key, mut gathered) in now {
-                match gathered.begin(leading.token()) {
-                    true => {
-                        keys.push(key);
-                        parts.push((parts.len(), Part::Gathered(Box::new(gathered))));
-                    }
-                    false => idle.push(key),
-                }
+        let members: Vec<_> = members.into_iter().map(gathered).collect();
+        let leading = deadlock::lead();
+        let (mut open, mut idle) = (Vec::with_capacity(members.len()), Vec::new());
+        for (run, key, mut gathered) in members {
+            // Also those of later runs: a function that waits for one of them would wait for its own thread.
+            match gathered.begin(leading.token()) {
+                true => open.push((run, key, gathered)),
+                false => idle.push(key),
             }
-            if !parts.is_empty() {
-                let busy = self.collector.map(|collector| collector.begin_run(leading.token()));
-                let answers = parts.iter().map(|_| None).collect();
-                let ended = self.run_batch(Run { keys, parts, answers }, load, &mut reports);
-                panic = panic.or(ended.panic);
-                drop(busy);
-            }
-            drop(leading);
-            // Destructors of a stranger's.
-            drop_contained(idle);
-            run += 1;
         }
+        let (mut reports, mut panic, mut run) = (Vec::new(), None::<Arc<Panic>>, 0);
+        while !open.is_empty() {
+            let (now, later): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|(own, ..)| *own == run);
+            open = later;
+            run += 1;
+            if now.is_empty() {
+                continue;
+            }
+            let (mut keys, mut parts) = (Vec::with_capacity(now.len()), Vec::new());
+            for (_, key, gathered) in now {
+                keys.push(key);
+                parts.push((parts.len(), Part::Gathered(Box::new(gathered))));
+            }
+            let busy = self.collector.map(|collector| collector.begin_run(leading.token()));
+            let answers = parts.iter().map(|_| None).collect();
+            let ended = self.run_batch(Run { keys, parts, answers }, load, &mut reports);
+            panic = panic.or(ended.panic);
+            drop(busy);
+        }
+        drop(leading);
+        // Destructors of a stranger's.
+        drop_contained(idle);
         for report in reports {
             self.table.report_slow(Some(report));
         }

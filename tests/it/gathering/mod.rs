@@ -3,6 +3,7 @@
 mod bad_input;
 mod closes;
 mod due_keys;
+mod equal_keys;
 mod members;
 mod others;
 mod runs;
