@@ -53,7 +53,6 @@ impl Plan {
             Gathers::For(200 * MICRO),
         ];
         let window = rng.pick(&windows);
-        let nested = rng.pick(&[0, 0, 30]);
         let may_refresh = !window.is_zero() && rng.percent(70);
         // Half the rounds are such that no two runs of a key may overlap.
         let is_strict = rng.percent(50);
@@ -63,8 +62,7 @@ impl Plan {
             gathers: rng.pick(&gathers),
             max_batch: rng.pick(&[1, 4, 16, 1_000]),
             leader_timeout: rng.pick(&[None, Some(3_000 * MICRO)]).filter(|_| !is_strict),
-            // Not beside functions that call the batcher: those rounds have hung, and the cause is open.
-            max_requests: rng.pick(&[None, Some(3)]).filter(|_| !is_strict && nested == 0),
+            max_requests: rng.pick(&[None, Some(3)]).filter(|_| !is_strict),
             on_deadlock: match is_strict {
                 true => OnDeadlock::Refuse,
                 false => rng.pick(&[OnDeadlock::Refuse, OnDeadlock::Bypass]),
@@ -73,7 +71,7 @@ impl Plan {
             keeps_some: !is_strict && rng.percent(30),
             forgets: !is_strict && rng.percent(30),
             singles_only: rng.percent(40),
-            nested,
+            nested: rng.pick(&[0, 0, 30]),
             troubles: rng.pick(&[0, 10]),
         }
     }
