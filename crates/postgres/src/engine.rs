@@ -310,17 +310,15 @@ impl Engine for PostgresEngine {
     ) -> Result<Published, EngineError> {
         let ending = Ending::outcome(publication.bytes, publication.keep);
         let ended = self.end(publication.key, publication.token, ending, within)?;
-        Ok(ended.map_or(Published::Refused, |Ended { kept, forgotten }| Published::Ended {
-            told: 0,
-            kept,
-            forgotten,
-        }))
+        let of = |Ended { kept, forgotten }| Published::Ended { told: 0, kept, forgotten };
+        Ok(ended.map_or(Published::Refused, of))
     }
 
     fn release(&self, release: &Release<'_>, within: Duration) -> Result<Released, EngineError> {
         let ending = Ending::without_outcome(&release.end);
         let ended = self.end(release.key, release.token, ending, within)?;
-        Ok(ended.map_or(Released::Refused, |_| Released::Ended { told: 0 }))
+        let of = |Ended { forgotten, .. }| Released::Ended { told: 0, forgotten };
+        Ok(ended.map_or(Released::Refused, of))
     }
 
     /// A lead ends with its session, and the driver knows when that has ended. So nothing is asked.

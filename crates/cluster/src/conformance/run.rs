@@ -179,7 +179,9 @@ impl<'a> Run<'a> {
         });
         self.history.push(Box::new(theirs));
         let silent = |released| match released {
-            Released::Ended { .. } if !self.sends() => Released::Ended { told: 0 },
+            Released::Ended { forgotten, .. } if !self.sends() => {
+                Released::Ended { told: 0, forgotten }
+            }
             other => other,
         };
         self.same("the release's answer", &silent(ours), &silent(theirs));

@@ -151,15 +151,18 @@ pub struct Release<'a> {
 /// ```
 /// use coalescer_cluster::engine::Released;
 ///
-/// assert_ne!(Released::Ended { told: 1 }, Released::Refused);
+/// let released = Released::Ended { told: 1, forgotten: false };
+/// assert_ne!(released, Released::Refused);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Released {
     /// The flight has ended.
     Ended {
-        /// So many processes were told.
+        /// So many processes were told. Zero with an engine that wakes by blocking calls.
         told: u32,
+        /// The flight had been forgotten, or a younger one had taken its place.
+        forgotten: bool,
     },
     /// Other executions of the flight run on.
     OthersRun,

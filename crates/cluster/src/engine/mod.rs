@@ -185,7 +185,8 @@ pub trait Engine: Send + Sync + 'static {
         within: Duration,
     ) -> Result<Published, EngineError>;
 
-    /// Ends an execution without an outcome. If others of the flight run, only this one is taken out.
+    /// Ends an execution without an outcome. If others of the flight run, only this one is taken out. The answer says if the
+    /// flight was still the key's: if not, the outcome is for no call of the leader's process that came after the claim.
     ///
     /// # Errors
     ///

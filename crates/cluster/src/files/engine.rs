@@ -304,18 +304,16 @@ impl Engine for Files {
             // A later sweep removes the files that this one cannot remove.
             self.sweep().ok();
         }
-        Ok(done.map_or(Published::Refused, |done| Published::Ended {
-            told: 0,
-            kept: done.kept,
-            forgotten: done.forgotten,
-        }))
+        let ended = |Done { kept, forgotten, .. }| Published::Ended { told: 0, kept, forgotten };
+        Ok(done.map_or(Published::Refused, ended))
     }
 
     fn release(&self, release: &Release<'_>, within: Duration) -> Result<Released, EngineError> {
         let done = self.end(release.key, release.token, within, |state, _, execution, now| {
             Ok(state.end(execution, How::of(&release.end), None, now))
         })?;
-        Ok(done.map_or(Released::Refused, |_| Released::Ended { told: 0 }))
+        let ended = |done: Done| Released::Ended { told: 0, forgotten: done.forgotten };
+        Ok(done.map_or(Released::Refused, ended))
     }
 
     fn renew(

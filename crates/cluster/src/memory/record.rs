@@ -151,7 +151,8 @@ impl Record {
         }
         let flight = self.flights.remove(at);
         let outbox = flight.told(release.key.digest, &release.end);
-        (Released::Ended { told: count(&outbox) }, outbox)
+        let forgotten = flight.place != Place::Current;
+        (Released::Ended { told: count(&outbox), forgotten }, outbox)
     }
 
     /// Returns false if the token leads nothing.

@@ -6,7 +6,7 @@ use coalescer::shared::{Finished, Lease};
 use coalescer::{ShareWith, ToKey};
 
 use crate::codec::{Codec, CodecError};
-use crate::engine::{DAY, End, Publication, Published, Wakes};
+use crate::engine::{DAY, End, Publication, Published, Released, Wakes};
 use crate::health::Unasked;
 use crate::observe::{Span, Step};
 use crate::sync::{leads_no_more, now_leads};
@@ -55,23 +55,30 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
         match published {
             Ok(Published::Ended { forgotten, .. }) => !forgotten,
             Ok(Published::OthersRun) => false,
-            Ok(Published::Refused) => {
-                if process.leads.leave(&self.lead.token) {
-                    process.guarded.counters().lost_lease();
-                }
-                false
-            }
+            Ok(Published::Refused) => self.refused(),
             Err(error) => self.failed(&error),
         }
     }
 
+    /// Does the same for an end without an outcome for others.
     fn release(&self, end: End) -> bool {
         let process = self.table.process();
         match process.release(&self.lead.token, &self.place, end, process.terms.op_timeout) {
             // The calls of this process have the outcome. Copies have not been published, so none is kept.
-            Ok(_) => !self.table.copies,
+            Ok(Released::Ended { forgotten, .. }) => !forgotten && !self.table.copies,
+            Ok(Released::OthersRun) => false,
+            Ok(Released::Refused) => self.refused(),
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// Somebody took over.
+    fn refused(&self) -> bool {
+        let process = self.table.process();
+        if process.leads.leave(&self.lead.token) {
+            process.guarded.counters().lost_lease();
+        }
+        false
     }
 
     /// The engine may hold the lead until its lease is over: it is released as soon as that can be.

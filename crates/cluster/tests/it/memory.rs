@@ -213,7 +213,8 @@ fn ends_without_an_outcome_reach_those_who_wait() {
         let token = a.leads();
         let flight = b.follows();
         c.claim_with(|claim| claim.manner = Manner::Fresh);
-        assert_eq!(a.release(&token, end.clone()), Released::Ended { told: 2 });
+        let released = Released::Ended { told: 2, forgotten: false };
+        assert_eq!(a.release(&token, end.clone()), released);
         b.learns(&flight, end);
         c.learns(&flight, End::AskAgain);
     }

@@ -56,7 +56,7 @@ pub(crate) fn released(value: &Value) -> Option<Released> {
     Some(match text(parts.first()?)? {
         "refused" => Released::Refused,
         "others" => Released::OthersRun,
-        "ended" => Released::Ended { told: count(parts.get(1)?)? },
+        "ended" => Released::Ended { told: count(parts.get(1)?)?, forgotten: flag(parts.get(2)?)? },
         _ => return None,
     })
 }

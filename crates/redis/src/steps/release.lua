@@ -15,4 +15,5 @@ local state, answer, flight = with_state(mark, step)
 if answer == 'refused' then return { answer } end
 write(state, mark)
 if answer == 'others' then return { answer } end
-return { answer, tell(flight, ARGV[5], ARGV[4], ARGV[2], ARGV[3]) }
+local told = tell(flight, ARGV[5], ARGV[4], ARGV[2], ARGV[3])
+return { answer, told, flight[2] == CURRENT and 0 or 1 }

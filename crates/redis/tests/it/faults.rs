@@ -69,7 +69,10 @@ fn a_frozen_server_costs_the_time_of_a_step() {
         follows(&claim(&engine, &other));
         leads(&claim(&engine, &frozen));
         let release = Release { key: KEY, token: &frozen, end: End::AskAgain };
-        assert_eq!(engine.release(&release, WITHIN), Ok(Released::Ended { told: 0 }));
+        assert_eq!(
+            engine.release(&release, WITHIN),
+            Ok(Released::Ended { told: 0, forgotten: false })
+        );
         leads(&claim(&engine, &other));
     });
 }
@@ -188,7 +191,10 @@ fn scripts_that_are_gone_are_loaded_again() {
         leads(&claim(&engine, &other));
         flush();
         let release = Release { key: KEY, token: &other, end: End::RunYourOwn };
-        assert_eq!(engine.release(&release, WITHIN), Ok(Released::Ended { told: 0 }));
+        assert_eq!(
+            engine.release(&release, WITHIN),
+            Ok(Released::Ended { told: 0, forgotten: false })
+        );
         flush();
         assert_eq!(forget(&engine, other.inbox()), Forgotten::default());
         flush();

@@ -106,8 +106,9 @@ impl Facts {
             self.all.push(Fact::Out { token: it.token.clone() });
             return (Released::OthersRun, Sent::new());
         }
+        let forgotten = !self.is_current(&flight);
         let sent = self.end(&flight, it.key.digest, &it.end);
-        (Released::Ended { told: sent.len() as u32 }, sent)
+        (Released::Ended { told: sent.len() as u32, forgotten }, sent)
     }
 
     pub(super) fn renew(&mut self, token: &Token, lease: Duration, now: Stamp) -> bool {

@@ -3,8 +3,8 @@
 use std::thread;
 
 use coalescer::{ManualClock, Role};
-use coalescer_cluster::Memory;
 use coalescer_cluster::engine::{Claim, Claimed, Engine, ErrorKind, Inbox, Publication, Token};
+use coalescer_cluster::{Cluster, Memory};
 
 use super::{
     Function, MINUTE, Table, hasty, key_of, led_and_awaited, open, site, site_of, site_with, users,
@@ -115,6 +115,34 @@ fn c17_a_leader_that_was_taken_over_keeps_no_copy() {
         });
         assert_eq!(here.value(7), 2, "its own value is not kept");
         assert!(here.cluster.stats().lost_leases == 1);
+    });
+}
+
+/// C17, C19: the same with an outcome that goes to no process. What has become of the key since the claim is not known, so a
+/// call that came after it does not get that outcome.
+#[test]
+fn c17_a_leader_that_was_taken_over_has_its_error_alone() {
+    watched(|| {
+        let (engine, function) = (Memory::new(), Function::default());
+        let count = function.clone();
+        let run = move |_: &u64| match count.run() {
+            1 => Err("not found".to_owned()),
+            run => Ok(run),
+        };
+        let share = |cluster: &Cluster| users(cluster).local_copies(false);
+        let here = site_of(open(engine.clone()), |table| table, share, run);
+        function.hold();
+        thread::scope(|scope| {
+            let leader = scope.spawn(|| here.users.execute(&7));
+            function.wait_for(1);
+            engine.flush();
+            let joins = scope.spawn(|| here.value(7));
+            wait_until(|| here.followers() == 1);
+            function.let_go();
+            assert!(leader.join().unwrap().is_err());
+            assert_eq!(joins.join().unwrap(), 2);
+        });
+        assert_eq!(here.cluster.stats().lost_leases, 1);
     });
 }
 

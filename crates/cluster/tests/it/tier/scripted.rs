@@ -83,7 +83,7 @@ impl Engine for Script {
     }
 
     fn release(&self, _: &Release<'_>, _: Duration) -> Step<Released> {
-        Ok(Released::Ended { told: 0 })
+        Ok(Released::Ended { told: 0, forgotten: false })
     }
 
     fn renew(&self, leads: &[Lead<'_>], _: Duration) -> Step<Vec<bool>> {

@@ -19,6 +19,7 @@ pub(crate) fn all<N: Engine>(open: &(impl Fn() -> N + Sync)) {
     fresh_calls_share_a_successor(open);
     forgetting(open);
     a_forgotten_flight_is_for_those_who_waited(open);
+    what_was_forgotten_and_goes_to_nobody_is_for_those_who_waited(open);
     what_is_not_shared_is_run_by_each(open);
     deadlines(open);
     large_values(open);
@@ -155,6 +156,35 @@ fn a_forgotten_flight_is_for_those_who_waited<N: Engine>(open: &impl Fn() -> N) 
         assert_eq!((old.join().unwrap(), waiting.join().unwrap(), new.join().unwrap()), (1, 1, 2));
     });
     sites.iter().for_each(|site| assert_eq!(site.value(6), 2));
+}
+
+/// C19, S28: the same where other processes get no outcome: an error that stays, or a value that is too large. A call of the
+/// leader's process that came after the forget does not get it.
+fn what_was_forgotten_and_goes_to_nobody_is_for_those_who_waited<N: Engine>(open: &impl Fn() -> N) {
+    for fails in [false, true] {
+        let function = Function::default();
+        let [here, there] = [(); 2].map(|()| {
+            let function = function.clone();
+            let run = move |_: &u64| match function.run() {
+                1 if fails => Err("not found".to_owned()),
+                run => Ok(run),
+            };
+            let share = |cluster: &Cluster| cluster.named("none").schema("1").max_value(1);
+            answering(site_of(super::open(open()), |table| table, share, run))
+        });
+        function.hold();
+        thread::scope(|scope| {
+            let old = scope.spawn(|| here.users.execute(&8));
+            function.wait_for(1);
+            there.users.forget_everywhere(&8).unwrap();
+            let new = scope.spawn(|| here.value(8));
+            // An engine with messages has told this process, so the call joins nobody.
+            wait_until(|| here.followers() == 1 || function.runs() == 2);
+            function.let_go();
+            assert_eq!(old.join().unwrap().is_err(), fails);
+            assert_eq!(new.join().unwrap(), 2, "it was forgotten before the call");
+        });
+    }
 }
 
 fn what_is_not_shared_is_run_by_each<N: Engine>(open: &impl Fn() -> N) {
