@@ -192,7 +192,8 @@ pub struct Lead<'a> {
     pub lease: Duration,
 }
 
-/// A call waits in the engine, if the engine [wakes by blocking calls](super::Wakes::Blocking).
+/// A call waits in the engine, if the engine [wakes by blocking calls](super::Wakes::Blocking). It is for a flight of
+/// which a claim was told, by [`Claimed::Follow`](super::Claimed::Follow) or [`Claimed::Wait`](super::Claimed::Wait).
 ///
 /// # Examples
 ///

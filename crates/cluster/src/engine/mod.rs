@@ -278,7 +278,8 @@ pub trait Engine: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Blocks until a flight has ended, for at most that time.
+    /// Blocks until a flight has ended, for at most that time. A claim was told `Follow` or `Wait` with that flight: an engine
+    /// need not know how any other one ended. It forgets ends after a while, and then says [`AskAgain`](End::AskAgain).
     ///
     /// # Errors
     ///

@@ -117,14 +117,18 @@ impl Question<'_> {
     }
 
     /// Calls have joined since the question, and the flight may have been forgotten before they came: then its
-    /// outcome is not for them. The engine's word is of before they came, so it is asked once more.
+    /// outcome is not for them. The engine's word is of before they came, so it is asked once more. One that does not know the
+    /// flight any more does not know either if it was forgotten.
     fn is_for_the_first(&mut self, told: &Told, was_forgotten: bool) -> bool {
         self.is_reopened = false;
         if !(self.terms.door)(false) || was_forgotten {
             return was_forgotten;
         }
         let ended = self.wait_for(&told.flight, None, self.step_time());
-        !matches!(ended, Ok(Waited::Ended { forgotten: false, .. }))
+        match ended {
+            Ok(Waited::Ended { end, forgotten }) => forgotten || end == End::AskAgain,
+            _ => true,
+        }
     }
 
     /// The engine tells of another flight than the one that the call has joined. So that one has ended, and its

@@ -16,8 +16,7 @@ use crate::support::{wait_until, watched};
 
 /// A flight of another process runs. While a call waits for it, it is forgotten, and then it ends.
 struct Script {
-    /// It ends between two waits.
-    is_missed: bool,
+    way: Way,
     panics: bool,
     clock: ManualClock,
     claims: AtomicU32,
@@ -25,14 +24,24 @@ struct Script {
     lets_go: Mutex<Receiver<()>>,
 }
 
+/// The way in which the call learns of the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Told,
+    /// The flight ends between two waits.
+    Missed,
+    /// The call looks before the forget. When it looks again, the engine does not know the flight any more.
+    Gone,
+}
+
 type Step<T> = Result<T, EngineError>;
 
 impl Script {
-    fn new(is_missed: bool, panics: bool) -> (Self, Arc<AtomicU32>, Sender<()>) {
+    fn new(way: Way, panics: bool) -> (Self, Arc<AtomicU32>, Sender<()>) {
         let (go, lets_go) = channel();
         let (clock, waits) = (ManualClock::new(), Arc::<AtomicU32>::default());
         let (claims, lets_go) = (AtomicU32::new(0), Mutex::new(lets_go));
-        (Self { is_missed, panics, clock, claims, waits: Arc::clone(&waits), lets_go }, waits, go)
+        (Self { way, panics, clock, claims, waits: Arc::clone(&waits), lets_go }, waits, go)
     }
 
     fn end(&self, digest: Digest) -> End {
@@ -69,13 +78,17 @@ impl Engine for Script {
 
     fn wait(&self, wait: &Wait<'_>, _: Duration) -> Step<Waited> {
         assert_eq!(wait.flight.as_str(), "0");
-        if self.waits.fetch_add(1, Ordering::SeqCst) == 0 {
+        let is_first = self.waits.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_first {
             self.lets_go.lock().unwrap().recv().unwrap();
-            if self.is_missed {
-                return Ok(Waited::StillRuns);
-            }
         }
-        Ok(Waited::Ended { end: self.end(wait.key.digest), forgotten: true })
+        let end = self.end(wait.key.digest);
+        Ok(match self.way {
+            Way::Missed if is_first => Waited::StillRuns,
+            Way::Gone if is_first => Waited::Ended { end, forgotten: false },
+            Way::Gone => Waited::Ended { end: End::AskAgain, forgotten: false },
+            Way::Told | Way::Missed => Waited::Ended { end, forgotten: true },
+        })
     }
 
     fn publish(&self, _: &Publication<'_>, _: Duration) -> Step<Published> {
@@ -107,8 +120,9 @@ impl Engine for Script {
 #[test]
 fn c20_a_forgotten_end_is_for_those_who_came_before() {
     watched(|| {
-        for (is_missed, panics) in [(false, false), (false, true), (true, false), (true, true)] {
-            let (script, waits, go) = Script::new(is_missed, panics);
+        let ways = [Way::Told, Way::Missed, Way::Gone];
+        for (way, panics) in ways.into_iter().flat_map(|way| [(way, false), (way, true)]) {
+            let (script, waits, go) = Script::new(way, panics);
             let clock = script.clock.clone();
             let set = |table: Table<u32>| table.clock(clock.clone());
             let here = site_of(open(script), set, users, |_| Ok(100));
@@ -123,7 +137,7 @@ fn c20_a_forgotten_end_is_for_those_who_came_before() {
                     Ok(value) => assert_eq!((*value, panics), (1, false)),
                     Err(error) => assert!(panics && error.is_panic(), "{error}"),
                 }
-                assert_eq!(after.join().unwrap(), 100, "missed: {is_missed}, panics: {panics}");
+                assert_eq!(after.join().unwrap(), 100, "{way:?}, panics: {panics}");
             });
         }
     });
