@@ -83,15 +83,15 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
 
     /// The engine may hold the lead until its lease is over: it is released as soon as that can be.
     fn failed(&self, error: &Unasked) -> bool {
+        let process = self.table.process();
         let is_held = match error {
             Unasked::Open => true,
-            Unasked::Failed { error, .. } => {
-                error.kind().may_be_done() || self.table.process().can.leases
-            }
-            Unasked::Forked | Unasked::Closed => false,
+            Unasked::Failed { error, .. } => error.kind().may_be_done() || process.can.leases,
+            Unasked::Closed => process.leads.has(&self.lead.token),
+            Unasked::Forked => false,
         };
         if is_held {
-            self.table.process().abandon(self.lead.token.clone(), self.place.clone());
+            process.abandon(self.lead.token.clone(), self.place.clone());
         }
         false
     }

@@ -10,6 +10,7 @@
 mod attach;
 mod bell;
 mod carry;
+mod closing;
 mod cluster;
 mod ear;
 mod following;

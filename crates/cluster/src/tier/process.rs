@@ -47,14 +47,14 @@ pub(super) struct Process {
     pub(super) orphans: Leads,
     pub(super) forgets: Forgets,
     pub(super) members: Members,
-    is_closed: AtomicBool,
+    pub(super) is_closed: AtomicBool,
     /// Tables may keep results of which the engine does not know.
     keeps_alone: AtomicBool,
     /// The number of returns of the engine that were noticed.
     returns: AtomicU64,
     /// The last number of a claim or of a forget.
     numbers: Counter,
-    workers: Mutex<Vec<Worker>>,
+    pub(super) workers: Mutex<Vec<Worker>>,
     #[cfg(feature = "metrics")]
     published: Mutex<ClusterStats>,
 }
@@ -267,14 +267,6 @@ impl Process {
         self.ask(Step::Ping, self.terms.op_timeout, |engine, within| engine.ping(within))
     }
 
-    /// A step has failed after which this claim may lead something.
-    pub(super) fn abandon(&self, token: Token, place: Place) {
-        // By then its lease is over, if it has one and nobody renews it.
-        let until = self.now() + 2 * self.terms.lease;
-        self.orphans.enter(token, place, until);
-        self.bell.ring_for_work();
-    }
-
     pub(super) fn has_repairs(&self) -> bool {
         self.guarded.is_down() || !self.forgets.is_empty() || !self.orphans.is_empty()
     }
@@ -364,34 +356,5 @@ impl Process {
             Err(_) => {}
         }
         claimed
-    }
-
-    /// Ends all that this process has in the engine, and its threads. Calls run by themselves from now on.
-    pub(super) fn close(&self) {
-        if self.is_closed.swap(true, Ordering::SeqCst) || self.guarded.is_forked() {
-            return;
-        }
-        let until = Deadline::after(self.terms.op_timeout);
-        self.waits.wake_all();
-        self.bell.ring();
-        self.members.all(|member| member.forget_all());
-        for (token, place) in self.leads.all() {
-            let within = until.left();
-            let key = place.key(&self.terms.namespace);
-            let release = Release { key, token: &token, end: End::AskAgain };
-            if within.is_zero()
-                || self.guarded.ask(|engine| engine.release(&release, within)).is_err()
-            {
-                break;
-            }
-        }
-        if self.can.wakes == Wakes::Messages {
-            // A message ends the wait for messages. They may come although steps have failed, so the breaker has no say.
-            let (engine, within) = (self.guarded.engine(), until.left());
-            let _ = engine.confirm(&self.inbox, &self.inbox, 0, within);
-        }
-        for worker in self.workers.lock().drain(..) {
-            worker.join(until);
-        }
     }
 }

@@ -112,7 +112,7 @@ impl<'a> Question<'a> {
             let (told, holder) = match claimed {
                 Claimed::Lead { flight, age } => {
                     let began = self.began(moment, age);
-                    return Reply::Lead(self.leads(flight, began, sent, hearing));
+                    return self.leads(flight, began, sent, hearing);
                 }
                 _ if is_old => continue,
                 Claimed::Hit { flight, age, bytes } => {
@@ -219,16 +219,23 @@ impl<'a> Question<'a> {
         began: Begin,
         sent: Instant,
         hearing: Option<Hearing>,
-    ) -> Leads {
-        if self.has_joined(&flight) {
-            self.process.guarded.counters().took_over();
-        }
+    ) -> Reply {
+        let process = self.process;
         let (token, stands_until) = (self.token.clone(), sent + self.lease());
-        self.process.leads.enter(token.clone(), self.terms.place.clone(), stands_until);
-        if self.process.can.leases {
-            self.process.bell.ring_for_work();
+        process.leads.enter(token.clone(), self.terms.place.clone(), stands_until);
+        // Looked at when it is there: who closes later finds it.
+        if process.is_closed() {
+            process.leads.leave(&token);
+            process.abandon(token, self.terms.place.clone());
+            return Reply::Alone(Reason::Down);
         }
-        Leads { token, flight, began, hearing }
+        if self.has_joined(&flight) {
+            process.guarded.counters().took_over();
+        }
+        if process.can.leases {
+            process.bell.ring_for_work();
+        }
+        Reply::Lead(Leads { token, flight, began, hearing })
     }
 
     pub(super) fn has_joined(&self, flight: &FlightId) -> bool {

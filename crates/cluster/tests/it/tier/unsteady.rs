@@ -1,6 +1,8 @@
-//! Steps that fail while messages come (C12, C15, C20), and results that come again when they were removed (C4).
+//! Steps that fail while messages come (C12, C15, C20), results that come again when they were removed (C4), and steps that are
+//! under way when a process closes (C28).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use coalescer_cluster::Memory;
 use coalescer_cluster::engine::*;
 use parking_lot::Mutex;
 
-use super::{Function, MINUTE, hasty, key_of, led_and_awaited, open, site, site_with, users};
+use super::{Function, MINUTE, Site, hasty, key_of, led_and_awaited, open, site, site_with, users};
 use crate::support::{wait_until, watched};
 
 /// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
@@ -20,6 +22,12 @@ struct Unsteady {
     fault: Arc<Mutex<Option<ErrorKind>>>,
     /// Nobody begins to listen while the test has it.
     door: Arc<Mutex<()>>,
+    /// No claim is carried out while the test has it.
+    claim_door: Arc<Mutex<()>>,
+    /// So many claims have come.
+    claims: Arc<AtomicU32>,
+    /// Releases fail.
+    holds: Arc<AtomicBool>,
 }
 
 type Step<T> = Result<T, EngineError>;
@@ -49,6 +57,8 @@ impl Engine for Unsteady {
     }
 
     fn claim(&self, claim: &Claim<'_>, within: Duration) -> Step<Claimed> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        drop(self.claim_door.lock());
         self.fault(|_| true)?;
         self.engine.claim(claim, within)
     }
@@ -59,6 +69,9 @@ impl Engine for Unsteady {
     }
 
     fn release(&self, release: &Release<'_>, within: Duration) -> Step<Released> {
+        if self.holds.load(Ordering::SeqCst) {
+            return Err(ErrorKind::Lost.into());
+        }
         self.engine.release(release, within)
     }
 
@@ -204,4 +217,53 @@ fn c4_bytes_that_come_again_are_not_removed_for_ever() {
             assert_eq!((stats.undecodable, stats.alone.undecodable), (2 * call, call));
         }
     });
+}
+
+/// C28, C11: a claim is under way when its process closes, so it leads afterwards. It is released at once.
+#[test]
+fn c28_a_process_leads_nothing_after_it_has_closed() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let [here, there] = [(); 2].map(|()| lasting(&engine, &function));
+        let door = engine.claim_door.lock();
+        thread::scope(|scope| {
+            let leads = scope.spawn(|| here.value(7));
+            wait_until(|| engine.claims.load(Ordering::SeqCst) == 1);
+            here.cluster.close();
+            function.hold();
+            drop(door);
+            function.wait_for(1);
+            let other = scope.spawn(|| there.call(7).role);
+            function.wait_for(2);
+            function.let_go();
+            assert_eq!((leads.join().unwrap(), other.join().unwrap()), (1, Role::Leader));
+        });
+    });
+}
+
+/// C28, C11: a lead that could not be released when its process closed is released when its function has returned.
+#[test]
+fn c28_a_lead_that_a_close_could_not_release_goes_with_its_function() {
+    watched(|| {
+        let (engine, function) = (Unsteady::default(), Function::default());
+        let [here, there] = [(); 2].map(|()| lasting(&engine, &function));
+        let waits = (&there.cluster, || there.call(7).role);
+        let (first, second) = led_and_awaited(
+            &function,
+            || here.value(7),
+            waits,
+            || {
+                engine.holds.store(true, Ordering::SeqCst);
+                here.cluster.close();
+                engine.holds.store(false, Ordering::SeqCst);
+            },
+        );
+        assert_eq!((first.unwrap(), second), (1, Role::Leader));
+    });
+}
+
+/// A process that waits as long as a lead stands: neither the end of its lease nor a look for the leader comes first.
+fn lasting(engine: &Unsteady, function: &Function) -> Site {
+    let open = open(engine.clone()).probe(60 * MINUTE);
+    site_with(open, MINUTE, function, |shared| shared)
 }
