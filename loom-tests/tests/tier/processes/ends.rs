@@ -9,7 +9,7 @@ use coalescer_cluster::{Cluster, Memory};
 use coalescer_loom_tests::{Latch, Model};
 
 use super::faulty::Faulty;
-use super::{Runs, begin, held_site, joined, site_with, until};
+use super::{Runs, begin, held_site, joined, site, site_with, until};
 
 /// C28: a cluster is closed while a call begins to wait for another process. The call runs its own function.
 #[test]
@@ -47,6 +47,35 @@ fn closing_releases_what_a_process_leads() {
         seen.note(endings[usize::from(there.cluster.stats().follows == 0)]);
         latch.count_down();
         assert_eq!(joined(leads), 1);
+    });
+}
+
+/// C28: a process closes while a call begins to lead. It does not lead on, so a call elsewhere need not wait for its function.
+#[test]
+fn closing_releases_what_a_process_begins_to_lead() {
+    let endings = ["it led", "it led nothing", "it was served"];
+    Model::new("close, a call begins to lead", endings).explore(move |seen| {
+        let (engine, runs) = (Memory::new(), Runs::default());
+        let latch = Arc::new(Latch::new(1));
+        let (held, count) = (Arc::clone(&latch), runs.clone());
+        let run = move || {
+            held.wait();
+            count.begin()
+        };
+        let here = site_with(engine.clone(), |table| table, run);
+        let there = site(engine, &runs);
+        let leads = begin(&here, |site| site.value());
+        here.cluster.close();
+        assert_eq!(there.value(), 1);
+        latch.count_down();
+        let led = here.cluster.stats().leads > 0;
+        match joined(leads) {
+            1 => seen.note(endings[2]),
+            run => {
+                assert_eq!(run, 2);
+                seen.note(endings[usize::from(!led)]);
+            }
+        }
     });
 }
 
