@@ -293,6 +293,10 @@ impl Process {
         let id = self.next_number();
         self.forgets.expect(id);
         let sent = self.send_forget(&what, id);
+        if sent.is_err() {
+            // Before the other tables forget: from then on they take nothing of it from the engine.
+            self.forgets.missed(what.clone(), self.now().checked_add(lives_for));
+        }
         // After the engine, from which they could have taken it again. They get no word of their own process.
         self.members.each(name, |member| match &what {
             _ if std::ptr::addr_eq(member, asks) => {}
@@ -302,7 +306,6 @@ impl Process {
         let Ok(forgotten) = sent else {
             self.forgets.collect(id, 0, until, false);
             self.guarded.counters().forgot_unreached();
-            self.forgets.missed(what, self.now().checked_add(lives_for));
             self.bell.ring_for_work();
             return Err(Unreached::new(true, 0, lives_for));
         };

@@ -114,12 +114,6 @@ where
         let Some(digest) = self.digest(ask.key()) else { return Asked::Alone { keep: true } };
         let place = Place { name: Arc::clone(&self.name), digest };
         let process = self.process();
-        if let Some(missed) = process.forgets.of(&place) {
-            // Until the engine knows of it, it may have what this process has forgotten.
-            if !process.repeat(&missed) {
-                return self.alone(Reason::Down);
-            }
-        }
         if process.is_alone() {
             return self.alone(Reason::Down);
         }
@@ -208,6 +202,13 @@ impl<K: ToKey<K>, C, X, D, Q> Table<K, C, X, D, Q> {
         let last = self.held.enter(place.digest, ask.key(), now);
         let digest = place.digest;
         let mut flight = InFlight { held: &*self.held, digest, until: Some(now), outcome: None };
+        // Looked at when the key is entered: another table that forgets it later finds it.
+        if let Some(missed) = process.forgets.of(place) {
+            // Until the engine knows of it, it may have what this process has forgotten.
+            if !process.repeat(&missed) {
+                return self.alone(Reason::Down);
+            }
+        }
         let terms = Terms {
             place,
             copies: self.copies,

@@ -10,6 +10,7 @@ pub(crate) mod sites;
 #[cfg(feature = "tracing")]
 mod spans;
 pub(crate) mod suite;
+mod tables;
 mod unsteady;
 mod waiting;
 mod words;

@@ -17,7 +17,7 @@ use crate::support::{wait_until, watched};
 /// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
 /// messages come all the same, and nothing can be removed from it.
 #[derive(Clone, Default)]
-struct Unsteady {
+pub(super) struct Unsteady {
     engine: Memory,
     fault: Arc<Mutex<Option<ErrorKind>>>,
     /// Nobody begins to listen while the test has it.
@@ -28,6 +28,8 @@ struct Unsteady {
     claims: Arc<AtomicU32>,
     /// Releases fail.
     holds: Arc<AtomicBool>,
+    /// The engine is not reached by forgets.
+    pub(super) forgets_nothing: Arc<AtomicBool>,
 }
 
 type Step<T> = Result<T, EngineError>;
@@ -80,6 +82,9 @@ impl Engine for Unsteady {
     }
 
     fn forget(&self, forget: &Forget<'_>, within: Duration) -> Step<Forgotten> {
+        if self.forgets_nothing.load(Ordering::SeqCst) {
+            return Err(ErrorKind::Lost.into());
+        }
         self.engine.forget(forget, within)
     }
 
