@@ -81,6 +81,11 @@ impl Flight {
         }
     }
 
+    /// Somebody is told of its outcome.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.enrolled.iter().any(|enrolled| enrolled.wants == Wants::Outcome)
+    }
+
     /// The processes that lead it or wait for it.
     pub(super) fn processes(&self) -> impl Iterator<Item = &Inbox> {
         let leaders = self.leaders.iter().map(|leader| leader.token.inbox());

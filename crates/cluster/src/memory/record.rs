@@ -29,8 +29,16 @@ pub(super) struct Record {
     result: Option<Kept>,
     /// The processes that may hold a copy or have news under way, with the time until which.
     notes: BTreeMap<Inbox, Nanos>,
-    /// Outcomes that were too large for messages and are no result.
-    handed_on: Vec<Kept>,
+    /// Outcomes that are too large for messages, for those who wait.
+    handed_on: Vec<HandedOn>,
+}
+
+struct HandedOn {
+    flight: FlightId,
+    until: Nanos,
+    bytes: Arc<[u8]>,
+    /// It was the result as well.
+    kept: bool,
 }
 
 struct Kept {
@@ -53,13 +61,14 @@ impl Record {
             self.detach();
         }
         self.result.take_if(|result| result.until <= now);
-        self.handed_on.retain(|kept| now < kept.until);
+        self.handed_on.retain(|handed| now < handed.until);
     }
 
     pub(super) fn lives_until(&self) -> Nanos {
         let flights = self.flights.iter().map(Flight::lives_until);
-        let kept = self.result.iter().chain(&self.handed_on).map(|kept| kept.until);
-        flights.chain(kept).chain(self.notes.values().copied()).max().unwrap_or(0)
+        let kept = self.result.iter().map(|kept| kept.until);
+        let handed_on = self.handed_on.iter().map(|handed| handed.until);
+        flights.chain(kept).chain(handed_on).chain(self.notes.values().copied()).max().unwrap_or(0)
     }
 
     pub(super) fn claim(
@@ -129,12 +138,15 @@ impl Record {
         let kept = until.is_some();
         self.note_holders(&flight, publication.token, until, now);
         let (id, begin) = (flight.id.clone(), flight.begin);
-        if let Some(until) = until {
-            self.result = Some(Kept { flight: id, begin, until, bytes: bytes.clone() });
-        } else if is_large {
+        // The result may be over before they fetch it.
+        if is_large && (!kept || flight.has_waiting()) {
             let lease = lease_of(&flight, publication.token);
             let until = now.saturating_add(lease.saturating_mul(2));
-            self.handed_on.push(Kept { flight: id, begin, until, bytes: bytes.clone() });
+            let (flight, bytes) = (id.clone(), bytes.clone());
+            self.handed_on.push(HandedOn { flight, until, bytes, kept });
+        }
+        if let Some(until) = until {
+            self.result = Some(Kept { flight: id, begin, until, bytes: bytes.clone() });
         }
         let end = if is_large { End::Fetch } else { End::Outcome { bytes, kept } };
         let outbox = flight.told(publication.key.digest, &end);
@@ -186,11 +198,12 @@ impl Record {
     }
 
     pub(super) fn fetch(&self, flight: &FlightId) -> Option<End> {
-        let is_it = |kept: &&Kept| kept.flight == *flight;
-        let result = self.result.as_ref().filter(is_it).map(|kept| (kept, true));
-        let handed_on = || self.handed_on.iter().find(is_it).map(|kept| (kept, false));
-        let (found, kept) = result.or_else(handed_on)?;
-        Some(End::Outcome { bytes: found.bytes.clone(), kept })
+        let result = self.result.as_ref().filter(|result| result.flight == *flight);
+        let result = result.map(|result| (&result.bytes, true));
+        let handed_on = || self.handed_on.iter().find(|handed| handed.flight == *flight);
+        let (bytes, kept) =
+            result.or_else(|| handed_on().map(|handed| (&handed.bytes, handed.kept)))?;
+        Some(End::Outcome { bytes: bytes.clone(), kept })
     }
 
     fn hit(&mut self, claim: &Claim<'_>, now: Nanos) -> Option<Claimed> {

@@ -345,6 +345,29 @@ fn a_large_outcome_is_fetched() {
     assert_eq!(fetch(), None);
 }
 
+/// C6: the same with a result that is over before a process fetches it that was told of it.
+#[test]
+fn a_large_result_that_has_gone_is_fetched() {
+    let ways: [fn(&Scene, &mut Process); 3] = [
+        |scene, _| scene.clock.advance(WINDOW),
+        |scene, c| {
+            let forget = Forget { key: KEY, from: &c.inbox, id: 1 };
+            assert!(scene.engine.forget(&forget, MS).unwrap().was_there);
+        },
+        |_, c| drop(c.claim_with(|claim| claim.manner = Manner::Fresh)),
+    ];
+    for goes in ways {
+        let scene = Scene::new();
+        let [mut a, mut b, mut c] = [(); 3].map(|()| scene.process());
+        let (token, flight) = (a.leads(), b.follows());
+        let bytes = vec![b'.'; 16 * 1024 + 1];
+        a.publish(&token, &bytes);
+        goes(&scene, &mut c);
+        let fetched = scene.engine.fetch(KEY, &flight, MS).unwrap();
+        assert!(fetched == Some(End::Outcome { bytes: bytes.into(), kept: true }));
+    }
+}
+
 /// C4: a result is removed if it is still what was read.
 #[test]
 fn a_result_is_discarded_by_its_bytes() {

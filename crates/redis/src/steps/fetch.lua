@@ -6,10 +6,12 @@ local function step(state, bytes)
   local result = state[2]
   if result and result[1] == flight then return state, { 'kept', bytes } end
   local handed = find(state[3], 1, flight)
-  return state, handed and { 'handed', handed[3] } or { 'gone' }
+  if not handed then return state, { 'gone' } end
+  return state, { 'handed', handed[3] }, handed[4]
 end
 
-local state, answer = with_state(read_mark(), step)
+local state, answer, was_kept = with_state(read_mark(), step)
 if answer[1] ~= 'handed' or answer[2] ~= token then return answer end
 local bytes = redis.pcall('GET', KEYS[3])
-return type(bytes) == 'string' and { 'bytes', bytes } or { 'gone' }
+if type(bytes) ~= 'string' then return { 'gone' } end
+return { was_kept and 'kept' or 'bytes', bytes }

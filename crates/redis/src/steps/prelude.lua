@@ -6,7 +6,7 @@
 --
 -- A state is { FORMAT, result or false, handed on, notes, flights }:
 --   result      { flight, begin, until }
---   handed on   a list of { flight, until, token }; the bytes lie at <key>:<token>
+--   handed on   a list of { flight, until, token, whether it was the result }; the bytes lie at <key>:<token>
 --   notes       inbox -> until: who may hold a copy, or has news under way
 --   flights     a list of { id, place, begin, youngest, leaders, enrolled }
 --   leaders     a list of { token, presence, lease, end of the lease }

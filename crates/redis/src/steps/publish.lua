@@ -1,5 +1,6 @@
 -- A leader hands in an outcome: token, bytes, keep or -1, whether it is an error, digest, prefix of inboxes.
--- KEYS[3] is where an outcome lies that is too large for a message and no result.
+-- KEYS[3] is where an outcome lies that is too large for a message, for those who wait: as a result it may be over before they
+-- fetch it.
 
 local token, bytes, keep = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local is_error, digest, prefix = ARGV[4] == '1', ARGV[5], ARGV[6]
@@ -15,6 +16,10 @@ local function note_holders(state, flight, leader, till)
   note(state, inbox_of(token), leader[2], till)
 end
 
+local function has_waiting(flight)
+  return find(flight[6], 3, OUTCOME)
+end
+
 local function step(state)
   local flight, index, leader = led_by(state, token)
   if not flight then return state, 'refused' end
@@ -23,20 +28,20 @@ local function step(state)
   local till = keep >= 0 and flight[2] == CURRENT and flight[3] + math.min(keep, DAY)
   till = till and now < till and till
   note_holders(state, flight, leader, till)
-  if till then
-    state[2] = { flight[1], flight[3], till }
-  elseif is_large then
-    state[3][#state[3] + 1] = { flight[1], now + 2 * leader[3], token }
+  if till then state[2] = { flight[1], flight[3], till } end
+  local hands_on = is_large and (not till or has_waiting(flight))
+  if hands_on then
+    state[3][#state[3] + 1] = { flight[1], now + 2 * leader[3], token, till and true or false }
   end
-  return state, 'ended', flight, leader, till
+  return state, 'ended', flight, leader, till, hands_on
 end
 
 local mark = read_mark()
-local state, answer, flight, leader, till = with_state(mark, step)
+local state, answer, flight, leader, till, hands_on = with_state(mark, step)
 if answer == 'refused' then return { answer } end
 write(state, mark, till and bytes)
 if answer == 'others' then return { answer } end
-if is_large and not till then
+if hands_on then
   redis.call('SET', KEYS[3], bytes, 'PX', math.max(1, math.ceil(2 * leader[3] / 1000)))
 end
 local code, payload = till and 'k' or 'h', bytes

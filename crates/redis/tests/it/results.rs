@@ -81,6 +81,26 @@ fn large_results_are_fetched() {
     });
 }
 
+/// C6: who waited gets a large result also if it is forgotten before it is fetched.
+#[test]
+fn a_large_result_that_has_gone_is_fetched() {
+    watched(|| {
+        let Some((server, engine)) = world() else { return };
+        let [leader, follower] = [token(), token()];
+        let bytes = vec![b'x'; 16 * 1024 + 1];
+        let mut listener = engine.listen(follower.inbox(), WITHIN).unwrap();
+        leads(&claim(&engine, &leader));
+        follows(&claim_with_copies(&engine, &follower));
+        publish(&engine, &leader, &bytes);
+        let Message::Ended { flight, .. } = next(&mut listener) else { panic!("an end") };
+        assert!(forget(&engine, leader.inbox()).was_there);
+        let fetched = engine.fetch(KEY, &flight, WITHIN).unwrap();
+        assert!(fetched == Some(End::Outcome { bytes: bytes.into(), kept: true }));
+        let left = time_to_live(&server, &format!("{KEY}:{leader}"));
+        assert!(left > 0 && left <= 60_000, "two leases, and not {left}");
+    });
+}
+
 /// C6: what is no result can be fetched for two leases.
 #[test]
 fn large_outcomes_that_are_no_result_are_handed_on() {

@@ -84,17 +84,14 @@ impl Facts {
 
         let is_large = it.bytes.len() > 16 * 1024;
         let bytes = it.bytes.to_vec();
-        match until {
-            Some(until) => {
-                self.all.push(Fact::Kept { flight: flight.clone(), bytes, began, until });
-            }
-            None if is_large => {
-                let until = now + 2 * leader.lease;
-                self.all.push(Fact::HandedOn { flight: flight.clone(), bytes, until });
-            }
-            None => {}
-        }
         let kept = until.is_some();
+        if is_large && (!kept || told.iter().any(|(.., wants_outcome)| *wants_outcome)) {
+            let (flight, bytes, until) = (flight.clone(), bytes.clone(), now + 2 * leader.lease);
+            self.all.push(Fact::HandedOn { flight, bytes, until, kept });
+        }
+        if let Some(until) = until {
+            self.all.push(Fact::Kept { flight: flight.clone(), bytes, began, until });
+        }
         let end = if is_large { End::Fetch } else { End::Outcome { bytes: it.bytes.into(), kept } };
         let sent = self.end(&flight, it.key.digest, &end);
         (Published::Ended { told: told.len() as u32, kept, forgotten: !is_current }, sent)
@@ -149,8 +146,10 @@ impl Facts {
             return Some(End::Outcome { bytes: result.bytes.into(), kept: true });
         }
         self.all.iter().find_map(|fact| match fact {
-            Fact::HandedOn { flight, bytes, until } if flight == id.as_str() && now < *until => {
-                Some(End::Outcome { bytes: bytes.as_slice().into(), kept: false })
+            Fact::HandedOn { flight, bytes, until, kept }
+                if flight == id.as_str() && now < *until =>
+            {
+                Some(End::Outcome { bytes: bytes.as_slice().into(), kept: *kept })
             }
             _ => None,
         })

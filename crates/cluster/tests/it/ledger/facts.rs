@@ -58,6 +58,7 @@ pub(super) enum Fact {
         flight: String,
         bytes: Vec<u8>,
         until: Stamp,
+        kept: bool,
     },
     MayHold {
         inbox: Inbox,
