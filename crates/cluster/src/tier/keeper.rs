@@ -110,7 +110,7 @@ impl<'a> Keeper<'a> {
         for ((token, _), stands) in leads.iter().zip(renewed) {
             if stands {
                 process.leads.renewed(token, sent + lease);
-            } else if process.leads.leave(token) {
+            } else if process.leads.lost(token) {
                 process.guarded.counters().lost_lease();
             }
         }

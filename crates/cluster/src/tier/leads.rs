@@ -30,11 +30,30 @@ struct Entry {
     place: Place,
     /// By then, the lease is over for certain, by the clock of this process.
     stands_until: Instant,
+    /// Its process ends it now.
+    is_ending: bool,
 }
 
 impl Leads {
     pub(super) fn enter(&self, token: Token, place: Place, stands_until: Instant) {
-        self.leads.lock().insert(token, Entry { place, stands_until });
+        self.leads.lock().insert(token, Entry { place, stands_until, is_ending: false });
+    }
+
+    /// The process ends a lead. From now on the engine may know of the end before this list does.
+    pub(super) fn ends(&self, token: &Token) {
+        if let Some(entry) = self.leads.lock().get_mut(token) {
+            entry.is_ending = true;
+        }
+    }
+
+    /// The engine says that a lead does not stand. Returns false if its process ends it, or if it was lost before.
+    pub(super) fn lost(&self, token: &Token) -> bool {
+        let mut leads = self.leads.lock();
+        let is_lost = leads.get(token).is_some_and(|entry| !entry.is_ending);
+        if is_lost {
+            leads.remove(token);
+        }
+        is_lost
     }
 
     /// Returns false if the lead was lost before.

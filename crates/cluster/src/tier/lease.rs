@@ -98,6 +98,8 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
 
     fn end_with(&mut self, written: Written) -> bool {
         self.has_ended = true;
+        let process = self.table.process();
+        process.leads.ends(&self.lead.token);
         let span = Span::of_publication(&self.place.name);
         let (is_certain, lives_for) = match written {
             Written::Outcome { bytes, keep, is_error } => {
@@ -106,7 +108,6 @@ impl<'a, K: ToKey<K>, C, X, D, Q> LeaseOf<'a, K, C, X, D, Q> {
             Written::Nothing(end) => (self.release(end), Duration::ZERO),
         };
         span.ends(if is_certain { "published" } else { "not_published" });
-        let process = self.table.process();
         process.leads.leave(&self.lead.token);
         leads_no_more(&self.lead.token);
         let now = process.now();

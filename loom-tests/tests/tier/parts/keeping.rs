@@ -133,14 +133,15 @@ fn a_renewal_leaves_alone_what_has_ended() {
                     leads.renewed(token, later() + Duration::from_secs(3));
                     return (endings[0], false);
                 }
-                (endings[1], leads.leave(token))
+                (endings[1], leads.lost(token))
             });
             let (leads, leases) = &*shared;
-            // The order of a publication: first the engine, and then this list.
+            // The order of a publication.
+            leads.ends(&token(1));
             assert!(leases.end(), "nobody else ends it");
-            let left = leads.leave(&token(1));
+            assert!(leads.leave(&token(1)), "it is lost to nobody");
             let (ending, lost) = joined(keeper);
-            assert!(left != lost, "exactly one of them took the lead away");
+            assert!(!lost, "its process has ended it");
             assert!(leads.is_empty(), "a lead that has ended is renewed for ever");
             seen.note(ending);
         },

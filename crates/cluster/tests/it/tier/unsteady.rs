@@ -11,7 +11,9 @@ use coalescer_cluster::Memory;
 use coalescer_cluster::engine::*;
 use parking_lot::Mutex;
 
-use super::{Function, MINUTE, Site, hasty, key_of, led_and_awaited, open, site, site_with, users};
+use super::{
+    Function, MINUTE, Site, hasty, key_of, led_and_awaited, open, site, site_of, site_with, users,
+};
 use crate::support::{wait_until, watched};
 
 /// An engine whose claims and publications fail when the test says so, and whose pings fail too if asking again is of no use. Its
@@ -26,6 +28,11 @@ pub(super) struct Unsteady {
     claim_door: Arc<Mutex<()>>,
     /// So many claims have come.
     claims: Arc<AtomicU32>,
+    /// A publication that has been carried out is not answered while the test has it.
+    answer_door: Arc<Mutex<()>>,
+    /// So many publications have been carried out.
+    publications: Arc<AtomicU32>,
+    renewals: Arc<AtomicU32>,
     /// Releases fail.
     holds: Arc<AtomicBool>,
     /// The engine is not reached by forgets.
@@ -67,7 +74,10 @@ impl Engine for Unsteady {
 
     fn publish(&self, publication: &Publication<'_>, within: Duration) -> Step<Published> {
         self.fault(|_| true)?;
-        self.engine.publish(publication, within)
+        let published = self.engine.publish(publication, within);
+        self.publications.fetch_add(1, Ordering::SeqCst);
+        drop(self.answer_door.lock());
+        published
     }
 
     fn release(&self, release: &Release<'_>, within: Duration) -> Step<Released> {
@@ -78,6 +88,7 @@ impl Engine for Unsteady {
     }
 
     fn renew(&self, leads: &[Lead<'_>], within: Duration) -> Step<Vec<bool>> {
+        self.renewals.fetch_add(1, Ordering::SeqCst);
         self.engine.renew(leads, within)
     }
 
@@ -178,6 +189,36 @@ fn c13_a_call_whose_time_is_over_before_its_process_hears_does_not_run_its_funct
         assert!(began.elapsed() >= limit);
         assert_eq!(function.runs(), 0);
         drop(door);
+    });
+}
+
+/// C17: a lease is renewed when its lead has ended in the engine, and its process has no answer yet. That lead was not lost.
+#[test]
+fn c17_a_lead_that_ends_while_it_is_renewed_is_not_lost() {
+    watched(|| {
+        let (clock, function) = (ManualClock::new(), Function::default());
+        let memory = Memory::with_clock(clock.clone());
+        let engine = Unsteady { engine: memory, ..Unsteady::default() };
+        let held = function.clone();
+        let run = move |key: &u64| Ok(if *key == 8 { held.run() } else { 0 });
+        let here = site_of(open(engine.clone()), |table| table.clock(clock.clone()), users, run);
+        function.hold();
+        thread::scope(|scope| {
+            // It is renewed as long as it runs, so the second renewal tells that the first one is over.
+            let other = scope.spawn(|| here.value(8));
+            function.wait_for(1);
+            let door = engine.answer_door.lock();
+            let ends = scope.spawn(|| here.value(7));
+            wait_until(|| engine.publications.load(Ordering::SeqCst) == 1);
+            for renewals in 1..=2 {
+                clock.advance(20 * MINUTE);
+                wait_until(|| engine.renewals.load(Ordering::SeqCst) == renewals);
+            }
+            drop(door);
+            function.let_go();
+            assert_eq!((ends.join().unwrap(), other.join().unwrap()), (0, 1));
+        });
+        assert_eq!(here.cluster.stats().lost_leases, 0);
     });
 }
 
