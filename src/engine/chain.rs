@@ -62,6 +62,22 @@ impl<K, V, E> Table<K, V, E> {
                 deferred.due.push(Arc::clone(flight));
             }
         });
+        if Self::pass_over_absent(shard, flight) {
+            self.reschedule(shard, flight, deferred);
+        }
+    }
+
+    /// Lets a flight begin whose predecessor is due, and left to calls whose threads do other things: they may wait for
+    /// this one meanwhile (S42). Returns true if there was one.
+    fn pass_over_absent(shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
+        let mut has_passed = false;
+        shard.for_each_in_chain(flight, |flight| {
+            let before = shard.flight_before(flight);
+            if before.is_some_and(|before| before.gate().is_left_alone()) {
+                has_passed |= flight.gate().pass_over();
+            }
+        });
+        has_passed
     }
 
     /// When one more execution is due, after the youngest began at `start`.

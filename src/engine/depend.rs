@@ -27,6 +27,7 @@ impl<K, V, E> Table<K, V, E> {
         if !gate.is_due_at_once() {
             // It has not ended, or this flight would be due.
             let Some(before) = shard.flight_before(flight) else { return };
+            self.enter_dependency(shard, before);
             before.gate().enter_graph(None);
             gate.enter_graph(Some(before.gate().id));
             return;

@@ -82,6 +82,13 @@ pub(crate) fn need_room(flight: FlightId, leaders: &[ThreadToken]) -> Result<(),
     if graph.depends_on_itself(flight) { Err(Cycle) } else { Ok(()) }
 }
 
+/// Lets a flight that has not begun depend on the flight before it no more.
+pub(crate) fn pass_over(flight: FlightId) {
+    if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
+        node.predecessor = None;
+    }
+}
+
 /// Lets a flight that has not begun wait for no execution any more, as it has room.
 pub(crate) fn have_room(flight: FlightId) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {

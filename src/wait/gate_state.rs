@@ -199,6 +199,15 @@ impl GateState {
         self.phase != Phase::Closed && self.next_start == AT_ONCE
     }
 
+    /// True if the flight is due and has no execution, and no call is here to begin it. Those that wait are calls of
+    /// many keys, whose threads do other things.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.phase == Phase::Pending
+            && self.is_due()
+            && self.blocking() + self.candidates == 0
+            && self.callbacks.idle_seat().is_none()
+    }
+
     /// Calls that still wait for the outcome.
     pub(crate) fn followers(&self) -> usize {
         if self.phase == Phase::Closed { 0 } else { self.waiting }

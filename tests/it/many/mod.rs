@@ -1,5 +1,6 @@
 //! Many keys in one call.
 
+mod absent;
 mod answerers;
 mod answers;
 mod bad_input;
