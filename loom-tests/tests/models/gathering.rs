@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use coalescer::at_rest::alarms_of;
 use coalescer::{Batch, Batcher, Builder, Error, ForBatcher, ManualClock};
 use coalescer_loom_tests::checker::thread::{self, JoinHandle};
 use coalescer_loom_tests::{Latch, Model, TICK, quietly_panics};
@@ -65,16 +66,9 @@ impl Place {
         *self.squares.execute(&key).expect("nothing of this model fails")
     }
 
-    /// True if the call for this key waits for a run that has not begun.
-    fn gathers(&self, key: u8) -> bool {
-        self.squares.in_flight().iter().any(|one| one.key == key && one.leader.is_none())
-    }
-
-    /// Lets the other threads go on until the call for this key waits for its run.
-    fn until_it_gathers(&self, key: u8) {
-        while !self.gathers(key) {
-            thread::yield_now();
-        }
+    /// True if the one call that can open a batch has opened it, and waits for its delay.
+    fn gathers(&self) -> bool {
+        alarms_of(&self.clock) == 1
     }
 
     fn is_at_rest(&self) {
@@ -171,7 +165,7 @@ fn the_end_of_the_last_run_meets_a_new_opener() {
                 assert_eq!(place.call(2), 2);
                 is_late
             });
-            *spawned.lock().expect("no panic") = Some((call, place.gathers(2)));
+            *spawned.lock().expect("no panic") = Some((call, place.gathers()));
         };
         let place = busy(|new| new.gather_while_busy(TICK), meanwhile, |_, _| ());
         assert_eq!(place.call(1), 1);
@@ -195,14 +189,16 @@ fn the_delay_and_the_end_of_a_run_close_a_batch_once() {
         let (spawned, over, notes) = (Arc::clone(&threads), Arc::clone(&is_over), seen.clone());
         let meanwhile = move |place: &Place, _: &[u8]| {
             let opener = place.spawn(|place| assert_eq!(place.call(2), 2));
-            place.until_it_gathers(2);
+            while !place.gathers() {
+                thread::yield_now();
+            }
             let delay = place.spawn(move |place| {
                 over.store(true, Relaxed);
                 place.clock.advance(TICK);
             });
             spawned.lock().expect("no panic").extend([opener, delay]);
             // A step of the run in which its delay can be over.
-            place.gathers(2);
+            place.gathers();
         };
         let within = move |keys: &[u8], has_ended| {
             assert_eq!(keys, [2]);
@@ -291,7 +287,9 @@ fn an_opener_closes_no_batch_of_another() {
             notes.note(endings[usize::from(keys == [1, 2])]);
             place.clock.advance(TICK);
             *spawned.lock().expect("no panic") = Some(place.spawn(|place| place.call(3)));
-            place.until_it_gathers(3);
+            while place.squares.in_flight().iter().all(|flight| flight.key != 3) {
+                thread::yield_now();
+            }
         };
         let within = |keys: &[u8], _| assert_eq!(keys, [3]);
         let place = busy(|new| new.gather_for(TICK).max_batch(2), meanwhile, within);
