@@ -61,6 +61,13 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        no_lock("Hash of a key");
+        self.0.hash(state);
+    }
+}
+
 impl Drop for Key {
     fn drop(&mut self) {
         no_lock("the destructor of a key");
@@ -288,6 +295,46 @@ fn no_lock_is_held_while_a_panic_goes_through() {
         stage.jobs.recv().unwrap().run();
         assert!(ticket.wait().unwrap_err().is_panic());
         drop(stage);
+        assert_no_offence();
+    });
+}
+
+#[test]
+fn no_lock_is_held_while_a_run_answers_many_keys() {
+    // S2 S145 S148: answers of every reach, one that comes too late, and each end of the function. Tickets follow the keys.
+    watched(|| {
+        for end in 0..3 {
+            let stage = stage(|builder| builder);
+            let Stage { clock, group, .. } = &stage;
+            let keys = [1, 2, 3, 4, 5, 6].map(Asked);
+            let run = || {
+                group.execute_many_with(&keys, |batch| {
+                    no_lock("the function");
+                    for key in 1..=6 {
+                        let follower = group.submit(&Asked(key), function(Ok(key))).unwrap();
+                        follower.when_done(|_| no_lock("the callback"));
+                    }
+                    for value in [2, 3] {
+                        let is_first = batch.answer(&Asked(2), Ok(Watched(value)));
+                        assert_eq!(is_first, value == 2);
+                    }
+                    batch.answer_at(0, Ok(Watched(60)));
+                    batch.answer_at(2, Ok(Watched(110)));
+                    batch.answer(&Asked(4), Err(Watched(1)));
+                    match end {
+                        0 => assert_eq!(batch.answer_rest(|key| Ok(Watched(key.0))), 2),
+                        1 => return Err(Watched(2)),
+                        _ => resume_unwind(Box::new(Watched(3))),
+                    }
+                    Ok(())
+                })
+            };
+            for _ in 0..2 {
+                drop(catch_unwind(AssertUnwindSafe(run)));
+                clock.advance(WINDOW);
+            }
+            drop(stage);
+        }
         assert_no_offence();
     });
 }

@@ -291,7 +291,9 @@ fn an_opener_closes_no_batch_of_another() {
                 thread::yield_now();
             }
         };
-        let within = |keys: &[u8], _| assert_eq!(keys, [3]);
+        let within = |keys: &[u8], has_ended| {
+            assert!(keys == [3] && has_ended, "the batch of the third is closed too early");
+        };
         let place = busy(|new| new.gather_for(TICK).max_batch(2), meanwhile, within);
         let other = place.spawn(|place| place.call(2));
         assert_eq!(place.call(1), 1);
