@@ -135,7 +135,7 @@ impl<'t, K, V, E> Berth<'t, K, V, E> {
                 gate.notify_all();
                 break (Rested::WouldDeadlock, WaitEnd::Refused);
             }
-            let woken = gate.visit(&table.clock, until);
+            let woken = gate.visit(&table.clock, until, || table.arrive(follower));
             graph.leave();
             match woken {
                 Woken::Closed { callers } => break (Rested::Ended { callers }, WaitEnd::Answered),

@@ -62,22 +62,6 @@ impl<K, V, E> Table<K, V, E> {
                 deferred.due.push(Arc::clone(flight));
             }
         });
-        if Self::pass_over_absent(shard, flight) {
-            self.reschedule(shard, flight, deferred);
-        }
-    }
-
-    /// Lets a flight begin whose predecessor is due, and left to calls whose threads do other things: they may wait for
-    /// this one meanwhile (S42). Returns true if there was one.
-    fn pass_over_absent(shard: &Locked<'_, K, V, E>, flight: &Arc<Flight<V, E>>) -> bool {
-        let mut has_passed = false;
-        shard.for_each_in_chain(flight, |flight| {
-            let before = shard.flight_before(flight);
-            if before.is_some_and(|before| before.gate().is_left_alone()) {
-                has_passed |= flight.gate().pass_over();
-            }
-        });
-        has_passed
     }
 
     /// When one more execution is due, after the youngest began at `start`.
@@ -147,6 +131,21 @@ impl<K, V, E> Shard<K, V, E> {
         }
         last_flight.set_successor(Some(next));
         next_flight.set_predecessor(Some(last));
+    }
+
+    /// Links the flight in slot `id` before the flight in slot `next`.
+    pub(super) fn insert_before(
+        &self,
+        (id, flight): (SlotId, &Flight<V, E>),
+        (next, next_flight): (SlotId, &Flight<V, E>),
+    ) {
+        let before = next_flight.predecessor();
+        flight.set_predecessor(before);
+        flight.set_successor(Some(next));
+        if let Some(before) = self.flight_in(before) {
+            before.set_successor(Some(id));
+        }
+        next_flight.set_predecessor(Some(id));
     }
 
     pub(super) fn leave_chain(&self, flight: &Flight<V, E>) {

@@ -96,8 +96,7 @@ impl<K, V, E> Table<K, V, E> {
             self.hand_over(&mut shard, follower.slot.id, &follower.flight, &mut deferred);
         } else if gate.is_due_at_once() {
             deferred.due.push(follower.flight.clone());
-            // Perhaps those that are left do other things.
-            self.reschedule(&shard, &follower.flight, &mut deferred);
+            self.let_pass(&mut shard, (follower.slot.id, &follower.flight), &mut deferred);
         }
         drop(shard);
         deferred.finish()

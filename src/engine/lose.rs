@@ -63,6 +63,7 @@ impl<K, V, E> Table<K, V, E> {
             self.hand_over(&mut shard, id, flight, &mut deferred);
         } else {
             self.reschedule(&shard, flight, &mut deferred);
+            self.let_pass(&mut shard, (id, flight), &mut deferred);
         }
         drop(shard);
         deferred.finish()
@@ -87,8 +88,6 @@ impl<K, V, E> Table<K, V, E> {
             shard.take_place(next, place);
         }
         self.remove_flight(shard, id, deferred);
-        if let Some(next) = successor.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
-            self.reschedule(shard, &next, deferred);
-        }
+        self.begin_successor(shard, successor, deferred);
     }
 }

@@ -241,9 +241,7 @@ impl<K, V, E> Table<K, V, E> {
         } else {
             self.remove_flight(shard, id, deferred);
         }
-        if let Some(next) = successor.and_then(|id| shard.slot(id).flight()).map(Arc::clone) {
-            self.reschedule(shard, &next, deferred);
-        }
+        self.begin_successor(shard, successor, deferred);
     }
 
     /// Lets the slot of an ended flight keep the result, if it is kept. A flight that was forgotten

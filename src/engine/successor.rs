@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::call::{Admission, Call, NewKey, Refusal};
+use crate::engine::call::{Admission, Call, Follower, NewKey, Refusal};
 use crate::engine::flight::Flight;
 use crate::engine::shard::Shard;
 use crate::engine::slab::SlotId;
@@ -105,11 +105,82 @@ pub(super) fn take_successor<K, V, E>(
     None
 }
 
+impl<K, V, E> Table<K, V, E> {
+    /// Lets a flight begin whose predecessor has ended.
+    pub(super) fn begin_successor(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        successor: Option<SlotId>,
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        let Some(id) = successor else { return };
+        if let Some(next) = shard.slot(id).flight().map(Arc::clone) {
+            self.reschedule(shard, &next, deferred);
+            self.let_pass(shard, (id, &next), deferred);
+        }
+    }
+
+    /// Lets the flight of a call that is here to begin it pass one before it that is left alone.
+    pub(super) fn arrive(&self, follower: &Follower<V, E>) {
+        let mut deferred = Deferred::new();
+        let mut shard = self.shard(follower.slot.hash).lock();
+        let mut before = follower.flight.predecessor();
+        while let Some((id, flight)) = before.and_then(|id| Some((id, shard.slot(id).flight()?))) {
+            if flight.gate().is_left_alone() {
+                let flight = Arc::clone(flight);
+                self.let_pass(&mut shard, (id, &flight), &mut deferred);
+                break;
+            }
+            before = flight.predecessor();
+        }
+        drop(shard);
+        deferred.finish().begin();
+    }
+
+    /// Lets the first flight that a call is here to begin pass a flight that is due and left alone: the calls of that one have
+    /// places in other flights, or run their functions, and may wait for the one that passes (S151).
+    pub(super) fn let_pass(
+        &self,
+        shard: &mut Locked<'_, K, V, E>,
+        (due, flight): (SlotId, &Arc<Flight<V, E>>),
+        deferred: &mut Deferred<K, V, E>,
+    ) {
+        if flight.successor().is_none() || !flight.gate().is_left_alone() {
+            return;
+        }
+        let mut next = flight.successor();
+        while let Some((id, later)) = next.and_then(|id| Some((id, shard.slot(id).flight()?))) {
+            if later.gate().can_begin() {
+                let later = Arc::clone(later);
+                shard.move_before((id, &later), (due, flight));
+                later.gate().pass(flight.gate());
+                return self.reschedule(shard, &later, deferred);
+            }
+            next = later.successor();
+        }
+    }
+}
+
 impl<K, V, E> Shard<K, V, E> {
     /// The slot of this flight's successor, if no execution of that has begun.
     pub(super) fn successor_of(&self, flight: &Flight<V, E>) -> Option<SlotId> {
         let id = flight.successor()?;
         self.slot(id).flight()?.gate().is_pending().then_some(id)
+    }
+
+    /// Moves a flight that has not begun before another one of its chain that has not. It takes that one's place.
+    fn move_before(
+        &mut self,
+        (id, flight): (SlotId, &Flight<V, E>),
+        (other, other_flight): (SlotId, &Flight<V, E>),
+    ) {
+        self.leave_chain(flight);
+        self.insert_before((id, flight), (other, other_flight));
+        let place = self.slot(other).place();
+        if !place.is_detached() {
+            self.unlink(other);
+            self.take_place(id, place);
+        }
     }
 
     /// Lets a successor that has begun before its predecessor ended take that one's place: it is

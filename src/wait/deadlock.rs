@@ -82,8 +82,8 @@ pub(crate) fn need_room(flight: FlightId, leaders: &[ThreadToken]) -> Result<(),
     if graph.depends_on_itself(flight) { Err(Cycle) } else { Ok(()) }
 }
 
-/// Lets a flight that has not begun depend on the flight before it no more.
-pub(crate) fn pass_over(flight: FlightId) {
+/// Lets a flight that has not begun depend on no flight before it.
+pub(crate) fn begin_first(flight: FlightId) {
     if let Some(node) = GRAPH.lock().flights.get_mut(&flight) {
         node.predecessor = None;
     }

@@ -281,23 +281,16 @@ impl Gate {
         (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
     }
 
-    /// True if the flight is due, and no call is here to begin it.
+    /// True if the flight is due and has no execution, and no call is here to begin it.
     pub(crate) fn is_left_alone(&self) -> bool {
-        self.state.lock().is_left_alone()
+        let state = self.state.lock();
+        state.phase == Phase::Pending && state.due_at == AT_ONCE && !state.has_present_call()
     }
 
-    /// Makes a flight that has not begun due as soon as there is room for it, and no more dependent on the flight before.
-    /// Returns false if it is so.
-    pub(crate) fn pass_over(&self) -> bool {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Pending || state.due_at == AT_ONCE {
-            return false;
-        }
-        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
-        if state.in_graph {
-            deadlock::pass_over(self.id);
-        }
-        true
+    /// True if the flight has no execution, and a call is here to begin it.
+    pub(crate) fn can_begin(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Pending && state.has_present_call()
     }
 
     /// Closes a flight that is due, if no call is left to begin it. Returns true to one caller only,

@@ -47,10 +47,21 @@ impl Gate {
     }
 
     /// Parks a call of many keys, whose thread is at no other gate now, until something happens here or
-    /// `until` has come. It counts as waiting before and after.
-    pub(crate) fn visit(self: &Arc<Self>, clock: &Clock, until: Nanos) -> Woken {
+    /// `until` has come. It counts as waiting before and after. If the flight waits for the one before it, `arrive` is
+    /// called under no lock, when the call counts as one that can begin the flight.
+    pub(crate) fn visit(
+        self: &Arc<Self>,
+        clock: &Clock,
+        until: Nanos,
+        arrive: impl FnOnce(),
+    ) -> Woken {
         let mut state = self.lock();
         state.seats -= 1;
+        if state.waits_for_another() {
+            drop(state);
+            arrive();
+            state = self.lock();
+        }
         let seen = self.park(&mut state, clock, until, Standing::Call);
         state.seats += 1;
         match seen {

@@ -1,5 +1,6 @@
 //! How a gate enters the wait-for graph: the flight before the first wait for it, and each wait.
 
+use super::clock::FOREVER;
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate::Gate;
 use super::gate_state::{AT_ONCE, GateState, Phase};
@@ -42,6 +43,20 @@ impl Gate {
         flight.enter_graph(None);
         // The thread that starts the flight waits for nothing in it yet, so this closes no cycle.
         deadlock::follow(self.id, flight.id).ok();
+    }
+
+    /// Lets a flight that has not begun begin at once, if there is room, and the flight `due` after it.
+    pub(crate) fn pass(&self, due: &Self) {
+        let mut state = due.lock();
+        (state.due_at, state.next_start) = (FOREVER, FOREVER);
+        drop(state);
+        let mut state = self.lock();
+        (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
+        if state.in_graph {
+            deadlock::begin_first(self.id);
+        }
+        drop(state);
+        due.depend_on(self);
     }
 
     /// True if a flight of this chain has room, or must not wait for it: it has not begun, and each of

@@ -199,13 +199,14 @@ impl GateState {
         self.phase != Phase::Closed && self.next_start == AT_ONCE
     }
 
-    /// True if the flight is due and has no execution, and no call is here to begin it. Those that wait are calls of
-    /// many keys, whose threads do other things.
-    pub(super) fn is_left_alone(&self) -> bool {
-        self.phase == Phase::Pending
-            && self.is_due()
-            && self.blocking() + self.candidates == 0
-            && self.callbacks.idle_seat().is_none()
+    /// True if the flight begins when the one before it has ended.
+    pub(super) fn waits_for_another(&self) -> bool {
+        self.phase == Phase::Pending && self.due_at != AT_ONCE
+    }
+
+    /// True if a call is here to begin the flight when it is due. The threads of other calls, of many keys, do other things.
+    pub(super) fn has_present_call(&self) -> bool {
+        self.blocking() + self.candidates > 0 || self.callbacks.idle_seat().is_some()
     }
 
     /// Calls that still wait for the outcome.

@@ -80,7 +80,7 @@ fn calls_of_batchers_that_gather_and_refresh_end() {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let sum = || seen.lock().expect("a round that panics ends the test");
     let seed = draw(seconds, |seed| {
-        println!("COALESCER_STRESS_SEED={seed}");
+        println!("COALESCER_STRESS_SEED={seed}: {:?}", Plan::random(&Rng::new(seed)));
         let seen = Arc::clone(&seen);
         watched(move || {
             let round = play(seed);
