@@ -18,6 +18,7 @@ use crate::engine::slab::SlotId;
 use crate::engine::slot::Slot;
 use crate::engine::slot::SlotRef;
 use crate::engine::table::{Deferred, Locked, Table};
+use crate::wait::contain::contain;
 use crate::wait::deadlock::ThreadToken;
 use crate::wait::gate::Gate;
 use crate::wait::gate_state::AT_ONCE;
@@ -134,7 +135,8 @@ impl<K, V, E> Table<K, V, E> {
             before = flight.predecessor();
         }
         drop(shard);
-        deferred.finish().begin();
+        // The executor of a ticket may panic, and the call is in the middle of its way to sleep.
+        contain(|| deferred.finish().begin());
     }
 
     /// Lets the first flight that a call is here to begin pass a flight that is due and left alone: the calls of that one have
