@@ -155,7 +155,7 @@ impl<K, V, E> Table<K, V, E> {
             if later.gate().can_begin() {
                 let later = Arc::clone(later);
                 shard.move_before((id, &later), (due, flight));
-                later.gate().pass(flight.gate());
+                later.gate().pass(flight.gate(), self.due_after(self.clock.now()));
                 return self.reschedule(shard, &later, deferred);
             }
             next = later.successor();

@@ -1,6 +1,6 @@
 //! How a gate enters the wait-for graph: the flight before the first wait for it, and each wait.
 
-use super::clock::FOREVER;
+use super::clock::{FOREVER, Nanos};
 use super::deadlock::{self, FlightId, ThreadToken};
 use super::gate::Gate;
 use super::gate_state::{AT_ONCE, GateState, Phase};
@@ -45,10 +45,11 @@ impl Gate {
         deadlock::follow(self.id, flight.id).ok();
     }
 
-    /// Lets a flight that has not begun begin at once, if there is room, and the flight `due` after it.
-    pub(crate) fn pass(&self, due: &Self) {
+    /// Lets a flight that has not begun begin at once, if there is room, and the flight `due` after it, or when this one is
+    /// stuck at that time.
+    pub(crate) fn pass(&self, due: &Self, due_at: Nanos) {
         let mut state = due.lock();
-        (state.due_at, state.next_start) = (FOREVER, FOREVER);
+        (state.due_at, state.next_start) = (due_at, FOREVER);
         drop(state);
         let mut state = self.lock();
         (state.due_at, state.next_start) = (AT_ONCE, FOREVER);
