@@ -28,12 +28,14 @@ use crate::many::call::{LoadMany, Many};
 use crate::many::collector::Member;
 use crate::many::gathered::Gathered;
 use crate::share::ShareRules;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::wait::clock::{FOREVER, Nanos};
 use crate::wait::contain::contain;
 
 pub(crate) struct Refreshes<K, V, E> {
     max_batch: usize,
+    /// Beside the lock, since each call of many keys reads it. It grows under the lock.
+    hurries: AtomicU64,
     state: Mutex<State<K, V, E>>,
 }
 
@@ -47,13 +49,12 @@ struct State<K, V, E> {
     is_coming: bool,
     /// The number of jobs that run. Each takes the list before it ends.
     running: usize,
-    hurries: u64,
 }
 
 impl<K, V, E> Refreshes<K, V, E> {
     pub(crate) fn new(max_batch: usize) -> Self {
-        let state = State { due: Vec::new(), is_coming: false, running: 0, hurries: 0 };
-        Self { max_batch, state: Mutex::new(state) }
+        let state = State { due: Vec::new(), is_coming: false, running: 0 };
+        Self { max_batch, hurries: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
     /// Takes in keys. `hurries` is the number from before their flights began. Returns true if the caller is to pass a
@@ -63,7 +64,7 @@ impl<K, V, E> Refreshes<K, V, E> {
         let mut state = self.state.lock();
         state.due.extend(due);
         let is_full = state.due.len() >= self.max_batch;
-        let is_urgent = is_awaited || state.hurries != hurries;
+        let is_urgent = is_awaited || self.hurries() != hurries;
         let is_time = state.running == 0 || is_full || is_urgent;
         state.sends_a_job(is_time)
     }
@@ -71,13 +72,13 @@ impl<K, V, E> Refreshes<K, V, E> {
     /// Notes that a call is to wait. Returns as [`add`](Self::add).
     pub(crate) fn hurry(&self) -> bool {
         let mut state = self.state.lock();
-        state.hurries += 1;
+        self.hurries.fetch_add(1, Ordering::Relaxed);
         let has_keys = !state.due.is_empty();
         state.sends_a_job(has_keys)
     }
 
     pub(crate) fn hurries(&self) -> u64 {
-        self.state.lock().hurries
+        self.hurries.load(Ordering::Relaxed)
     }
 
     /// The work of a job: runs the function for all keys that are due, until none is. It does not panic.
